@@ -1,10 +1,11 @@
 'use strict';
-// Prints the addon's sources for one OS, a line each: binding.gyp and CMakeLists.txt both read this one list.
+// Prints the addon's sources for one OS, a line each, for binding.gyp. CMakeLists.txt reads the same sources.json itself.
 const lists = require('./sources.json');
-const folders = { linux: ['unix', 'linux'] };
 const os = process.argv[2];
-if (folders[os] === undefined) {
-  console.error(`tripoll: no sources for the OS "${os}" yet; there are sources for: ${Object.keys(folders).join(', ')}`);
+const folders = lists.folders[os];
+if (folders === undefined) {
+  const known = Object.keys(lists.folders).join(', ');
+  console.error(`tripoll: no sources for the OS "${os}" yet; there are sources for: ${known}`);
   process.exit(1);
 }
-for (const list of ['common', ...folders[os]]) console.log(lists[list].join('\n'));
+for (const folder of folders) console.log(lists[folder].join('\n'));

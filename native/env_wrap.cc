@@ -1,0 +1,170 @@
+#include "env_wrap.h"
+
+#include <cmath>
+
+#include "waker_registry.h"
+
+namespace tripoll {
+
+namespace {
+
+constexpr char kTypeCode[] = "ERR_TRIPOLL_INVALID_ARG_TYPE";
+constexpr char kRangeCode[] = "ERR_TRIPOLL_OUT_OF_RANGE";
+constexpr double kMaxSafeInteger = 9007199254740991.0;  // 2^53 - 1
+
+void ReleaseBlock(napi_env /*env*/, void* /*data*/, void* hint) { static_cast<SharedBlock*>(hint)->Release(); }
+
+}  // namespace
+
+PollerEntry::~PollerEntry() {
+  if (driver != nullptr) driver->Close();
+  // Before the poller goes: no other thread may find it afterwards (T56).
+  if (wake_id != 0) UnregisterWakeTarget(wake_id);
+  if (events != nullptr) events->Release();
+}
+
+Environment::~Environment() {
+  if (arena != nullptr) arena->Release();
+}
+
+Args::Args(napi_env env, napi_callback_info info) : env_(env) {
+  size_t count = kMost;
+  // Cannot fail with these arguments; missing values come back as undefined.
+  if (napi_get_cb_info(env, info, &count, values_, nullptr, &data_) != napi_ok) {
+    napi_fatal_error("tripoll", NAPI_AUTO_LENGTH, "napi_get_cb_info failed", NAPI_AUTO_LENGTH);
+  }
+}
+
+bool Args::Number(size_t index, double low, double high, double* value) const {
+  if (napi_get_value_double(env_, values_[index], value) != napi_ok) {
+    ThrowType(env_, "expected a number");
+    return false;
+  }
+  // The comparison also refuses NaN.
+  if (!(*value >= low && *value <= high) || *value != std::trunc(*value)) {
+    ThrowRange(env_, "expected a whole number within range");
+    return false;
+  }
+  return true;
+}
+
+bool Args::Int32(size_t index, int32_t* value) const {
+  double number = 0;
+  if (!Number(index, INT32_MIN, INT32_MAX, &number)) return false;
+  *value = static_cast<int32_t>(number);
+  return true;
+}
+
+bool Args::Uint32(size_t index, uint32_t* value) const {
+  double number = 0;
+  if (!Number(index, 0, UINT32_MAX, &number)) return false;
+  *value = static_cast<uint32_t>(number);
+  return true;
+}
+
+bool Args::Int53(size_t index, int64_t* value) const {
+  double number = 0;
+  if (!Number(index, -kMaxSafeInteger, kMaxSafeInteger, &number)) return false;
+  *value = static_cast<int64_t>(number);
+  return true;
+}
+
+bool Args::Text(size_t index, std::string* value) const {
+  char text[256];
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env_, values_[index], text, sizeof text, &length) != napi_ok) {
+    ThrowType(env_, "expected a string");
+    return false;
+  }
+  value->assign(text, length);
+  return true;
+}
+
+bool Args::WholeBytes(size_t index, uint8_t** data, size_t* length) const {
+  napi_typedarray_type type{};
+  void* memory = nullptr;
+  // Also what refuses a value that is no typed array at all.
+  if (napi_get_typedarray_info(env_, values_[index], &type, length, &memory, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    ThrowType(env_, "expected a Uint8Array");
+    return false;
+  }
+  *data = static_cast<uint8_t*>(memory);
+  return true;
+}
+
+bool Args::Bytes(size_t index, uint8_t** data, size_t* length) const {
+  size_t size = 0;
+  uint32_t offset = 0;
+  uint32_t wanted = 0;
+  if (!WholeBytes(index, data, &size) || !Uint32(index + 1, &offset) || !Uint32(index + 2, &wanted)) return false;
+  if (offset > size || wanted > size - offset) {
+    ThrowRange(env_, "offset and length reach past the end of the Uint8Array");
+    return false;
+  }
+  *data += offset;
+  *length = wanted;
+  return true;
+}
+
+napi_value ToValue(napi_env env, int32_t value) {
+  napi_value result = nullptr;
+  return napi_create_int32(env, value, &result) == napi_ok ? result : nullptr;
+}
+
+napi_value ThrowType(napi_env env, const char* message) {
+  static_cast<void>(napi_throw_type_error(env, kTypeCode, message));
+  return nullptr;
+}
+
+napi_value ThrowRange(napi_env env, const char* message) {
+  static_cast<void>(napi_throw_range_error(env, kRangeCode, message));
+  return nullptr;
+}
+
+napi_value ToArrayBuffer(napi_env env, SharedBlock* block) {
+  napi_value result = nullptr;
+  block->Retain();
+  // SAFETY: the view holds a reference until its finalizer, the caller another: neither side can free
+  // the memory under the other, whatever happens to the view.
+  const napi_status status =
+      napi_create_external_arraybuffer(env, block->data(), block->bytes(), ReleaseBlock, block, &result);
+  if (status == napi_ok) return result;
+  block->Release();
+  return nullptr;
+}
+
+void CallContained(napi_env env, napi_async_context context, napi_ref callback, int32_t argument) {
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value function = nullptr;
+  napi_value receiver = nullptr;
+  napi_value value = ToValue(env, argument);
+  if (value != nullptr && napi_get_reference_value(env, callback, &function) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok) {
+    // Its own failures are the exception below, or an environment that is being torn down.
+    static_cast<void>(napi_make_callback(env, context, receiver, function, 1, &value, nullptr));
+    bool pending = false;
+    napi_value error = nullptr;
+    if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+        napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+      static_cast<void>(napi_fatal_exception(env, error));
+    }
+  }
+  static_cast<void>(napi_close_handle_scope(env, scope));
+}
+
+void ExportAll(napi_env env, napi_value exports, const Export* list, size_t count) {
+  void* environment = nullptr;
+  if (napi_get_instance_data(env, &environment) != napi_ok) return;
+  for (size_t i = 0; i < count; i++) {
+    napi_value function = nullptr;
+    if (napi_create_function(env, list[i].name, NAPI_AUTO_LENGTH, list[i].callback, environment, &function) !=
+            napi_ok ||
+        napi_set_named_property(env, exports, list[i].name, function) != napi_ok) {
+      return;  // leaves an exception pending, which fails the load
+    }
+  }
+}
+
+}  // namespace tripoll

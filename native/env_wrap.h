@@ -1,0 +1,111 @@
+// The Node-API side's common ground: the state of one environment (a main thread or a worker), and the
+// reading of arguments. Only addon.cc and the *_wrap files include it.
+#ifndef TRIPOLL_ENV_WRAP_H_
+#define TRIPOLL_ENV_WRAP_H_
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "owned_fds.h"
+#include "poller.h"
+#include "shared_block.h"
+
+namespace tripoll {
+
+// What carries events from a poller into JavaScript without being asked: the nested and the watcher
+// driver. Ref and Unref say whether it keeps the process alive. Close ends it; it frees itself when
+// nothing of the runtime points at it any more, which may be later.
+class Driver {
+ public:
+  Driver() = default;
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  virtual ~Driver() = default;
+  virtual void Ref() = 0;
+  virtual void Unref() = 0;
+  virtual void Close() = 0;
+};
+
+// A poller and what belongs to it. JavaScript names it by its index in Environment::pollers, so that
+// no value it can pass makes a pointer.
+struct PollerEntry {
+  std::unique_ptr<Poller> poller;
+  SharedBlock* events = nullptr;
+  uint64_t wake_id = 0;
+  Driver* driver = nullptr;  // sets itself to null when it ends
+
+  ~PollerEntry();
+  EventRecord* records() const { return reinterpret_cast<EventRecord*>(events->data()); }
+};
+
+struct Environment {
+  OwnedFds fds;
+  std::vector<std::unique_ptr<PollerEntry>> pollers;
+  SharedBlock* arena = nullptr;  // what RecvArena reads into
+
+  ~Environment();
+};
+
+// Reads a call's arguments strictly: what is not the right type throws a TypeError, what is out of
+// range a RangeError, both with the library's code (T54). After a false the caller returns at once.
+class Args {
+ public:
+  static constexpr size_t kMost = 8;
+
+  Args(napi_env env, napi_callback_info info);
+
+  bool Int32(size_t index, int32_t* value) const;
+  bool Uint32(size_t index, uint32_t* value) const;
+  // A whole number that a double holds exactly.
+  bool Int53(size_t index, int64_t* value) const;
+  bool Text(size_t index, std::string* value) const;
+  // buffer (a Uint8Array), offset, length at index, index + 1, index + 2; looked up at every call,
+  // because the array may have been detached or resized since the last one (T07).
+  bool Bytes(size_t index, uint8_t** data, size_t* length) const;
+  bool WholeBytes(size_t index, uint8_t** data, size_t* length) const;
+
+  napi_value operator[](size_t index) const { return values_[index]; }
+  napi_env env() const { return env_; }
+  Environment* environment() const { return static_cast<Environment*>(data_); }
+
+ private:
+  bool Number(size_t index, double low, double high, double* value) const;
+
+  napi_env env_;
+  napi_value values_[kMost];
+  void* data_ = nullptr;
+};
+
+napi_value ToValue(napi_env env, int32_t value);
+napi_value ThrowType(napi_env env, const char* message);
+napi_value ThrowRange(napi_env env, const char* message);
+
+// A view of the block for JavaScript, which then holds a reference of its own.
+napi_value ToArrayBuffer(napi_env env, SharedBlock* block);
+
+// Calls what JavaScript gave a driver. An exception that reaches us is handed to the runtime as
+// uncaught and never left pending, where it would stop every later call (T55).
+void CallContained(napi_env env, napi_async_context context, napi_ref callback, int32_t argument);
+
+struct Export {
+  const char* name;
+  napi_callback callback;
+};
+void ExportAll(napi_env env, napi_value exports, const Export* list, size_t count);
+
+// Each *_wrap file's contribution.
+void ExportSys(napi_env env, napi_value exports);
+void ExportPoller(napi_env env, napi_value exports);
+void ExportRaw(napi_env env, napi_value exports);
+
+// Start a driver for the entry. Return 0, a negative errno, or -ENOTSUP where the runtime cannot.
+int StartNestedDriver(napi_env env, PollerEntry* entry, napi_value callback);
+int StartWatcherDriver(napi_env env, PollerEntry* entry, napi_value callback);
+
+}  // namespace tripoll
+
+#endif  // TRIPOLL_ENV_WRAP_H_

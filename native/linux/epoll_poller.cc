@@ -1,0 +1,179 @@
+#include "linux/epoll_poller.h"
+
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "os_calls.h"
+
+namespace tripoll {
+
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+
+uint64_t ToData(uint32_t slot, uint32_t generation) {
+  return (static_cast<uint64_t>(generation) << 32) | slot;
+}
+
+uint32_t ToEpollEvents(uint32_t interest, uint32_t mode) {
+  const bool exclusive = (mode & kModeExclusive) != 0;
+  uint32_t events = 0;
+  // The kernel refuses RDHUP beside EXCLUSIVE (EPOLLEXCLUSIVE_OK_BITS): the hint is missing there.
+  if ((interest & kInterestReadable) != 0) events |= EPOLLIN | (exclusive ? 0u : uint32_t{EPOLLRDHUP});
+  if ((interest & kInterestWritable) != 0) events |= EPOLLOUT;
+  if ((interest & kInterestPriority) != 0) events |= EPOLLPRI;
+  if ((mode & kModeEdge) != 0) events |= EPOLLET;
+  if ((mode & kModeOneshot) != 0) events |= EPOLLONESHOT;
+  if (exclusive) events |= EPOLLEXCLUSIVE;
+  // epoll reports HUP and ERR unasked. A paused registration hears of them once, as an edge (T10).
+  if (interest == 0) events |= EPOLLET;
+  return events;
+}
+
+// T11: which of the half-closed states an event means is mio's finding, see its issue 939.
+uint32_t ToReadiness(uint32_t events) {
+  const bool in = (events & EPOLLIN) != 0;
+  const bool out = (events & EPOLLOUT) != 0;
+  const bool hup = (events & EPOLLHUP) != 0;
+  const bool err = (events & EPOLLERR) != 0;
+  uint32_t readiness = 0;
+  if (in || hup || err) readiness |= kReadable;
+  if (out || hup || err) readiness |= kWritable;
+  if ((events & EPOLLPRI) != 0) readiness |= kPriority;
+  if (hup || (in && (events & EPOLLRDHUP) != 0)) readiness |= kReadClosed;
+  if (hup || (out && err) || events == EPOLLERR) readiness |= kWriteClosed;
+  if (err) readiness |= kError;
+  return readiness;
+}
+
+// Rounded up, so that a wait of half a millisecond does not become a busy loop (T14).
+int ToTimeoutMs(int64_t timeout_ns) {
+  if (timeout_ns < 0) return -1;
+  const int64_t ms = timeout_ns / kNsPerMs + (timeout_ns % kNsPerMs != 0 ? 1 : 0);
+  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+}
+
+void CloseIfOpen(int fd) {
+  // There is nobody to tell, and EINTR has closed (T42).
+  if (fd >= 0) static_cast<void>(os::Close(fd));
+}
+
+}  // namespace
+
+std::unique_ptr<Poller> EpollPoller::Open(int* error) {
+  std::unique_ptr<EpollPoller> poller(new EpollPoller());
+  *error = poller->OpenFds();
+  if (*error < 0) return nullptr;
+  return poller;
+}
+
+EpollPoller::~EpollPoller() {
+  CloseIfOpen(deadline_fd_);
+  CloseIfOpen(wake_fd_);
+  CloseIfOpen(epoll_fd_);
+}
+
+int EpollPoller::OpenFds() {
+  epoll_fd_ = os::EpollCreate1(EPOLL_CLOEXEC);
+  if (epoll_fd_ < 0) return epoll_fd_;
+  wake_fd_ = os::Eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd_ < 0) return wake_fd_;
+  deadline_fd_ = os::TimerfdCreate(TFD_NONBLOCK | TFD_CLOEXEC);
+  if (deadline_fd_ < 0) return deadline_fd_;
+  const int error = WatchOwn(wake_fd_, kWakeSlot);
+  return error < 0 ? error : WatchOwn(deadline_fd_, kDeadlineSlot);
+}
+
+// Edge-triggered, so that neither ever needs to be read: each write, each expiry is a new edge.
+int EpollPoller::WatchOwn(int fd, uint32_t slot) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = ToData(slot, 0);
+  return os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+}
+
+bool EpollPoller::Supports(uint32_t mode) const {
+  // EXCLUSIVE goes with LEVEL and EDGE; with ONESHOT the kernel says EINVAL (T16).
+  return mode <= (kModeExclusive | kModeEdge);
+}
+
+int EpollPoller::Add(const Registration& r) {
+  if (!Supports(r.mode)) return -ENOTSUP;
+  epoll_event event{};
+  event.events = ToEpollEvents(r.interest, r.mode);
+  event.data.u64 = ToData(r.slot, r.generation);
+  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, r.fd, &event);
+  if (error == 0) owners_.Set(r.fd, r.slot, r.generation);
+  return error;
+}
+
+int EpollPoller::Modify(const Registration& r) {
+  if (!Supports(r.mode)) return -ENOTSUP;
+  // Never re-added when it is gone: the number may be a stranger's by now (T02).
+  if (!owners_.Owns(r.fd, r.slot, r.generation)) return -ENOENT;
+  epoll_event event{};
+  event.events = ToEpollEvents(r.interest, r.mode);
+  event.data.u64 = ToData(r.slot, r.generation);
+  return os::EpollCtl(epoll_fd_, EPOLL_CTL_MOD, r.fd, &event);
+}
+
+int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
+  if (!owners_.Owns(fd, slot, generation)) return 0;
+  owners_.Clear(fd);
+  epoll_event event{};  // kernels before 2.6.9 wanted one; it costs nothing
+  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
+  // Closed behind our back: the kernel has dropped it already.
+  return error == -ENOENT || error == -EBADF ? 0 : error;
+}
+
+int EpollPoller::WaitForEvents(int64_t timeout_ns) {
+  // The newer call only where the old one cannot say it: between two milliseconds.
+  if (timeout_ns > 0 && timeout_ns % kNsPerMs != 0 && !pwait2_missing_) {
+    const int count = os::EpollPwait2(epoll_fd_, events_, kEventBatchSize, timeout_ns);
+    // Old kernels say ENOSYS, old seccomp profiles EPERM (T18).
+    if (count != -ENOSYS && count != -EPERM) return count;
+    pwait2_missing_ = true;
+  }
+  return os::EpollWait(epoll_fd_, events_, kEventBatchSize, ToTimeoutMs(timeout_ns));
+}
+
+WaitResult EpollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
+  const int count = WaitForEvents(timeout_ns);
+  if (count == -EINTR) return {0, false};
+  if (count < 0) return {count, false};
+  int filled = 0;
+  bool woken = false;
+  for (int i = 0; i < count; i++) {
+    const uint64_t data = events_[i].data.u64;
+    const auto slot = static_cast<uint32_t>(data);
+    if (slot >= kDeadlineSlot) {
+      woken = true;
+      continue;
+    }
+    out[filled++] = {slot, static_cast<uint32_t>(data >> 32), ToReadiness(events_[i].events)};
+  }
+  return {filled, woken};
+}
+
+int EpollPoller::Wake() {
+  const uint64_t one = 1;
+  const int written = os::Write(wake_fd_, &one, sizeof one);
+  if (written != -EAGAIN) return written < 0 ? written : 0;
+  // The counter is full after 2^64 - 2 wakes, and a full one makes no edge: empty it and write again.
+  uint64_t count = 0;
+  const int emptied = os::Read(wake_fd_, &count, sizeof count);
+  if (emptied < 0 && emptied != -EAGAIN) return emptied;
+  const int again = os::Write(wake_fd_, &one, sizeof one);
+  return again < 0 ? again : 0;
+}
+
+int EpollPoller::SetDeadline(int64_t timeout_ns) {
+  // timerfd takes 0 for "disarm", so a deadline that has come is the shortest that it knows.
+  const int64_t ns = timeout_ns < 0 ? 0 : (timeout_ns == 0 ? 1 : timeout_ns);
+  return os::TimerfdSettime(deadline_fd_, ns);
+}
+
+}  // namespace tripoll

@@ -1,0 +1,24 @@
+// What this Linux may know and the headers that we are built with may not: each under #ifndef, with
+// its source. The only such file.
+#ifndef TRIPOLL_LINUX_NEWER_H_
+#define TRIPOLL_LINUX_NEWER_H_
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#include <cstdint>
+
+// Linux 6.9, include/uapi/linux/eventpoll.h: busy polling of one epoll instance.
+#ifndef EPIOCSPARAMS
+struct epoll_params {
+  uint32_t busy_poll_usecs;
+  uint16_t busy_poll_budget;
+  uint8_t prefer_busy_poll;
+  uint8_t __pad;
+};
+#define EPOLL_IOC_TYPE 0x8A
+#define EPIOCSPARAMS _IOW(EPOLL_IOC_TYPE, 0x01, struct epoll_params)
+#define EPIOCGPARAMS _IOR(EPOLL_IOC_TYPE, 0x02, struct epoll_params)
+#endif
+
+#endif  // TRIPOLL_LINUX_NEWER_H_

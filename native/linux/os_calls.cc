@@ -1,0 +1,99 @@
+#include "os_calls.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+// glibc 2.35 has the wrapper, older ones do not; the number is the kernel's (5.11), the same on all
+// architectures. Source: linux/arch/*/syscall.tbl.
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+namespace tripoll::os {
+
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+template <typename T>
+int Result(T value) {
+  return value < 0 ? -errno : static_cast<int>(value);
+}
+
+timespec ToTimespec(int64_t ns) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(ns / kNsPerSecond);
+  time.tv_nsec = static_cast<long>(ns % kNsPerSecond);
+  return time;
+}
+
+}  // namespace
+
+int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
+int Bind(int fd, const sockaddr* address, socklen_t length) { return Result(bind(fd, address, length)); }
+int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
+int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  return Result(accept4(fd, address, length, flags));
+}
+int Connect(int fd, const sockaddr* address, socklen_t length) { return Result(connect(fd, address, length)); }
+int Recv(int fd, void* buffer, size_t length, int flags) { return Result(recv(fd, buffer, length, flags)); }
+int Send(int fd, const void* buffer, size_t length, int flags) {
+  return Result(send(fd, buffer, length, flags));
+}
+int Sendmsg(int fd, const msghdr* message, int flags) { return Result(sendmsg(fd, message, flags)); }
+int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
+int Socketpair(int domain, int type, int protocol, int fds[2]) {
+  return Result(socketpair(domain, type, protocol, fds));
+}
+int Getsockname(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getsockname(fd, address, length));
+}
+int Getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getpeername(fd, address, length));
+}
+int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  return Result(setsockopt(fd, level, name, value, length));
+}
+int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  return Result(getsockopt(fd, level, name, value, length));
+}
+int Read(int fd, void* buffer, size_t length) { return Result(read(fd, buffer, length)); }
+int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, buffer, length)); }
+int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
+int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
+int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
+int Close(int fd) { return Result(close(fd)); }
+int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
+int Poll(pollfd* fds, size_t count, int timeout_ms) { return Result(poll(fds, count, timeout_ms)); }
+int Ioctl(int fd, unsigned long request, void* argument) { return Result(ioctl(fd, request, argument)); }
+
+int EpollCreate1(int flags) { return Result(epoll_create1(flags)); }
+int EpollCtl(int epoll_fd, int operation, int fd, epoll_event* event) {
+  return Result(epoll_ctl(epoll_fd, operation, fd, event));
+}
+int EpollWait(int epoll_fd, epoll_event* events, int capacity, int timeout_ms) {
+  return Result(epoll_wait(epoll_fd, events, capacity, timeout_ms));
+}
+int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns) {
+  // The kernel wants its own 64-bit timespec, which is this one on every 64-bit system.
+  static_assert(sizeof(timespec) == 16, "epoll_pwait2 takes __kernel_timespec");
+  timespec time = ToTimespec(timeout_ns);
+  return Result(syscall(SYS_epoll_pwait2, epoll_fd, events, capacity, &time, nullptr, 0));
+}
+int Eventfd(unsigned initial, int flags) { return Result(eventfd(initial, flags)); }
+int TimerfdCreate(int flags) { return Result(timerfd_create(CLOCK_MONOTONIC, flags)); }
+int TimerfdSettime(int fd, int64_t timeout_ns) {
+  itimerspec spec{};
+  spec.it_value = ToTimespec(timeout_ns);
+  return Result(timerfd_settime(fd, 0, &spec, nullptr));
+}
+
+}  // namespace tripoll::os

@@ -1,0 +1,56 @@
+#include "unix/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace tripoll {
+
+int ParseAddress(const InternetAddress& from, SocketAddress* to) {
+  to->storage = {};
+  if (from.family == AF_INET) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(from.port);
+    if (inet_pton(AF_INET, from.address.c_str(), &v4.sin_addr) != 1) return -EINVAL;
+    std::memcpy(&to->storage, &v4, sizeof v4);
+    to->length = sizeof v4;
+    return 0;
+  }
+  if (from.family == AF_INET6) {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(from.port);
+    v6.sin6_scope_id = from.scope_id;
+    if (inet_pton(AF_INET6, from.address.c_str(), &v6.sin6_addr) != 1) return -EINVAL;
+    std::memcpy(&to->storage, &v6, sizeof v6);
+    to->length = sizeof v6;
+    return 0;
+  }
+  return -EAFNOSUPPORT;
+}
+
+int FormatAddress(const SocketAddress& from, InternetAddress* to) {
+  char text[INET6_ADDRSTRLEN] = {};
+  to->family = from.storage.ss_family;
+  if (to->family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &from.storage, sizeof v4);
+    if (inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text) == nullptr) return -EINVAL;
+    to->port = ntohs(v4.sin_port);
+  } else if (to->family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &from.storage, sizeof v6);
+    if (inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text) == nullptr) return -EINVAL;
+    to->port = ntohs(v6.sin6_port);
+    to->scope_id = v6.sin6_scope_id;
+  } else {
+    return -EAFNOSUPPORT;
+  }
+  to->address = text;
+  return 0;
+}
+
+}  // namespace tripoll

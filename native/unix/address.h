@@ -1,0 +1,32 @@
+#ifndef TRIPOLL_UNIX_ADDRESS_H_
+#define TRIPOLL_UNIX_ADDRESS_H_
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+
+namespace tripoll {
+
+// An internet address as text, the way JavaScript sees it.
+struct InternetAddress {
+  int family = 0;  // AF_INET or AF_INET6
+  std::string address;
+  uint16_t port = 0;
+  uint32_t scope_id = 0;
+};
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(sockaddr_storage);
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+// Both return 0, -EAFNOSUPPORT for another family, or -EINVAL for a text that is no address.
+int ParseAddress(const InternetAddress& from, SocketAddress* to);
+int FormatAddress(const SocketAddress& from, InternetAddress* to);
+
+}  // namespace tripoll
+
+#endif  // TRIPOLL_UNIX_ADDRESS_H_

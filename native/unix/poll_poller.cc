@@ -1,0 +1,233 @@
+#include "unix/poll_poller.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+
+#include "os_calls.h"
+
+// Linux and FreeBSD have it; elsewhere the hint is missing, which the contract allows.
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+namespace tripoll {
+
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int kMaxFd = INT_MAX - 1;
+
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+int64_t AddSaturating(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
+
+int ToTimeoutMs(int64_t timeout_ns) {
+  if (timeout_ns < 0) return -1;
+  const int64_t ms = timeout_ns / kNsPerMs + (timeout_ns % kNsPerMs != 0 ? 1 : 0);
+  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+}
+
+int64_t RemainingNs(int64_t until_ns) {
+  return until_ns < 0 ? -1 : std::max<int64_t>(0, until_ns - NowNs());
+}
+
+int64_t Earlier(int64_t a_ns, int64_t b_ns) {
+  if (a_ns < 0) return b_ns;
+  return b_ns < 0 ? a_ns : std::min(a_ns, b_ns);
+}
+
+short ToPollEvents(uint32_t interest) {
+  int events = 0;
+  if ((interest & kInterestReadable) != 0) events |= POLLIN | POLLRDHUP;
+  if ((interest & kInterestWritable) != 0) events |= POLLOUT;
+  if ((interest & kInterestPriority) != 0) events |= POLLPRI;
+  return static_cast<short>(events);
+}
+
+// The same rules as epoll's (T11); a closed fd is an error that carries its number (T02).
+uint32_t ToReadiness(int events) {
+  if ((events & POLLNVAL) != 0) return kError | (static_cast<uint32_t>(EBADF) << kReadinessErrnoShift);
+  const bool in = (events & POLLIN) != 0;
+  const bool out = (events & POLLOUT) != 0;
+  const bool hup = (events & POLLHUP) != 0;
+  const bool err = (events & POLLERR) != 0;
+  uint32_t readiness = 0;
+  if (in || hup || err) readiness |= kReadable;
+  if (out || hup || err) readiness |= kWritable;
+  if ((events & POLLPRI) != 0) readiness |= kPriority;
+  if (hup || (in && (events & POLLRDHUP) != 0)) readiness |= kReadClosed;
+  if (hup || (out && err) || events == POLLERR) readiness |= kWriteClosed;
+  if (err) readiness |= kError;
+  return readiness;
+}
+
+// What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever (T13).
+int CheckPollable(int fd) {
+  struct stat status {};
+  const int error = os::Fstat(fd, &status);
+  if (error < 0) return error;
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
+}
+
+}  // namespace
+
+std::unique_ptr<Poller> PollPoller::Open(int* error) {
+  std::unique_ptr<PollPoller> poller(new PollPoller());
+  *error = poller->OpenPipe();
+  if (*error < 0) return nullptr;
+  return poller;
+}
+
+PollPoller::~PollPoller() {
+  // There is nobody to tell, and EINTR has closed (T42).
+  for (const int fd : pipe_) {
+    if (fd >= 0) static_cast<void>(os::Close(fd));
+  }
+}
+
+int PollPoller::OpenPipe() { return os::Pipe2(pipe_, O_NONBLOCK | O_CLOEXEC); }
+
+bool PollPoller::Supports(uint32_t mode) const { return mode == kModeLevel || mode == kModeOneshot; }
+
+Registration* PollPoller::Find(int fd) {
+  if (fd < 0 || static_cast<size_t>(fd) >= index_by_fd_.size()) return nullptr;
+  const int index = index_by_fd_[static_cast<size_t>(fd)];
+  return index < 0 ? nullptr : &registrations_[static_cast<size_t>(index)];
+}
+
+int PollPoller::Add(const Registration& r) {
+  if (!Supports(r.mode)) return -ENOTSUP;
+  if (r.fd > kMaxFd) return -EBADF;
+  const int error = CheckPollable(r.fd);
+  if (error < 0) return error;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (Find(r.fd) != nullptr) return -EEXIST;
+  const auto fd = static_cast<size_t>(r.fd);
+  if (fd >= index_by_fd_.size()) index_by_fd_.resize(fd + 1 + fd / 2, -1);
+  index_by_fd_[fd] = static_cast<int>(registrations_.size());
+  registrations_.push_back(r);
+  return NotifyWaiter();
+}
+
+int PollPoller::Modify(const Registration& r) {
+  if (!Supports(r.mode)) return -ENOTSUP;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Registration* known = Find(r.fd);
+  if (known == nullptr || known->slot != r.slot || known->generation != r.generation) return -ENOENT;
+  const int open = os::Fcntl(r.fd, F_GETFD, 0);
+  if (open < 0) return open;
+  *known = r;
+  return NotifyWaiter();
+}
+
+int PollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Registration* known = Find(fd);
+  if (known == nullptr || known->slot != slot || known->generation != generation) return 0;
+  index_by_fd_[static_cast<size_t>(fd)] = -1;
+  if (known != &registrations_.back()) {
+    *known = registrations_.back();
+    index_by_fd_[static_cast<size_t>(known->fd)] = static_cast<int>(known - registrations_.data());
+  }
+  registrations_.pop_back();
+  // The waiter must let go of the file, or a socket that its user closes now would live on in poll(2).
+  return NotifyWaiter();
+}
+
+int PollPoller::Notify() {
+  const char byte = 0;
+  const int written = os::Write(pipe_[1], &byte, 1);
+  // A full pipe wakes as well as one more byte would.
+  return written < 0 && written != -EAGAIN ? written : 0;
+}
+
+int PollPoller::NotifyWaiter() { return waiting_ ? Notify() : 0; }
+
+int PollPoller::Wake() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (wake_pending_) return 0;
+  wake_pending_ = true;
+  return Notify();
+}
+
+int PollPoller::SetDeadline(int64_t timeout_ns) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  deadline_ns_ = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  return NotifyWaiter();
+}
+
+void PollPoller::TakeSnapshot() {
+  snapshot_ = registrations_;
+  polled_.clear();
+  polled_.push_back({pipe_[0], POLLIN, 0});
+  for (const Registration& r : snapshot_) {
+    // poll(2) skips negative fds: a paused registration hears nothing, not even HUP (T10).
+    polled_.push_back({r.interest == 0 ? -1 : r.fd, ToPollEvents(r.interest), 0});
+  }
+}
+
+void PollPoller::DrainPipe() {
+  char bytes[512];
+  // The pipe is non-blocking; what a short read leaves wakes once more, which the contract allows.
+  static_cast<void>(os::Read(pipe_[0], bytes, sizeof bytes));
+}
+
+bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {
+  const Registration& polled = snapshot_[index];
+  Registration* known = Find(polled.fd);
+  // Changed while we waited: a newer owner must not get this event, a paused one not either (T01).
+  if (known == nullptr || known->slot != polled.slot || known->generation != polled.generation ||
+      known->interest == 0) {
+    return false;
+  }
+  const int events = polled_[index + 1].revents;
+  if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0) known->interest = 0;
+  *out = {known->slot, known->generation, ToReadiness(events)};
+  return true;
+}
+
+int PollPoller::Collect(EventRecord* out) {
+  int filled = 0;
+  const size_t count = snapshot_.size();
+  for (size_t i = 0; i < count && filled < kEventBatchSize; i++) {
+    const size_t index = (first_ + i) % count;
+    if (polled_[index + 1].revents != 0 && EmitIfCurrent(index, &out[filled])) filled++;
+    if (filled == kEventBatchSize) first_ = index + 1;
+  }
+  return filled;
+}
+
+WaitResult PollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
+  const int64_t until_ns = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  std::unique_lock<std::mutex> lock(mutex_);
+  // Bounded by its callers' changes: each further pass is one Add, Modify, Delete or SetDeadline.
+  for (;;) {
+    TakeSnapshot();
+    const int64_t deadline_ns = deadline_ns_;
+    const int64_t wait_ns = wake_pending_ ? 0 : RemainingNs(Earlier(until_ns, deadline_ns));
+    waiting_ = true;
+    lock.unlock();
+    const int ready = os::Poll(polled_.data(), polled_.size(), ToTimeoutMs(wait_ns));
+    lock.lock();
+    waiting_ = false;
+    if (ready < 0 && ready != -EINTR) return {ready, false};
+    if (ready > 0 && polled_[0].revents != 0) DrainPipe();
+    const bool due = deadline_ns_ >= 0 && NowNs() >= deadline_ns_;
+    if (due) deadline_ns_ = -1;
+    const bool woken = wake_pending_ || due;
+    wake_pending_ = false;
+    const int filled = ready > 0 ? Collect(out) : 0;
+    const bool timed_out = until_ns >= 0 && RemainingNs(until_ns) == 0;
+    if (filled > 0 || woken || timed_out || ready == -EINTR) return {filled, woken};
+  }
+}
+
+}  // namespace tripoll
