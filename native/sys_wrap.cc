@@ -318,6 +318,15 @@ napi_value SysClose(napi_env env, napi_callback_info info) {
   return ToValue(env, error == -EINTR ? 0 : error);
 }
 
+// The number is a stranger's by now: its user closed it behind us. Nobody closes it here any more.
+napi_value DisownFd(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  int32_t fd = 0;
+  if (!args.Int32(0, &fd)) return nullptr;
+  args.environment()->fds.Remove(fd);
+  return ToValue(env, 0);
+}
+
 napi_value SysSetsockopt(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t fd = 0;
@@ -392,6 +401,7 @@ const Export kExports[] = {
     {"socketpair", SysSocketpair},
     {"shutdown", SysShutdown},
     {"close", SysClose},
+    {"disownFd", DisownFd},
     {"setsockopt", SysSetsockopt},
     {"getsockopt", SysGetsockopt},
     {"setsockoptInt", SysSetsockoptInt},

@@ -1,0 +1,45 @@
+import { native } from './native.js';
+
+export type Runtime = 'node' | 'bun' | 'deno';
+export type BackendName = 'epoll' | 'kqueue' | 'iocp' | 'poll';
+export type DriverName = 'nested' | 'watcher' | 'manual';
+
+/** What this platform and runtime can do. The only place that asks; everyone else reads this. */
+export interface Capabilities {
+  readonly platform: NodeJS.Platform;
+  readonly runtime: Runtime;
+  /** The pollers that can be opened here, the default first. */
+  readonly backends: readonly BackendName[];
+  /** The drivers that work here with the default backend. */
+  readonly drivers: readonly DriverName[];
+  /** Bytes of a chunk are overwritten when its handler returns (`TRIPOLL_DEBUG`). */
+  readonly debug: boolean;
+}
+
+function detectRuntime(): Runtime {
+  const versions: Record<string, string | undefined> = process.versions;
+  if (versions['bun'] !== undefined) return 'bun';
+  return versions['deno'] === undefined ? 'node' : 'deno';
+}
+
+function detect(): Capabilities {
+  const runtime = detectRuntime();
+  const backends = native.backends as readonly BackendName[];
+  // Nesting needs a poller whose fd another may watch, which of all is epoll's, and Node's own libuv.
+  const nested = runtime === 'node' && backends.includes('epoll');
+  return Object.freeze({
+    platform: process.platform,
+    runtime,
+    backends: Object.freeze([...backends]),
+    drivers: Object.freeze<DriverName[]>(nested ? ['nested', 'watcher', 'manual'] : ['watcher', 'manual']),
+    debug: (process.env['TRIPOLL_DEBUG'] ?? '') !== '',
+  });
+}
+
+export const capabilities: Capabilities = detect();
+
+/** The backend that `TRIPOLL_BACKEND` asks for, if any; read when a reactor is made. */
+export function requestedBackend(): string | undefined {
+  const name = process.env['TRIPOLL_BACKEND'];
+  return name === '' ? undefined : name;
+}

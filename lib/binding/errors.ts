@@ -1,0 +1,115 @@
+import util from 'node:util';
+import { native } from './native.js';
+
+// Every error that tripoll makes is made here. `code` is the stable part; messages may change.
+
+/** A coded error; system errors also carry `errno` (negative, as in Node) and `syscall`. */
+export interface TripollError extends Error {
+  code: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+  fd?: number;
+  bytesWritten?: number;
+}
+
+export interface SystemErrorDetails {
+  address?: string | undefined;
+  port?: number | undefined;
+  fd?: number | undefined;
+}
+
+function coded<T extends Error>(error: T, code: string): T & TripollError {
+  return Object.assign(error, { code });
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
+  if (typeof value === 'function') return 'a function';
+  return util.inspect(value, { depth: 0, breakLength: Infinity });
+}
+
+export function invalidArgType(name: string, expected: string, value: unknown): TypeError & TripollError {
+  return coded(
+    new TypeError(`${name} must be ${expected}, got ${describe(value)}`),
+    'ERR_TRIPOLL_INVALID_ARG_TYPE',
+  );
+}
+
+export function outOfRange(name: string, expected: string, value: unknown): RangeError & TripollError {
+  return coded(new RangeError(`${name} must be ${expected}, got ${describe(value)}`), 'ERR_TRIPOLL_OUT_OF_RANGE');
+}
+
+export function closedError(what: string): TripollError {
+  return coded(new Error(`${what} is closed`), 'ERR_TRIPOLL_CLOSED');
+}
+
+export function stateError(message: string): TripollError {
+  return coded(new Error(message), 'ERR_TRIPOLL_STATE');
+}
+
+export function busyError(message: string): TripollError {
+  return coded(new Error(message), 'ERR_TRIPOLL_BUSY');
+}
+
+export function unsupportedError(message: string): TripollError {
+  return coded(new Error(message), 'ERR_TRIPOLL_UNSUPPORTED');
+}
+
+export function writeOverflowError(queuedBytes: number, maxQueuedBytes: number): TripollError {
+  return coded(
+    new Error(`${queuedBytes} bytes wait to be written, more than maxQueuedBytes (${maxQueuedBytes})`),
+    'ERR_TRIPOLL_WRITE_OVERFLOW',
+  );
+}
+
+export function abortError(reason: unknown): TripollError {
+  const error = new Error('The operation was aborted', { cause: reason });
+  error.name = 'AbortError';
+  return coded(error, 'ABORT_ERR');
+}
+
+export function timeoutError(timeoutMs: number): TripollError {
+  const error = new Error(`The operation took longer than ${timeoutMs} ms`);
+  error.name = 'TimeoutError';
+  return coded(error, 'ERR_TRIPOLL_TIMEOUT');
+}
+
+const names = new Map<number, string>();
+for (const [name, errno] of Object.entries(native.errnos)) names.set(-errno, name);
+
+/** The name of a negative errno: `-9` is `'EBADF'`. */
+export function errnoName(errno: number): string {
+  return names.get(errno) ?? `E${-errno}`;
+}
+
+function errnoText(errno: number): string {
+  const entry = util.getSystemErrorMap().get(errno);
+  return entry === undefined ? '' : `: ${entry[1]}`;
+}
+
+/** An error as Node itself makes them, of a call that returned `-errno`. */
+export function systemError(errno: number, syscall: string, details: SystemErrorDetails = {}): TripollError {
+  const code = errnoName(errno);
+  let where = '';
+  if (details.address !== undefined) {
+    where = details.port === undefined ? ` ${details.address}` : ` ${details.address}:${details.port}`;
+  } else if (details.fd !== undefined) {
+    where = ` (fd ${details.fd})`;
+  }
+  const error = coded(new Error(`${syscall} ${code}${errnoText(errno)}${where}`), code);
+  error.errno = errno;
+  error.syscall = syscall;
+  if (details.address !== undefined) error.address = details.address;
+  if (details.port !== undefined) error.port = details.port;
+  if (details.fd !== undefined) error.fd = details.fd;
+  return error;
+}
+
+/** The constant of this system's headers. */
+export function errnoOf(name: string): number {
+  const errno = native.errnos[name];
+  if (errno === undefined) throw unsupportedError(`${name} is no errno of this platform`);
+  return -errno;
+}

@@ -1,0 +1,41 @@
+import util from 'node:util';
+import { invalidArgType, outOfRange } from './errors.js';
+
+const MAX_INT32 = 0x7fffffff;
+
+/** A whole number from `low` to `high`. */
+export function checkInteger(name: string, value: unknown, low: number, high: number): asserts value is number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value);
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
+  }
+}
+
+/** A file descriptor, as a number: whether it is open, the system says. */
+export function checkFd(fd: unknown, name = 'fd'): asserts fd is number {
+  checkInteger(name, fd, 0, MAX_INT32);
+}
+
+/** A duration that a double counts exactly in microseconds: 2^53 is refused, as a mistake. */
+export function checkDurationMs(name: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number of milliseconds', value);
+  if (!(value >= 0 && value <= MAX_DURATION_MS)) {
+    throw outOfRange(name, `from 0 to ${MAX_DURATION_MS} milliseconds`, value);
+  }
+}
+
+/** 285 years, what a double still counts in whole microseconds. */
+export const MAX_DURATION_MS = 9_007_199_254_740;
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalidArgType(name, 'a function', value);
+}
+
+export function checkObject(name: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'an object', value);
+}
+
+export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
+  // Not by instanceof: an array of another realm is as good.
+  if (!util.types.isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array', value);
+}

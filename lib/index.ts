@@ -1,0 +1,17 @@
+export { capabilities, type Capabilities, type BackendName, type DriverName } from './binding/capabilities.js';
+export type { TripollError } from './binding/errors.js';
+export { Events } from './poller/events.js';
+export { Interest, Mode, Readiness } from './poller/flags.js';
+export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';
+export type { EventHandler } from './reactor/event-handler.js';
+export {
+  Reactor,
+  type Clock,
+  type ReactorInspection,
+  type ReactorOptions,
+  type RegisterOptions,
+  type SetTimerOptions,
+} from './reactor/reactor.js';
+export { Registration } from './reactor/registration.js';
+export { Timer } from './reactor/timer.js';
+export { Waker, type SharedWaker } from './reactor/waker.js';

@@ -1,0 +1,432 @@
+import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { Interest, Mode, Readiness } from '../poller/flags.js';
+import type { EventHandler } from '../reactor/event-handler.js';
+import type { Reactor, RegisterOptions } from '../reactor/reactor.js';
+import type { Registration } from '../reactor/registration.js';
+import { parseAddress, toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
+import { WriteQueue } from './write-queue.js';
+
+/** Reads, and writes, of one event before others get their turn; what is left over goes on in the next. */
+export const READS_PER_EVENT = 16;
+const WRITES_PER_EVENT = 16;
+
+export const EAGAIN = errnoOf('EAGAIN');
+export const EINTR = errnoOf('EINTR');
+const EINPROGRESS = errnoOf('EINPROGRESS');
+const ENOTCONN = errnoOf('ENOTCONN');
+const EINVAL = errnoOf('EINVAL');
+
+const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13, IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
+
+const EDGE: RegisterOptions = Object.freeze({ mode: Mode.EDGE });
+const LEVEL: RegisterOptions = Object.freeze({ mode: Mode.LEVEL });
+
+const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
+const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
+const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR;
+
+/** A stream is in one of these; CLOSED is for ever. */
+export const CONNECTING = 0;
+export const OPEN = 1;
+export const CLOSED = 2;
+
+// Bits of `flags`. One number instead of nine booleans: an idle connection is small.
+/** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
+const READ_READY = 1 << 0;
+/** The end or an error is on its way: a short read does not mean that all was read (T17). */
+const HUNG_UP = 1 << 1;
+const READ_ENDED = 1 << 2;
+/** `end()` was called: shut down when the queue is empty. */
+const WRITE_ENDING = 1 << 3;
+const WRITE_ENDED = 1 << 4;
+const PAUSED = 1 << 5;
+const CORKED = 1 << 6;
+const USES_EDGE = 1 << 7;
+/** The system no longer knows our fd: the number may be a stranger's, and is not closed. */
+const FD_LOST = 1 << 8;
+
+interface ConnectAttempt {
+  /** Addresses still to be tried. */
+  readonly candidates: HostPort[];
+  readonly noDelay: boolean;
+  /** The one that is being tried. */
+  target: HostPort | null;
+}
+
+export interface TcpOptions {
+  /** TCP_NODELAY; default true. */
+  noDelay?: boolean | undefined;
+}
+
+/**
+ * What both styles of TCP stream share: connecting, readiness, the write queue, half-close, the end. A
+ * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
+ * for the first blocked write; under level mode the interest follows what is wanted.
+ */
+export abstract class StreamCore implements EventHandler {
+  readonly reactor: Reactor;
+  protected fd = -1;
+  protected state = CONNECTING;
+  protected flags = 0;
+  protected registration: Registration | null = null;
+  protected queue: WriteQueue | null = null;
+  /** While CONNECTING. */
+  #attempt: ConnectAttempt | null = null;
+  #unrefed = false;
+
+  protected constructor(reactor: Reactor) {
+    this.reactor = reactor;
+  }
+
+  // ---- what a subclass supplies ----
+
+  /** Bytes, or the end, can be read now. */
+  protected abstract readNow(): void;
+  protected abstract onOpen(): void;
+  /** The queue has become shorter. */
+  protected abstract onFlushed(): void;
+  /** It is over; `error` is what ended it, or null. Called once. */
+  protected abstract onDestroyed(error: Error | null): void;
+
+  // ---- becoming open ----
+
+  /** A connected socket that we own from here on. */
+  protected adopt(fd: number, useEdge: boolean): void {
+    this.fd = fd;
+    this.state = OPEN;
+    if (useEdge) this.flags |= USES_EDGE;
+    try {
+      this.registration = this.reactor.register(fd, Interest.READABLE, this, useEdge ? EDGE : LEVEL);
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  /** Tries the addresses in turn. What goes wrong is told in a later step, never from in here. */
+  protected connectTo(candidates: HostPort[], options: TcpOptions): void {
+    this.#attempt = { candidates, noDelay: options.noDelay ?? true, target: null };
+    if (this.reactor.supports(Mode.EDGE)) this.flags |= USES_EDGE;
+    this.#connectNext(null);
+  }
+
+  #connectNext(before: Error | null): void {
+    let error: Error | null = before;
+    const attempt = this.#attempt;
+    for (let next = attempt?.candidates.shift(); next !== undefined; next = attempt?.candidates.shift()) {
+      error = this.#startConnect(next, attempt?.noDelay ?? true);
+      if (error === null) return;
+    }
+    this.destroy(error ?? stateError('no address to connect to'));
+  }
+
+  #startConnect(target: HostPort, noDelay: boolean): Error | null {
+    const { familyNumber, host, port, scopeId } = parseAddress(target);
+    const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return systemError(fd, 'socket');
+    this.fd = fd;
+    const error = noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0;
+    const result = error < 0 ? error : native.connect(fd, familyNumber, host, port, scopeId);
+    // EINTR: the attempt goes on without us (POSIX connect).
+    if (result < 0 && result !== EINPROGRESS && result !== EINTR) {
+      this.#closeFd();
+      return systemError(result, 'connect', { address: host, port });
+    }
+    if (this.#attempt !== null) this.#attempt.target = { host, port };
+    return this.#watchConnect(fd);
+  }
+
+  #watchConnect(fd: number): Error | null {
+    try {
+      const edge = (this.flags & USES_EDGE) !== 0;
+      const interest = edge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE;
+      this.registration = this.reactor.register(fd, interest, this, edge ? EDGE : LEVEL);
+      if (this.#unrefed) this.registration.unref();
+      return null;
+    } catch (error) {
+      this.#closeFd();
+      return error as Error;
+    }
+  }
+
+  #finishConnect(): void {
+    const error = native.takeSocketError(this.fd);
+    const target = this.#attempt?.target;
+    if (error < 0) {
+      this.#dropRegistration();
+      this.#closeFd();
+      this.#connectNext(systemError(error, 'connect', { address: target?.host, port: target?.port }));
+      return;
+    }
+    // Spurious: it is neither connected nor refused yet (T44).
+    if (native.getpeername(this.fd, {}) === ENOTCONN) return;
+    this.state = OPEN;
+    this.#attempt = null;
+    this.updateInterestIfLevel();
+    this.onOpen();
+    if (this.isOpen) this.flush();
+  }
+
+  // ---- readiness ----
+
+  onReady(readiness: number): void {
+    if (this.state === CONNECTING) {
+      this.#finishConnect();
+      if (!this.isOpen) return;
+    }
+    if ((readiness & HANGS_UP) !== 0) this.flags |= HUNG_UP;
+    if ((readiness & WAKES_READER) !== 0) {
+      this.flags |= READ_READY;
+      this.readNow();
+    }
+    if ((readiness & WAKES_WRITER) !== 0 && this.queue !== null) this.flush();
+  }
+
+  onError(error: unknown): void {
+    if (this.registration?.active === false) this.flags |= FD_LOST;
+    this.destroy(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.destroy(closedError('Reactor'));
+  }
+
+  protected get isOpen(): boolean {
+    return this.state === OPEN;
+  }
+
+  protected get isPaused(): boolean {
+    return (this.flags & PAUSED) !== 0;
+  }
+
+  /** Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
+  protected get mayRead(): boolean {
+    return this.isOpen && (this.flags & (READ_READY | USES_EDGE)) !== USES_EDGE;
+  }
+
+  get readEnded(): boolean {
+    return (this.flags & READ_ENDED) !== 0;
+  }
+
+  get writeEnded(): boolean {
+    return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
+  }
+
+  /** A read came back with fewer bytes than asked for, or with EAGAIN: there is no more, unless it hung up. */
+  protected readShort(): boolean {
+    if ((this.flags & HUNG_UP) !== 0) return false;
+    this.flags &= ~READ_READY;
+    return true;
+  }
+
+  protected readEmpty(): void {
+    this.flags &= ~READ_READY;
+  }
+
+  /** The budget of this event is used up. Level mode hears of it again anyway. */
+  protected readLater(): void {
+    if ((this.flags & USES_EDGE) !== 0 && this.registration !== null) {
+      this.reactor.again(this.registration, Readiness.READABLE);
+    }
+  }
+
+  /** The peer has ended its side. */
+  protected markReadEnded(): void {
+    this.flags |= READ_ENDED;
+    this.updateInterestIfLevel();
+  }
+
+  /** Level mode's interest: what is wanted now. */
+  protected updateInterest(): void {
+    if (this.registration === null || this.state !== OPEN || !this.registration.active) return;
+    let interest = 0;
+    if (this.wantsRead && (this.flags & (READ_ENDED | PAUSED)) === 0) interest |= Interest.READABLE;
+    if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
+    if (interest !== this.registration.interest) this.registration.setInterest(interest);
+  }
+
+  protected updateInterestIfLevel(): void {
+    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
+  }
+
+  /** Whether level mode should wait for bytes. */
+  protected get wantsRead(): boolean {
+    return true;
+  }
+
+  protected setPaused(paused: boolean): void {
+    if (this.state === CLOSED || paused === this.isPaused) return;
+    this.flags ^= PAUSED;
+    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
+    else if (!paused && (this.flags & READ_READY) !== 0) this.readLater();
+  }
+
+  protected setCorked(corked: boolean): void {
+    if (corked) this.flags |= CORKED;
+    else this.flags &= ~CORKED;
+    if (!corked) this.flush();
+  }
+
+  // ---- writing ----
+
+  get queuedBytes(): number {
+    return this.queue?.queuedBytes ?? 0;
+  }
+
+  protected get hasQueued(): boolean {
+    return this.queue !== null && !this.queue.isEmpty;
+  }
+
+  /** A write now would be neither out of order nor too early. */
+  protected get canWriteNow(): boolean {
+    return this.state === OPEN && !this.hasQueued && (this.flags & CORKED) === 0;
+  }
+
+  protected ensureQueue(): WriteQueue {
+    return (this.queue ??= new WriteQueue());
+  }
+
+  /** Asks to be told when the socket takes bytes again. */
+  protected armWrite(): void {
+    if (this.registration === null || this.state !== OPEN) return;
+    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
+    else if ((this.registration.interest & Interest.WRITABLE) === 0) {
+      // Once, and it stays: an edge costs nothing while it does not come (T15).
+      this.registration.setInterest(Interest.READABLE | Interest.WRITABLE);
+    }
+  }
+
+  /** Writes what is queued, as far as the socket takes it and the budget goes. */
+  protected flush(): void {
+    if (this.state !== OPEN || (this.flags & CORKED) !== 0) return;
+    if (this.hasQueued && !this.#writeQueued()) return;
+    this.updateInterestIfLevel();
+    if (!this.hasQueued && (this.flags & WRITE_ENDING) !== 0) this.#shutdownWrite();
+  }
+
+  /** False when it ended the stream. */
+  #writeQueued(): boolean {
+    const queue = this.ensureQueue();
+    let full = false;
+    for (let i = 0; i < WRITES_PER_EVENT && !full && !queue.isEmpty; i++) {
+      let written: number;
+      try {
+        written = queue.writeOnce(this.fd);
+      } catch (error) {
+        // A queued buffer was detached: what its promise promised cannot be kept.
+        this.destroy(error as Error);
+        return false;
+      }
+      if (written === EAGAIN) full = true;
+      else if (written < 0) {
+        this.destroy(systemError(written, 'write'));
+        return false;
+      }
+    }
+    if (!queue.isEmpty) this.armWrite();
+    // Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58).
+    if (!queue.isEmpty && !full) this.#flushLater();
+    this.onFlushed();
+    return this.isOpen;
+  }
+
+  #flushLater(): void {
+    if ((this.flags & USES_EDGE) === 0 || this.registration === null) return;
+    this.reactor.again(this.registration, Readiness.WRITABLE);
+  }
+
+  /** Ends our side when all that is queued has been written. */
+  protected endWrite(): void {
+    if (this.state === CLOSED || this.writeEnded) return;
+    this.flags |= WRITE_ENDING;
+    if (this.state === OPEN) this.flush();
+  }
+
+  #shutdownWrite(): void {
+    this.flags = (this.flags & ~WRITE_ENDING) | WRITE_ENDED;
+    const error = native.shutdown(this.fd, SHUT_WR);
+    // ENOTCONN: the peer has reset it, which the reader hears.
+    if (error < 0 && error !== ENOTCONN && error !== EINVAL) this.destroy(systemError(error, 'shutdown'));
+    else this.finishIfDone();
+  }
+
+  /** Both sides have ended: nothing is left to wait for. */
+  protected finishIfDone(): void {
+    if (this.bothEnded) this.destroy(null);
+  }
+
+  protected get bothEnded(): boolean {
+    return (this.flags & (READ_ENDED | WRITE_ENDED)) === (READ_ENDED | WRITE_ENDED);
+  }
+
+  // ---- the end ----
+
+  /** Ends it at once. The fd is closed when this returns; who waits is told by `onDestroyed`. */
+  protected destroy(error: Error | null): void {
+    if (this.state === CLOSED) return;
+    this.state = CLOSED;
+    this.#attempt = null;
+    this.#dropRegistration();
+    this.#closeFd();
+    this.queue?.clear(error ?? closedError('Stream'));
+    this.onDestroyed(error);
+  }
+
+  /** DEL before close: a duplicate of the fd would go on firing (T03). */
+  #dropRegistration(): void {
+    this.registration?.deregister();
+    this.registration = null;
+  }
+
+  #closeFd(): void {
+    if (this.fd < 0) return;
+    if ((this.flags & FD_LOST) !== 0) native.disownFd(this.fd);
+    else native.close(this.fd);
+    this.fd = -1;
+  }
+
+  /** Closes with a RST: the peer loses what it has not read. */
+  protected resetNow(): void {
+    if (this.fd >= 0) native.setsockopt(this.fd, SOL_SOCKET, SO_LINGER, NO_LINGER);
+    this.destroy(null);
+  }
+
+  // ---- public to users of either style ----
+
+  get closed(): boolean {
+    return this.state === CLOSED;
+  }
+
+  /** Our end; undefined once closed. */
+  get localAddress(): SocketAddress | undefined {
+    return socketName(native.getsockname, this.fd);
+  }
+
+  /** The peer; undefined before it is connected and once it has closed. */
+  get remoteAddress(): SocketAddress | undefined {
+    return socketName(native.getpeername, this.fd);
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.#unrefed = false;
+    this.registration?.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#unrefed = true;
+    this.registration?.unref();
+    return this;
+  }
+}
+
+type FillName = (fd: number, out: object) => number;
+
+export function socketName(fill: FillName, fd: number): SocketAddress | undefined {
+  if (fd < 0) return undefined;
+  const name = { family: 0, address: '', port: 0, scopeId: 0 };
+  return fill(fd, name) < 0 ? undefined : toSocketAddress(name);
+}

@@ -1,0 +1,346 @@
+import { closedError, errnoOf, systemError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkInteger, checkObject } from '../binding/validate.js';
+import { Interest, Mode } from '../poller/flags.js';
+import type { EventHandler } from '../reactor/event-handler.js';
+import { Reactor } from '../reactor/reactor.js';
+import type { Registration } from '../reactor/registration.js';
+import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
+import { socketName } from './stream-core.js';
+import {
+  checkHandlers,
+  TcpConnection,
+  toSettings,
+  type ConnectionOptions,
+  type ConnectionSettings,
+  type TcpHandlers,
+} from './tcp-connection.js';
+import { TcpStream } from './tcp-stream.js';
+
+/** The system clamps it (net.core.somaxconn, 4096 by default since Linux 5.4). */
+const DEFAULT_BACKLOG = 4096;
+const MAX_BACKLOG = 0x7fffffff;
+/** Connections of one event before others get their turn; the level brings us back. */
+const ACCEPTS_PER_EVENT = 64;
+/** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
+const BACK_OFF_MS = 100;
+
+const { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
+const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
+
+const EAGAIN = errnoOf('EAGAIN');
+/** This connection is gone; the next may be well (T41, accept(2)). */
+const TRY_NEXT = new Set(
+  ['ECONNABORTED', 'EPROTO', 'EINTR', 'ENETDOWN', 'ENOPROTOOPT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH'].map(errnoOf),
+);
+/** Nothing is wrong with the listener, but there is no room (T40). */
+const NO_ROOM = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'].map(errnoOf));
+
+export interface ListenOptions extends ConnectionOptions {
+  /** Default 4096. */
+  backlog?: number | undefined;
+  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. */
+  reusePort?: boolean | undefined;
+  /** An IPv6 listener takes no IPv4 connections; default false. */
+  ipv6Only?: boolean | undefined;
+}
+
+export interface ListenTarget extends ListenOptions {
+  /** An IP address; there is no implicit one. */
+  host: string;
+  /** 0 lets the system choose: see `localAddress`. */
+  port: number;
+}
+
+/** Why a connection was dropped before its `open`. */
+export interface DropInfo {
+  /** `'no-fd'`: the process or the system had no file descriptor left. */
+  readonly reason: 'no-fd';
+  readonly error: Error;
+}
+
+export interface ListenHandlers<Data = unknown> extends TcpHandlers<Data> {
+  /** A connection was accepted only to be closed. */
+  drop?(listener: TcpListener, info: DropInfo): void;
+}
+
+export interface Accepted {
+  readonly stream: TcpStream;
+  /** The peer; undefined when it has gone already. */
+  readonly address: SocketAddress | undefined;
+}
+
+interface PendingAccept {
+  resolve(accepted: Accepted): void;
+  reject(error: unknown): void;
+}
+
+/** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
+export class TcpListener implements EventHandler {
+  readonly reactor: Reactor;
+  #fd = -1;
+  readonly #registration: Registration;
+  readonly #handlers: ListenHandlers | null;
+  readonly #settings: ConnectionSettings;
+  readonly #noDelay: boolean;
+  readonly #useEdge: boolean;
+  /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
+  #spareFd = -1;
+  #resting = false;
+  #waiting: PendingAccept[] = [];
+  #connections = 0;
+
+  private constructor(address: SocketAddressInput, options: ListenOptions, handlers: ListenHandlers | null) {
+    checkObject('options', options);
+    this.reactor = options.reactor ?? Reactor.default;
+    if (this.reactor.closed) throw closedError('Reactor');
+    this.#handlers = handlers;
+    this.#settings = toSettings(options);
+    this.#noDelay = options.noDelay ?? true;
+    this.#useEdge = this.reactor.supports(Mode.EDGE);
+    this.#fd = openListener(address, options);
+    try {
+      const interest = handlers === null ? 0 : Interest.READABLE;
+      this.#registration = this.reactor.register(this.#fd, interest, this);
+    } catch (error) {
+      native.close(this.#fd);
+      throw error;
+    }
+    this.#spareFd = openSpare();
+  }
+
+  /**
+   * Listens for promises: `accept()`, or `for await (const stream of listener)`.
+   *
+   * @param address `'127.0.0.1:8080'`, `'[::1]:0'` or `{ host, port }`; an IP address, not a name
+   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says
+   */
+  static bind(address: SocketAddressInput, options: ListenOptions = {}): Promise<TcpListener> {
+    // Synchronous work under a promise, so that bad input is a rejection here too.
+    return new Promise((resolve) => {
+      resolve(new TcpListener(address, options, null));
+    });
+  }
+
+  /** For `listen`. */
+  static listening(target: ListenTarget, handlers: ListenHandlers): TcpListener {
+    checkObject('target', target);
+    checkHandlers(handlers);
+    return new TcpListener({ host: target.host, port: target.port }, target, handlers);
+  }
+
+  /** Where it listens; undefined once closed. */
+  get localAddress(): SocketAddress | undefined {
+    return socketName(native.getsockname, this.#fd);
+  }
+
+  get closed(): boolean {
+    return this.#fd < 0;
+  }
+
+  /** Handler-style connections that are open. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** For `TcpConnection`. */
+  connectionClosed(): void {
+    this.#connections--;
+  }
+
+  // ---- accepting ----
+
+  /**
+   * The next connection. Several may wait at once; they are served in order.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM
+   */
+  accept(): Promise<Accepted> {
+    if (this.closed) return Promise.reject(closedError('TcpListener'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#updateInterest();
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TcpStream, void, void> {
+    while (!this.closed) {
+      let accepted: Accepted;
+      try {
+        accepted = await this.accept();
+      } catch (error) {
+        // Closed while we waited: that is the end of the loop, not its failure.
+        if (this.closed) return;
+        throw error;
+      }
+      yield accepted.stream;
+    }
+  }
+
+  onReady(): void {
+    // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
+    if (!this.#wantsMore) this.#updateInterest();
+    for (let i = 0; i < ACCEPTS_PER_EVENT && this.#wantsMore; i++) {
+      const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) this.#take(fd);
+      else if (fd === EAGAIN) break;
+      else if (!TRY_NEXT.has(fd)) {
+        this.#onAcceptError(fd);
+        return;
+      }
+    }
+  }
+
+  get #wantsMore(): boolean {
+    return this.#fd >= 0 && !this.#resting && (this.#handlers !== null || this.#waiting.length > 0);
+  }
+
+  #take(fd: number): void {
+    // It may have been reset already; then the first read tells.
+    if (this.#noDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (this.#handlers !== null) {
+      this.#connections++;
+      TcpConnection.accepted(fd, this.#useEdge, this.#handlers, this.#settings, this);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    const stream = TcpStream.accepted(fd, this.#useEdge, this.reactor);
+    waiting?.resolve({ stream, address: stream.remoteAddress });
+  }
+
+  #onAcceptError(errno: number): void {
+    const error = systemError(errno, 'accept');
+    if (!NO_ROOM.has(errno)) {
+      this.#fail(error);
+      return;
+    }
+    this.#turnAway(error);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(error);
+    // Under level mode an unaccepted connection fires for ever: rest, and look again (T40).
+    this.#resting = true;
+    this.#updateInterest();
+    this.reactor
+      .setTimer(BACK_OFF_MS, () => {
+        this.#resting = false;
+        this.#updateInterest();
+      })
+      .unref();
+  }
+
+  /** Gives up the spare fd, so that at least one peer learns that there is no room. */
+  #turnAway(error: Error): void {
+    if (this.#spareFd < 0) return;
+    native.close(this.#spareFd);
+    const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) native.close(fd);
+    this.#spareFd = openSpare();
+    if (fd >= 0) this.#handlers?.drop?.(this, { reason: 'no-fd', error });
+  }
+
+  /** The interest follows what is wanted: nobody waits, nothing is accepted. */
+  #updateInterest(): void {
+    if (this.#fd < 0) return;
+    const interest = this.#wantsMore ? Interest.READABLE : 0;
+    if (interest !== this.#registration.interest) this.#registration.setInterest(interest);
+  }
+
+  // ---- the end ----
+
+  onError(error: unknown): void {
+    this.#fail(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.close();
+  }
+
+  /** The listening socket itself is broken. */
+  #fail(error: Error): void {
+    this.#end(error);
+    // A handler-style listener has nobody who waits.
+    if (this.#handlers !== null) native.fatalException(error);
+  }
+
+  /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.#end(closedError('TcpListener'));
+  }
+
+  #end(reason: Error): void {
+    if (this.#fd < 0) return;
+    const lost = !this.#registration.active && !this.reactor.closed;
+    this.#registration.deregister();
+    if (lost) native.disownFd(this.#fd);
+    else native.close(this.#fd);
+    this.#fd = -1;
+    if (this.#spareFd >= 0) native.close(this.#spareFd);
+    this.#spareFd = -1;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(reason);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.#registration.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#registration.unref();
+    return this;
+  }
+}
+
+function openListener(address: SocketAddressInput, options: ListenOptions): number {
+  const { familyNumber, host, port, scopeId } = parseAddress(address);
+  const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false } = options;
+  checkInteger('backlog', backlog, 0, MAX_BACKLOG);
+  const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(fd, 'socket');
+  const steps: [string, () => number][] = [
+    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEADDR, 1)],
+    ['setsockopt', () => (reusePort ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)],
+    [
+      'setsockopt',
+      () => (familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0),
+    ],
+    ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
+    ['listen', () => native.listen(fd, backlog)],
+  ];
+  for (const [syscall, step] of steps) {
+    const error = step();
+    if (error < 0) {
+      native.close(fd);
+      throw systemError(error, syscall, { address: host, port });
+    }
+  }
+  return fd;
+}
+
+/** -1 where there is none to spare; then the back-off alone must do. */
+function openSpare(): number {
+  return native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+/**
+ * Listens handler-style: the fast path. All connections share `handlers`.
+ *
+ * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2)
+ * says; ERR_TRIPOLL_CLOSED
+ */
+export function listen<Data = unknown>(target: ListenTarget, handlers: ListenHandlers<Data>): TcpListener {
+  return TcpListener.listening(target, handlers as ListenHandlers);
+}

@@ -1,0 +1,242 @@
+import { busyError, closedError, outOfRange, stateError, systemError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkBytes, checkObject } from '../binding/validate.js';
+import { Reactor } from '../reactor/reactor.js';
+import { splitHostPort, type SocketAddressInput } from '../sys/address.js';
+import { resolve } from './resolve.js';
+import { CLOSED, EAGAIN, EINTR, StreamCore, type TcpOptions } from './stream-core.js';
+
+export interface StreamOptions extends TcpOptions {
+  /** Default `Reactor.default`. */
+  reactor?: Reactor | undefined;
+}
+
+interface PendingRead {
+  readonly buffer: Uint8Array;
+  resolve(received: number): void;
+  reject(error: unknown): void;
+}
+
+/** A TCP stream with promises, as Tokio's: reads and writes take the caller's own buffers. */
+export class TcpStream extends StreamCore {
+  #reader: PendingRead | null = null;
+  #opening: { resolve(stream: TcpStream): void; reject(error: unknown): void } | null = null;
+  /** What ended it; reads and writes after that reject with it. */
+  #failure: Error | null = null;
+
+  private constructor(reactor: Reactor) {
+    super(reactor);
+  }
+
+  /**
+   * Connects; a name's addresses are tried in turn.
+   *
+   * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
+   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
+   * else connect(2) says; ENOTFOUND and others of `dns.lookup`
+   */
+  static async connect(address: SocketAddressInput, options: StreamOptions = {}): Promise<TcpStream> {
+    checkObject('options', options);
+    const hostPort = splitHostPort(address);
+    const reactor = options.reactor ?? Reactor.default;
+    if (reactor.closed) throw closedError('Reactor');
+    const stream = new TcpStream(reactor);
+    return new Promise((resolveOpen, reject) => {
+      stream.#opening = { resolve: resolveOpen, reject };
+      resolve(hostPort, (error, candidates) => {
+        if (error !== null) stream.destroy(error);
+        else stream.connectTo(candidates, options);
+      });
+    });
+  }
+
+  /** For `TcpListener`. */
+  static accepted(fd: number, useEdge: boolean, reactor: Reactor): TcpStream {
+    const stream = new TcpStream(reactor);
+    stream.adopt(fd, useEdge);
+    return stream;
+  }
+
+  // ---- reading ----
+
+  /**
+   * Reads what there is, at least a byte, into the start of `buffer`.
+   *
+   * @param buffer at least one byte long; it is written to until the promise settles
+   * @returns how many bytes came; 0 at the end of the stream
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another read waits; ECONNRESET and what
+   * else recv(2) says; ERR_TRIPOLL_CLOSED
+   */
+  read(buffer: Uint8Array): Promise<number> {
+    if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
+    if (this.mayRead && buffer.length > 0) {
+      const received = this.#tryRead(buffer);
+      if (received === EAGAIN) return this.#waitForRead(buffer);
+      if (received === 0) this.finishIfDone();
+      if (received !== REFUSED) return Promise.resolve(received);
+    }
+    if (this.bothEnded) return Promise.resolve(0);
+    const error = this.#whyNoRead(buffer);
+    if (error !== null) return Promise.reject(error);
+    return this.readEnded ? Promise.resolve(0) : this.#waitForRead(buffer);
+  }
+
+  #whyNoRead(buffer: unknown): Error | null {
+    try {
+      checkBytes('buffer', buffer);
+    } catch (error) {
+      return error as Error;
+    }
+    if (buffer.length === 0) return outOfRange('buffer', 'at least one byte long', buffer);
+    return this.state === CLOSED ? (this.#failure ?? closedError('TcpStream')) : null;
+  }
+
+  #waitForRead(buffer: Uint8Array): Promise<number> {
+    return new Promise((resolveRead, reject) => {
+      this.#reader = { buffer, resolve: resolveRead, reject };
+      this.updateInterestIfLevel();
+    });
+  }
+
+  /** n >= 0; EAGAIN; or REFUSED when it can only fail, and `read` finds out how. */
+  #tryRead(buffer: Uint8Array): number {
+    if (this.readEnded) return 0;
+    let received: number;
+    try {
+      received = native.recv(this.fd, buffer, 0, buffer.length, 0);
+    } catch {
+      return REFUSED;
+    }
+    if (received > 0) {
+      if (received < buffer.length) this.readShort();
+    } else if (received === 0) {
+      this.markReadEnded();
+    } else if (received === EAGAIN || received === EINTR) {
+      this.readEmpty();
+      return EAGAIN;
+    } else {
+      this.destroy(systemError(received, 'read'));
+      return REFUSED;
+    }
+    return received;
+  }
+
+  protected readNow(): void {
+    const reader = this.#reader;
+    // Nobody waits: edge mode remembers that there is something, level mode stops asking.
+    if (reader === null) {
+      this.updateInterestIfLevel();
+      return;
+    }
+    const received = this.#tryRead(reader.buffer);
+    if (received === EAGAIN) return;
+    this.#reader = null;
+    if (received !== REFUSED) reader.resolve(received);
+    // Detached or shrunk since `read` was called; nothing was received, so nothing is lost.
+    else reader.reject(this.#whyNoRead(reader.buffer) ?? outOfRange('buffer', 'as it was', reader.buffer));
+    if (received === 0) this.finishIfDone();
+  }
+
+  protected override get wantsRead(): boolean {
+    return this.#reader !== null;
+  }
+
+  // ---- writing ----
+
+  /**
+   * Writes as much as the socket takes now, at least a byte. Writes queue in the order of their calls.
+   *
+   * @param buffer not to be changed until the promise settles
+   * @returns how many bytes were written
+   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says; ERR_TRIPOLL_CLOSED;
+   * ERR_TRIPOLL_STATE after `end()`
+   */
+  write(buffer: Uint8Array): Promise<number> {
+    return this.#write(buffer, false);
+  }
+
+  /** Writes all of it; as `write` otherwise. */
+  writeAll(buffer: Uint8Array): Promise<number> {
+    return this.#write(buffer, true);
+  }
+
+  #write(buffer: Uint8Array, all: boolean): Promise<number> {
+    let written = 0;
+    if (this.canWriteNow && !this.writeEnded) {
+      try {
+        written = native.send(this.fd, buffer, 0, buffer.length, 0);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+      if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
+      if (written < 0 && written !== EAGAIN && written !== EINTR) {
+        this.destroy(systemError(written, 'write'));
+      }
+    }
+    return this.#queueWrite(buffer, all, Math.max(0, written));
+  }
+
+  #queueWrite(buffer: Uint8Array, all: boolean, written: number): Promise<number> {
+    try {
+      checkBytes('buffer', buffer);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    if (this.state === CLOSED) return Promise.reject(this.#failure ?? closedError('TcpStream'));
+    if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
+    return new Promise((resolveWrite, reject) => {
+      this.ensureQueue().push(buffer.subarray(written), { all, written, resolve: resolveWrite, reject });
+      this.armWrite();
+    });
+  }
+
+  /** Ends our side when all writes are done; the peer may go on sending. */
+  end(): void {
+    this.endWrite();
+  }
+
+  // ---- the end ----
+
+  /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.destroy(null);
+  }
+
+  /** Closes with a RST. */
+  reset(): void {
+    this.resetNow();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  protected onOpen(): void {
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.resolve(this);
+  }
+
+  protected onFlushed(): void {
+    // Whoever waited was told by the queue.
+  }
+
+  protected onDestroyed(error: Error | null): void {
+    this.#failure = error;
+    const reason = error ?? closedError('TcpStream');
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.reject(reason);
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.reject(reason);
+  }
+}
+
+/** No errno: they are small. */
+const REFUSED = -0x7fffffff;

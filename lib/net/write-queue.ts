@@ -1,0 +1,96 @@
+import { native } from '../binding/native.js';
+import { errnoOf } from '../binding/errors.js';
+
+/** As many buffers as one vectored write takes; the native side has the same bound. */
+const MOST_VECTORS = 64;
+const EINTR = errnoOf('EINTR');
+
+/** A promise that waits for its bytes to be written. */
+export interface WriteOperation {
+  /** Settle when all is written, or with the first bytes. */
+  readonly all: boolean;
+  written: number;
+  resolve(written: number): void;
+  reject(error: unknown): void;
+}
+
+interface Entry {
+  readonly bytes: Uint8Array;
+  offset: number;
+  readonly operation: WriteOperation | null;
+}
+
+/** What could not be written at once, in order. Its owner bounds `queuedBytes`. */
+export class WriteQueue {
+  queuedBytes = 0;
+  #entries: Entry[] = [];
+  #head = 0;
+
+  get isEmpty(): boolean {
+    return this.#head === this.#entries.length;
+  }
+
+  push(bytes: Uint8Array, operation: WriteOperation | null): void {
+    this.#entries.push({ bytes, offset: 0, operation });
+    this.queuedBytes += bytes.length;
+  }
+
+  /** One write of as much as there is: the bytes written, or -errno. To be called while not empty. */
+  writeOnce(fd: number): number {
+    const first = this.#entries[this.#head];
+    if (first === undefined) return 0;
+    const count = this.#entries.length - this.#head;
+    const written =
+      count === 1
+        ? native.send(fd, first.bytes, first.offset, first.bytes.length - first.offset, 0)
+        : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
+    if (written > 0 || first.bytes.length === first.offset) this.#consume(Math.max(0, written));
+    return written === EINTR ? 0 : written;
+  }
+
+  /** Rejects whoever waits, and forgets the bytes. */
+  clear(error: unknown): void {
+    const entries = this.#entries.slice(this.#head);
+    this.#entries = [];
+    this.#head = 0;
+    this.queuedBytes = 0;
+    for (const { operation } of entries) operation?.reject(error);
+  }
+
+  #vectors(count: number): Uint8Array[] {
+    const vectors: Uint8Array[] = [];
+    for (let i = 0; i < Math.min(count, MOST_VECTORS); i++) {
+      const entry = this.#entries[this.#head + i];
+      if (entry !== undefined) vectors.push(entry.bytes);
+    }
+    return vectors;
+  }
+
+  #consume(written: number): void {
+    let left = written;
+    for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
+      const taken = Math.min(left, entry.bytes.length - entry.offset);
+      entry.offset += taken;
+      left -= taken;
+      this.queuedBytes -= taken;
+      const { operation } = entry;
+      if (operation !== null) operation.written += taken;
+      const complete = entry.offset === entry.bytes.length;
+      if (!complete && (operation === null || operation.all || taken === 0)) break;
+      // A partial write gives the rest of its buffer back to its caller.
+      this.queuedBytes -= entry.bytes.length - entry.offset;
+      this.#head++;
+      operation?.resolve(operation.written);
+      if (!complete) break;
+    }
+    this.#compact();
+  }
+
+  /** Drops what has been written, when it is the larger half: amortised O(1). */
+  #compact(): void {
+    if (this.#head === this.#entries.length) this.#entries.length = 0;
+    else if (this.#head * 2 > this.#entries.length) this.#entries.splice(0, this.#head);
+    else return;
+    this.#head = 0;
+  }
+}

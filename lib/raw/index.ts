@@ -1,0 +1,3 @@
+export { sys } from '../sys/sys.js';
+export type { SocketAddress, SocketAddressInput } from '../sys/address.js';
+export { Epoll, type EpollParams } from './epoll.js';

@@ -1,0 +1,78 @@
+import { closedError, invalidArgType } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+
+/** What crosses to another thread: cloneable, without an fd in it. */
+export interface SharedWaker {
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+}
+
+const IDLE = 0;
+const WOKEN = 1;
+
+/**
+ * Makes a reactor run a turn, from any thread. Any number of wakes before that turn is one `onWake` in it.
+ * It does not keep the process alive.
+ */
+export class Waker {
+  readonly #id: number;
+  readonly #state: Int32Array;
+  #onClose: (() => void) | null;
+  #closed = false;
+
+  constructor(shared: SharedWaker, onClose: (() => void) | null) {
+    this.#id = shared.id;
+    this.#state = new Int32Array(shared.buffer);
+    this.#onClose = onClose;
+  }
+
+  /**
+   * The same waker in another thread, from what `share()` gave.
+   *
+   * @throws TypeError ERR_TRIPOLL_INVALID_ARG_TYPE when it is not what `share()` gave
+   */
+  static from(shared: SharedWaker): Waker {
+    const value = shared as Partial<SharedWaker> | null | undefined;
+    const isShared = Object.prototype.toString.call(value?.buffer) === '[object SharedArrayBuffer]';
+    if (typeof value?.id !== 'number' || !isShared || value.buffer?.byteLength !== Int32Array.BYTES_PER_ELEMENT) {
+      throw invalidArgType('shared', 'what waker.share() returned', shared);
+    }
+    return new Waker(shared, null);
+  }
+
+  /**
+   * Wakes the reactor; once it has closed this does nothing.
+   *
+   * @throws ERR_TRIPOLL_CLOSED after `close` of this very object
+   */
+  wake(): void {
+    if (this.#closed) throw closedError('Waker');
+    // Only who turns it from idle writes to the system: the rest is coalesced.
+    if (Atomics.exchange(this.#state, 0, WOKEN) === IDLE) native.wakeById(this.#id);
+  }
+
+  /** For `postMessage`: turn it into a waker there with `Waker.from`. */
+  share(): SharedWaker {
+    return { id: this.#id, buffer: this.#state.buffer as SharedArrayBuffer };
+  }
+
+  /** Whether there was a wake since the last call. */
+  take(): boolean {
+    return Atomics.load(this.#state, 0) === WOKEN && Atomics.exchange(this.#state, 0, IDLE) === WOKEN;
+  }
+
+  close(): void {
+    this.#closed = true;
+    const onClose = this.#onClose;
+    this.#onClose = null;
+    onClose?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+export function newWakerState(): SharedArrayBuffer {
+  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+}

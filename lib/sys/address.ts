@@ -1,0 +1,102 @@
+import net from 'node:net';
+import { native } from '../binding/native.js';
+import { invalidArgType, outOfRange } from '../binding/errors.js';
+
+const MAX_PORT = 65535;
+const AF_INET = native.constants['AF_INET'] ?? 2;
+const AF_INET6 = native.constants['AF_INET6'] ?? 10;
+
+export type Family = 'IPv4' | 'IPv6';
+
+/** A socket's name: what `localAddress` and `remoteAddress` give. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: Family;
+  /** The interface of a link-local IPv6 address. */
+  readonly scopeId?: number;
+}
+
+/** `'127.0.0.1:80'`, `'[::1]:80'`, or the parts. */
+export type SocketAddressInput = string | { host: string; port: number };
+
+/** As native calls want it. */
+export interface ParsedAddress {
+  readonly familyNumber: number;
+  readonly host: string;
+  readonly port: number;
+  readonly scopeId: number;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+function checkPort(port: unknown): asserts port is number {
+  if (typeof port !== 'number') throw invalidArgType('port', 'a number', port);
+  if (!Number.isInteger(port) || port < 0 || port > MAX_PORT) throw outOfRange('port', 'from 0 to 65535', port);
+}
+
+/**
+ * Splits `'host:port'` or `'[v6]:port'`; there is no implicit host or port.
+ *
+ * @throws TypeError, RangeError
+ */
+export function splitHostPort(address: unknown): HostPort {
+  if (typeof address === 'object' && address !== null) {
+    const { host, port } = address as Partial<HostPort>;
+    if (typeof host !== 'string') throw invalidArgType('host', 'a string', host);
+    if (host === '') throw outOfRange('host', 'an address or a name', host);
+    checkPort(port);
+    return { host, port };
+  }
+  if (typeof address !== 'string') throw invalidArgType('address', `'host:port' or { host, port }`, address);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) throw outOfRange('address', `'host:port' or '[v6]:port'`, address);
+  const port = Number(match?.[3]);
+  checkPort(port);
+  return { host, port };
+}
+
+function scopeOf(zone: string): number {
+  const index = Number(zone);
+  // An interface's name would need if_nametoindex(3); its number is what the kernel wants.
+  if (!Number.isInteger(index) || index < 0) throw outOfRange('the zone after %', 'an interface index', zone);
+  return index;
+}
+
+/**
+ * An IP literal with its port, for native code.
+ *
+ * @throws TypeError; RangeError for a host name, which only `connect` resolves
+ */
+export function parseAddress(input: unknown): ParsedAddress {
+  const { host, port } = splitHostPort(input);
+  const [bare = host, zone] = host.split('%', 2);
+  const version = net.isIP(bare);
+  if (version === 0) throw outOfRange('host', 'an IP address', host);
+  return {
+    familyNumber: version === 4 ? AF_INET : AF_INET6,
+    host: bare,
+    port,
+    scopeId: zone === undefined ? 0 : scopeOf(zone),
+  };
+}
+
+export function isIpLiteral(host: string): boolean {
+  return net.isIP(host.split('%', 1)[0] ?? '') !== 0;
+}
+
+/** From what native code fills in. */
+export function toSocketAddress(name: {
+  family: number;
+  address: string;
+  port: number;
+  scopeId: number;
+}): SocketAddress {
+  const { address, port, scopeId } = name;
+  const family = name.family === AF_INET6 ? 'IPv6' : 'IPv4';
+  return scopeId === 0 ? { address, port, family } : { address, port, family, scopeId };
+}
