@@ -1,0 +1,120 @@
+// A child process that talks in lines. No wait is without a deadline, every failure names the child and shows
+// its standard error, and none outlives this process.
+import { spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const alive = new Set<ChildProcessWithoutNullStreams>();
+const stderrLimit = 4000;
+
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
+interface LineWaiter {
+  resolve(line: string): void;
+  reject(error: Error): void;
+}
+
+export class Child {
+  readonly #name: string;
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #closed: Promise<unknown>;
+  #lines: string[] = [];
+  #waiter: LineWaiter | null = null;
+  #stderr = '';
+  #failure: Error | null = null;
+  #ended: string | null = null;
+
+  constructor(name: string, command: string, args: readonly string[]) {
+    this.#name = name;
+    this.#process = spawn(command, args);
+    alive.add(this.#process);
+    this.#closed = once(this.#process, 'close').catch(() => undefined); // a failed spawn: see 'error' below
+    this.#listen();
+  }
+
+  get pid(): number {
+    if (this.#process.pid === undefined) throw this.#error('could not be started');
+    return this.#process.pid;
+  }
+
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  send(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
+  }
+
+  nextLine(timeoutMs: number): Promise<string> {
+    const line = this.#lines.shift();
+    if (line !== undefined) return Promise.resolve(line);
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#fail(`said nothing for ${timeoutMs / 1000} s`), timeoutMs);
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiter = null;
+      };
+      this.#waiter = {
+        resolve: (text) => {
+          settle();
+          resolve(text);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+    });
+  }
+
+  /** Waits for a clean end, that is, with status 0. */
+  async finish(timeoutMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#fail(`did not end within ${timeoutMs / 1000} s`), timeoutMs);
+    this.#process.stdin.end();
+    await this.#closed;
+    clearTimeout(timer);
+    if (this.#ended !== 'status 0') throw this.#failure ?? this.#error(`ended with ${this.#ended}`);
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#closed;
+  }
+
+  #listen(): void {
+    const child = this.#process;
+    createInterface({ input: child.stdout }).on('line', (line) => this.#onLine(line));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-stderrLimit);
+    });
+    child.stdin.on('error', () => undefined); // it has ended, and 'close' says how
+    child.once('error', (error) => this.#fail(`could not be started: ${error.message}`));
+    child.once('close', (status, signal) => {
+      alive.delete(child);
+      this.#ended = signal ?? `status ${status}`;
+      this.#fail(`ended with ${this.#ended}`);
+    });
+  }
+
+  #onLine(line: string): void {
+    if (this.#waiter === null) this.#lines.push(line);
+    else this.#waiter.resolve(line);
+  }
+
+  #fail(what: string): void {
+    this.#failure ??= this.#error(what);
+    this.#process.kill('SIGKILL');
+    this.#waiter?.reject(this.#failure);
+  }
+
+  #error(what: string): Error {
+    const stderr = this.#stderr.trim();
+    return new Error(`${this.#name} ${what}${stderr === '' ? '' : `; its standard error:\n${stderr}`}`);
+  }
+}

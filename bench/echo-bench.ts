@@ -1,0 +1,127 @@
+// The benchmark's runner; bench/README.md says how it measures.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { measureEcho } from './echo-rounds.js';
+import type { EchoPlan } from './echo-rounds.js';
+import { echoRatios, pingPongRatios } from './goals.js';
+import type { RatioGoal } from './goals.js';
+import { measureIdleRss } from './idle-rss.js';
+import type { Cores } from './load.js';
+import { chooseCores, describeMachine, pinRunner } from './machine.js';
+import { parseOptions, usage } from './options.js';
+import type { BenchOptions, PartName } from './options.js';
+import { resultsFolder } from './paths.js';
+import { Progress } from './progress.js';
+import { renderEcho, renderIdle, renderRequire, summarizeRatios } from './report.js';
+import { measureRequire } from './require-time.js';
+import type { SideName } from './sides.js';
+
+const pingPongSides: readonly SideName[] = ['raw-epoll', 'libuv-tuned', 'nested', 'watcher', 'node-net'];
+const idleRounds = 3;
+const requireProcesses = 11;
+
+class Bench {
+  readonly #options: BenchOptions;
+  readonly #cores: Cores;
+  readonly #progress = new Progress();
+  readonly results: Record<string, unknown> = {};
+
+  constructor(options: BenchOptions, cores: Cores) {
+    this.#options = options;
+    this.#cores = cores;
+  }
+
+  async run(part: PartName): Promise<void> {
+    if (part === 'echo') return this.#echo();
+    if (part === 'ping-pong') return this.#pingPong();
+    if (part === 'idle') return this.#idle();
+    return this.#require();
+  }
+
+  async #echo(): Promise<void> {
+    for (const connections of this.#options.connections) {
+      await this.#measure(`echo-${connections}`, { ...this.#plan(), connections }, echoRatios);
+    }
+  }
+
+  async #pingPong(): Promise<void> {
+    const sides = pingPongSides.filter((side) => this.#options.sides.includes(side));
+    await this.#measure('ping-pong', { ...this.#plan(), sides, connections: 1, depth: 1 }, pingPongRatios);
+  }
+
+  async #idle(): Promise<void> {
+    const connections = this.#options.idleConnections;
+    const samples = await measureIdleRss(
+      ['nested', 'node-net'],
+      connections,
+      idleRounds,
+      this.#cores,
+      this.#progress,
+    );
+    this.results['idle'] = samples;
+    this.#print(renderIdle(samples, 'nested', 'node-net'));
+  }
+
+  async #require(): Promise<void> {
+    const timesMs = await measureRequire(requireProcesses, this.#progress);
+    this.results['requireMs'] = timesMs;
+    this.#print(renderRequire(timesMs));
+  }
+
+  async #measure(name: string, plan: EchoPlan, goals: readonly RatioGoal[]): Promise<void> {
+    const result = await measureEcho(plan, this.#progress);
+    this.results[name] = { ...result, ratios: summarizeRatios(result, goals) };
+    this.#print(renderEcho(result, goals));
+  }
+
+  #plan(): EchoPlan {
+    const { sides, sizeBytes, rounds, seconds, warmupSeconds, full, connections } = this.#options;
+    return {
+      ...{ sides, sizeBytes, rounds, seconds, warmupSeconds, cores: this.#cores },
+      connections: connections[0] ?? 1,
+      depth: 'calibrated',
+      freshServers: full,
+    };
+  }
+
+  #print(text: string): void {
+    this.#progress.clear();
+    process.stdout.write(text);
+  }
+}
+
+function save(file: string, record: Record<string, unknown>): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
+  process.stdout.write(`\nSaved: ${path.relative(process.cwd(), file)}\n`);
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') {
+    console.log(usage);
+    return;
+  }
+  if (process.platform !== 'linux') throw new Error('the benchmark compares with epoll: it needs Linux');
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const cores = chooseCores();
+  pinRunner(cores);
+  console.log(Object.values(machine).join(' · '));
+  const bench = new Bench(options, cores);
+  for (const part of options.parts) await bench.run(part);
+  const file =
+    options.jsonFile ?? (options.full ? path.join(resultsFolder, `${date.slice(0, 10)}-full.json`) : null);
+  if (file !== null)
+    save(path.resolve(file), {
+      date,
+      machine,
+      options: { ...options, jsonFile: null },
+      results: bench.results,
+    });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

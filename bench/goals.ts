@@ -1,0 +1,50 @@
+// The goals of the project, not results. A ratio is of CPU time per message, paired by round.
+import type { SideName } from './sides.js';
+
+export interface Goal {
+  readonly required?: number;
+  readonly stretch?: number;
+  readonly direction: 'at most' | 'at least';
+}
+
+export interface RatioGoal extends Goal {
+  readonly of: SideName;
+  readonly to: SideName;
+}
+
+const none: Goal = { direction: 'at most' };
+const asC: Goal = { required: 1.1, stretch: 1.04, direction: 'at most' };
+const promisesAsC: Goal = { required: 1.15, stretch: 1.08, direction: 'at most' };
+const cheaperThanNode: Goal = { required: 1.4, stretch: 1.55, direction: 'at least' };
+
+export const saturatedCoreShare = 0.95;
+
+export const echoRatios: readonly RatioGoal[] = [
+  { of: 'nested', to: 'raw-epoll', ...asC },
+  { of: 'watcher', to: 'raw-epoll', ...asC },
+  { of: 'promises', to: 'raw-epoll', ...promisesAsC },
+  { of: 'nested', to: 'libuv-tuned', ...asC },
+  { of: 'watcher', to: 'libuv-tuned', ...asC },
+  { of: 'promises', to: 'libuv-tuned', ...none },
+  { of: 'node-net', to: 'nested', ...cheaperThanNode },
+  { of: 'node-net', to: 'watcher', ...cheaperThanNode },
+  { of: 'node-net', to: 'promises', ...none },
+  { of: 'libuv-tuned', to: 'raw-epoll', ...none },
+  { of: 'libuv-naive', to: 'raw-epoll', ...none },
+  { of: 'node-net', to: 'raw-epoll', ...none },
+];
+
+export const pingPongRatios: readonly RatioGoal[] = [
+  { of: 'nested', to: 'node-net', required: 1, direction: 'at most' },
+  { of: 'nested', to: 'raw-epoll', stretch: 1, direction: 'at most' },
+  { of: 'watcher', to: 'node-net', ...none },
+  { of: 'libuv-tuned', to: 'raw-epoll', ...none },
+  { of: 'node-net', to: 'raw-epoll', ...none },
+];
+
+export const idleRssGoal: Goal = { required: 1 / 5, stretch: 1 / 10, direction: 'at most' };
+export const requireGoalMs: Goal = { required: 15, direction: 'at most' };
+
+export function meets(value: number, limit: number, direction: Goal['direction']): boolean {
+  return direction === 'at most' ? value <= limit : value >= limit;
+}

@@ -1,0 +1,9 @@
+import * as path from 'node:path';
+
+// Compiled files live in out/bench, two levels below the package.
+export const packageRoot = path.resolve(__dirname, '..', '..');
+export const resultsFolder = path.join(packageRoot, 'bench', 'results');
+
+const nativeFolder = path.join(packageRoot, 'bench', 'native', 'build', 'Release');
+export const loadGenerator = path.join(nativeFolder, 'load_generator');
+export const peersAddon = path.join(nativeFolder, 'bench_peers.node');

@@ -1,0 +1,135 @@
+// The tables. Nothing here knows a result in advance: only the goals are fixed.
+import type { EchoResult, Sample } from './echo-rounds.js';
+import { idleRssGoal, meets, requireGoalMs, saturatedCoreShare } from './goals.js';
+import type { Goal, RatioGoal } from './goals.js';
+import type { IdleSample } from './idle-rss.js';
+import { sides } from './sides.js';
+import type { SideName } from './sides.js';
+import { median, pairedRatios, spreadOf } from './statistics.js';
+import type { Spread } from './statistics.js';
+import { renderTable } from './table.js';
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
+function verdict(
+  value: number,
+  limit: number | undefined,
+  direction: Goal['direction'],
+  digits: number,
+): string {
+  if (limit === undefined) return '-';
+  const sign = direction === 'at most' ? '<=' : '>=';
+  return `${sign} ${limit.toFixed(digits)} ${meets(value, limit, direction) ? 'pass' : 'MISS'}`;
+}
+
+function goalRow(name: string, spread: Spread, goal: Goal, digits: number): string[] {
+  return [
+    name,
+    spread.median.toFixed(digits),
+    `${spread.min.toFixed(digits)}..${spread.max.toFixed(digits)}`,
+    verdict(spread.median, goal.required, goal.direction, digits),
+    verdict(spread.median, goal.stretch, goal.direction, digits),
+  ];
+}
+
+function samplesOf(result: EchoResult, side: SideName): Sample[] {
+  return result.samples.filter((sample) => sample.side === side).sort((a, b) => a.round - b.round);
+}
+
+function sideRow(result: EchoResult, side: SideName): string[] {
+  const samples = samplesOf(result, side);
+  const medianOf = (pick: (sample: Sample) => number) => median(samples.map(pick));
+  const cpu = spreadOf(samples.map((sample) => sample.cpuUsecPerMessage));
+  return [
+    sides[side].label,
+    cpu.median.toPrecision(3),
+    `${cpu.min.toPrecision(3)}..${cpu.max.toPrecision(3)}`,
+    (medianOf((sample) => sample.messagesPerSecond) / 1000).toFixed(1),
+    medianOf((sample) => sample.p50Usec).toFixed(0),
+    medianOf((sample) => sample.p99Usec).toFixed(0),
+    medianOf((sample) => sample.p999Usec).toFixed(0),
+    (medianOf((sample) => sample.rssBytes) / 2 ** 20).toFixed(1),
+    percent(medianOf((sample) => sample.serverCoreBusy)),
+  ];
+}
+
+const sideHeader = [
+  'side',
+  'CPU-us/msg',
+  'min..max',
+  'kmsg/s',
+  'p50 us',
+  'p99 us',
+  'p99.9 us',
+  'RSS MB',
+  'core busy',
+];
+const ratioHeader = ['', 'median', 'min..max', 'required', 'stretch'];
+
+export function summarizeRatios(
+  result: EchoResult,
+  goals: readonly RatioGoal[],
+): { goal: RatioGoal; ratio: Spread }[] {
+  const cpuOf = (side: SideName) => samplesOf(result, side).map((sample) => sample.cpuUsecPerMessage);
+  return goals
+    .filter((goal) => result.plan.sides.includes(goal.of) && result.plan.sides.includes(goal.to))
+    .map((goal) => ({ goal, ratio: pairedRatios(cpuOf(goal.of), cpuOf(goal.to)) }));
+}
+
+function describeSaturation(result: EchoResult): string {
+  if (result.plan.depth !== 'calibrated') {
+    return 'One message under way at a time: the core sleeps between messages, and cannot be saturated.\n';
+  }
+  const tried = result.calibrations.map(({ depth, leastBusy }) => {
+    return `depth ${depth}: ${percent(leastBusy)}`;
+  });
+  const unsaturated = result.plan.sides.filter(
+    (side) => median(samplesOf(result, side).map((sample) => sample.serverCoreBusy)) < saturatedCoreShare,
+  );
+  const warning = unsaturated.length === 0 ? '' : `NOT SATURATED in the rounds: ${unsaturated.join(', ')}\n`;
+  return `Least busy core (${percent(saturatedCoreShare)} wanted of every side) at ${tried.join(', ')}\n${warning}`;
+}
+
+export function renderEcho(result: EchoResult, goals: readonly RatioGoal[]): string {
+  const { plan, depth } = result;
+  const title = `TCP echo: ${plan.connections} connection${plan.connections === 1 ? '' : 's'} x ${plan.sizeBytes} bytes`;
+  const rounds = `${plan.rounds} rounds of ${plan.seconds} s, ${plan.freshServers ? 'new' : 'same'} processes`;
+  const ratios = summarizeRatios(result, goals).map(({ goal, ratio }) =>
+    goalRow(`${sides[goal.of].label} / ${sides[goal.to].label}`, ratio, goal, 2),
+  );
+  const ratioTable =
+    ratios.length === 0
+      ? ''
+      : `\n  CPU per message, ratio in the same round\n${renderTable(ratioHeader, ratios)}`;
+  return (
+    `\n${title}, depth ${depth}, ${rounds} (server on core ${plan.cores.server}, load on core ${plan.cores.load})\n` +
+    `${describeSaturation(result)}\n` +
+    renderTable(
+      sideHeader,
+      plan.sides.map((side) => sideRow(result, side)),
+    ) +
+    ratioTable
+  );
+}
+
+export function renderIdle(samples: readonly IdleSample[], ours: SideName, theirs: SideName): string {
+  const bytesOf = (side: SideName) =>
+    samples.filter((sample) => sample.side === side).map((s) => s.bytesPerConnection);
+  const rows = [ours, theirs].map((side) =>
+    goalRow(`${sides[side].label}, bytes`, spreadOf(bytesOf(side)), { direction: 'at most' }, 0),
+  );
+  rows.push(
+    goalRow(
+      `${sides[ours].label} / ${sides[theirs].label}`,
+      pairedRatios(bytesOf(ours), bytesOf(theirs)),
+      idleRssGoal,
+      3,
+    ),
+  );
+  return `\nRSS per idle connection, ${samples[0]?.connections} open, after gc\n\n${renderTable(ratioHeader, rows)}`;
+}
+
+export function renderRequire(timesMs: readonly number[]): string {
+  const row = goalRow("require('tripoll') and 'tripoll/net', ms", spreadOf(timesMs), requireGoalMs, 1);
+  return `\nLoading the package, ${timesMs.length} fresh processes\n\n${renderTable(ratioHeader, [row])}`;
+}

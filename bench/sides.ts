@@ -1,0 +1,32 @@
+// Who is compared. Each side is one entry file, run in a process of its own (see side-process.ts).
+export const sideNames = [
+  'raw-epoll',
+  'libuv-tuned',
+  'libuv-naive',
+  'nested',
+  'watcher',
+  'promises',
+  'node-net',
+] as const;
+
+export type SideName = (typeof sideNames)[number];
+
+export interface Side {
+  readonly label: string;
+  readonly entry: string;
+  readonly args: readonly string[];
+}
+
+export const sides: Readonly<Record<SideName, Side>> = {
+  'raw-epoll': { label: 'raw C epoll', entry: 'native-peer.js', args: ['rawEpoll'] },
+  'libuv-tuned': { label: 'libuv in C, tuned', entry: 'native-peer.js', args: ['libuvTuned'] },
+  'libuv-naive': { label: 'libuv in C, naive', entry: 'native-peer.js', args: ['libuvNaive'] },
+  nested: { label: 'tripoll handlers, nested', entry: 'tripoll-handlers.js', args: ['nested'] },
+  watcher: { label: 'tripoll handlers, watcher', entry: 'tripoll-handlers.js', args: ['watcher'] },
+  promises: { label: 'tripoll promises, nested', entry: 'tripoll-promises.js', args: [] },
+  'node-net': { label: 'node:net', entry: 'node-net.js', args: [] },
+};
+
+export function isSideName(name: string): name is SideName {
+  return (sideNames as readonly string[]).includes(name);
+}
