@@ -10,6 +10,7 @@ export {
   type ReactorInspection,
   type ReactorOptions,
   type RegisterOptions,
+  type RunOptions,
   type SetTimerOptions,
 } from './reactor/reactor.js';
 export { Registration } from './reactor/registration.js';

@@ -1,7 +1,5 @@
 #include "env_wrap.h"
 
-#include <cmath>
-
 #include "waker_registry.h"
 
 namespace tripoll {
@@ -27,39 +25,14 @@ Environment::~Environment() {
   if (arena != nullptr) arena->Release();
 }
 
-Args::Args(napi_env env, napi_callback_info info) : env_(env) {
-  size_t count = kMost;
-  // Cannot fail with these arguments; missing values come back as undefined.
-  if (napi_get_cb_info(env, info, &count, values_, nullptr, &data_) != napi_ok) {
-    napi_fatal_error("tripoll", NAPI_AUTO_LENGTH, "napi_get_cb_info failed", NAPI_AUTO_LENGTH);
-  }
+bool Args::RefuseType() const {
+  ThrowType(env_, "expected a number");
+  return false;
 }
 
-bool Args::Number(size_t index, double low, double high, double* value) const {
-  if (napi_get_value_double(env_, values_[index], value) != napi_ok) {
-    ThrowType(env_, "expected a number");
-    return false;
-  }
-  // The comparison also refuses NaN.
-  if (!(*value >= low && *value <= high) || *value != std::trunc(*value)) {
-    ThrowRange(env_, "expected a whole number within range");
-    return false;
-  }
-  return true;
-}
-
-bool Args::Int32(size_t index, int32_t* value) const {
-  double number = 0;
-  if (!Number(index, INT32_MIN, INT32_MAX, &number)) return false;
-  *value = static_cast<int32_t>(number);
-  return true;
-}
-
-bool Args::Uint32(size_t index, uint32_t* value) const {
-  double number = 0;
-  if (!Number(index, 0, UINT32_MAX, &number)) return false;
-  *value = static_cast<uint32_t>(number);
-  return true;
+bool Args::RefuseRange() const {
+  ThrowRange(env_, "expected a whole number within range");
+  return false;
 }
 
 bool Args::Int53(size_t index, int64_t* value) const {

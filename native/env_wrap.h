@@ -5,6 +5,7 @@
 
 #include <node_api.h>
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -56,10 +57,26 @@ class Args {
  public:
   static constexpr size_t kMost = 8;
 
-  Args(napi_env env, napi_callback_info info);
+  // A hot call says how many arguments it reads; the others are not touched then.
+  Args(napi_env env, napi_callback_info info, size_t count = kMost) : env_(env) {
+    // Cannot fail with these arguments; missing values come back as undefined.
+    if (napi_get_cb_info(env, info, &count, values_, nullptr, &data_) != napi_ok) {
+      napi_fatal_error("tripoll", NAPI_AUTO_LENGTH, "napi_get_cb_info failed", NAPI_AUTO_LENGTH);
+    }
+  }
 
-  bool Int32(size_t index, int32_t* value) const;
-  bool Uint32(size_t index, uint32_t* value) const;
+  bool Int32(size_t index, int32_t* value) const {
+    double number = 0;
+    if (!Number(index, INT32_MIN, INT32_MAX, &number)) return false;
+    *value = static_cast<int32_t>(number);
+    return true;
+  }
+  bool Uint32(size_t index, uint32_t* value) const {
+    double number = 0;
+    if (!Number(index, 0, UINT32_MAX, &number)) return false;
+    *value = static_cast<uint32_t>(number);
+    return true;
+  }
   // A whole number that a double holds exactly.
   bool Int53(size_t index, int64_t* value) const;
   bool Text(size_t index, std::string* value) const;
@@ -73,7 +90,13 @@ class Args {
   Environment* environment() const { return static_cast<Environment*>(data_); }
 
  private:
-  bool Number(size_t index, double low, double high, double* value) const;
+  bool Number(size_t index, double low, double high, double* value) const {
+    if (napi_get_value_double(env_, values_[index], value) != napi_ok) return RefuseType();
+    // The comparison also refuses NaN.
+    return (*value >= low && *value <= high && *value == std::trunc(*value)) || RefuseRange();
+  }
+  bool RefuseType() const;
+  bool RefuseRange() const;
 
   napi_env env_;
   napi_value values_[kMost];
@@ -104,6 +127,7 @@ void ExportRaw(napi_env env, napi_value exports);
 
 // Start a driver for the entry. Return 0, a negative errno, or -ENOTSUP where the runtime cannot.
 int StartNestedDriver(napi_env env, PollerEntry* entry, napi_value callback);
+int StartInvertedDriver(napi_env env, PollerEntry* entry, napi_value callback);
 int StartWatcherDriver(napi_env env, PollerEntry* entry, napi_value callback);
 
 }  // namespace tripoll

@@ -41,9 +41,10 @@ struct EventRecord {
 // Tokio's default capacity: large enough to amortise a wait, small enough that a batch is no pause.
 constexpr int kEventBatchSize = 1024;
 
-// The two highest slots are the poller's own (its waker and its deadline).
+// The highest slots are the poller's own: its waker, its deadline, and the fd of the loop that hosts it.
 constexpr uint32_t kWakeSlot = 0xFFFFFFFFu;
 constexpr uint32_t kDeadlineSlot = 0xFFFFFFFEu;
+constexpr uint32_t kHostSlot = 0xFFFFFFFDu;
 
 enum Interest : uint32_t {
   kInterestReadable = 1,
@@ -78,8 +79,9 @@ struct Registration {
 };
 
 struct WaitResult {
-  int count;   // records filled, or -errno
-  bool woken;  // a wake or a deadline ended the wait
+  int count = 0;            // records filled, or -errno
+  bool woken = false;       // a wake or a deadline ended the wait
+  bool host_ready = false;  // the host's fd is readable
 };
 
 class Poller {
@@ -100,6 +102,10 @@ class Poller {
   // An fd that is readable while records are waiting, for another poller to watch; -1 where the
   // backend has none or must not be nested (T23).
   virtual int NestableFd() const = 0;
+  // Also ends a Wait while this fd, the poller of the loop that we run inside, is readable. One at a
+  // time. -ENOTSUP where the backend cannot watch another poller.
+  virtual int WatchHost(int host_fd) = 0;
+  virtual int UnwatchHost() = 0;
 };
 
 // Opens a backend of this system by name; on failure *error is a negative errno, -ENOTSUP for a

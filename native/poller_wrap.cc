@@ -151,6 +151,7 @@ napi_value DriverStart(napi_env env, napi_callback_info info) {
   }
   if (entry->driver != nullptr) return ToValue(env, -EBUSY);
   if (kind == "nested") return ToValue(env, StartNestedDriver(env, entry, args[2]));
+  if (kind == "inverted") return ToValue(env, StartInvertedDriver(env, entry, args[2]));
   if (kind == "watcher") return ToValue(env, StartWatcherDriver(env, entry, args[2]));
   return ToValue(env, -ENOTSUP);
 }

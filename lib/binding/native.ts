@@ -34,6 +34,8 @@ export interface NativeBinding {
   fatalException(error: unknown): void;
 
   socket(domain: number, type: number, protocol: number): number;
+  /** 4, 6, or 0 for what is no IP address: node:net says the same, and takes milliseconds to load. */
+  ipVersion(text: string): number;
   bind(fd: number, family: number, address: string, port: number, scopeId: number): number;
   connect(fd: number, family: number, address: string, port: number, scopeId: number): number;
   listen(fd: number, backlog: number): number;
@@ -47,6 +49,8 @@ export interface NativeBinding {
   writev(fd: number, buffers: readonly Uint8Array[], firstOffset: number, count: number): number;
   sendv(fd: number, buffers: readonly Uint8Array[], firstOffset: number, count: number): number;
   arenaCreate(): ArrayBuffer | number;
+  recvInto(fd: number, buffer: Uint8Array): number;
+  sendFrom(fd: number, buffer: Uint8Array): number;
   recvArena(fd: number): number;
   sendArena(fd: number, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;

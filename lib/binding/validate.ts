@@ -39,3 +39,11 @@ export function checkBytes(name: string, value: unknown): asserts value is Uint8
   // Not by instanceof: an array of another realm is as good.
   if (!util.types.isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array', value);
 }
+
+export function checkSignal(signal: unknown): asserts signal is AbortSignal {
+  // Not by instanceof: a signal of another realm, or of a polyfill, is as good.
+  const value = signal as Partial<AbortSignal> | null | undefined;
+  if (typeof value?.aborted !== 'boolean' || typeof value.addEventListener !== 'function') {
+    throw invalidArgType('signal', 'an AbortSignal', signal);
+  }
+}

@@ -205,7 +205,7 @@ export class TcpConnection<Data = unknown> extends StreamCore {
       const arena = getArena();
       const { length } = chunk;
       // The chunk that was just lent, sent back: native code has it already.
-      written = chunk === arena.lent ? native.sendArena(this.fd, length) : native.send(this.fd, chunk, 0, length, 0);
+      written = chunk === arena.lent ? native.sendArena(this.fd, length) : native.sendFrom(this.fd, chunk);
       if (written === length) return true;
       if (written < 0) {
         if (written !== EAGAIN && written !== EINTR) {

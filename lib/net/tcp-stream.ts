@@ -103,7 +103,7 @@ export class TcpStream extends StreamCore {
     if (this.readEnded) return 0;
     let received: number;
     try {
-      received = native.recv(this.fd, buffer, 0, buffer.length, 0);
+      received = native.recvInto(this.fd, buffer);
     } catch {
       return REFUSED;
     }
@@ -164,7 +164,7 @@ export class TcpStream extends StreamCore {
     let written = 0;
     if (this.canWriteNow && !this.writeEnded) {
       try {
-        written = native.send(this.fd, buffer, 0, buffer.length, 0);
+        written = native.sendFrom(this.fd, buffer);
       } catch (error) {
         return Promise.reject(error as Error);
       }

@@ -25,8 +25,15 @@ export function chooseDriver(asked: string | undefined, backend: string): Driver
   return name as DriverName;
 }
 
-/** The nested or the watcher driver, both of native code: see docs/architecture.md. */
-export function startDriver(name: 'nested' | 'watcher', poller: Poller, onBatch: (count: number) => void): Driver {
+/** What `run()` uses instead of the reactor's own driver. */
+export type RunDriverName = 'inverted' | 'immediate';
+
+/** The nested, the watcher or the inverted driver, all of native code: see docs/architecture.md. */
+export function startDriver(
+  name: 'nested' | 'watcher' | 'inverted',
+  poller: Poller,
+  onBatch: (count: number) => void,
+): Driver {
   const { index } = poller;
   const error = native.driverStart(index, name, onBatch);
   if (error === errnoOf('ENOTSUP')) throw unsupportedError(`driver ${name} does not work in this process`);
@@ -36,4 +43,39 @@ export function startDriver(name: 'nested' | 'watcher', poller: Poller, onBatch:
     unref: () => native.driverUnref(index),
     close: () => native.driverClose(index),
   };
+}
+
+/** A step of the reactor in each iteration of the runtime's loop: works everywhere, and delays that loop. */
+export class ImmediateDriver implements Driver {
+  #immediate: NodeJS.Immediate | null = null;
+  #refed = false;
+  readonly #step: () => void;
+
+  constructor(step: () => void) {
+    this.#step = step;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#immediate = setImmediate(() => {
+      this.#schedule();
+      this.#step();
+    });
+    if (!this.#refed) this.#immediate.unref();
+  }
+
+  ref(): void {
+    this.#refed = true;
+    this.#immediate?.ref();
+  }
+
+  unref(): void {
+    this.#refed = false;
+    this.#immediate?.unref();
+  }
+
+  close(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
+  }
 }

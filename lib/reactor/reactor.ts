@@ -1,4 +1,4 @@
-import type { BackendName, DriverName } from '../binding/capabilities.js';
+import { capabilities, type BackendName, type DriverName } from '../binding/capabilities.js';
 import {
   closedError,
   errnoOf,
@@ -9,12 +9,12 @@ import {
   unsupportedError,
 } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkDurationMs, checkFd, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import { checkDurationMs, checkFd, checkFunction, checkInteger, checkObject, checkSignal } from '../binding/validate.js';
 import { ALL_INTERESTS, ERRNO_SHIFT, HINTS, Interest, Mode, Readiness } from '../poller/flags.js';
 import { WORDS_PER_EVENT } from '../poller/events.js';
 import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poller/poller.js';
 import { TimingWheel } from '../timer/timing-wheel.js';
-import { chooseDriver, startDriver, type Driver } from './driver.js';
+import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
 import type { EventHandler } from './event-handler.js';
 import { Registration, type RegistrationHost } from './registration.js';
 import { Slab } from './slab.js';
@@ -29,6 +29,9 @@ const MAX_MODE = Mode.EXCLUSIVE | Mode.EDGE_ONESHOT;
  * after as many (T49).
  */
 const EMPTY_TURNS_REPORTED = 512;
+
+/** How long the immediate driver keeps Node's own loop from its I/O. */
+const LONGEST_IMMEDIATE_WAIT_MS = 10;
 
 const EBADF = errnoOf('EBADF');
 const ENOENT = errnoOf('ENOENT');
@@ -61,6 +64,11 @@ export interface RegisterOptions {
   name?: string | undefined;
 }
 
+export interface RunOptions {
+  /** Its abort means `stop()`. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface SetTimerOptions {
   /** Fires again and again at this fixed rate; ticks that were missed are one. */
   repeatMs?: number | undefined;
@@ -68,7 +76,8 @@ export interface SetTimerOptions {
 
 export interface ReactorInspection {
   readonly backend: string;
-  readonly driver: DriverName;
+  /** Under `run()`: inverted, or immediate where inversion is not possible. */
+  readonly driver: DriverName | RunDriverName;
   readonly closed: boolean;
   readonly registrations: number;
   readonly timers: number;
@@ -109,6 +118,8 @@ export class Reactor implements RegistrationHost, TimerHost {
   private readonly poller: PollerContract;
   private readonly clock: Clock;
   private driverHandle: Driver | null = null;
+  /** While `run()` runs. */
+  private running: { driver: RunDriverName; finish: () => void } | null = null;
   private readonly slab = new Slab<Registration>();
   private inTurn = false;
 
@@ -155,18 +166,18 @@ export class Reactor implements RegistrationHost, TimerHost {
       this.driver = chooseDriver(options.driver, chooseBackend(options.backend));
       const poller = new Poller({ backend: options.backend });
       this.poller = poller;
-      if (this.driver !== 'manual') this.startDriver(this.driver, poller);
+      try {
+        if (this.driver !== 'manual') this.driverHandle = this.startNative(this.driver);
+      } catch (error) {
+        poller.close();
+        throw error;
+      }
     }
     this.backend = this.poller.backend;
   }
 
-  private startDriver(name: 'nested' | 'watcher', poller: Poller): void {
-    try {
-      this.driverHandle = startDriver(name, poller, (count) => this.onBatch(count));
-    } catch (error) {
-      poller.close();
-      throw error;
-    }
+  private startNative(name: 'nested' | 'watcher' | 'inverted'): Driver {
+    return startDriver(name, this.poller as Poller, (count) => this.onBatch(count));
   }
 
   // ---- registration table ----
@@ -260,7 +271,7 @@ export class Reactor implements RegistrationHost, TimerHost {
   turn(timeoutMs = 0): number {
     if (timeoutMs !== -1) checkDurationMs('timeoutMs', timeoutMs);
     this.checkOpen();
-    if (this.driver !== 'manual') throw stateError(`turn() is for the manual driver; this one is ${this.driver}`);
+    if (this.driver !== 'manual' || this.running !== null) throw stateError(`turn() is for the manual driver; this one is ${this.inspect().driver}`);
     if (this.inTurn) throw stateError('turn() inside a turn');
     const count = this.poller.wait(this.waitNs(timeoutMs));
     if (count < 0) throw systemError(count, 'wait');
@@ -277,6 +288,72 @@ export class Reactor implements RegistrationHost, TimerHost {
 
   private hasWork(): boolean {
     return this.posted.length > 0 || this.ready.length > 0 || this.deferred.length > 0;
+  }
+
+  // ---- run ----
+
+  /**
+   * Gives this thread to the reactor until `stop()`: the lowest latency there is. Node's timers, immediates,
+   * file system, ports and `worker.terminate()` go on working. It keeps the process alive no more than
+   * the reactor's sources do. Where the runtime's loop cannot be inverted (not epoll, or not Node), each
+   * iteration of that loop waits here for at most 10 ms, by which its own I/O may be late.
+   *
+   * @returns settled when it has stopped, by `stop()`, by the signal, or because the reactor was closed
+   * @throws ERR_TRIPOLL_STATE while it is running already; TypeError; ERR_TRIPOLL_CLOSED
+   */
+  run(options: RunOptions = {}): Promise<void> {
+    checkObject('options', options);
+    const { signal } = options;
+    if (signal !== undefined) checkSignal(signal);
+    this.checkOpen();
+    if (this.running !== null) throw stateError('run() is already running');
+    if (signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = () => this.stop();
+      signal?.addEventListener('abort', stop, { once: true });
+      const finish = () => {
+        signal?.removeEventListener('abort', stop);
+        resolve();
+      };
+      const canInvert = this.backend === 'epoll' && capabilities.drivers.includes('nested') && this.poller instanceof Poller;
+      this.running = { driver: canInvert ? 'inverted' : 'immediate', finish };
+      this.afterBatch(() => this.switchDriver());
+    });
+  }
+
+  /** Ends `run()`: the reactor's own driver takes over again. Without a `run()` it does nothing. */
+  stop(): void {
+    const { running } = this;
+    if (running === null) return;
+    this.running = null;
+    this.afterBatch(() => this.switchDriver());
+    running.finish();
+  }
+
+  /** A driver's thread writes into the batch: none is started while one is being read. */
+  private afterBatch(fn: () => void): void {
+    if (this.inTurn) this.defer(fn);
+    else fn();
+  }
+
+  /** To the driver of `run()`, or back to the reactor's own. */
+  private switchDriver(): void {
+    if (this.closed) return;
+    this.driverHandle?.close();
+    this.driverHandle = null;
+    const name = this.running?.driver ?? this.driver;
+    if (name === 'immediate') this.driverHandle = new ImmediateDriver(() => this.waitBriefly());
+    else if (name !== 'manual') this.driverHandle = this.startNative(name);
+    if (this.refs > 0) this.driverHandle?.ref();
+    // What the one before had been told, this one has not.
+    this.wakePending = false;
+    this.armedMs = Infinity;
+    if (!this.inTurn) this.prepareWait();
+  }
+
+  /** A step of the immediate driver. */
+  private waitBriefly(): void {
+    this.onBatch(this.poller.wait(this.waitNs(LONGEST_IMMEDIATE_WAIT_MS)));
   }
 
   private onBatch(count: number): void {
@@ -581,6 +658,8 @@ export class Reactor implements RegistrationHost, TimerHost {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.running?.finish();
+    this.running = null;
     this.driverHandle?.close();
     this.driverHandle = null;
     for (const registration of [...this.slab.slots]) {
@@ -618,7 +697,7 @@ export class Reactor implements RegistrationHost, TimerHost {
   inspect(): ReactorInspection {
     return {
       backend: this.backend,
-      driver: this.driver,
+      driver: this.running?.driver ?? this.driver,
       closed: this.closed,
       registrations: this.slab.size,
       timers: this.wheel.size,

@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { native } from '../binding/native.js';
 import { invalidArgType, outOfRange } from '../binding/errors.js';
 
@@ -75,7 +74,7 @@ function scopeOf(zone: string): number {
 export function parseAddress(input: unknown): ParsedAddress {
   const { host, port } = splitHostPort(input);
   const [bare = host, zone] = host.split('%', 2);
-  const version = net.isIP(bare);
+  const version = native.ipVersion(bare);
   if (version === 0) throw outOfRange('host', 'an IP address', host);
   return {
     familyNumber: version === 4 ? AF_INET : AF_INET6,
@@ -86,7 +85,7 @@ export function parseAddress(input: unknown): ParsedAddress {
 }
 
 export function isIpLiteral(host: string): boolean {
-  return net.isIP(host.split('%', 1)[0] ?? '') !== 0;
+  return native.ipVersion(host.split('%', 1)[0] ?? '') !== 0;
 }
 
 /** From what native code fills in. */

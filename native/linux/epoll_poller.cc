@@ -142,20 +142,21 @@ int EpollPoller::WaitForEvents(int64_t timeout_ns) {
 
 WaitResult EpollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
   const int count = WaitForEvents(timeout_ns);
-  if (count == -EINTR) return {0, false};
-  if (count < 0) return {count, false};
-  int filled = 0;
-  bool woken = false;
+  WaitResult result;
+  if (count < 0) {
+    result.count = count == -EINTR ? 0 : count;
+    return result;
+  }
   for (int i = 0; i < count; i++) {
     const uint64_t data = events_[i].data.u64;
     const auto slot = static_cast<uint32_t>(data);
-    if (slot >= kDeadlineSlot) {
-      woken = true;
+    if (slot >= kHostSlot) {
+      (slot == kHostSlot ? result.host_ready : result.woken) = true;
       continue;
     }
-    out[filled++] = {slot, static_cast<uint32_t>(data >> 32), ToReadiness(events_[i].events)};
+    out[result.count++] = {slot, static_cast<uint32_t>(data >> 32), ToReadiness(events_[i].events)};
   }
-  return {filled, woken};
+  return result;
 }
 
 int EpollPoller::Wake() {
@@ -168,6 +169,24 @@ int EpollPoller::Wake() {
   if (emptied < 0 && emptied != -EAGAIN) return emptied;
   const int again = os::Write(wake_fd_, &one, sizeof one);
   return again < 0 ? again : 0;
+}
+
+int EpollPoller::WatchHost(int host_fd) {
+  // Level-triggered: as long as the host has something to do, it is its turn.
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = ToData(kHostSlot, 0);
+  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, host_fd, &event);
+  if (error == 0) host_fd_ = host_fd;
+  return error;
+}
+
+int EpollPoller::UnwatchHost() {
+  if (host_fd_ < 0) return 0;
+  epoll_event event{};
+  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, host_fd_, &event);
+  host_fd_ = -1;
+  return error;
 }
 
 int EpollPoller::SetDeadline(int64_t timeout_ns) {

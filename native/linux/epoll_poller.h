@@ -24,6 +24,8 @@ class EpollPoller final : public Poller {
   int Wake() override;
   int SetDeadline(int64_t timeout_ns) override;
   int NestableFd() const override { return epoll_fd_; }
+  int WatchHost(int host_fd) override;
+  int UnwatchHost() override;
 
  private:
   EpollPoller() = default;
@@ -34,6 +36,7 @@ class EpollPoller final : public Poller {
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
   int deadline_fd_ = -1;
+  int host_fd_ = -1;
   bool pwait2_missing_ = false;  // only the waiting thread looks at it
   OwnerTable owners_;            // only the owner's thread looks at it
   epoll_event events_[kEventBatchSize];

@@ -20,10 +20,20 @@ struct LibuvSymbols {
   int (*poll_init)(uv_loop_s* loop, void* handle, int fd);
   int (*poll_start)(void* handle, int events, void (*callback)(void* handle, int status, int events));
   int (*poll_stop)(void* handle);
+  int (*prepare_init)(uv_loop_s* loop, void* handle);
+  int (*prepare_start)(void* handle, void (*callback)(void* handle));
+  int (*idle_init)(uv_loop_s* loop, void* handle);
+  int (*idle_start)(void* handle, void (*callback)(void* handle));
+  int (*idle_stop)(void* handle);
+  int (*backend_fd)(const uv_loop_s* loop);
+  int (*backend_timeout)(const uv_loop_s* loop);
+  void (*update_time)(uv_loop_s* loop);
 };
 
 // uv.h: enum uv_handle_type and enum uv_poll_event, part of libuv's stable 1.x ABI.
+constexpr int kUvIdleType = 6;
 constexpr int kUvPollType = 8;
+constexpr int kUvPrepareType = 9;
 constexpr int kUvReadable = 1;
 
 // Null where the process has not all of them, or where its handle types are not those of libuv 1.x.

@@ -218,7 +218,7 @@ WaitResult PollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
     const int ready = os::Poll(polled_.data(), polled_.size(), ToTimeoutMs(wait_ns));
     lock.lock();
     waiting_ = false;
-    if (ready < 0 && ready != -EINTR) return {ready, false};
+    if (ready < 0 && ready != -EINTR) return {ready, false, false};
     if (ready > 0 && polled_[0].revents != 0) DrainPipe();
     const bool due = deadline_ns_ >= 0 && NowNs() >= deadline_ns_;
     if (due) deadline_ns_ = -1;
@@ -226,7 +226,7 @@ WaitResult PollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
     wake_pending_ = false;
     const int filled = ready > 0 ? Collect(out) : 0;
     const bool timed_out = until_ns >= 0 && RemainingNs(until_ns) == 0;
-    if (filled > 0 || woken || timed_out || ready == -EINTR) return {filled, woken};
+    if (filled > 0 || woken || timed_out || ready == -EINTR) return {filled, woken, false};
   }
 }
 

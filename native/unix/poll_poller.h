@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,6 +27,8 @@ class PollPoller final : public Poller {
   int Wake() override;
   int SetDeadline(int64_t timeout_ns) override;
   int NestableFd() const override { return -1; }
+  int WatchHost(int /*host_fd*/) override { return -ENOTSUP; }
+  int UnwatchHost() override { return 0; }
 
  private:
   PollPoller() = default;
