@@ -10,7 +10,7 @@ export interface NativeBinding {
 
   pollerOpen(backend: string): number;
   pollerClose(poller: number): number;
-  pollerEvents(poller: number): ArrayBuffer | undefined;
+  pollerEvents(poller: number): ArrayBuffer | number | undefined;
   pollerSupports(poller: number, mode: number): number;
   pollerAdd(poller: number, fd: number, slot: number, generation: number, interest: number, mode: number): number;
   pollerModify(

@@ -33,7 +33,7 @@ export class Events {
 
   /** The negative errno that the system told with this event, or 0. */
   errno(index: number): number {
-    return -(this.#word(index, 2) >>> ERRNO_SHIFT);
+    return 0 - (this.#word(index, 2) >>> ERRNO_SHIFT); // not -0
   }
 
   #word(index: number, word: number): number {

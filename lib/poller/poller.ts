@@ -1,13 +1,13 @@
 import { capabilities, requestedBackend, type BackendName } from '../binding/capabilities.js';
-import { closedError, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { closedError, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkFd, checkInteger } from '../binding/validate.js';
+import { checkFd, checkInteger, checkObject } from '../binding/validate.js';
 import { Events } from './events.js';
 import { ALL_INTERESTS } from './flags.js';
 
 const MAX_UINT32 = 0xffffffff;
-/** The two highest slots are the poller's own. */
-const MAX_SLOT = MAX_UINT32 - 2;
+/** The three highest slots are the poller's own. */
+const MAX_SLOT = MAX_UINT32 - 3;
 /** A wait is cut at what a double counts exactly in nanoseconds, 104 days. */
 export const MAX_WAIT_NS = Number.MAX_SAFE_INTEGER;
 
@@ -38,7 +38,8 @@ export interface PollerOptions {
 
 const KNOWN_BACKENDS: readonly string[] = ['epoll', 'kqueue', 'iocp', 'poll'];
 
-export function chooseBackend(asked: string | undefined): BackendName {
+export function chooseBackend(asked: unknown): BackendName {
+  if (asked !== undefined && typeof asked !== 'string') throw invalidArgType('backend', 'a string', asked);
   const name = asked ?? requestedBackend() ?? capabilities.backends[0];
   if (name === undefined || !KNOWN_BACKENDS.includes(name)) {
     throw outOfRange('backend', `one of ${KNOWN_BACKENDS.join(', ')}`, name);
@@ -54,7 +55,7 @@ export function chooseBackend(asked: string | undefined): BackendName {
 /** The operating system's poller, without policy: see `PollerContract`. A `Reactor` owns one. */
 export class Poller implements PollerContract {
   readonly backend: BackendName;
-  readonly events: Events;
+  #events: Events;
   /** Names the native poller; -1 when closed. */
   #index: number;
 
@@ -63,16 +64,27 @@ export class Poller implements PollerContract {
    * one that this platform lacks; a system error (EMFILE) when it cannot be opened.
    */
   constructor(options: PollerOptions = {}) {
+    checkObject('options', options);
     this.backend = chooseBackend(options.backend);
     this.#index = native.pollerOpen(this.backend);
     if (this.#index < 0) throw systemError(this.#index, `open ${this.backend}`);
+    this.#events = this.#view();
+  }
+
+  #view(): Events {
     const memory = native.pollerEvents(this.#index);
     // A runtime that forbids external memory (Electron's sandbox) gives none.
-    if (memory === undefined) {
+    if (typeof memory !== 'object') {
       this.close();
       throw unsupportedError('this runtime does not let native code share memory with JavaScript');
     }
-    this.events = new Events(new Uint32Array(memory));
+    return new Events(new Uint32Array(memory));
+  }
+
+  /** What the last `wait` filled. Who transfers its memory away loses a view: native code keeps the memory (T07). */
+  get events(): Events {
+    if (this.#events.words.length === 0 && this.#index >= 0) this.#events = this.#view();
+    return this.#events;
   }
 
   /** Names the native poller to drivers. */

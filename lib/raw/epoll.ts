@@ -1,7 +1,7 @@
-import { closedError, systemError, unsupportedError } from '../binding/errors.js';
+import { closedError, invalidArgType, systemError, unsupportedError } from '../binding/errors.js';
 import { capabilities } from '../binding/capabilities.js';
 import { native, type NativeBinding } from '../binding/native.js';
-import { checkFd, checkInteger } from '../binding/validate.js';
+import { checkFd, checkInteger, checkObject } from '../binding/validate.js';
 
 const MAX_UINT32 = 0xffffffff;
 const MAX_DATA = Number.MAX_SAFE_INTEGER;
@@ -77,9 +77,11 @@ export class Epoll {
 
   /** ioctl EPIOCSPARAMS. @throws ENOTTY before Linux 6.9; EINVAL, EPERM */
   setParams(params: EpollParams): void {
-    checkInteger('busyPollUsec', params.busyPollUsec, 0, MAX_INT32);
-    checkInteger('busyPollBudget', params.busyPollBudget, 0, 0xffff);
+    checkObject('params', params);
     const { busyPollUsec, busyPollBudget, preferBusyPoll } = params;
+    checkInteger('busyPollUsec', busyPollUsec, 0, MAX_INT32);
+    checkInteger('busyPollBudget', busyPollBudget, 0, 0xffff);
+    if (typeof preferBusyPoll !== 'boolean') throw invalidArgType('preferBusyPoll', 'a boolean', preferBusyPoll);
     const error = available().epollSetParams(this.fd, busyPollUsec, busyPollBudget, preferBusyPoll ? 1 : 0);
     if (error < 0) throw systemError(error, 'ioctl EPIOCSPARAMS');
   }

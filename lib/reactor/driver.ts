@@ -1,5 +1,5 @@
 import { capabilities, type DriverName } from '../binding/capabilities.js';
-import { errnoOf, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { errnoOf, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import type { Poller } from '../poller/poller.js';
 
@@ -14,6 +14,7 @@ export interface Driver {
 const KNOWN_DRIVERS: readonly string[] = ['nested', 'watcher', 'manual'];
 
 export function chooseDriver(asked: string | undefined, backend: string): DriverName {
+  if (asked !== undefined && typeof asked !== 'string') throw invalidArgType('driver', 'a string', asked);
   const canNest = capabilities.drivers.includes('nested') && backend === 'epoll';
   const name = asked ?? (canNest ? 'nested' : 'watcher');
   if (!KNOWN_DRIVERS.includes(name)) throw outOfRange('driver', `one of ${KNOWN_DRIVERS.join(', ')}`, name);

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { capabilities, type BackendName, type DriverName } from '../binding/capabilities.js';
 import {
   closedError,
@@ -16,7 +17,7 @@ import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poll
 import { TimingWheel } from '../timer/timing-wheel.js';
 import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
 import type { EventHandler } from './event-handler.js';
-import { Registration, type RegistrationHost } from './registration.js';
+import { Registration, type RegistrationHost, type RegistrationProfile } from './registration.js';
 import { Slab } from './slab.js';
 import { Timer, type TimerHost } from './timer.js';
 import { newWakerState, Waker } from './waker.js';
@@ -36,6 +37,13 @@ const LONGEST_IMMEDIATE_WAIT_MS = 10;
 const EBADF = errnoOf('EBADF');
 const ENOENT = errnoOf('ENOENT');
 const ENOTSUP = errnoOf('ENOTSUP');
+
+/**
+ * What a turn may do before timers and the rest of the system get their turn: a unit is a handler's call, or
+ * a further read or write that it makes. As many as a batch has events, so that only a turn that also has
+ * leftovers, or reads in loops, is cut.
+ */
+const TURN_BUDGET = 1024;
 
 /** What a reactor tells the time by: milliseconds that only grow. */
 export interface Clock {
@@ -122,6 +130,8 @@ export class Reactor implements RegistrationHost, TimerHost {
   private running: { driver: RunDriverName; finish: () => void } | null = null;
   private readonly slab = new Slab<Registration>();
   private inTurn = false;
+  /** What is left of this turn's budget. */
+  private budget = TURN_BUDGET;
 
   /** Work of the next turn; each is swapped out before it runs, so that none can feed itself. */
   private posted: (() => void)[] = [];
@@ -132,6 +142,8 @@ export class Reactor implements RegistrationHost, TimerHost {
   private readonly wheel: TimingWheel;
   /** No timer is due before. */
   private nextTimerMs = Infinity;
+  /** The tick whose timers are firing just now, else -1. */
+  private firingTick = -1;
   /** The deadline that the poller knows. */
   private armedMs = Infinity;
 
@@ -200,17 +212,23 @@ export class Reactor implements RegistrationHost, TimerHost {
    */
   register(fd: number, interest: number, handler: EventHandler, options: RegisterOptions = {}): Registration {
     this.checkOpen();
-    const { mode, priority, name } = checkRegister(fd, interest, handler, options);
+    const profile = toProfile(checkRegister(fd, interest, handler, options));
+    return this.registerAs(fd, interest, handler, profile);
+  }
+
+  /** For sockets: `register` with a profile that others share, and arguments that are right. */
+  registerAs(fd: number, interest: number, handler: EventHandler, profile: RegistrationProfile): Registration {
+    this.checkOpen();
     const token = this.slab.reserve();
-    const error = this.poller.add(fd, token.slot, token.generation, interest, mode);
+    const error = this.poller.add(fd, token.slot, token.generation, interest, profile.mode);
     if (error < 0) {
       this.slab.rollback(token);
-      if (error === ENOTSUP) throw unsupportedError(`mode ${mode} does not exist on backend ${this.backend}`);
+      if (error === ENOTSUP) throw unsupportedError(`mode ${profile.mode} does not exist on backend ${this.backend}`);
       throw systemError(error, 'register', { fd });
     }
-    const registration = new Registration(this, token, fd, interest, handler, { mode, priority, name });
+    const registration = new Registration(this, token, fd, interest, handler, profile);
     this.slab.set(token, registration);
-    if (priority > 0) this.prioritized++;
+    if (profile.priority > 0) this.prioritized++;
     this.addRef(1);
     return registration;
   }
@@ -222,7 +240,7 @@ export class Reactor implements RegistrationHost, TimerHost {
       throw unsupportedError('an EXCLUSIVE registration cannot be modified: deregister, and register again');
     }
     const error = this.poller.modify(fd, slot, generation, interest, mode);
-    if (error === 0) registration.interest = interest;
+    if (error === 0) registration.noteInterest(interest);
     // Never added again: the number may be a stranger's by now (T02).
     else if (error === ENOENT || error === EBADF) this.lose(registration, error);
     else throw systemError(error, 'modify', { fd });
@@ -237,8 +255,7 @@ export class Reactor implements RegistrationHost, TimerHost {
   }
 
   private forget(registration: Registration): void {
-    registration.active = false;
-    registration.pending = 0;
+    registration.noteEnd();
     this.slab.remove(registration.slot);
     if (!this.inTurn) this.slab.recycle();
     if (registration.priority > 0) this.prioritized--;
@@ -250,7 +267,9 @@ export class Reactor implements RegistrationHost, TimerHost {
     this.forget(registration);
     // A no-op where the system has dropped it already.
     this.poller.delete(fd, slot, generation);
-    this.defer(() => this.tell(systemError(errno, 'poll', { fd }), registration));
+    const error = systemError(errno, 'poll', { fd });
+    const { context } = registration.profile;
+    this.defer(() => context.runInAsyncScope(this.tell, this, error, registration));
   }
 
   /** For `Registration`, and for sockets that carry on where a budget cut them off. */
@@ -367,15 +386,12 @@ export class Reactor implements RegistrationHost, TimerHost {
     if (this.inTurn) throw stateError('a turn inside a turn');
     this.inTurn = true;
     this.wakePending = false;
+    this.budget = TURN_BUDGET;
     this.turns++;
     let ran = 0;
     if (this.wakers.size > 0) ran += this.runWakers();
     if (this.posted.length > 0) ran += this.runPosted();
-    if (this.prioritized > 0) ran += this.dispatchByPriority(count);
-    else {
-      if (this.ready.length > 0) ran += this.dispatchReady();
-      ran += this.dispatchBatch(count);
-    }
+    ran += this.prioritized > 0 ? this.dispatchByPriority(count) : this.dispatchInOrder(count);
     if (this.nextTimerMs !== Infinity) ran += this.runTimers();
     if (this.deferred.length > 0) ran += this.runDeferred();
     this.slab.recycle();
@@ -386,48 +402,18 @@ export class Reactor implements RegistrationHost, TimerHost {
     return ran;
   }
 
-  /** The dispatch loop: from a token to its handler, stale tokens left out. */
-  private dispatchBatch(count: number): number {
-    const { slots } = this.slab;
-    const { words } = this.poller.events;
-    let ran = 0;
-    for (let at = 0, end = count * WORDS_PER_EVENT; at < end; at += WORDS_PER_EVENT) {
-      const registration = slots[words[at] as number];
-      if (registration === undefined || registration.generation !== words[at + 1]) {
-        this.staleEvents++;
-        continue;
-      }
-      ran += this.deliver(registration, words[at + 2] as number);
-    }
-    this.events += count;
-    return ran;
-  }
-
-  /** The same by priority: leftovers and batch are sorted into one bucket a priority, then run. */
-  private dispatchByPriority(count: number): number {
-    const buckets: [Registration, number][][] = Array.from({ length: HIGHEST_PRIORITY + 1 }, () => []);
-    const ready = this.ready;
-    this.ready = [];
-    for (const registration of ready) {
-      if (registration.active) buckets[registration.priority]?.push([registration, takePending(registration)]);
-    }
+  /** The dispatch loop: leftovers first, then the batch; from a token to its handler, stale tokens left out. */
+  private dispatchInOrder(count: number): number {
+    let ran = this.ready.length > 0 ? this.dispatchReady() : 0;
     const { slots } = this.slab;
     const { words } = this.poller.events;
     for (let at = 0, end = count * WORDS_PER_EVENT; at < end; at += WORDS_PER_EVENT) {
       const registration = slots[words[at] as number];
-      if (registration?.generation === words[at + 1] && registration !== undefined) {
-        buckets[registration.priority]?.push([registration, words[at + 2] as number]);
-      } else this.staleEvents++;
+      if (registration === undefined || registration.generation !== words[at + 1]) this.staleEvents++;
+      else if (this.budget <= 0) this.postpone(registration, words[at + 2] as number);
+      else ran += this.deliver(registration, words[at + 2] as number);
     }
     this.events += count;
-    let ran = 0;
-    for (let priority = HIGHEST_PRIORITY; priority >= 0; priority--) {
-      // Looked at again just before: an earlier handler may have ended it (T52).
-      for (const [registration, record] of buckets[priority] ?? []) {
-        if (registration.active) ran += this.deliver(registration, record);
-        else this.staleEvents++;
-      }
-    }
     return ran;
   }
 
@@ -436,29 +422,89 @@ export class Reactor implements RegistrationHost, TimerHost {
     this.ready = [];
     let ran = 0;
     for (const registration of ready) {
-      if (registration.active) ran += this.deliver(registration, takePending(registration));
+      if (!registration.active) continue;
+      if (this.budget <= 0) this.ready.push(registration);
+      else ran += this.deliver(registration, takePending(registration));
     }
     return ran;
   }
 
+  /**
+   * The same by priority: all are sorted into one bucket a priority, leftovers before the batch. What the budget
+   * passes over grows a priority each turn, so that the lowest comes first after seven at the latest (T58).
+   */
+  private dispatchByPriority(count: number): number {
+    const buckets: Registration[][] = Array.from({ length: HIGHEST_PRIORITY + 1 }, () => []);
+    const ready = this.ready;
+    this.ready = [];
+    for (const registration of ready) {
+      if (registration.active) buckets[rank(registration)]?.push(registration);
+    }
+    const { slots } = this.slab;
+    const { words } = this.poller.events;
+    for (let at = 0, end = count * WORDS_PER_EVENT; at < end; at += WORDS_PER_EVENT) {
+      const registration = slots[words[at] as number];
+      if (registration === undefined || registration.generation !== words[at + 1]) this.staleEvents++;
+      else {
+        if (registration.pending === 0) buckets[rank(registration)]?.push(registration);
+        registration.pending |= words[at + 2] as number;
+      }
+    }
+    this.events += count;
+    return this.runBuckets(buckets);
+  }
+
+  private runBuckets(buckets: readonly (readonly Registration[])[]): number {
+    let ran = 0;
+    const passedOver: Registration[] = [];
+    for (let priority = HIGHEST_PRIORITY; priority >= 0; priority--) {
+      for (const registration of buckets[priority] ?? []) {
+        // Looked at again just before: an earlier handler may have ended it (T52).
+        if (!registration.active) this.staleEvents++;
+        else if (this.budget <= 0) {
+          registration.growOlder();
+          passedOver.push(registration);
+        } else ran += this.deliver(registration, takePending(registration));
+      }
+    }
+    this.ready = passedOver.concat(this.ready);
+    return ran;
+  }
+
+  /** To the next turn, without a new event from the system. */
+  private postpone(registration: Registration, record: number): void {
+    if (registration.pending === 0) this.ready.push(registration);
+    registration.pending |= record;
+  }
+
+  /** For sockets: takes a unit of this turn's budget; false when there is none left, and others must have theirs. */
+  spend(): boolean {
+    return --this.budget > 0;
+  }
+
   /** One event to one handler; whatever it throws, the next one still runs. */
   private deliver(registration: Registration, record: number): number {
+    this.budget--;
     const errno = record >>> ERRNO_SHIFT;
-    registration.errno = -errno;
     if (errno !== 0 && (-errno === EBADF || -errno === ENOENT) && (record & Readiness.ERROR) !== 0) {
+      registration.noteEvent(record, errno);
       this.lose(registration, -errno);
       return 1;
     }
     const readiness = record & (registration.interest | HINTS);
     // What it did not ask for, as when it was paused after the wait.
     if (readiness === 0) return 0;
-    registration.readiness = readiness;
+    registration.noteEvent(readiness, errno);
+    registration.profile.context.runInAsyncScope(this.callHandler, this, registration, readiness);
+    return 1;
+  }
+
+  private callHandler(registration: Registration, readiness: number): void {
     try {
       registration.handler.onReady(readiness, registration);
     } catch (error) {
       this.tell(error, registration);
     }
-    return 1;
   }
 
   /** To the handler's `onError`, else where Node takes what nobody caught. */
@@ -527,7 +573,7 @@ export class Reactor implements RegistrationHost, TimerHost {
   post(fn: () => void): void {
     checkFunction('fn', fn);
     this.checkOpen();
-    if (this.posted.push(fn) === 1) this.addRef(1);
+    if (this.posted.push(inContext(fn)) === 1) this.addRef(1);
     if (!this.inTurn) this.wakeOnce();
   }
 
@@ -542,7 +588,10 @@ export class Reactor implements RegistrationHost, TimerHost {
     const posted = this.posted;
     this.posted = [];
     this.addRef(-1);
-    return runEach(posted);
+    let ran = 0;
+    // Looked at before each: the one before may have closed the reactor (T52).
+    for (; ran < posted.length && !this.closed; ran++) runContained(posted[ran] as () => void);
+    return ran;
   }
 
   private runDeferred(): number {
@@ -563,7 +612,7 @@ export class Reactor implements RegistrationHost, TimerHost {
     // A poller of a test has no id: its wakers only set their flag.
     const id = this.poller instanceof Poller ? this.poller.wakeId : 0;
     const waker = new Waker({ id, buffer: newWakerState() }, () => this.wakers.delete(entry));
-    const entry: WakerEntry = { waker, onWake };
+    const entry: WakerEntry = { waker, onWake: onWake === undefined ? undefined : inContext(onWake) };
     this.wakers.add(entry);
     return waker;
   }
@@ -571,7 +620,10 @@ export class Reactor implements RegistrationHost, TimerHost {
   private runWakers(): number {
     let ran = 0;
     for (const { waker, onWake } of this.wakers) {
-      if (waker.take() && onWake !== undefined) ran += runEach([onWake]);
+      if (waker.take() && onWake !== undefined) {
+        runContained(onWake);
+        ran++;
+      }
     }
     return ran;
   }
@@ -592,7 +644,7 @@ export class Reactor implements RegistrationHost, TimerHost {
     const { repeatMs = 0 } = options;
     if (options.repeatMs !== undefined) checkDurationMs('repeatMs', repeatMs);
     if (options.repeatMs !== undefined && repeatMs < 1) throw outOfRange('repeatMs', 'at least 1', repeatMs);
-    const timer = new Timer(this, fn, repeatMs);
+    const timer = new Timer(this, fn, repeatMs, newContext());
     this.schedule(timer, delayMs);
     return timer;
   }
@@ -607,8 +659,9 @@ export class Reactor implements RegistrationHost, TimerHost {
   private insertTimer(timer: Timer, dueMs: number): void {
     if (!this.wheel.remove(timer) && timer.keepsAlive) this.addRef(1);
     timer.dueMs = dueMs;
-    // Rounded up: a timer never fires early, and never spins below a tick (T14).
-    this.wheel.insert(timer, Math.ceil(dueMs));
+    // Rounded up: a timer never fires early, and never spins below a tick (T14). One that is set while others
+    // fire is left to a later turn, or a timer that sets itself anew would never let go.
+    this.wheel.insert(timer, Math.max(Math.ceil(dueMs), this.firingTick + 1));
     if (timer.expiryTick < this.nextTimerMs) this.nextTimerMs = timer.expiryTick;
   }
 
@@ -622,12 +675,14 @@ export class Reactor implements RegistrationHost, TimerHost {
     const nowMs = this.clock.nowMs();
     if (nowMs < this.nextTimerMs) return 0;
     this.wheel.advance(nowMs);
+    this.firingTick = Math.floor(nowMs);
     let ran = 0;
     // Bounded: a timer that its callback sets anew is due at a later tick than this.
     for (let entry = this.wheel.take(); entry !== null; entry = this.wheel.take()) {
       this.fire(entry as Timer, nowMs);
       ran++;
     }
+    this.firingTick = -1;
     const nextTick = this.wheel.nextTick();
     this.nextTimerMs = nextTick < 0 ? Infinity : nextTick;
     return ran;
@@ -635,7 +690,7 @@ export class Reactor implements RegistrationHost, TimerHost {
 
   private fire(timer: Timer, nowMs: number): void {
     if (timer.keepsAlive) this.addRef(-1);
-    runEach([timer.callback]);
+    runContained(timer.callback);
     if (timer.repeatMs === 0 || timer.cancelled || timer.active || this.closed) return;
     const missed = Math.floor((nowMs - timer.dueMs) / timer.repeatMs);
     this.insertTimer(timer, timer.dueMs + (Math.max(0, missed) + 1) * timer.repeatMs);
@@ -663,14 +718,16 @@ export class Reactor implements RegistrationHost, TimerHost {
     this.driverHandle?.close();
     this.driverHandle = null;
     for (const registration of [...this.slab.slots]) {
-      if (registration !== undefined) this.abandon(registration);
+      // One that was told before may have ended this one.
+      if (registration?.active === true) this.abandon(registration);
     }
     this.cancelAllTimers();
+    if (this.posted.length > 0) this.addRef(-1);
     this.posted.length = 0;
     this.ready.length = 0;
     for (const { waker } of this.wakers) waker.close();
     this.poller.close();
-    if (!this.inTurn) this.runDeferred();
+    if (!this.inTurn && this.deferred.length > 0) this.runDeferred();
   }
 
   private abandon(registration: Registration): void {
@@ -685,7 +742,9 @@ export class Reactor implements RegistrationHost, TimerHost {
 
   private cancelAllTimers(): void {
     this.wheel.advance(Number.MAX_SAFE_INTEGER);
-    while (this.wheel.take() !== null);
+    for (let entry = this.wheel.take(); entry !== null; entry = this.wheel.take()) {
+      if ((entry as Timer).keepsAlive) this.addRef(-1);
+    }
     this.nextTimerMs = Infinity;
   }
 
@@ -715,6 +774,27 @@ export class Reactor implements RegistrationHost, TimerHost {
   }
 }
 
+/** `fn` in the context in which it was handed over (AsyncLocalStorage). */
+function inContext(fn: () => void): () => void {
+  const context = newContext();
+  return () => context.runInAsyncScope(fn);
+}
+
+function newContext(): AsyncResource {
+  // Nobody listens for its destruction, and to track it would cost a weak handle.
+  return new AsyncResource('tripoll', { requireManualDestroy: true });
+}
+
+/** What registrations that are made alike share; its context is that of the caller. */
+export function toProfile(options: { mode: number; priority: number; name?: string | undefined }): RegistrationProfile {
+  const { mode, priority, name } = options;
+  return { mode, priority, name, context: newContext() };
+}
+
+function rank(registration: Registration): number {
+  return Math.min(HIGHEST_PRIORITY, registration.priority + registration.age);
+}
+
 function takePending(registration: Registration): number {
   const { pending } = registration;
   registration.pending = 0;
@@ -727,14 +807,16 @@ function toWaitNs(waitMs: number): number {
 
 /** Each of them, whatever the one before threw. */
 function runEach(functions: readonly (() => void)[]): number {
-  for (const fn of functions) {
-    try {
-      fn();
-    } catch (error) {
-      native.fatalException(error);
-    }
-  }
+  for (const fn of functions) runContained(fn);
   return functions.length;
+}
+
+function runContained(fn: () => void): void {
+  try {
+    fn();
+  } catch (error) {
+    native.fatalException(error);
+  }
 }
 
 function checkRegister(

@@ -1,7 +1,9 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { closedError } from '../binding/errors.js';
 import { checkInteger } from '../binding/validate.js';
 import { ALL_INTERESTS } from '../poller/flags.js';
 import type { EventHandler } from './event-handler.js';
+import type { Token } from './slab.js';
 
 /** What a registration asks of its reactor. */
 export interface RegistrationHost {
@@ -11,48 +13,83 @@ export interface RegistrationHost {
   addRef(count: number): void;
 }
 
+/** What does not change, and may be shared: all connections of a listener have one. */
+export interface RegistrationProfile {
+  readonly mode: number;
+  readonly priority: number;
+  readonly name: string | undefined;
+  /** Handlers run in the context in which this was made (AsyncLocalStorage). */
+  readonly context: AsyncResource;
+}
+
+// An idle connection is small: what a registration remembers is packed into one number.
+const INTEREST_MASK = 0b111;
+const ACTIVE = 1 << 3;
+const REFED = 1 << 4;
+const READINESS_SHIFT = 5;
+const READINESS_MASK = 0b111111;
+const AGE_SHIFT = 11;
+const AGE_MASK = 0b111;
+const ERRNO_SHIFT = 16;
+
 /** One fd's place in a reactor, as `reactor.register` returns it. */
 export class Registration {
   readonly fd: number;
-  readonly mode: number;
-  /** 0 to 7; of one batch the higher come first. */
-  readonly priority: number;
-  readonly name: string | undefined;
   readonly handler: EventHandler;
   /** The token, together with `generation`. */
   readonly slot: number;
   readonly generation: number;
-  /** What it waits for now, flags of `Interest`; 0 is paused. */
-  interest: number;
-  /** The negative errno that came with the latest event, else 0. */
-  errno = 0;
-  /** False after `deregister`, a lost fd, or the reactor's end. */
-  active = true;
-
-  /** The latest flags, and those that wait in the ready queue: the reactor's. */
-  readiness = 0;
+  readonly profile: RegistrationProfile;
+  /** The event that waits in the ready queue, 0 when none does: the reactor's. */
   pending = 0;
 
-  #refed = true;
+  #bits: number;
   readonly #host: RegistrationHost;
 
   constructor(
     host: RegistrationHost,
-    token: { slot: number; generation: number },
+    token: Token,
     fd: number,
     interest: number,
     handler: EventHandler,
-    options: { mode: number; priority: number; name: string | undefined },
+    profile: RegistrationProfile,
   ) {
     this.#host = host;
     this.slot = token.slot;
     this.generation = token.generation;
     this.fd = fd;
-    this.interest = interest;
     this.handler = handler;
-    this.mode = options.mode;
-    this.priority = options.priority;
-    this.name = options.name;
+    this.profile = profile;
+    this.#bits = interest | ACTIVE | REFED;
+  }
+
+  /** What it waits for now, flags of `Interest`; 0 is paused. */
+  get interest(): number {
+    return this.#bits & INTEREST_MASK;
+  }
+
+  /** One of `Mode`. */
+  get mode(): number {
+    return this.profile.mode;
+  }
+
+  /** 0 to 7; of one turn the higher come first. */
+  get priority(): number {
+    return this.profile.priority;
+  }
+
+  get name(): string | undefined {
+    return this.profile.name;
+  }
+
+  /** False after `deregister`, a lost fd, or the reactor's end. */
+  get active(): boolean {
+    return (this.#bits & ACTIVE) !== 0;
+  }
+
+  /** The negative errno that came with the latest event, else 0. */
+  get errno(): number {
+    return -(this.#bits >>> ERRNO_SHIFT);
   }
 
   /**
@@ -81,25 +118,26 @@ export class Registration {
    */
   again(): void {
     this.#check();
-    this.#host.again(this, this.readiness === 0 ? this.interest : this.readiness);
+    const readiness = (this.#bits >>> READINESS_SHIFT) & READINESS_MASK;
+    this.#host.again(this, readiness === 0 ? this.interest : readiness);
   }
 
   /** Keeps the process alive (the default). */
   ref(): this {
-    if (!this.#refed && this.active) this.#host.addRef(1);
-    this.#refed = true;
+    if (!this.hasRef() && this.active) this.#host.addRef(1);
+    this.#bits |= REFED;
     return this;
   }
 
   /** Does not keep the process alive. */
   unref(): this {
-    if (this.#refed && this.active) this.#host.addRef(-1);
-    this.#refed = false;
+    if (this.hasRef() && this.active) this.#host.addRef(-1);
+    this.#bits &= ~REFED;
     return this;
   }
 
   hasRef(): boolean {
-    return this.#refed;
+    return (this.#bits & REFED) !== 0;
   }
 
   /** Ends it: no event is delivered any more. To be called before the fd is closed. May be called twice. */
@@ -109,6 +147,34 @@ export class Registration {
 
   [Symbol.dispose](): void {
     this.deregister();
+  }
+
+  // ---- the reactor's side ----
+
+  /** For the reactor: the system waits for this now. */
+  noteInterest(interest: number): void {
+    this.#bits = (this.#bits & ~INTEREST_MASK) | interest;
+  }
+
+  /** For the reactor: it has ended. */
+  noteEnd(): void {
+    this.#bits &= ~ACTIVE;
+    this.pending = 0;
+  }
+
+  /** For the reactor: an event is being delivered. */
+  noteEvent(readiness: number, errno: number): void {
+    const kept = this.#bits & (INTEREST_MASK | ACTIVE | REFED);
+    this.#bits = kept | ((readiness & READINESS_MASK) << READINESS_SHIFT) | (errno << ERRNO_SHIFT);
+  }
+
+  /** For the reactor: how many turns its event has been passed over, at most 7. */
+  get age(): number {
+    return (this.#bits >>> AGE_SHIFT) & AGE_MASK;
+  }
+
+  growOlder(): void {
+    if (this.age < AGE_MASK) this.#bits += 1 << AGE_SHIFT;
   }
 
   #check(): void {

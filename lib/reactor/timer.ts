@@ -1,4 +1,4 @@
-import { closedError } from '../binding/errors.js';
+import type { AsyncResource } from 'node:async_hooks';
 import { checkDurationMs } from '../binding/validate.js';
 import { WheelEntry } from '../timer/timing-wheel.js';
 
@@ -14,17 +14,20 @@ export class Timer extends WheelEntry {
   /** Fixed-rate period, 0 for a timer that fires once. */
   readonly repeatMs: number;
   readonly callback: () => void;
+  /** Where it was set (AsyncLocalStorage). */
+  readonly context: AsyncResource;
   /** When it should fire, unrounded: a fixed rate is counted from here. */
   dueMs = 0;
   #refed = true;
   #cancelled = false;
   readonly #host: TimerHost;
 
-  constructor(host: TimerHost, callback: () => void, repeatMs: number) {
+  constructor(host: TimerHost, callback: () => void, repeatMs: number, context: AsyncResource) {
     super();
     this.#host = host;
     this.callback = callback;
     this.repeatMs = repeatMs;
+    this.context = context;
   }
 
   /** Whether it will fire. */
@@ -74,8 +77,4 @@ export class Timer extends WheelEntry {
   [Symbol.dispose](): void {
     this.cancel();
   }
-}
-
-export function reactorClosed(): Error {
-  return closedError('Reactor');
 }

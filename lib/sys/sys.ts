@@ -1,5 +1,5 @@
 import { native } from '../binding/native.js';
-import { outOfRange } from '../binding/errors.js';
+import { invalidArgType } from '../binding/errors.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput, toSocketAddress } from './address.js';
 
@@ -10,15 +10,18 @@ function checkInt(name: string, value: unknown): asserts value is number {
   checkInteger(name, value, MIN_INT32, MAX_INT32);
 }
 
-function checkRange(buffer: unknown, offset: unknown, length: unknown): void {
+/** Returns the length, which is by default all from `offset` on. */
+function checkRange(buffer: unknown, offset: unknown, length: unknown): number {
   checkBytes('buffer', buffer);
   checkInteger('offset', offset, 0, buffer.byteLength);
-  checkInteger('length', length, 0, buffer.byteLength - offset);
+  const rest = buffer.byteLength - offset;
+  if (length === undefined) return rest;
+  checkInteger('length', length, 0, rest);
+  return length;
 }
 
 function checkBuffers(buffers: unknown): asserts buffers is readonly Uint8Array[] {
-  checkObject('buffers', buffers);
-  if (!Array.isArray(buffers)) throw outOfRange('buffers', 'an array of Uint8Arrays', buffers);
+  if (!Array.isArray(buffers)) throw invalidArgType('buffers', 'an array of Uint8Arrays', buffers);
   buffers.forEach((buffer, index) => {
     checkBytes(`buffers[${index}]`, buffer);
   });
@@ -72,33 +75,31 @@ export const sys = {
   },
 
   /** recv(2) into `buffer` from `offset`. */
-  recv(fd: number, buffer: Uint8Array, offset = 0, length = buffer.byteLength - offset, flags = 0): number {
+  recv(fd: number, buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
     checkFd(fd);
-    checkRange(buffer, offset, length);
+    const bytes = checkRange(buffer, offset, length);
     checkInt('flags', flags);
-    return native.recv(fd, buffer, offset, length, flags);
+    return native.recv(fd, buffer, offset, bytes, flags);
   },
 
   /** send(2), always with MSG_NOSIGNAL. */
-  send(fd: number, buffer: Uint8Array, offset = 0, length = buffer.byteLength - offset, flags = 0): number {
+  send(fd: number, buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
     checkFd(fd);
-    checkRange(buffer, offset, length);
+    const bytes = checkRange(buffer, offset, length);
     checkInt('flags', flags);
-    return native.send(fd, buffer, offset, length, flags);
+    return native.send(fd, buffer, offset, bytes, flags);
   },
 
   /** read(2). */
-  read(fd: number, buffer: Uint8Array, offset = 0, length = buffer.byteLength - offset): number {
+  read(fd: number, buffer: Uint8Array, offset = 0, length?: number): number {
     checkFd(fd);
-    checkRange(buffer, offset, length);
-    return native.read(fd, buffer, offset, length);
+    return native.read(fd, buffer, offset, checkRange(buffer, offset, length));
   },
 
   /** write(2). */
-  write(fd: number, buffer: Uint8Array, offset = 0, length = buffer.byteLength - offset): number {
+  write(fd: number, buffer: Uint8Array, offset = 0, length?: number): number {
     checkFd(fd);
-    checkRange(buffer, offset, length);
-    return native.write(fd, buffer, offset, length);
+    return native.write(fd, buffer, offset, checkRange(buffer, offset, length));
   },
 
   /** writev(2); of more than 64 buffers the first 64 are written. */
