@@ -14,5 +14,7 @@ export {
   type SetTimerOptions,
 } from './reactor/reactor.js';
 export { Registration } from './reactor/registration.js';
+export type { CancelOptions } from './reactor/cancellation.js';
+export { interval, sleep, timeout, type TimerOptions } from './reactor/timers.js';
 export { Timer } from './reactor/timer.js';
 export { Waker, type SharedWaker } from './reactor/waker.js';

@@ -1,10 +1,13 @@
 import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { Interest, Mode, Readiness } from '../poller/flags.js';
+import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import type { Reactor, RegisterOptions } from '../reactor/reactor.js';
-import type { Registration } from '../reactor/registration.js';
+import { toProfile, type Reactor } from '../reactor/reactor.js';
+import type { Registration, RegistrationProfile } from '../reactor/registration.js';
 import { parseAddress, toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
+import type { IdleTracker } from './idle-tracker.js';
+import { resolve } from './resolve.js';
 import { WriteQueue } from './write-queue.js';
 
 /** Reads, and writes, of one event before others get their turn; what is left over goes on in the next. */
@@ -21,44 +24,65 @@ const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13, IPPROTO_TCP = 6, TCP_NODELA
 const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
-const EDGE: RegisterOptions = Object.freeze({ mode: Mode.EDGE });
-const LEVEL: RegisterOptions = Object.freeze({ mode: Mode.LEVEL });
-
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR;
 
-/** A stream is in one of these; CLOSED is for ever. */
-export const CONNECTING = 0;
-export const OPEN = 1;
-export const CLOSED = 2;
-
-// Bits of `flags`. One number instead of nine booleans: an idle connection is small.
+// Bits of `flags`. One number instead of a dozen fields: an idle connection is small. A stream is
+// CONNECTING, then open (neither bit), then CLOSED for ever.
+const CONNECTING = 1 << 0;
+const CLOSED = 1 << 1;
 /** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
-const READ_READY = 1 << 0;
+const READ_READY = 1 << 2;
 /** The end or an error is on its way: a short read does not mean that all was read (T17). */
-const HUNG_UP = 1 << 1;
-const READ_ENDED = 1 << 2;
+const HUNG_UP = 1 << 3;
+const READ_ENDED = 1 << 4;
 /** `end()` was called: shut down when the queue is empty. */
-const WRITE_ENDING = 1 << 3;
-const WRITE_ENDED = 1 << 4;
-const PAUSED = 1 << 5;
-const CORKED = 1 << 6;
-const USES_EDGE = 1 << 7;
+const WRITE_ENDING = 1 << 5;
+const WRITE_ENDED = 1 << 6;
+const PAUSED = 1 << 7;
+const CORKED = 1 << 8;
 /** The system no longer knows our fd: the number may be a stranger's, and is not closed. */
-const FD_LOST = 1 << 8;
-
-interface ConnectAttempt {
-  /** Addresses still to be tried. */
-  readonly candidates: HostPort[];
-  readonly noDelay: boolean;
-  /** The one that is being tried. */
-  target: HostPort | null;
-}
+const FD_LOST = 1 << 9;
+const UNREFED = 1 << 10;
+/** Nobody reads any more: close when our side has ended. */
+const CLOSE_AFTER_END = 1 << 11;
+/** From here on the bits are the subclass's. */
+export const FIRST_FREE_FLAG = 1 << 12;
 
 export interface TcpOptions {
   /** TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
+}
+
+/** What all streams of a listener, or one that was connected, share. */
+export interface StreamProfile {
+  readonly reactor: Reactor;
+  readonly registration: RegistrationProfile;
+  /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
+  readonly useEdge: boolean;
+  readonly idle: IdleTracker | null;
+  /** Told when a stream of it has closed. */
+  readonly owner: { connectionClosed(): void } | null;
+}
+
+export function toStreamProfile(
+  reactor: Reactor,
+  idle: IdleTracker | null,
+  owner: StreamProfile['owner'],
+): StreamProfile {
+  const useEdge = reactor.supports(Mode.EDGE);
+  const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
+  return { reactor, registration, useEdge, idle, owner };
+}
+
+interface ConnectAttempt {
+  /** Addresses still to be tried. */
+  candidates: HostPort[];
+  readonly noDelay: boolean;
+  /** The one that is being tried. */
+  target: HostPort | null;
+  stopWatch: (() => void) | null;
 }
 
 /**
@@ -66,19 +90,17 @@ export interface TcpOptions {
  * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
  * for the first blocked write; under level mode the interest follows what is wanted.
  */
-export abstract class StreamCore implements EventHandler {
-  readonly reactor: Reactor;
+export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> implements EventHandler {
+  protected readonly profile: Profile;
   protected fd = -1;
-  protected state = CONNECTING;
-  protected flags = 0;
+  protected flags = CONNECTING;
   protected registration: Registration | null = null;
   protected queue: WriteQueue | null = null;
   /** While CONNECTING. */
   #attempt: ConnectAttempt | null = null;
-  #unrefed = false;
 
-  protected constructor(reactor: Reactor) {
-    this.reactor = reactor;
+  protected constructor(profile: Profile) {
+    this.profile = profile;
   }
 
   // ---- what a subclass supplies ----
@@ -94,22 +116,37 @@ export abstract class StreamCore implements EventHandler {
   // ---- becoming open ----
 
   /** A connected socket that we own from here on. */
-  protected adopt(fd: number, useEdge: boolean): void {
+  protected adopt(fd: number): void {
     this.fd = fd;
-    this.state = OPEN;
-    if (useEdge) this.flags |= USES_EDGE;
+    this.flags &= ~CONNECTING;
+    const { reactor, registration, idle } = this.profile;
     try {
-      this.registration = this.reactor.register(fd, Interest.READABLE, this, useEdge ? EDGE : LEVEL);
+      this.registration = reactor.registerAs(fd, Interest.READABLE, this, registration);
+      idle?.add(this);
     } catch (error) {
       this.destroy(error as Error);
     }
   }
 
-  /** Tries the addresses in turn. What goes wrong is told in a later step, never from in here. */
-  protected connectTo(candidates: HostPort[], options: TcpOptions): void {
-    this.#attempt = { candidates, noDelay: options.noDelay ?? true, target: null };
-    if (this.reactor.supports(Mode.EDGE)) this.flags |= USES_EDGE;
-    this.#connectNext(null);
+  /** Resolves the name, and tries its addresses in turn. */
+  protected connectTo(target: HostPort, options: TcpOptions & CancelOptions): void {
+    const { noDelay = true, signal, timeoutMs } = options;
+    const attempt: ConnectAttempt = { candidates: [], noDelay, target: null, stopWatch: null };
+    this.#attempt = attempt;
+    if (signal !== undefined || timeoutMs !== undefined) {
+      attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
+    }
+    resolve(target, (error, candidates) => {
+      if (this.closed) return;
+      attempt.candidates = candidates;
+      if (error === null) this.#connectNext(null);
+      else this.destroy(error);
+    });
+  }
+
+  #endAttempt(): void {
+    this.#attempt?.stopWatch?.();
+    this.#attempt = null;
   }
 
   #connectNext(before: Error | null): void {
@@ -139,11 +176,11 @@ export abstract class StreamCore implements EventHandler {
   }
 
   #watchConnect(fd: number): Error | null {
+    const { reactor, useEdge, registration } = this.profile;
     try {
-      const edge = (this.flags & USES_EDGE) !== 0;
-      const interest = edge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE;
-      this.registration = this.reactor.register(fd, interest, this, edge ? EDGE : LEVEL);
-      if (this.#unrefed) this.registration.unref();
+      const interest = useEdge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE;
+      this.registration = reactor.registerAs(fd, interest, this, registration);
+      if ((this.flags & UNREFED) !== 0) this.registration.unref();
       return null;
     } catch (error) {
       this.#closeFd();
@@ -162,8 +199,9 @@ export abstract class StreamCore implements EventHandler {
     }
     // Spurious: it is neither connected nor refused yet (T44).
     if (native.getpeername(this.fd, {}) === ENOTCONN) return;
-    this.state = OPEN;
-    this.#attempt = null;
+    this.flags &= ~CONNECTING;
+    this.#endAttempt();
+    this.profile.idle?.add(this);
     this.updateInterestIfLevel();
     this.onOpen();
     if (this.isOpen) this.flush();
@@ -172,10 +210,11 @@ export abstract class StreamCore implements EventHandler {
   // ---- readiness ----
 
   onReady(readiness: number): void {
-    if (this.state === CONNECTING) {
+    if ((this.flags & CONNECTING) !== 0) {
       this.#finishConnect();
       if (!this.isOpen) return;
     }
+    this.profile.idle?.touch(this);
     if ((readiness & HANGS_UP) !== 0) this.flags |= HUNG_UP;
     if ((readiness & WAKES_READER) !== 0) {
       this.flags |= READ_READY;
@@ -194,7 +233,7 @@ export abstract class StreamCore implements EventHandler {
   }
 
   protected get isOpen(): boolean {
-    return this.state === OPEN;
+    return (this.flags & (CONNECTING | CLOSED)) === 0;
   }
 
   protected get isPaused(): boolean {
@@ -203,18 +242,20 @@ export abstract class StreamCore implements EventHandler {
 
   /** Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
   protected get mayRead(): boolean {
-    return this.isOpen && (this.flags & (READ_READY | USES_EDGE)) !== USES_EDGE;
+    return this.isOpen && ((this.flags & READ_READY) !== 0 || !this.profile.useEdge);
   }
 
+  /** The peer has ended its side, and all of it has been read. */
   get readEnded(): boolean {
     return (this.flags & READ_ENDED) !== 0;
   }
 
+  /** Our side has ended, or will when all is written. */
   get writeEnded(): boolean {
     return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
   }
 
-  /** A read came back with fewer bytes than asked for, or with EAGAIN: there is no more, unless it hung up. */
+  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up. */
   protected readShort(): boolean {
     if ((this.flags & HUNG_UP) !== 0) return false;
     this.flags &= ~READ_READY;
@@ -227,7 +268,7 @@ export abstract class StreamCore implements EventHandler {
 
   /** The budget of this event is used up. Level mode hears of it again anyway. */
   protected readLater(): void {
-    if ((this.flags & USES_EDGE) !== 0 && this.registration !== null) {
+    if (this.profile.useEdge && this.registration !== null) {
       this.reactor.again(this.registration, Readiness.READABLE);
     }
   }
@@ -238,17 +279,12 @@ export abstract class StreamCore implements EventHandler {
     this.updateInterestIfLevel();
   }
 
-  /** Level mode's interest: what is wanted now. */
-  protected updateInterest(): void {
-    if (this.registration === null || this.state !== OPEN || !this.registration.active) return;
+  protected updateInterestIfLevel(): void {
+    if (this.profile.useEdge || this.registration?.active !== true || !this.isOpen) return;
     let interest = 0;
     if (this.wantsRead && (this.flags & (READ_ENDED | PAUSED)) === 0) interest |= Interest.READABLE;
     if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
     if (interest !== this.registration.interest) this.registration.setInterest(interest);
-  }
-
-  protected updateInterestIfLevel(): void {
-    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
   }
 
   /** Whether level mode should wait for bytes. */
@@ -257,10 +293,10 @@ export abstract class StreamCore implements EventHandler {
   }
 
   protected setPaused(paused: boolean): void {
-    if (this.state === CLOSED || paused === this.isPaused) return;
+    if (this.closed || paused === this.isPaused) return;
     this.flags ^= PAUSED;
-    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
-    else if (!paused && (this.flags & READ_READY) !== 0) this.readLater();
+    this.updateInterestIfLevel();
+    if (!paused && (this.flags & READ_READY) !== 0) this.readLater();
   }
 
   protected setCorked(corked: boolean): void {
@@ -271,6 +307,7 @@ export abstract class StreamCore implements EventHandler {
 
   // ---- writing ----
 
+  /** Bytes that wait for the socket to take them. */
   get queuedBytes(): number {
     return this.queue?.queuedBytes ?? 0;
   }
@@ -281,7 +318,7 @@ export abstract class StreamCore implements EventHandler {
 
   /** A write now would be neither out of order nor too early. */
   protected get canWriteNow(): boolean {
-    return this.state === OPEN && !this.hasQueued && (this.flags & CORKED) === 0;
+    return (this.flags & (CONNECTING | CLOSED | CORKED)) === 0 && !this.hasQueued;
   }
 
   protected ensureQueue(): WriteQueue {
@@ -290,8 +327,8 @@ export abstract class StreamCore implements EventHandler {
 
   /** Asks to be told when the socket takes bytes again. */
   protected armWrite(): void {
-    if (this.registration === null || this.state !== OPEN) return;
-    if ((this.flags & USES_EDGE) === 0) this.updateInterest();
+    if (this.registration === null || !this.isOpen) return;
+    if (!this.profile.useEdge) this.updateInterestIfLevel();
     else if ((this.registration.interest & Interest.WRITABLE) === 0) {
       // Once, and it stays: an edge costs nothing while it does not come (T15).
       this.registration.setInterest(Interest.READABLE | Interest.WRITABLE);
@@ -300,7 +337,7 @@ export abstract class StreamCore implements EventHandler {
 
   /** Writes what is queued, as far as the socket takes it and the budget goes. */
   protected flush(): void {
-    if (this.state !== OPEN || (this.flags & CORKED) !== 0) return;
+    if ((this.flags & (CONNECTING | CLOSED | CORKED)) !== 0) return;
     if (this.hasQueued && !this.#writeQueued()) return;
     this.updateInterestIfLevel();
     if (!this.hasQueued && (this.flags & WRITE_ENDING) !== 0) this.#shutdownWrite();
@@ -323,25 +360,25 @@ export abstract class StreamCore implements EventHandler {
       else if (written < 0) {
         this.destroy(systemError(written, 'write'));
         return false;
-      }
+      } else if (!this.reactor.spend()) break;
     }
-    if (!queue.isEmpty) this.armWrite();
-    // Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58).
-    if (!queue.isEmpty && !full) this.#flushLater();
+    if (!queue.isEmpty) this.#flushLater(full);
     this.onFlushed();
     return this.isOpen;
   }
 
-  #flushLater(): void {
-    if ((this.flags & USES_EDGE) === 0 || this.registration === null) return;
+  #flushLater(full: boolean): void {
+    this.armWrite();
+    // Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58).
+    if (full || !this.profile.useEdge || this.registration === null) return;
     this.reactor.again(this.registration, Readiness.WRITABLE);
   }
 
   /** Ends our side when all that is queued has been written. */
   protected endWrite(): void {
-    if (this.state === CLOSED || this.writeEnded) return;
+    if (this.closed || this.writeEnded) return;
     this.flags |= WRITE_ENDING;
-    if (this.state === OPEN) this.flush();
+    this.flush();
   }
 
   #shutdownWrite(): void {
@@ -349,7 +386,14 @@ export abstract class StreamCore implements EventHandler {
     const error = native.shutdown(this.fd, SHUT_WR);
     // ENOTCONN: the peer has reset it, which the reader hears.
     if (error < 0 && error !== ENOTCONN && error !== EINVAL) this.destroy(systemError(error, 'shutdown'));
+    else if ((this.flags & CLOSE_AFTER_END) !== 0) this.destroy(null);
     else this.finishIfDone();
+  }
+
+  protected closeAfterEnd(): void {
+    this.flags |= CLOSE_AFTER_END;
+    if ((this.flags & WRITE_ENDED) !== 0) this.destroy(null);
+    else this.endWrite();
   }
 
   /** Both sides have ended: nothing is left to wait for. */
@@ -365,13 +409,19 @@ export abstract class StreamCore implements EventHandler {
 
   /** Ends it at once. The fd is closed when this returns; who waits is told by `onDestroyed`. */
   protected destroy(error: Error | null): void {
-    if (this.state === CLOSED) return;
-    this.state = CLOSED;
-    this.#attempt = null;
+    if (this.closed) return;
+    this.flags |= CLOSED;
+    this.#endAttempt();
+    this.profile.idle?.remove(this);
     this.#dropRegistration();
     this.#closeFd();
     this.queue?.clear(error ?? closedError('Stream'));
     this.onDestroyed(error);
+  }
+
+  /** For `IdleTracker`. */
+  expire(error: Error): void {
+    this.destroy(error);
   }
 
   /** DEL before close: a duplicate of the fd would go on firing (T03). */
@@ -395,11 +445,15 @@ export abstract class StreamCore implements EventHandler {
 
   // ---- public to users of either style ----
 
-  get closed(): boolean {
-    return this.state === CLOSED;
+  get reactor(): Reactor {
+    return this.profile.reactor;
   }
 
-  /** Our end; undefined once closed. */
+  get closed(): boolean {
+    return (this.flags & CLOSED) !== 0;
+  }
+
+  /** Our end; undefined before it is connected and once it has closed. */
   get localAddress(): SocketAddress | undefined {
     return socketName(native.getsockname, this.fd);
   }
@@ -411,13 +465,13 @@ export abstract class StreamCore implements EventHandler {
 
   /** Keeps the process alive (the default). */
   ref(): this {
-    this.#unrefed = false;
+    this.flags &= ~UNREFED;
     this.registration?.ref();
     return this;
   }
 
   unref(): this {
-    this.#unrefed = true;
+    this.flags |= UNREFED;
     this.registration?.unref();
     return this;
   }

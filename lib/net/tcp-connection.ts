@@ -1,17 +1,33 @@
+import util from 'node:util';
 import { capabilities } from '../binding/capabilities.js';
 import { closedError, stateError, systemError, writeOverflowError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import { checkCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { Reactor } from '../reactor/reactor.js';
 import { splitHostPort } from '../sys/address.js';
 import { getArena } from './arena.js';
-import { resolve } from './resolve.js';
-import { CLOSED, EAGAIN, EINTR, READS_PER_EVENT, StreamCore, type TcpOptions } from './stream-core.js';
+import { toIdleTracker } from './idle-tracker.js';
+import {
+  EAGAIN,
+  EINTR,
+  FIRST_FREE_FLAG,
+  READS_PER_EVENT,
+  StreamCore,
+  toStreamProfile,
+  type StreamProfile,
+  type TcpOptions,
+} from './stream-core.js';
 import type { TcpListener } from './tcp-listener.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+
+/** A `write` has returned false, and `drain` is due. */
+const NEEDS_DRAIN = FIRST_FREE_FLAG;
+/** `close` has been told, or was called by the user: from then on a write is a mistake. */
+const TOLD = FIRST_FREE_FLAG << 1;
 
 /**
  * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
@@ -42,20 +58,42 @@ export interface ConnectionOptions extends TcpOptions {
   lowWaterMarkBytes?: number | undefined;
   /** More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. */
   maxQueuedBytes?: number | undefined;
+  /**
+   * A connection without an event for so long is destroyed with a TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by
+   * at most an eighth of it. Default: never.
+   */
+  idleTimeoutMs?: number | undefined;
 }
 
-export interface ConnectTarget extends ConnectionOptions {
+/** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+export interface ConnectTarget extends ConnectionOptions, CancelOptions {
   /** A name or an address. */
   host: string;
   port: number;
 }
 
-/** What all connections of a listener share. */
-export interface ConnectionSettings {
+interface ConnectionSettings {
   readonly allowHalfOpen: boolean;
   readonly highWaterMarkBytes: number;
   readonly lowWaterMarkBytes: number;
   readonly maxQueuedBytes: number;
+}
+
+/** What all connections of a listener share. */
+export interface ConnectionProfile extends StreamProfile {
+  readonly handlers: TcpHandlers;
+  readonly settings: ConnectionSettings;
+  readonly listener: TcpListener | null;
+}
+
+export function toConnectionProfile(
+  reactor: Reactor,
+  handlers: TcpHandlers,
+  options: ConnectionOptions,
+  listener: TcpListener | null,
+): ConnectionProfile {
+  const settings = toSettings(options);
+  return { ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener), handlers, settings, listener };
 }
 
 export function checkHandlers(handlers: unknown): void {
@@ -66,7 +104,7 @@ export function checkHandlers(handlers: unknown): void {
   }
 }
 
-export function toSettings(options: ConnectionOptions): ConnectionSettings {
+function toSettings(options: ConnectionOptions): ConnectionSettings {
   const { allowHalfOpen = false, highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES } = options;
   const { maxQueuedBytes = DEFAULT_MAX_QUEUED_BYTES } = options;
   checkInteger('highWaterMarkBytes', highWaterMarkBytes, 0, Number.MAX_SAFE_INTEGER);
@@ -77,56 +115,34 @@ export function toSettings(options: ConnectionOptions): ConnectionSettings {
 }
 
 /** A handler-style TCP connection: made by `listen` and `connect`. */
-export class TcpConnection<Data = unknown> extends StreamCore {
+export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile> {
   /** The user's own. */
   data: Data | undefined = undefined;
-  /** Whose `accept` made it; null for one that was connected. */
-  readonly listener: TcpListener | null;
-  readonly #handlers: TcpHandlers<Data>;
-  readonly #settings: ConnectionSettings;
-  #needsDrain = false;
-  /** `close` has been told, or was called by the user: from then on a write is a mistake. */
-  #ended = false;
-
-  private constructor(
-    reactor: Reactor,
-    handlers: TcpHandlers<Data>,
-    settings: ConnectionSettings,
-    listener: TcpListener | null,
-  ) {
-    super(reactor);
-    this.#handlers = handlers;
-    this.#settings = settings;
-    this.listener = listener;
-  }
 
   /** For `TcpListener`. */
-  static accepted(
-    fd: number,
-    useEdge: boolean,
-    handlers: TcpHandlers,
-    settings: ConnectionSettings,
-    listener: TcpListener,
-  ): TcpConnection {
-    const connection = new TcpConnection(listener.reactor, handlers, settings, listener);
-    connection.adopt(fd, useEdge);
+  static accepted(fd: number, profile: ConnectionProfile): void {
+    const connection = new TcpConnection(profile);
+    connection.adopt(fd);
     if (connection.isOpen) connection.onOpen();
-    return connection;
   }
 
   /** For `connect`. */
   static connecting<Data>(target: ConnectTarget, handlers: TcpHandlers<Data>): TcpConnection<Data> {
     checkObject('target', target);
     checkHandlers(handlers);
+    checkCancel(target);
     const hostPort = splitHostPort(target);
     const reactor = target.reactor ?? Reactor.default;
     if (reactor.closed) throw closedError('Reactor');
-    const connection = new TcpConnection<Data>(reactor, handlers, toSettings(target), null);
-    resolve(hostPort, (error, candidates) => {
-      if (error !== null) connection.destroy(error);
-      else if (!connection.closed) connection.connectTo(candidates, target);
-    });
+    const profile = toConnectionProfile(reactor, handlers as TcpHandlers, target, null);
+    const connection = new TcpConnection<Data>(profile);
+    connection.connectTo(hostPort, target);
     return connection;
+  }
+
+  /** Whose `accept` made it; null for one that was connected. */
+  get listener(): TcpListener | null {
+    return this.profile.listener;
   }
 
   // ---- reading ----
@@ -135,6 +151,7 @@ export class TcpConnection<Data = unknown> extends StreamCore {
     const arena = getArena();
     for (let i = 0; i < READS_PER_EVENT; i++) {
       if (!this.isOpen || this.isPaused || this.readEnded) return;
+      if (i > 0 && !this.reactor.spend()) break;
       arena.prepare();
       const received = native.recvArena(this.fd);
       if (received > 0) {
@@ -155,7 +172,7 @@ export class TcpConnection<Data = unknown> extends StreamCore {
   }
 
   #deliver(length: number): void {
-    const handlers = this.#handlers;
+    const handlers = this.profile.handlers as TcpHandlers<Data>;
     if (handlers.data === undefined) return;
     const arena = getArena();
     try {
@@ -172,9 +189,9 @@ export class TcpConnection<Data = unknown> extends StreamCore {
 
   #onEnd(): void {
     this.markReadEnded();
-    this.#call(this.#handlers.end);
+    this.#call(this.profile.handlers.end);
     if (!this.isOpen) return;
-    if (!this.#settings.allowHalfOpen) this.endWrite();
+    if (!this.profile.settings.allowHalfOpen) this.endWrite();
     this.finishIfDone();
   }
 
@@ -199,7 +216,7 @@ export class TcpConnection<Data = unknown> extends StreamCore {
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
   write(chunk: Uint8Array): boolean {
-    if (this.writeEnded || this.state === CLOSED) return this.#refuseWrite();
+    if (this.writeEnded || this.closed) return this.#refuseWrite();
     let written = 0;
     if (this.canWriteNow) {
       const arena = getArena();
@@ -219,15 +236,15 @@ export class TcpConnection<Data = unknown> extends StreamCore {
   }
 
   #refuseWrite(): boolean {
-    if (this.#ended) throw closedError('TcpConnection');
-    if (this.state === CLOSED) return false;
+    if ((this.flags & TOLD) !== 0) throw closedError('TcpConnection');
+    if (this.closed) return false;
     throw stateError('write() after end()');
   }
 
   #enqueue(chunk: Uint8Array, offset: number): boolean {
     checkBytes('chunk', chunk);
     const queuedBytes = this.queuedBytes + chunk.length - offset;
-    const { maxQueuedBytes, highWaterMarkBytes } = this.#settings;
+    const { maxQueuedBytes, highWaterMarkBytes } = this.profile.settings;
     if (queuedBytes > maxQueuedBytes) {
       this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
       return false;
@@ -235,7 +252,7 @@ export class TcpConnection<Data = unknown> extends StreamCore {
     if (chunk.length > offset) this.ensureQueue().push(chunk.slice(offset), null);
     this.armWrite();
     if (queuedBytes <= highWaterMarkBytes) return true;
-    this.#needsDrain = true;
+    this.flags |= NEEDS_DRAIN;
     return false;
   }
 
@@ -262,13 +279,13 @@ export class TcpConnection<Data = unknown> extends StreamCore {
 
   /** Closes at once; what is queued is dropped. May be called twice. */
   close(): void {
-    this.#ended = true;
+    this.flags |= TOLD;
     this.destroy(null);
   }
 
   /** Closes with a RST. */
   reset(): void {
-    this.#ended = true;
+    this.flags |= TOLD;
     this.resetNow();
   }
 
@@ -279,30 +296,33 @@ export class TcpConnection<Data = unknown> extends StreamCore {
   // ---- what the core tells ----
 
   protected onOpen(): void {
-    this.#call(this.#handlers.open);
+    this.#call(this.profile.handlers.open);
   }
 
   protected onFlushed(): void {
-    if (!this.#needsDrain || this.queuedBytes > this.#settings.lowWaterMarkBytes) return;
-    this.#needsDrain = false;
-    this.#call(this.#handlers.drain);
+    if ((this.flags & NEEDS_DRAIN) === 0 || this.queuedBytes > this.profile.settings.lowWaterMarkBytes) return;
+    this.flags &= ~NEEDS_DRAIN;
+    this.#call(this.profile.handlers.drain);
   }
 
   protected onDestroyed(error: Error | null): void {
+    const { reactor, registration } = this.profile;
     // Not from in here: the user's own call may be what destroyed it.
-    this.reactor.defer(() => {
-      this.#ended = true;
-      const { error: onError, close: onClose } = this.#handlers;
-      if (error !== null && onError !== undefined) callLast(() => onError.call(this.#handlers, this, error));
-      if (onClose !== undefined) callLast(() => onClose.call(this.#handlers, this, error));
-      this.listener?.connectionClosed();
-    });
+    reactor.defer(() => registration.context.runInAsyncScope(this.#tellEnd, this, error));
   }
 
-  #call(handler: ((connection: TcpConnection<Data>) => unknown) | undefined): void {
+  #tellEnd(error: Error | null): void {
+    this.flags |= TOLD;
+    const { handlers, owner } = this.profile;
+    if (error !== null && handlers.error !== undefined) callLast(() => handlers.error?.(this as TcpConnection, error));
+    if (handlers.close !== undefined) callLast(() => handlers.close?.(this as TcpConnection, error));
+    owner?.connectionClosed();
+  }
+
+  #call(handler: ((connection: TcpConnection) => unknown) | undefined): void {
     if (handler === undefined) return;
     try {
-      const result = handler.call(this.#handlers, this);
+      const result = handler.call(this.profile.handlers, this as TcpConnection);
       if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onThrown(error));
     } catch (error) {
       this.#onThrown(error);
@@ -310,9 +330,9 @@ export class TcpConnection<Data = unknown> extends StreamCore {
   }
 
   #onThrown(thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : stateError(`a handler threw ${String(thrown)}`);
+    const error = util.types.isNativeError(thrown) ? thrown : stateError(`a handler threw ${String(thrown)}`);
     // A mistake of the program, not of the network: nobody to tell it to is no reason to hide it.
-    if (this.#handlers.error === undefined || this.closed) native.fatalException(error);
+    if (this.profile.handlers.error === undefined || this.closed) native.fatalException(error);
     this.destroy(error);
   }
 }

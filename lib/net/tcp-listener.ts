@@ -1,18 +1,21 @@
-import { closedError, errnoOf, systemError } from '../binding/errors.js';
+import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import type { BlockList } from 'node:net';
 import { Interest, Mode } from '../poller/flags.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import { Reactor } from '../reactor/reactor.js';
+import { Reactor, toProfile } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
-import { socketName } from './stream-core.js';
+import { toIdleTracker } from './idle-tracker.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import { socketName, toStreamProfile, type StreamProfile } from './stream-core.js';
 import {
   checkHandlers,
   TcpConnection,
-  toSettings,
+  toConnectionProfile,
   type ConnectionOptions,
-  type ConnectionSettings,
+  type ConnectionProfile,
   type TcpHandlers,
 } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
@@ -42,6 +45,10 @@ export interface ListenOptions extends ConnectionOptions {
   backlog?: number | undefined;
   /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. */
   reusePort?: boolean | undefined;
+  /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
+  maxConnections?: number | undefined;
+  /** A `net.BlockList`: connections from what it has are dropped. */
+  blockList?: BlockList | undefined;
   /** An IPv6 listener takes no IPv4 connections; default false. */
   ipv6Only?: boolean | undefined;
 }
@@ -55,9 +62,12 @@ export interface ListenTarget extends ListenOptions {
 
 /** Why a connection was dropped before its `open`. */
 export interface DropInfo {
-  /** `'no-fd'`: the process or the system had no file descriptor left. */
-  readonly reason: 'no-fd';
-  readonly error: Error;
+  /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
+  readonly reason: 'no-fd' | 'max-connections' | 'blocked';
+  /** The peer, where it is still known. */
+  readonly address: SocketAddress | undefined;
+  /** With `'no-fd'`: what accept(2) said. */
+  readonly error?: Error;
 }
 
 export interface ListenHandlers<Data = unknown> extends TcpHandlers<Data> {
@@ -74,6 +84,7 @@ export interface Accepted {
 interface PendingAccept {
   resolve(accepted: Accepted): void;
   reject(error: unknown): void;
+  stopWatch: (() => void) | null;
 }
 
 /** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
@@ -82,9 +93,11 @@ export class TcpListener implements EventHandler {
   #fd = -1;
   readonly #registration: Registration;
   readonly #handlers: ListenHandlers | null;
-  readonly #settings: ConnectionSettings;
+  /** Of the connections; a promise-style listener has none for handlers. */
+  readonly #profile: StreamProfile | ConnectionProfile;
   readonly #noDelay: boolean;
-  readonly #useEdge: boolean;
+  readonly #maxConnections: number;
+  readonly #blockList: BlockList | undefined;
   /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
   #spareFd = -1;
   #resting = false;
@@ -96,13 +109,21 @@ export class TcpListener implements EventHandler {
     this.reactor = options.reactor ?? Reactor.default;
     if (this.reactor.closed) throw closedError('Reactor');
     this.#handlers = handlers;
-    this.#settings = toSettings(options);
+    this.#profile =
+      handlers === null
+        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this)
+        : toConnectionProfile(this.reactor, handlers, options, this);
     this.#noDelay = options.noDelay ?? true;
-    this.#useEdge = this.reactor.supports(Mode.EDGE);
+    this.#maxConnections = options.maxConnections ?? Infinity;
+    if (options.maxConnections !== undefined) {
+      checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
+    }
+    this.#blockList = options.blockList;
+    if (options.blockList !== undefined) checkFunction('blockList.check', options.blockList.check);
     this.#fd = openListener(address, options);
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
-      this.#registration = this.reactor.register(this.#fd, interest, this);
+      this.#registration = this.reactor.registerAs(this.#fd, interest, this, toProfile({ mode: Mode.LEVEL, priority: 0 }));
     } catch (error) {
       native.close(this.#fd);
       throw error;
@@ -139,7 +160,7 @@ export class TcpListener implements EventHandler {
     return this.#fd < 0;
   }
 
-  /** Handler-style connections that are open. */
+  /** Its connections that are open. */
   get connections(): number {
     return this.#connections;
   }
@@ -154,12 +175,23 @@ export class TcpListener implements EventHandler {
   /**
    * The next connection. Several may wait at once; they are served in order.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM; ERR_TRIPOLL_STATE on a listener with
+   * handlers; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no connection is lost
    */
-  accept(): Promise<Accepted> {
-    if (this.closed) return Promise.reject(closedError('TcpListener'));
+  // Async, so that a wrong option is a rejection too.
+  async accept(options: CancelOptions = {}): Promise<Accepted> {
+    checkCancel(options);
+    if (this.closed) throw closedError('TcpListener');
+    if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      const waiting: PendingAccept = { resolve, reject, stopWatch: null };
+      this.#waiting.push(waiting);
+      if (options.signal !== undefined || options.timeoutMs !== undefined) {
+        waiting.stopWatch = watchCancel(options, this.reactor, (error) => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+          reject(error);
+        });
+      }
       this.#updateInterest();
     });
   }
@@ -197,16 +229,45 @@ export class TcpListener implements EventHandler {
   }
 
   #take(fd: number): void {
+    if (this.#isUnwanted(fd)) return;
     // It may have been reset already; then the first read tells.
     if (this.#noDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    this.#connections++;
     if (this.#handlers !== null) {
-      this.#connections++;
-      TcpConnection.accepted(fd, this.#useEdge, this.#handlers, this.#settings, this);
+      TcpConnection.accepted(fd, this.#profile as ConnectionProfile);
       return;
     }
     const waiting = this.#waiting.shift();
-    const stream = TcpStream.accepted(fd, this.#useEdge, this.reactor);
+    waiting?.stopWatch?.();
+    const stream = TcpStream.accepted(fd, this.#profile);
     waiting?.resolve({ stream, address: stream.remoteAddress });
+  }
+
+  #isUnwanted(fd: number): boolean {
+    if (this.#connections >= this.#maxConnections) {
+      this.#drop(fd, { reason: 'max-connections', address: socketName(native.getpeername, fd) });
+      return true;
+    }
+    if (this.#blockList === undefined) return false;
+    const address = socketName(native.getpeername, fd);
+    const family = address?.family === 'IPv6' ? 'ipv6' : 'ipv4';
+    if (address === undefined || !this.#blockList.check(address.address, family)) return false;
+    this.#drop(fd, { reason: 'blocked', address });
+    return true;
+  }
+
+  #drop(fd: number, info: DropInfo): void {
+    native.close(fd);
+    this.#tellDrop(info);
+  }
+
+  #tellDrop(info: DropInfo): void {
+    try {
+      this.#handlers?.drop?.(this, info);
+    } catch (error) {
+      // The listener is as good as before.
+      native.fatalException(error);
+    }
   }
 
   #onAcceptError(errno: number): void {
@@ -216,9 +277,7 @@ export class TcpListener implements EventHandler {
       return;
     }
     this.#turnAway(error);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { reject } of waiting) reject(error);
+    this.#rejectWaiting(error);
     // Under level mode an unaccepted connection fires for ever: rest, and look again (T40).
     this.#resting = true;
     this.#updateInterest();
@@ -235,9 +294,10 @@ export class TcpListener implements EventHandler {
     if (this.#spareFd < 0) return;
     native.close(this.#spareFd);
     const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const address = fd < 0 ? undefined : socketName(native.getpeername, fd);
     if (fd >= 0) native.close(fd);
     this.#spareFd = openSpare();
-    if (fd >= 0) this.#handlers?.drop?.(this, { reason: 'no-fd', error });
+    if (fd >= 0) this.#tellDrop({ reason: 'no-fd', address, error });
   }
 
   /** The interest follows what is wanted: nobody waits, nothing is accepted. */
@@ -278,9 +338,16 @@ export class TcpListener implements EventHandler {
     this.#fd = -1;
     if (this.#spareFd >= 0) native.close(this.#spareFd);
     this.#spareFd = -1;
+    this.#rejectWaiting(reason);
+  }
+
+  #rejectWaiting(reason: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { reject } of waiting) reject(reason);
+    for (const { reject, stopWatch } of waiting) {
+      stopWatch?.();
+      reject(reason);
+    }
   }
 
   [Symbol.dispose](): void {

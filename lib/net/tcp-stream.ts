@@ -1,59 +1,61 @@
-import { busyError, closedError, outOfRange, stateError, systemError } from '../binding/errors.js';
+import { busyError, closedError, outOfRange, stateError, systemError, type TripollError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkBytes, checkObject } from '../binding/validate.js';
+import { checkBytes } from '../binding/validate.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { Reactor } from '../reactor/reactor.js';
 import { splitHostPort, type SocketAddressInput } from '../sys/address.js';
-import { resolve } from './resolve.js';
-import { CLOSED, EAGAIN, EINTR, StreamCore, type TcpOptions } from './stream-core.js';
+import { toIdleTracker } from './idle-tracker.js';
+import { EAGAIN, EINTR, StreamCore, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-core.js';
+import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
+import type { WriteOperation } from './write-queue.js';
 
 export interface StreamOptions extends TcpOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
+  /** As of `ConnectionOptions`. */
+  idleTimeoutMs?: number | undefined;
 }
 
 interface PendingRead {
   readonly buffer: Uint8Array;
   resolve(received: number): void;
   reject(error: unknown): void;
+  stopWatch: (() => void) | null;
 }
 
-/** A TCP stream with promises, as Tokio's: reads and writes take the caller's own buffers. */
+/**
+ * A TCP stream with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
+ * `{ signal, timeoutMs }`.
+ */
 export class TcpStream extends StreamCore {
   #reader: PendingRead | null = null;
   #opening: { resolve(stream: TcpStream): void; reject(error: unknown): void } | null = null;
   /** What ended it; reads and writes after that reject with it. */
   #failure: Error | null = null;
 
-  private constructor(reactor: Reactor) {
-    super(reactor);
-  }
-
   /**
    * Connects; a name's addresses are tried in turn.
    *
    * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
-   * else connect(2) says; ENOTFOUND and others of `dns.lookup`
+   * else connect(2) says; ENOTFOUND and others of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
-  static async connect(address: SocketAddressInput, options: StreamOptions = {}): Promise<TcpStream> {
-    checkObject('options', options);
+  static async connect(address: SocketAddressInput, options: StreamOptions & CancelOptions = {}): Promise<TcpStream> {
+    checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = options.reactor ?? Reactor.default;
     if (reactor.closed) throw closedError('Reactor');
-    const stream = new TcpStream(reactor);
-    return new Promise((resolveOpen, reject) => {
-      stream.#opening = { resolve: resolveOpen, reject };
-      resolve(hostPort, (error, candidates) => {
-        if (error !== null) stream.destroy(error);
-        else stream.connectTo(candidates, options);
-      });
+    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null));
+    return new Promise((resolve, reject) => {
+      stream.#opening = { resolve, reject };
+      stream.connectTo(hostPort, options);
     });
   }
 
   /** For `TcpListener`. */
-  static accepted(fd: number, useEdge: boolean, reactor: Reactor): TcpStream {
-    const stream = new TcpStream(reactor);
-    stream.adopt(fd, useEdge);
+  static accepted(fd: number, profile: StreamProfile): TcpStream {
+    const stream = new TcpStream(profile);
+    stream.adopt(fd);
     return stream;
   }
 
@@ -65,20 +67,22 @@ export class TcpStream extends StreamCore {
    * @param buffer at least one byte long; it is written to until the promise settles
    * @returns how many bytes came; 0 at the end of the stream
    * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another read waits; ECONNRESET and what
-   * else recv(2) says; ERR_TRIPOLL_CLOSED
+   * else recv(2) says; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no byte is lost
    */
-  read(buffer: Uint8Array): Promise<number> {
+  read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
     if (this.mayRead && buffer.length > 0) {
       const received = this.#tryRead(buffer);
-      if (received === EAGAIN) return this.#waitForRead(buffer);
+      if (received === EAGAIN) return this.#waitForRead(buffer, options);
       if (received === 0) this.finishIfDone();
       if (received !== REFUSED) return Promise.resolve(received);
     }
     if (this.bothEnded) return Promise.resolve(0);
     const error = this.#whyNoRead(buffer);
     if (error !== null) return Promise.reject(error);
-    return this.readEnded ? Promise.resolve(0) : this.#waitForRead(buffer);
+    return this.readEnded ? Promise.resolve(0) : this.#waitForRead(buffer, options);
   }
 
   #whyNoRead(buffer: unknown): Error | null {
@@ -88,14 +92,26 @@ export class TcpStream extends StreamCore {
       return error as Error;
     }
     if (buffer.length === 0) return outOfRange('buffer', 'at least one byte long', buffer);
-    return this.state === CLOSED ? (this.#failure ?? closedError('TcpStream')) : null;
+    return this.closed ? (this.#failure ?? closedError('TcpStream')) : null;
   }
 
-  #waitForRead(buffer: Uint8Array): Promise<number> {
-    return new Promise((resolveRead, reject) => {
-      this.#reader = { buffer, resolve: resolveRead, reject };
+  #waitForRead(buffer: Uint8Array, options: CancelOptions | undefined): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const reader: PendingRead = { buffer, resolve, reject, stopWatch: null };
+      this.#reader = reader;
+      if (options !== undefined) {
+        reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
+      }
       this.updateInterestIfLevel();
     });
+  }
+
+  /** Whoever waits to read waits no longer. */
+  #takeReader(): PendingRead | null {
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.stopWatch?.();
+    return reader;
   }
 
   /** n >= 0; EAGAIN; or REFUSED when it can only fail, and `read` finds out how. */
@@ -130,7 +146,7 @@ export class TcpStream extends StreamCore {
     }
     const received = this.#tryRead(reader.buffer);
     if (received === EAGAIN) return;
-    this.#reader = null;
+    this.#takeReader();
     if (received !== REFUSED) reader.resolve(received);
     // Detached or shrunk since `read` was called; nothing was received, so nothing is lost.
     else reader.reject(this.#whyNoRead(reader.buffer) ?? outOfRange('buffer', 'as it was', reader.buffer));
@@ -149,18 +165,21 @@ export class TcpStream extends StreamCore {
    * @param buffer not to be changed until the promise settles
    * @returns how many bytes were written
    * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says; ERR_TRIPOLL_CLOSED;
-   * ERR_TRIPOLL_STATE after `end()`
+   * ERR_TRIPOLL_STATE after `end()`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with `bytesWritten`, and if that is not 0 the
+   * stream is destroyed, because its peer has half a message
    */
-  write(buffer: Uint8Array): Promise<number> {
-    return this.#write(buffer, false);
+  write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.#write(buffer, false, options);
   }
 
   /** Writes all of it; as `write` otherwise. */
-  writeAll(buffer: Uint8Array): Promise<number> {
-    return this.#write(buffer, true);
+  writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.#write(buffer, true, options);
   }
 
-  #write(buffer: Uint8Array, all: boolean): Promise<number> {
+  #write(buffer: Uint8Array, all: boolean, options: CancelOptions | undefined): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
     let written = 0;
     if (this.canWriteNow && !this.writeEnded) {
       try {
@@ -173,21 +192,51 @@ export class TcpStream extends StreamCore {
         this.destroy(systemError(written, 'write'));
       }
     }
-    return this.#queueWrite(buffer, all, Math.max(0, written));
+    return this.#queueWrite(buffer, all, Math.max(0, written), options);
   }
 
-  #queueWrite(buffer: Uint8Array, all: boolean, written: number): Promise<number> {
+  #queueWrite(
+    buffer: Uint8Array,
+    all: boolean,
+    written: number,
+    options: CancelOptions | undefined,
+  ): Promise<number> {
     try {
       checkBytes('buffer', buffer);
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    if (this.state === CLOSED) return Promise.reject(this.#failure ?? closedError('TcpStream'));
+    if (this.closed) return Promise.reject(this.#failure ?? closedError('TcpStream'));
     if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
-    return new Promise((resolveWrite, reject) => {
-      this.ensureQueue().push(buffer.subarray(written), { all, written, resolve: resolveWrite, reject });
+    return new Promise((resolve, reject) => {
+      let stopWatch: (() => void) | null = null;
+      const operation: WriteOperation = {
+        all,
+        written,
+        resolve: (total) => {
+          stopWatch?.();
+          resolve(total);
+        },
+        reject: (error) => {
+          stopWatch?.();
+          reject(error as Error);
+        },
+      };
+      this.ensureQueue().push(buffer.subarray(written), operation);
+      if (options !== undefined) {
+        stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
+      }
       this.armWrite();
     });
+  }
+
+  #abortWrite(operation: WriteOperation, error: TripollError): void {
+    error.bytesWritten = operation.written;
+    operation.reject(error);
+    // Half of it is out, and cannot be taken back: what follows would be read as its other half.
+    if (operation.written > 0 || this.queue?.remove(operation) !== true) {
+      this.destroy(stateError('a write was aborted half-way'));
+    }
   }
 
   /** Ends our side when all writes are done; the peer may go on sending. */
@@ -196,6 +245,11 @@ export class TcpStream extends StreamCore {
   }
 
   // ---- the end ----
+
+  /** Two halves, for two owners; this stream closes when both have closed. */
+  split(): { reader: ReadHalf; writer: WriteHalf } {
+    return splitStream(this, () => this.closeAfterEnd());
+  }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
   close(): void {
@@ -229,12 +283,20 @@ export class TcpStream extends StreamCore {
   protected onDestroyed(error: Error | null): void {
     this.#failure = error;
     const reason = error ?? closedError('TcpStream');
-    const reader = this.#reader;
-    this.#reader = null;
-    reader?.reject(reason);
+    this.#takeReader()?.reject(reason);
     const opening = this.#opening;
     this.#opening = null;
     opening?.reject(reason);
+    this.profile.owner?.connectionClosed();
+  }
+}
+
+function refusal(options: CancelOptions): Error | null {
+  try {
+    checkCancel(options);
+    return null;
+  } catch (error) {
+    return error as Error;
   }
 }
 

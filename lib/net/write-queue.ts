@@ -48,6 +48,16 @@ export class WriteQueue {
     return written === EINTR ? 0 : written;
   }
 
+  /** Takes back what no byte was written of; false when it is too late, or gone. */
+  remove(operation: WriteOperation): boolean {
+    const at = this.#entries.findIndex((entry, index) => index >= this.#head && entry.operation === operation);
+    const entry = this.#entries[at];
+    if (entry === undefined || entry.offset > 0) return false;
+    this.#entries.splice(at, 1);
+    this.queuedBytes -= entry.bytes.length;
+    return true;
+  }
+
   /** Rejects whoever waits, and forgets the bytes. */
   clear(error: unknown): void {
     const entries = this.#entries.slice(this.#head);

@@ -8,7 +8,8 @@ export interface Driver {
   /** Whether it keeps the process alive. It starts unref'd. */
   ref(): void;
   unref(): void;
-  close(): void;
+  /** Returns how many events it had taken and not brought: they are still in the poller's batch. */
+  close(): number;
 }
 
 const KNOWN_DRIVERS: readonly string[] = ['nested', 'watcher', 'manual'];
@@ -75,8 +76,9 @@ export class ImmediateDriver implements Driver {
     this.#immediate?.unref();
   }
 
-  close(): void {
+  close(): number {
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
+    return 0;
   }
 }

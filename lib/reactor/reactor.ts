@@ -153,6 +153,10 @@ export class Reactor implements RegistrationHost, TimerHost {
   /** Registrations with a priority above 0; while there are none a batch runs as it comes. */
   private prioritized = 0;
 
+  /** The clock's last reading, and the turn whose it is. */
+  private turnMs = 0;
+  private timeOfTurn = -1;
+
   private turns = 0;
   private emptyTurns = 0;
   private emptyTurnsInRow = 0;
@@ -358,8 +362,9 @@ export class Reactor implements RegistrationHost, TimerHost {
   /** To the driver of `run()`, or back to the reactor's own. */
   private switchDriver(): void {
     if (this.closed) return;
-    this.driverHandle?.close();
+    const left = this.driverHandle?.close() ?? 0;
     this.driverHandle = null;
+    this.postponeBatch(left);
     const name = this.running?.driver ?? this.driver;
     if (name === 'immediate') this.driverHandle = new ImmediateDriver(() => this.waitBriefly());
     else if (name !== 'manual') this.driverHandle = this.startNative(name);
@@ -469,6 +474,18 @@ export class Reactor implements RegistrationHost, TimerHost {
     }
     this.ready = passedOver.concat(this.ready);
     return ran;
+  }
+
+  /** What a driver's thread had taken when it ended: the system would not tell it again (T58). */
+  private postponeBatch(count: number): void {
+    const { slots } = this.slab;
+    const { words } = this.poller.events;
+    for (let at = 0, end = count * WORDS_PER_EVENT; at < end; at += WORDS_PER_EVENT) {
+      const registration = slots[words[at] as number];
+      if (registration === undefined || registration.generation !== words[at + 1]) this.staleEvents++;
+      else this.postpone(registration, words[at + 2] as number);
+    }
+    this.events += count;
   }
 
   /** To the next turn, without a new event from the system. */
@@ -647,6 +664,16 @@ export class Reactor implements RegistrationHost, TimerHost {
     const timer = new Timer(this, fn, repeatMs, newContext());
     this.schedule(timer, delayMs);
     return timer;
+  }
+
+  /** The time of this turn, read once a turn; outside of one, the time. */
+  turnTimeMs(): number {
+    if (!this.inTurn) return this.clock.nowMs();
+    if (this.timeOfTurn !== this.turns) {
+      this.timeOfTurn = this.turns;
+      this.turnMs = this.clock.nowMs();
+    }
+    return this.turnMs;
   }
 
   /** For `Timer`. */

@@ -1,13 +1,12 @@
 /**
- * A hierarchical timing wheel: six levels of 64 slots, a tick of one millisecond at the lowest (Varghese
+ * A hierarchical timing wheel: nine levels of 64 slots, a tick of one millisecond at the lowest (Varghese
  * and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; the shape is Tokio's). Insert and remove are
  * O(1), and so is finding the next expiry. It has no clock: callers say what tick it is.
  */
 const LEVEL_BITS = 6;
 const SLOTS_PER_LEVEL = 1 << LEVEL_BITS;
-const LEVELS = 6;
-/** 64^6 ms, two years: what lies further away waits in the last level and is sorted in again. */
-const SPAN_TICKS = SLOTS_PER_LEVEL ** LEVELS;
+/** 64^9 is 2^54, more than a double counts: whatever a tick is, it has its place, and none is sorted in twice. */
+const LEVELS = 9;
 
 /** What the wheel holds: extend it. An entry is in one wheel at a time. */
 export class WheelEntry {
@@ -92,18 +91,18 @@ export class TimingWheel {
 
   /** The level is that of the highest bit in which the expiry differs from now. */
   #placeOf(expiryTick: number): number {
-    const capped = Math.min(expiryTick, this.#nowTick + SPAN_TICKS - 1);
+    const tick = Math.min(expiryTick, Number.MAX_SAFE_INTEGER);
     let level = 0;
     let unit = 1;
     // Ticks outgrow 32 bits, so the levels are compared by division.
     while (
       level < LEVELS - 1 &&
-      Math.floor(capped / (unit * SLOTS_PER_LEVEL)) !== Math.floor(this.#nowTick / (unit * SLOTS_PER_LEVEL))
+      Math.floor(tick / (unit * SLOTS_PER_LEVEL)) !== Math.floor(this.#nowTick / (unit * SLOTS_PER_LEVEL))
     ) {
       level++;
       unit *= SLOTS_PER_LEVEL;
     }
-    return level * SLOTS_PER_LEVEL + (Math.floor(capped / unit) % SLOTS_PER_LEVEL);
+    return level * SLOTS_PER_LEVEL + (Math.floor(tick / unit) % SLOTS_PER_LEVEL);
   }
 
   #nextSlot(): { place: number; startTick: number } | null {

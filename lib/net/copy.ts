@@ -1,0 +1,66 @@
+import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import type { TcpStream } from './tcp-stream.js';
+
+const DEFAULT_BUFFER_BYTES = 64 * 1024;
+const MAX_BUFFER_BYTES = 0x7fffffff;
+
+export interface CopyOptions extends CancelOptions {
+  /** For each direction; default 65536. */
+  bufferBytes?: number | undefined;
+}
+
+export interface CopyResult {
+  readonly bytesFromA: number;
+  readonly bytesFromB: number;
+}
+
+async function copy(from: TcpStream, to: TcpStream, buffer: Uint8Array): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const received = await from.read(buffer);
+    if (received === 0) break;
+    await to.writeAll(buffer.subarray(0, received));
+    total += received;
+  }
+  to.end();
+  return total;
+}
+
+/**
+ * Passes bytes both ways until both sides have ended; an end is passed on as one. Each direction holds at most one
+ * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles.
+ *
+ * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+ */
+export async function copyBidirectional(a: TcpStream, b: TcpStream, options: CopyOptions = {}): Promise<CopyResult> {
+  checkObject('options', options);
+  const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
+  checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);
+  checkCancel(options);
+  let failure: unknown = null;
+  const close = () => {
+    a.close();
+    b.close();
+  };
+  const stopWatch = watchCancel(options, a.reactor, (error) => {
+    failure = error;
+    close();
+  });
+  try {
+    const directions = [copy(a, b, new Uint8Array(bufferBytes)), copy(b, a, new Uint8Array(bufferBytes))];
+    // The first failure ends the other direction too; both are awaited, so that neither goes unheard.
+    for (const direction of directions) {
+      direction.catch((error: unknown) => {
+        failure ??= error;
+        close();
+      });
+    }
+    const [fromA, fromB] = await Promise.allSettled(directions);
+    if (fromA?.status !== 'fulfilled' || fromB?.status !== 'fulfilled') throw failure;
+    return { bytesFromA: fromA.value, bytesFromB: fromB.value };
+  } finally {
+    stopWatch();
+    close();
+  }
+}

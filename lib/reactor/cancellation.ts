@@ -1,0 +1,43 @@
+import { abortError, timeoutError, type TripollError } from '../binding/errors.js';
+import { checkDurationMs, checkObject, checkSignal } from '../binding/validate.js';
+import type { Reactor } from './reactor.js';
+
+/** What every promise of this library takes. */
+export interface CancelOptions {
+  /** Its abort rejects the promise with an AbortError, code ABORT_ERR, its reason as the cause. */
+  signal?: AbortSignal | undefined;
+  /** Rejects with a TimeoutError, code ERR_TRIPOLL_TIMEOUT, when it is not settled by then. */
+  timeoutMs?: number | undefined;
+}
+
+/** @throws TypeError, RangeError; AbortError when the signal has been aborted already */
+export function checkCancel(options: CancelOptions): void {
+  checkObject('options', options);
+  const { signal, timeoutMs } = options;
+  if (timeoutMs !== undefined) checkDurationMs('timeoutMs', timeoutMs);
+  if (signal === undefined) return;
+  checkSignal(signal);
+  if (signal.aborted) throw abortError(signal.reason);
+}
+
+/**
+ * Calls `onCancel` once when the signal aborts or the time is up.
+ *
+ * @returns ends the watch: to be called when the operation has settled, whoever settled it
+ */
+export function watchCancel(options: CancelOptions, reactor: Reactor, onCancel: (error: TripollError) => void): () => void {
+  const { signal, timeoutMs } = options;
+  const cancel = (error: TripollError) => {
+    stop();
+    onCancel(error);
+  };
+  const onAbort = () => cancel(abortError(signal?.reason));
+  const timer =
+    timeoutMs === undefined ? null : reactor.setTimer(timeoutMs, () => cancel(timeoutError(timeoutMs)));
+  const stop = () => {
+    signal?.removeEventListener('abort', onAbort);
+    timer?.cancel();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return stop;
+}
