@@ -12,13 +12,16 @@ import { parseOptions, usage } from './options.js';
 import type { BenchOptions, PartName } from './options.js';
 import { resultsFolder } from './paths.js';
 import { Progress } from './progress.js';
-import { renderEcho, renderIdle, renderRequire, summarizeRatios } from './report.js';
+import { renderEcho, renderIdle, renderRequire, renderTimers, summarizeRatios } from './report.js';
 import { measureRequire } from './require-time.js';
 import type { SideName } from './sides.js';
+import { measureFiring, measureTimers } from './timers.js';
 
-const pingPongSides: readonly SideName[] = ['raw-epoll', 'libuv-tuned', 'nested', 'watcher', 'node-net'];
+const pingPongSides: readonly SideName[] = ['raw-epoll', 'libuv-tuned', 'nested', 'watcher', 'run', 'node-net'];
 const idleRounds = 3;
 const requireProcesses = 11;
+const timerRounds = 7;
+const firingTimers = 1_000_000;
 
 class Bench {
   readonly #options: BenchOptions;
@@ -35,6 +38,7 @@ class Bench {
     if (part === 'echo') return this.#echo();
     if (part === 'ping-pong') return this.#pingPong();
     if (part === 'idle') return this.#idle();
+    if (part === 'timers') return this.#timers();
     return this.#require();
   }
 
@@ -66,6 +70,14 @@ class Bench {
     const timesMs = await measureRequire(requireProcesses, this.#progress);
     this.results['requireMs'] = timesMs;
     this.#print(renderRequire(timesMs));
+  }
+
+  #timers(): void {
+    this.#progress.show('timers');
+    const samples = measureTimers(timerRounds);
+    const firing = measureFiring(firingTimers);
+    this.results['timers'] = { samples, firing };
+    this.#print(renderTimers(samples, firing));
   }
 
   async #measure(name: string, plan: EchoPlan, goals: readonly RatioGoal[]): Promise<void> {

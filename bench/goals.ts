@@ -22,6 +22,7 @@ export const saturatedCoreShare = 0.95;
 export const echoRatios: readonly RatioGoal[] = [
   { of: 'nested', to: 'raw-epoll', ...asC },
   { of: 'watcher', to: 'raw-epoll', ...asC },
+  { of: 'run', to: 'raw-epoll', ...asC },
   { of: 'promises', to: 'raw-epoll', ...promisesAsC },
   { of: 'nested', to: 'libuv-tuned', ...asC },
   { of: 'watcher', to: 'libuv-tuned', ...asC },
@@ -29,6 +30,7 @@ export const echoRatios: readonly RatioGoal[] = [
   { of: 'node-net', to: 'nested', ...cheaperThanNode },
   { of: 'node-net', to: 'watcher', ...cheaperThanNode },
   { of: 'node-net', to: 'promises', ...none },
+  { of: 'context', to: 'nested', required: 1.02, direction: 'at most' },
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'libuv-naive', to: 'raw-epoll', ...none },
   { of: 'node-net', to: 'raw-epoll', ...none },
@@ -38,12 +40,15 @@ export const pingPongRatios: readonly RatioGoal[] = [
   { of: 'nested', to: 'node-net', required: 1, direction: 'at most' },
   { of: 'nested', to: 'raw-epoll', stretch: 1, direction: 'at most' },
   { of: 'watcher', to: 'node-net', ...none },
+  { of: 'run', to: 'raw-epoll', ...none },
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'node-net', to: 'raw-epoll', ...none },
 ];
 
 export const idleRssGoal: Goal = { required: 1 / 5, stretch: 1 / 10, direction: 'at most' };
 export const requireGoalMs: Goal = { required: 15, direction: 'at most' };
+
+export const timersGoal: Goal = { required: 1 / 3, direction: 'at most' };
 
 export function meets(value: number, limit: number, direction: Goal['direction']): boolean {
   return direction === 'at most' ? value <= limit : value >= limit;

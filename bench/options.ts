@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { isSideName, sideNames } from './sides.js';
+import { isSideName, quickSides, sideNames } from './sides.js';
 import type { SideName } from './sides.js';
 
-export const partNames = ['echo', 'ping-pong', 'idle', 'require'] as const;
+export const partNames = ['echo', 'ping-pong', 'idle', 'require', 'timers'] as const;
 export type PartName = (typeof partNames)[number];
 
 export interface BenchOptions {
@@ -75,7 +75,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     full,
     parts: parseNames(values.parts ?? (full ? partNames.join(',') : 'echo'), 'parts', partNames, isPartName),
-    sides: parseNames(values.sides ?? sideNames.join(','), 'sides', sideNames, isSideName),
+    sides: parseNames(values.sides ?? (full ? sideNames : quickSides).join(','), 'sides', sideNames, isSideName),
     connections: (values.connections ?? (full ? '50,1000' : '50'))
       .split(',')
       .map((text) => parseCount(text, 'connections')),

@@ -1,6 +1,6 @@
 // The tables. Nothing here knows a result in advance: only the goals are fixed.
 import type { EchoResult, Sample } from './echo-rounds.js';
-import { idleRssGoal, meets, requireGoalMs, saturatedCoreShare } from './goals.js';
+import { idleRssGoal, meets, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
 import type { Goal, RatioGoal } from './goals.js';
 import type { IdleSample } from './idle-rss.js';
 import { sides } from './sides.js';
@@ -8,6 +8,7 @@ import type { SideName } from './sides.js';
 import { median, pairedRatios, spreadOf } from './statistics.js';
 import type { Spread } from './statistics.js';
 import { renderTable } from './table.js';
+import type { FiringResult, TimerSample } from './timers.js';
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
@@ -132,4 +133,20 @@ export function renderIdle(samples: readonly IdleSample[], ours: SideName, their
 export function renderRequire(timesMs: readonly number[]): string {
   const row = goalRow("require('tripoll') and 'tripoll/net', ms", spreadOf(timesMs), requireGoalMs, 1);
   return `\nLoading the package, ${timesMs.length} fresh processes\n\n${renderTable(ratioHeader, [row])}`;
+}
+
+export function renderTimers(samples: readonly TimerSample[], firing: FiringResult): string {
+  const ours = samples.map((sample) => sample.setTimerNs);
+  const theirs = samples.map((sample) => sample.setTimeoutNs);
+  const rows = [
+    goalRow('setTimer + cancel, ns', spreadOf(ours), { direction: 'at most' }, 0),
+    goalRow('setTimeout + clearTimeout, ns', spreadOf(theirs), { direction: 'at most' }, 0),
+    goalRow('ours / theirs', pairedRatios(ours, theirs), timersGoal, 3),
+  ];
+  const { timers, fired, firedTwice, early, cpuNsPerTimer } = firing;
+  return (
+    `\nTimers, 100,000 live on each side\n\n${renderTable(ratioHeader, rows)}` +
+    `\n  ${timers} live timers: ${fired} fired, ${firedTwice} twice, ${early} early; ` +
+    `${cpuNsPerTimer.toFixed(0)} ns CPU each to set and fire\n`
+  );
 }

@@ -1,23 +1,31 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Reactor } from 'tripoll';
-import { listen } from 'tripoll/net';
+import { listen, type TcpListener } from 'tripoll/net';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
 
-const drivers = ['nested', 'watcher'] as const;
+const ways = ['nested', 'watcher', 'run', 'context'] as const;
 
-const driver = drivers.find((name) => name === process.argv[2]);
-if (driver === undefined) throw new Error(`driver: one of ${drivers.join(', ')}`);
+const way = ways.find((name) => name === process.argv[2]);
+if (way === undefined) throw new Error(`argument: one of ${ways.join(', ')}`);
 enterSideProcess();
-const reactor = new Reactor({ driver });
-const listener = listen(
-  { host: '127.0.0.1', port: 0, reactor },
-  {
-    data(conn, chunk) {
-      if (!conn.write(chunk)) conn.pause();
+const reactor = new Reactor({ driver: way === 'watcher' ? 'watcher' : 'nested' });
+
+function serve(): TcpListener {
+  return listen(
+    { host: '127.0.0.1', port: 0, reactor },
+    {
+      data(conn, chunk) {
+        if (!conn.write(chunk)) conn.pause();
+      },
+      drain(conn) {
+        conn.resume();
+      },
     },
-    drain(conn) {
-      conn.resume();
-    },
-  },
-);
+  );
+}
+
+// With a store in use every handler runs under it.
+const listener = way === 'context' ? new AsyncLocalStorage().run({ request: 1 }, serve) : serve();
+if (way === 'run') void reactor.run();
 announcePort(listener.localAddress?.port);
 obeyHarness();
