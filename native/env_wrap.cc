@@ -15,7 +15,7 @@ void ReleaseBlock(napi_env /*env*/, void* /*data*/, void* hint) { static_cast<Sh
 }  // namespace
 
 PollerEntry::~PollerEntry() {
-  if (driver != nullptr) driver->Close();
+  if (driver != nullptr) static_cast<void>(driver->Close());
   // Before the poller goes: no other thread may find it afterwards (T56).
   if (wake_id != 0) UnregisterWakeTarget(wake_id);
   if (events != nullptr) events->Release();

@@ -17,8 +17,8 @@
 
 namespace tripoll {
 
-// What carries events from a poller into JavaScript without being asked: the nested and the watcher
-// driver. Ref and Unref say whether it keeps the process alive. Close ends it; it frees itself when
+// What carries events from a poller into JavaScript without being asked: the nested, the inverted
+// and the watcher driver. Ref and Unref say whether it keeps the process alive. Close ends it; it frees itself when
 // nothing of the runtime points at it any more, which may be later.
 class Driver {
  public:
@@ -28,7 +28,8 @@ class Driver {
   virtual ~Driver() = default;
   virtual void Ref() = 0;
   virtual void Unref() = 0;
-  virtual void Close() = 0;
+  // Returns how many records it had taken and not delivered: they are still in the batch.
+  virtual int Close() = 0;
 };
 
 // A poller and what belongs to it. JavaScript names it by its index in Environment::pollers, so that

@@ -32,9 +32,10 @@ int LibuvDriver::Begin(napi_value callback, const char* name) {
     return 0;
   }
   if (open_handles_ == 0) {
+    OnClose(entry_->poller.get());
     delete this;
   } else {
-    Close();
+    static_cast<void>(Close());
   }
   return error;
 }
@@ -50,12 +51,13 @@ void LibuvDriver::AddHandle(void* handle) {
   open_handles_++;
 }
 
-void LibuvDriver::Close() {
-  if (entry_ == nullptr) return;
+int LibuvDriver::Close() {
+  if (entry_ == nullptr) return 0;
   OnClose(entry_->poller.get());
   entry_->driver = nullptr;
   entry_ = nullptr;
   CloseHandles();
+  return 0;  // a batch is delivered as it is taken
 }
 
 void LibuvDriver::CloseHandles() {
@@ -71,7 +73,7 @@ LibuvDriver* LibuvDriver::FromHandle(const void* handle) {
 }
 
 void LibuvDriver::OnTeardown(napi_async_cleanup_hook_handle /*hook*/, void* data) {
-  static_cast<LibuvDriver*>(data)->Close();
+  static_cast<void>(static_cast<LibuvDriver*>(data)->Close());
 }
 
 void LibuvDriver::OnClosed(void* handle) {

@@ -13,7 +13,7 @@ class LibuvDriver : public Driver {
   int Begin(napi_value callback, const char* name);
   void Ref() override { uv_->ref(keeper()); }
   void Unref() override { uv_->unref(keeper()); }
-  void Close() override;
+  int Close() override;
 
  protected:
   LibuvDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv) : env_(env), entry_(entry), uv_(uv) {}

@@ -24,8 +24,12 @@ class OwnedFds {
     owned_[index] = true;
   }
 
-  void Remove(int fd) {
-    if (fd >= 0 && static_cast<size_t>(fd) < owned_.size()) owned_[static_cast<size_t>(fd)] = false;
+  // Whether it was there.
+  bool Remove(int fd) {
+    if (fd < 0 || static_cast<size_t>(fd) >= owned_.size()) return false;
+    const bool was = owned_[static_cast<size_t>(fd)];
+    owned_[static_cast<size_t>(fd)] = false;
+    return was;
   }
 
   void CloseAll() {

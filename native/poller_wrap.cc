@@ -168,7 +168,11 @@ napi_value CallDriver(napi_env env, napi_callback_info info, DriverCall call) {
 
 napi_value DriverRef(napi_env env, napi_callback_info info) { return CallDriver(env, info, &Driver::Ref); }
 napi_value DriverUnref(napi_env env, napi_callback_info info) { return CallDriver(env, info, &Driver::Unref); }
-napi_value DriverClose(napi_env env, napi_callback_info info) { return CallDriver(env, info, &Driver::Close); }
+napi_value DriverClose(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const PollerEntry* entry = FindEntry(args);
+  return entry == nullptr || entry->driver == nullptr ? NoEntry(env) : ToValue(env, entry->driver->Close());
+}
 
 // The reactor hands over what a handler threw and nobody caught: the runtime treats it as uncaught.
 napi_value FatalException(napi_env env, napi_callback_info info) {

@@ -17,7 +17,7 @@ namespace tripoll {
 namespace {
 
 // Reading more at once than this would not make a stream cheaper, and libuv's own buffer has this size.
-constexpr size_t kArenaBytes = 64 * 1024;
+constexpr size_t kArenaBytes = size_t{64} * 1024;
 
 // As many buffers as one vectored write takes; more are sent by the next. Linux's own UIO_FASTIOV is 8:
 // beyond it the kernel allocates.
@@ -174,13 +174,16 @@ bool ReadVectors(const Args& args, iovec* vectors, uint32_t* count) {
   }
   if (!args.Uint32(2, &offset) || !args.Uint32(3, count)) return false;
   *count = std::min({*count, length, kMostVectors});
+  // All elements before any memory: an element may be a getter, and that may detach an earlier one.
+  napi_value elements[kMostVectors];
   for (uint32_t i = 0; i < *count; i++) {
-    napi_value element = nullptr;
+    if (napi_get_element(args.env(), args[1], i, &elements[i]) != napi_ok) return false;
+  }
+  for (uint32_t i = 0; i < *count; i++) {
     napi_typedarray_type type{};
     void* data = nullptr;
     size_t bytes = 0;
-    if (napi_get_element(args.env(), args[1], i, &element) != napi_ok) return false;
-    if (napi_get_typedarray_info(args.env(), element, &type, &bytes, &data, nullptr, nullptr) != napi_ok ||
+    if (napi_get_typedarray_info(args.env(), elements[i], &type, &bytes, &data, nullptr, nullptr) != napi_ok ||
         type != napi_uint8_array) {
       ThrowType(args.env(), "expected an array of Uint8Arrays");
       return false;
@@ -288,17 +291,29 @@ napi_value SysFcntl(napi_env env, napi_callback_info info) {
   return ToValue(env, duplicates ? Own(args, result) : result);
 }
 
-// Fills the caller's array with the two fds.
+// Whether the caller's array took the number: a frozen one refuses it without a word.
+bool FillElement(napi_env env, napi_value out, uint32_t index, int value) {
+  napi_value number = ToValue(env, value);
+  napi_value taken = nullptr;
+  bool same = false;
+  return number != nullptr && napi_set_element(env, out, index, number) == napi_ok &&
+         napi_get_element(env, out, index, &taken) == napi_ok &&
+         napi_strict_equals(env, taken, number, &same) == napi_ok && same;
+}
+
+// Fills the caller's array with the two fds. Where it does not take them nobody would know them.
 napi_value FillPair(const Args& args, napi_value out, int error, const int fds[2]) {
   const napi_env env = args.env();
   if (error < 0) return ToValue(env, error);
-  for (uint32_t i = 0; i < 2; i++) {
-    Own(args, fds[i]);
-    napi_value value = ToValue(env, fds[i]);
-    // A frozen array throws: then both fds stay owned by the environment, which closes them.
-    if (value == nullptr || napi_set_element(env, out, i, value) != napi_ok) return nullptr;
+  Own(args, fds[0]);
+  Own(args, fds[1]);
+  if (FillElement(env, out, 0, fds[0]) && FillElement(env, out, 1, fds[1])) return ToValue(env, 0);
+  for (int i = 0; i < 2; i++) {
+    // Not one that a setter of the caller's has closed already.
+    if (args.environment()->fds.Remove(fds[i])) static_cast<void>(os::Close(fds[i]));
   }
-  return ToValue(env, 0);
+  // Where a setter threw, that exception is pending and stays.
+  return ThrowType(env, "expected an array that can be filled");
 }
 
 bool CheckArray(const Args& args, size_t index) {

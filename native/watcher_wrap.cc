@@ -22,7 +22,7 @@ class WatcherDriver final : public Driver {
   int Start(napi_value callback);
   void Ref() override { static_cast<void>(napi_ref_threadsafe_function(env_, function_)); }
   void Unref() override { static_cast<void>(napi_unref_threadsafe_function(env_, function_)); }
-  void Close() override;
+  int Close() override;
 
  private:
   ~WatcherDriver() override = default;
@@ -49,7 +49,7 @@ class WatcherDriver final : public Driver {
   std::condition_variable changed_;
   bool quit_ = false;
   bool consumed_ = true;
-  int count_ = 0;
+  int count_ = 0;  // records that wait for delivery, or the -errno of a wait
 };
 
 int WatcherDriver::Start(napi_value callback) {
@@ -66,7 +66,7 @@ int WatcherDriver::Start(napi_value callback) {
   // joined while what it calls still exists (T50).
   int error = napi_add_env_cleanup_hook(env_, OnTeardown, this) == napi_ok ? StartThread() : -ENOMEM;
   Unref();
-  if (error < 0) Close();
+  if (error < 0) static_cast<void>(Close());
   return error;
 }
 
@@ -99,8 +99,8 @@ void WatcherDriver::Run() {
 
 bool WatcherDriver::DeliverAndWait(int count) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (quit_) return false;
   count_ = count;
+  if (quit_) return false;
   consumed_ = false;
   if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) != napi_ok) return false;
   changed_.wait(lock, [this] { return consumed_ || quit_; });
@@ -111,7 +111,10 @@ void WatcherDriver::OnBatch(napi_env env, napi_value /*function*/, void* context
   auto* driver = static_cast<WatcherDriver*>(context);
   // No environment: it is going down. Closed: the batch belongs to nobody.
   if (env == nullptr || driver->entry_ == nullptr) return;
-  CallContained(env, nullptr, driver->callback_, driver->count_);
+  // The thread waits for `consumed_`: nobody else looks at the count.
+  const int count = driver->count_;
+  driver->count_ = 0;
+  CallContained(env, nullptr, driver->callback_, count);
   const std::lock_guard<std::mutex> lock(driver->mutex_);
   driver->consumed_ = true;
   driver->changed_.notify_one();
@@ -130,14 +133,16 @@ void WatcherDriver::JoinThread() {
   thread_running_ = false;
 }
 
-void WatcherDriver::Close() {
-  if (entry_ == nullptr) return;
+int WatcherDriver::Close() {
+  if (entry_ == nullptr) return 0;
   entry_->driver = nullptr;
   entry_ = nullptr;
   JoinThread();
   static_cast<void>(napi_remove_env_cleanup_hook(env_, OnTeardown, this));
   // Its finalizer, which comes later from the loop, deletes this object.
   static_cast<void>(napi_release_threadsafe_function(function_, napi_tsfn_release));
+  // What the thread has taken from the system is not told again under EDGE and ONESHOT.
+  return count_ > 0 ? count_ : 0;
 }
 
 void WatcherDriver::OnTeardown(void* data) {

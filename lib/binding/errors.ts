@@ -1,7 +1,8 @@
 import util from 'node:util';
 import { native } from './native.js';
 
-// Every error that tripoll makes is made here. `code` is the stable part; messages may change.
+// The coded errors of this library. `code` is the stable part; messages may change. The argument errors of hot calls
+// are made in native code, with the same codes.
 
 /** A coded error; system errors also carry `errno` (negative, as in Node) and `syscall`. */
 export interface TripollError extends Error {
@@ -77,7 +78,10 @@ export function timeoutError(timeoutMs: number): TripollError {
 }
 
 const names = new Map<number, string>();
-for (const [name, errno] of Object.entries(native.errnos)) names.set(-errno, name);
+// Of two names for one number the first counts: ENOTSUP, as in Node, not EOPNOTSUPP.
+for (const [name, errno] of Object.entries(native.errnos)) {
+  if (!names.has(-errno)) names.set(-errno, name);
+}
 
 /** The name of a negative errno: `-9` is `'EBADF'`. */
 export function errnoName(errno: number): string {
@@ -112,4 +116,10 @@ export function errnoOf(name: string): number {
   const errno = native.errnos[name];
   if (errno === undefined) throw unsupportedError(`${name} is no errno of this platform`);
   return -errno;
+}
+
+/** Those of the names that this platform has. */
+export function errnosOf(...wanted: string[]): ReadonlySet<number> {
+  const found = wanted.map((name) => native.errnos[name]).filter((errno) => errno !== undefined);
+  return new Set(found.map((errno) => -errno));
 }

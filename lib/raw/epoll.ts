@@ -9,7 +9,8 @@ const TWO_32 = 2 ** 32;
 const MAX_INT32 = 0x7fffffff;
 
 function available(): Required<NativeBinding> {
-  if (native.epollCreate1 === undefined) throw unsupportedError(`Epoll does not exist on ${capabilities.platform}`);
+  if (native.epollCreate1 === undefined)
+    throw unsupportedError(`Epoll does not exist on ${capabilities.platform}`);
   return native as Required<NativeBinding>;
 }
 
@@ -56,7 +57,14 @@ export class Epoll {
     checkFd(fd);
     checkInteger('events', events, 0, MAX_UINT32);
     checkInteger('data', data, 0, MAX_DATA);
-    const error = available().epollCtl(this.fd, operation, fd, events, data % TWO_32, Math.floor(data / TWO_32));
+    const error = available().epollCtl(
+      this.fd,
+      operation,
+      fd,
+      events,
+      data % TWO_32,
+      Math.floor(data / TWO_32),
+    );
     if (error < 0) throw systemError(error, 'epoll_ctl', { fd });
   }
 
@@ -81,7 +89,8 @@ export class Epoll {
     const { busyPollUsec, busyPollBudget, preferBusyPoll } = params;
     checkInteger('busyPollUsec', busyPollUsec, 0, MAX_INT32);
     checkInteger('busyPollBudget', busyPollBudget, 0, 0xffff);
-    if (typeof preferBusyPoll !== 'boolean') throw invalidArgType('preferBusyPoll', 'a boolean', preferBusyPoll);
+    if (typeof preferBusyPoll !== 'boolean')
+      throw invalidArgType('preferBusyPoll', 'a boolean', preferBusyPoll);
     const error = available().epollSetParams(this.fd, busyPollUsec, busyPollBudget, preferBusyPoll ? 1 : 0);
     if (error < 0) throw systemError(error, 'ioctl EPIOCSPARAMS');
   }

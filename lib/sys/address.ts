@@ -34,7 +34,8 @@ export interface HostPort {
 
 function checkPort(port: unknown): asserts port is number {
   if (typeof port !== 'number') throw invalidArgType('port', 'a number', port);
-  if (!Number.isInteger(port) || port < 0 || port > MAX_PORT) throw outOfRange('port', 'from 0 to 65535', port);
+  if (!Number.isInteger(port) || port < 0 || port > MAX_PORT)
+    throw outOfRange('port', 'from 0 to 65535', port);
 }
 
 /**

@@ -110,7 +110,10 @@ export class TimingWheel {
       const startTick = this.#slotStart(level);
       if (startTick >= 0) {
         const unit = SLOTS_PER_LEVEL ** level;
-        return { place: level * SLOTS_PER_LEVEL + (Math.floor(startTick / unit) % SLOTS_PER_LEVEL), startTick };
+        return {
+          place: level * SLOTS_PER_LEVEL + (Math.floor(startTick / unit) % SLOTS_PER_LEVEL),
+          startTick,
+        };
       }
     }
     return null;

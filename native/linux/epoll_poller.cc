@@ -4,15 +4,13 @@
 #include <sys/timerfd.h>
 
 #include <cerrno>
-#include <climits>
 
 #include "os_calls.h"
+#include "unix/readiness.h"
 
 namespace tripoll {
 
 namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
 
 uint64_t ToData(uint32_t slot, uint32_t generation) {
   return (static_cast<uint64_t>(generation) << 32) | slot;
@@ -33,27 +31,15 @@ uint32_t ToEpollEvents(uint32_t interest, uint32_t mode) {
   return events;
 }
 
-// T11: which of the half-closed states an event means is mio's finding, see its issue 939.
 uint32_t ToReadiness(uint32_t events) {
-  const bool in = (events & EPOLLIN) != 0;
-  const bool out = (events & EPOLLOUT) != 0;
-  const bool hup = (events & EPOLLHUP) != 0;
-  const bool err = (events & EPOLLERR) != 0;
-  uint32_t readiness = 0;
-  if (in || hup || err) readiness |= kReadable;
-  if (out || hup || err) readiness |= kWritable;
-  if ((events & EPOLLPRI) != 0) readiness |= kPriority;
-  if (hup || (in && (events & EPOLLRDHUP) != 0)) readiness |= kReadClosed;
-  if (hup || (out && err) || events == EPOLLERR) readiness |= kWriteClosed;
-  if (err) readiness |= kError;
-  return readiness;
-}
-
-// Rounded up, so that a wait of half a millisecond does not become a busy loop (T14).
-int ToTimeoutMs(int64_t timeout_ns) {
-  if (timeout_ns < 0) return -1;
-  const int64_t ms = timeout_ns / kNsPerMs + (timeout_ns % kNsPerMs != 0 ? 1 : 0);
-  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+  PollStates states{};
+  states.in = (events & EPOLLIN) != 0;
+  states.out = (events & EPOLLOUT) != 0;
+  states.priority = (events & EPOLLPRI) != 0;
+  states.peer_ended = (events & EPOLLRDHUP) != 0;
+  states.hung_up = (events & EPOLLHUP) != 0;
+  states.failed = (events & EPOLLERR) != 0;
+  return tripoll::ToReadiness(states);
 }
 
 void CloseIfOpen(int fd) {
@@ -117,7 +103,9 @@ int EpollPoller::Modify(const Registration& r) {
   epoll_event event{};
   event.events = ToEpollEvents(r.interest, r.mode);
   event.data.u64 = ToData(r.slot, r.generation);
-  return os::EpollCtl(epoll_fd_, EPOLL_CTL_MOD, r.fd, &event);
+  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_MOD, r.fd, &event);
+  // A stranger that cannot be polled at all: ours has gone just the same (T02).
+  return error == -EPERM ? -ENOENT : error;
 }
 
 int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
@@ -125,8 +113,8 @@ int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
   owners_.Clear(fd);
   epoll_event event{};  // kernels before 2.6.9 wanted one; it costs nothing
   const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
-  // Closed behind our back: the kernel has dropped it already.
-  return error == -ENOENT || error == -EBADF ? 0 : error;
+  // Closed behind our back: the kernel has dropped it already. EPERM is of a stranger that cannot be polled.
+  return error == -ENOENT || error == -EBADF || error == -EPERM ? 0 : error;
 }
 
 int EpollPoller::WaitForEvents(int64_t timeout_ns) {

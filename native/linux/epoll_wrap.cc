@@ -8,13 +8,13 @@
 
 #include "env_wrap.h"
 #include "linux/newer.h"
+#include "unix/readiness.h"
 
 namespace tripoll {
 
 namespace {
 
 constexpr size_t kWordsPerEvent = 3;
-constexpr int64_t kNsPerMs = 1'000'000;
 
 napi_value RawEpollCreate1(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -47,8 +47,7 @@ int WaitOnce(int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns
   if (timeout_ns <= 0) return os::EpollWait(epoll_fd, events, capacity, timeout_ns < 0 ? -1 : 0);
   const int count = os::EpollPwait2(epoll_fd, events, capacity, timeout_ns);
   if (count != -ENOSYS && count != -EPERM) return count;  // T18
-  const int64_t ms = std::min<int64_t>((timeout_ns + kNsPerMs - 1) / kNsPerMs, INT_MAX);
-  return os::EpollWait(epoll_fd, events, capacity, static_cast<int>(ms));
+  return os::EpollWait(epoll_fd, events, capacity, ToTimeoutMs(timeout_ns));
 }
 
 napi_value RawEpollPwait2(napi_env env, napi_callback_info info) {

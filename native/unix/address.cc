@@ -10,6 +10,8 @@ namespace tripoll {
 
 int ParseAddress(const InternetAddress& from, SocketAddress* to) {
   to->storage = {};
+  // inet_pton stops at a NUL: what follows it must not be ignored.
+  if (from.address.find('\0') != std::string::npos) return -EINVAL;
   if (from.family == AF_INET) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;

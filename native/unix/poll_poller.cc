@@ -8,6 +8,7 @@
 #include <climits>
 
 #include "os_calls.h"
+#include "unix/readiness.h"
 
 // Linux and FreeBSD have it; elsewhere the hint is missing, which the contract allows.
 #ifndef POLLRDHUP
@@ -18,7 +19,6 @@ namespace tripoll {
 
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int kMaxFd = INT_MAX - 1;
 
 int64_t NowNs() {
@@ -28,12 +28,6 @@ int64_t NowNs() {
 }
 
 int64_t AddSaturating(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
-
-int ToTimeoutMs(int64_t timeout_ns) {
-  if (timeout_ns < 0) return -1;
-  const int64_t ms = timeout_ns / kNsPerMs + (timeout_ns % kNsPerMs != 0 ? 1 : 0);
-  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
-}
 
 int64_t RemainingNs(int64_t until_ns) {
   return until_ns < 0 ? -1 : std::max<int64_t>(0, until_ns - NowNs());
@@ -52,29 +46,17 @@ short ToPollEvents(uint32_t interest) {
   return static_cast<short>(events);
 }
 
-// The same rules as epoll's (T11); a closed fd is an error that carries its number (T02).
+// A closed fd is an error that carries its number (T02).
 uint32_t ToReadiness(int events) {
   if ((events & POLLNVAL) != 0) return kError | (static_cast<uint32_t>(EBADF) << kReadinessErrnoShift);
-  const bool in = (events & POLLIN) != 0;
-  const bool out = (events & POLLOUT) != 0;
-  const bool hup = (events & POLLHUP) != 0;
-  const bool err = (events & POLLERR) != 0;
-  uint32_t readiness = 0;
-  if (in || hup || err) readiness |= kReadable;
-  if (out || hup || err) readiness |= kWritable;
-  if ((events & POLLPRI) != 0) readiness |= kPriority;
-  if (hup || (in && (events & POLLRDHUP) != 0)) readiness |= kReadClosed;
-  if (hup || (out && err) || events == POLLERR) readiness |= kWriteClosed;
-  if (err) readiness |= kError;
-  return readiness;
-}
-
-// What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever (T13).
-int CheckPollable(int fd) {
-  struct stat status {};
-  const int error = os::Fstat(fd, &status);
-  if (error < 0) return error;
-  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
+  PollStates states{};
+  states.in = (events & POLLIN) != 0;
+  states.out = (events & POLLOUT) != 0;
+  states.priority = (events & POLLPRI) != 0;
+  states.peer_ended = (events & POLLRDHUP) != 0;
+  states.hung_up = (events & POLLHUP) != 0;
+  states.failed = (events & POLLERR) != 0;
+  return tripoll::ToReadiness(states);
 }
 
 }  // namespace
@@ -93,11 +75,20 @@ PollPoller::~PollPoller() {
   }
 }
 
+// What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever (T13).
+int PollPoller::Identify(int fd, File* file) {
+  struct stat status {};
+  const int error = os::Fstat(fd, &status);
+  if (error < 0) return error;
+  *file = {status.st_dev, status.st_ino};
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
+}
+
 int PollPoller::OpenPipe() { return os::Pipe2(pipe_, O_NONBLOCK | O_CLOEXEC); }
 
 bool PollPoller::Supports(uint32_t mode) const { return mode == kModeLevel || mode == kModeOneshot; }
 
-Registration* PollPoller::Find(int fd) {
+PollPoller::Watched* PollPoller::Find(int fd) {
   if (fd < 0 || static_cast<size_t>(fd) >= index_by_fd_.size()) return nullptr;
   const int index = index_by_fd_[static_cast<size_t>(fd)];
   return index < 0 ? nullptr : &registrations_[static_cast<size_t>(index)];
@@ -106,31 +97,40 @@ Registration* PollPoller::Find(int fd) {
 int PollPoller::Add(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
   if (r.fd > kMaxFd) return -EBADF;
-  const int error = CheckPollable(r.fd);
+  File file{};
+  const int error = Identify(r.fd, &file);
   if (error < 0) return error;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (Find(r.fd) != nullptr) return -EEXIST;
+  if (Watched* known = Find(r.fd); known != nullptr) {
+    if (known->file == file) return -EEXIST;
+    // Its file was closed behind us, and the number belongs to this newer owner (T01).
+    *known = {r, file};
+    return NotifyWaiter();
+  }
   const auto fd = static_cast<size_t>(r.fd);
   if (fd >= index_by_fd_.size()) index_by_fd_.resize(fd + 1 + fd / 2, -1);
   index_by_fd_[fd] = static_cast<int>(registrations_.size());
-  registrations_.push_back(r);
+  registrations_.push_back({r, file});
   return NotifyWaiter();
 }
 
 int PollPoller::Modify(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
   const std::lock_guard<std::mutex> lock(mutex_);
-  Registration* known = Find(r.fd);
+  Watched* known = Find(r.fd);
   if (known == nullptr || known->slot != r.slot || known->generation != r.generation) return -ENOENT;
-  const int open = os::Fcntl(r.fd, F_GETFD, 0);
-  if (open < 0) return open;
-  *known = r;
+  File file{};
+  const int error = Identify(r.fd, &file);
+  if (error == -EBADF) return error;
+  // As epoll says it when the number is a stranger's by now (T02).
+  if (error < 0 || !(known->file == file)) return -ENOENT;
+  *known = {r, file};
   return NotifyWaiter();
 }
 
 int PollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  Registration* known = Find(fd);
+  Watched* known = Find(fd);
   if (known == nullptr || known->slot != slot || known->generation != generation) return 0;
   index_by_fd_[static_cast<size_t>(fd)] = -1;
   if (known != &registrations_.back()) {
@@ -168,7 +168,7 @@ void PollPoller::TakeSnapshot() {
   snapshot_ = registrations_;
   polled_.clear();
   polled_.push_back({pipe_[0], POLLIN, 0});
-  for (const Registration& r : snapshot_) {
+  for (const Watched& r : snapshot_) {
     // poll(2) skips negative fds: a paused registration hears nothing, not even HUP (T10).
     polled_.push_back({r.interest == 0 ? -1 : r.fd, ToPollEvents(r.interest), 0});
   }
@@ -181,14 +181,17 @@ void PollPoller::DrainPipe() {
 }
 
 bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {
-  const Registration& polled = snapshot_[index];
-  Registration* known = Find(polled.fd);
+  const Watched& polled = snapshot_[index];
+  Watched* known = Find(polled.fd);
   // Changed while we waited: a newer owner must not get this event, a paused one not either (T01).
   if (known == nullptr || known->slot != polled.slot || known->generation != polled.generation ||
       known->interest == 0) {
     return false;
   }
-  const int events = polled_[index + 1].revents;
+  // What it asks for by now: an answer to its old question must not use up a oneshot.
+  const int events = polled_[index + 1].revents &
+                     (ToPollEvents(known->interest) | POLLERR | POLLHUP | POLLNVAL);
+  if (events == 0) return false;
   if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0) known->interest = 0;
   *out = {known->slot, known->generation, ToReadiness(events)};
   return true;

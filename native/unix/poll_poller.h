@@ -2,6 +2,7 @@
 #define TRIPOLL_UNIX_POLL_POLLER_H_
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include <cerrno>
 #include <memory>
@@ -31,20 +32,31 @@ class PollPoller final : public Poller {
   int UnwatchHost() override { return 0; }
 
  private:
+  // The file behind the number, as fstat tells it: what epoll knows of itself and poll(2) does not.
+  struct File {
+    dev_t device;
+    ino_t inode;
+    bool operator==(const File& other) const { return device == other.device && inode == other.inode; }
+  };
+  struct Watched : Registration {
+    File file;
+  };
+
   PollPoller() = default;
   int OpenPipe();
   int Notify();
   int NotifyWaiter();
-  Registration* Find(int fd);
+  Watched* Find(int fd);
   void TakeSnapshot();
   void DrainPipe();
   int Collect(EventRecord* out);
   bool EmitIfCurrent(size_t index, EventRecord* out);
+  static int Identify(int fd, File* file);
 
   int pipe_[2] = {-1, -1};
 
   std::mutex mutex_;  // guards all below but the snapshot, which is the waiting thread's
-  std::vector<Registration> registrations_;
+  std::vector<Watched> registrations_;
   std::vector<int> index_by_fd_;  // -1: none
   bool waiting_ = false;
   bool wake_pending_ = false;
@@ -52,7 +64,7 @@ class PollPoller final : public Poller {
   size_t first_ = 0;          // where the next scan starts, so that a full batch starves nobody
 
   std::vector<pollfd> polled_;
-  std::vector<Registration> snapshot_;
+  std::vector<Watched> snapshot_;
 };
 
 }  // namespace tripoll

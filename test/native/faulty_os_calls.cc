@@ -1,0 +1,118 @@
+#include "faulty_os_calls.h"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "os_calls.h"
+
+// The real calls, once more under another name. os_calls.h came before, so it is not renamed.
+#define os real_os
+#include "linux/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
+#undef os
+
+namespace fault {
+namespace {
+
+struct Plan {
+  int error = 0;
+  int times = 0;
+  int calls = 0;
+  std::function<void()> then;
+};
+
+std::mutex mutex;  // pollers are waited on and woken from different threads
+std::map<std::string, Plan> plans;
+
+int Take(const std::string& call) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  Plan& plan = plans[call];
+  ++plan.calls;
+  if (plan.times == 0) return 0;
+  if (plan.times > 0) --plan.times;
+  return plan.error;
+}
+
+void RunAfter(const std::string& call) {
+  std::function<void()> then;
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    then = std::exchange(plans[call].then, nullptr);
+  }
+  if (then) then();
+}
+
+}  // namespace
+
+void Inject(const std::string& call, int error, int times) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  plans[call].error = error;
+  plans[call].times = times;
+}
+
+void After(const std::string& call, std::function<void()> then) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  plans[call].then = std::move(then);
+}
+
+int Calls(const std::string& call) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return plans[call].calls;
+}
+
+void Reset() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  plans.clear();
+}
+
+}  // namespace fault
+
+// A call that native/os_calls.h gains, and this list lacks, is reported by the linker.
+#define CALL(name, parameters, arguments)                           \
+  int name parameters {                                             \
+    if (const int error = fault::Take(#name); error) return -error; \
+    const int result = real_os::name arguments;                     \
+    fault::RunAfter(#name);                                         \
+    return result;                                                  \
+  }
+
+namespace tripoll::os {
+
+CALL(Socket, (int domain, int type, int protocol), (domain, type, protocol))
+CALL(Bind, (int fd, const sockaddr* address, socklen_t length), (fd, address, length))
+CALL(Listen, (int fd, int backlog), (fd, backlog))
+CALL(Accept4, (int fd, sockaddr* address, socklen_t* length, int flags),
+     (fd, address, length, flags))
+CALL(Connect, (int fd, const sockaddr* address, socklen_t length), (fd, address, length))
+CALL(Recv, (int fd, void* buffer, size_t length, int flags), (fd, buffer, length, flags))
+CALL(Send, (int fd, const void* buffer, size_t length, int flags), (fd, buffer, length, flags))
+CALL(Sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))
+CALL(Shutdown, (int fd, int how), (fd, how))
+CALL(Socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+CALL(Getsockname, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
+CALL(Getpeername, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
+CALL(Setsockopt, (int fd, int level, int name, const void* value, socklen_t length),
+     (fd, level, name, value, length))
+CALL(Getsockopt, (int fd, int level, int name, void* value, socklen_t* length),
+     (fd, level, name, value, length))
+CALL(Read, (int fd, void* buffer, size_t length), (fd, buffer, length))
+CALL(Write, (int fd, const void* buffer, size_t length), (fd, buffer, length))
+CALL(Writev, (int fd, const iovec* buffers, int count), (fd, buffers, count))
+CALL(Fcntl, (int fd, int command, int argument), (fd, command, argument))
+CALL(Pipe2, (int fds[2], int flags), (fds, flags))
+CALL(Close, (int fd), (fd))
+CALL(Fstat, (int fd, struct stat* status), (fd, status))
+CALL(Poll, (pollfd * fds, size_t count, int timeout_ms), (fds, count, timeout_ms))
+CALL(Ioctl, (int fd, unsigned long request, void* argument), (fd, request, argument))
+CALL(EpollCreate1, (int flags), (flags))
+CALL(EpollCtl, (int epoll_fd, int operation, int fd, epoll_event* event),
+     (epoll_fd, operation, fd, event))
+CALL(EpollWait, (int epoll_fd, epoll_event* events, int capacity, int timeout_ms),
+     (epoll_fd, events, capacity, timeout_ms))
+CALL(EpollPwait2, (int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns),
+     (epoll_fd, events, capacity, timeout_ns))
+CALL(Eventfd, (unsigned initial, int flags), (initial, flags))
+CALL(TimerfdCreate, (int flags), (flags))
+CALL(TimerfdSettime, (int fd, int64_t timeout_ns), (fd, timeout_ns))
+
+}  // namespace tripoll::os

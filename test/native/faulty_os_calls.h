@@ -1,0 +1,24 @@
+// What a *_fault_test.cc links instead of native/linux/os_calls.cc: the same calls, which fail on
+// demand.
+#ifndef TRIPOLL_TEST_NATIVE_FAULTY_OS_CALLS_H_
+#define TRIPOLL_TEST_NATIVE_FAULTY_OS_CALLS_H_
+
+#include <functional>
+#include <string>
+
+namespace fault {
+
+constexpr int kForEver = -1;
+
+// The next `times` calls of this name return -error, without reaching the system.
+void Inject(const std::string& call, int error, int times = 1);
+// Runs `then` once, when the next call of this name has returned and before its caller goes on:
+// what another thread would do just then.
+void After(const std::string& call, std::function<void()> then);
+// How often a call was made, injected failures included.
+int Calls(const std::string& call);
+void Reset();
+
+}  // namespace fault
+
+#endif  // TRIPOLL_TEST_NATIVE_FAULTY_OS_CALLS_H_

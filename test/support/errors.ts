@@ -1,0 +1,26 @@
+export interface Coded {
+  name: string;
+  code: string | undefined;
+  errno?: number | undefined;
+  syscall?: string | undefined;
+}
+
+/** What `call` throws, in the fields that are stable. Not by instanceof: Jest has realms of its own. */
+export function thrownBy(call: () => unknown): Coded {
+  try {
+    call();
+  } catch (error) {
+    const { name, code, errno, syscall } = error as NodeJS.ErrnoException;
+    return {
+      name,
+      code,
+      ...(errno === undefined ? {} : { errno }),
+      ...(syscall === undefined ? {} : { syscall }),
+    };
+  }
+  throw new Error('nothing was thrown');
+}
+
+export const invalidType = { name: 'TypeError', code: 'ERR_TRIPOLL_INVALID_ARG_TYPE' };
+export const outOfRange = { name: 'RangeError', code: 'ERR_TRIPOLL_OUT_OF_RANGE' };
+export const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
