@@ -23,6 +23,7 @@ import { Timer, type TimerHost } from './timer.js';
 import { newWakerState, Waker } from './waker.js';
 
 const NS_PER_MS = 1e6;
+const MAX_WAIT_MS = MAX_WAIT_NS / NS_PER_MS;
 const HIGHEST_PRIORITY = 7;
 const MAX_MODE = Mode.EXCLUSIVE | Mode.EDGE_ONESHOT;
 /**
@@ -124,6 +125,8 @@ export class Reactor implements RegistrationHost, TimerHost {
   closed = false;
 
   private readonly poller: PollerContract;
+  /** The same, where it is the system's and not a test's. */
+  private readonly ownPoller: Poller | null;
   private readonly clock: Clock;
   private driverHandle: Driver | null = null;
   /** While `run()` runs. */
@@ -176,12 +179,14 @@ export class Reactor implements RegistrationHost, TimerHost {
         throw unsupportedError(`a poller of one's own is driven by hand: driver must be manual`);
       }
       this.poller = options.poller;
+      this.ownPoller = null;
       this.driver = 'manual';
     } else {
       // The driver is checked first: a refused one leaves no fd open.
       this.driver = chooseDriver(options.driver, chooseBackend(options.backend));
       const poller = new Poller({ backend: options.backend });
       this.poller = poller;
+      this.ownPoller = poller;
       try {
         if (this.driver !== 'manual') this.driverHandle = this.startNative(this.driver);
       } catch (error) {
@@ -287,7 +292,7 @@ export class Reactor implements RegistrationHost, TimerHost {
 
   /**
    * One turn by hand: waits at most `timeoutMs` for something to do (-1: for ever), does it, and returns how
-   * many handlers ran. It may return 0 early. For the manual driver only.
+   * many callbacks ran. It may return 0 early. For the manual driver only.
    *
    * @throws ERR_TRIPOLL_STATE from within a turn, or with another driver; RangeError; ERR_TRIPOLL_CLOSED
    */
@@ -338,7 +343,7 @@ export class Reactor implements RegistrationHost, TimerHost {
         signal?.removeEventListener('abort', stop);
         resolve();
       };
-      const canInvert = this.backend === 'epoll' && capabilities.drivers.includes('nested') && this.poller instanceof Poller;
+      const canInvert = this.backend === 'epoll' && capabilities.drivers.includes('nested') && this.ownPoller !== null;
       this.running = { driver: canInvert ? 'inverted' : 'immediate', finish };
       this.afterBatch(() => this.switchDriver());
     });
@@ -366,8 +371,14 @@ export class Reactor implements RegistrationHost, TimerHost {
     this.driverHandle = null;
     this.postponeBatch(left);
     const name = this.running?.driver ?? this.driver;
-    if (name === 'immediate') this.driverHandle = new ImmediateDriver(() => this.waitBriefly());
-    else if (name !== 'manual') this.driverHandle = this.startNative(name);
+    try {
+      if (name === 'immediate') this.driverHandle = new ImmediateDriver(() => this.waitBriefly());
+      else if (name !== 'manual') this.driverHandle = this.startNative(name);
+    } catch (error) {
+      // Without a driver nothing would ever be delivered: better an end that is heard of.
+      this.fail(error as Error);
+      return;
+    }
     if (this.refs > 0) this.driverHandle?.ref();
     // What the one before had been told, this one has not.
     this.wakePending = false;
@@ -394,8 +405,9 @@ export class Reactor implements RegistrationHost, TimerHost {
     this.budget = TURN_BUDGET;
     this.turns++;
     let ran = 0;
-    if (this.wakers.size > 0) ran += this.runWakers();
+    // What a waker's callback posts is for the next turn.
     if (this.posted.length > 0) ran += this.runPosted();
+    if (this.wakers.size > 0) ran += this.runWakers();
     ran += this.prioritized > 0 ? this.dispatchByPriority(count) : this.dispatchInOrder(count);
     if (this.nextTimerMs !== Infinity) ran += this.runTimers();
     if (this.deferred.length > 0) ran += this.runDeferred();
@@ -567,11 +579,13 @@ export class Reactor implements RegistrationHost, TimerHost {
   private armDeadline(): void {
     if (this.driverHandle === null || this.nextTimerMs === this.armedMs) return;
     // A deadline that comes too early costs one empty turn; to move it back costs a syscall each time.
-    if (this.armedMs < this.nextTimerMs && this.armedMs > this.clock.nowMs()) return;
-    this.armedMs = this.nextTimerMs;
-    const timeoutNs = this.armedMs === Infinity ? -1 : toWaitNs(this.armedMs - this.clock.nowMs());
+    const nowMs = this.clock.nowMs();
+    if (this.armedMs < this.nextTimerMs && this.armedMs > nowMs) return;
+    // No further than the poller can be told: what lies beyond is armed anew then.
+    this.armedMs = this.nextTimerMs === Infinity ? Infinity : Math.min(this.nextTimerMs, nowMs + MAX_WAIT_MS);
+    const timeoutNs = this.armedMs === Infinity ? -1 : toWaitNs(this.armedMs - nowMs);
     const error = this.poller.setDeadline(timeoutNs);
-    if (error < 0) this.fail(systemError(error, 'timerfd_settime'));
+    if (error < 0) this.fail(systemError(error, 'setDeadline'));
   }
 
   /** The poller itself does not work any more. */
@@ -627,7 +641,7 @@ export class Reactor implements RegistrationHost, TimerHost {
     if (onWake !== undefined) checkFunction('onWake', onWake);
     this.checkOpen();
     // A poller of a test has no id: its wakers only set their flag.
-    const id = this.poller instanceof Poller ? this.poller.wakeId : 0;
+    const id = this.ownPoller?.wakeId ?? 0;
     const waker = new Waker({ id, buffer: newWakerState() }, () => this.wakers.delete(entry));
     const entry: WakerEntry = { waker, onWake: onWake === undefined ? undefined : inContext(onWake) };
     this.wakers.add(entry);
@@ -717,7 +731,11 @@ export class Reactor implements RegistrationHost, TimerHost {
 
   private fire(timer: Timer, nowMs: number): void {
     if (timer.keepsAlive) this.addRef(-1);
-    runContained(timer.callback);
+    try {
+      timer.context.runInAsyncScope(timer.callback);
+    } catch (error) {
+      native.fatalException(error);
+    }
     if (timer.repeatMs === 0 || timer.cancelled || timer.active || this.closed) return;
     const missed = Math.floor((nowMs - timer.dueMs) / timer.repeatMs);
     this.insertTimer(timer, timer.dueMs + (Math.max(0, missed) + 1) * timer.repeatMs);

@@ -41,9 +41,9 @@ export class Waker {
   }
 
   /**
-   * Wakes the reactor; once it has closed this does nothing.
+   * Wakes the reactor. Once that has closed, a waker of another thread does nothing.
    *
-   * @throws ERR_TRIPOLL_CLOSED after `close` of this very object
+   * @throws ERR_TRIPOLL_CLOSED after `close` of this very object, which the reactor's `close` implies
    */
   wake(): void {
     if (this.#closed) throw closedError('Waker');

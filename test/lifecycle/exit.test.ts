@@ -1,0 +1,107 @@
+import { runFile, runScript } from '../support/child.js';
+import { driverKinds } from '../reactor/driver-rig.js';
+
+const automatic = driverKinds
+  .filter(({ driver }) => driver !== 'manual')
+  .map(({ driver, backend, run }) => [driver, backend, ...(run === true ? ['run'] : [])]);
+
+/** What is printed before the process ends by itself. */
+const scenarios: Record<string, string[]> = {
+  nothing: ['exit'],
+  unrefd: ['exit'],
+  'unref later': ['later', 'exit'],
+  'deregister later': ['later', 'exit'],
+  'close later': ['later', 'exit'],
+  'deregister in its handler': ['later', 'ready', 'exit'],
+  'ref again': ['later', 'exit'],
+  timer: ['later', 'timer', 'exit'],
+  'timer cancelled': ['later', 'exit'],
+  post: ['posted', 'exit'],
+  'a lost fd': ['EBADF', 'exit'],
+};
+
+describe.each(automatic.map((kind) => [kind.join(' '), kind]))(
+  'T51 the end of a process with %s',
+  (_name, kind) => {
+    test.each(Object.entries(scenarios))('%s', async (scenario, lines) => {
+      const result = await runFile('lifecycle/exit-child', { args: [scenario, ...kind] });
+      expect({ ...result, stdout: result.stdout.trim().split('\n') }).toEqual({
+        code: 0,
+        signal: null,
+        timedOut: false,
+        stdout: lines,
+        stderr: '',
+      });
+    });
+  },
+);
+
+describe('Reactor.default', () => {
+  async function lines(source: string): Promise<string[]> {
+    const { stdout, stderr, code } = await runScript(source);
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    return stdout.trim().split('\n');
+  }
+
+  test('is one a thread, and a new one after close', async () => {
+    const source = `
+      const { Worker } = require('node:worker_threads');
+      const { Reactor } = require('tripoll');
+      const { sys } = require('tripoll/raw');
+      const first = Reactor.default;
+      console.log(first === Reactor.default);
+      first.close();
+      console.log(first !== Reactor.default, Reactor.default.closed);
+      const pipe = [];
+      sys.pipe2(pipe);
+      Reactor.default.register(pipe[0], 0, { onReady() {} }).unref();
+      const inWorker = "const { Reactor } = require('tripoll'); Reactor.default.setTimer(1, () => " +
+        "require('node:worker_threads').parentPort.postMessage(Reactor.default.inspect().registrations))";
+      new Worker(inWorker, { eval: true }).on('message', (count) => console.log('worker', count));
+    `;
+    expect(await lines(source)).toEqual(['true', 'true false', 'worker 0']);
+  });
+
+  test('is the same from import and from require', async () => {
+    const source = `
+      const { Reactor } = require('tripoll');
+      import('tripoll').then((esm) => console.log(esm.Reactor === Reactor, esm.Reactor.default === Reactor.default));
+    `;
+    expect(await lines(source)).toEqual(['true true']);
+  });
+
+  test('is not made by loading the package, which opens nothing', async () => {
+    const source = `
+      const fs = require('node:fs');
+      require('node-gyp-build');
+      const before = fs.readdirSync('/proc/self/fd').length;
+      require('tripoll');
+      console.log(fs.readdirSync('/proc/self/fd').length - before);
+    `;
+    expect(await lines(source)).toEqual(['0']);
+  });
+});
+
+test('T50 the package is loaded again and again in one thread', async () => {
+  const source = `
+    const fs = require('node:fs');
+    const root = require('node:path').dirname(require.resolve('tripoll/package.json'));
+    let fired = 0;
+    function load() {
+      for (const name of Object.keys(require.cache)) if (name.startsWith(root)) delete require.cache[name];
+      const { Reactor } = require('tripoll');
+      return new Promise((resolve) => {
+        const reactor = new Reactor();
+        reactor.setTimer(1, () => { fired++; reactor.close(); resolve(); });
+      });
+    }
+    (async () => {
+      await load();
+      const before = fs.readdirSync('/proc/self/fd').length;
+      for (let i = 0; i < 10; i++) await load();
+      console.log(fired, fs.readdirSync('/proc/self/fd').length - before);
+    })();
+  `;
+  const { stdout, stderr, code, signal } = await runScript(source);
+  expect({ stdout, stderr, code, signal }).toEqual({ stdout: '11 0\n', stderr: '', code: 0, signal: null });
+});
