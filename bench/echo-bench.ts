@@ -17,7 +17,14 @@ import { measureRequire } from './require-time.js';
 import type { SideName } from './sides.js';
 import { measureFiring, measureTimers } from './timers.js';
 
-const pingPongSides: readonly SideName[] = ['raw-epoll', 'libuv-tuned', 'nested', 'watcher', 'run', 'node-net'];
+const pingPongSides: readonly SideName[] = [
+  'raw-epoll',
+  'libuv-tuned',
+  'nested',
+  'watcher',
+  'run',
+  'node-net',
+];
 const idleRounds = 3;
 const requireProcesses = 11;
 const timerRounds = 7;
@@ -38,7 +45,7 @@ class Bench {
     if (part === 'echo') return this.#echo();
     if (part === 'ping-pong') return this.#pingPong();
     if (part === 'idle') return this.#idle();
-    if (part === 'timers') return this.#timers();
+    if (part === 'timers') { this.#timers(); return; }
     return this.#require();
   }
 

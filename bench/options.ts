@@ -75,7 +75,12 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     full,
     parts: parseNames(values.parts ?? (full ? partNames.join(',') : 'echo'), 'parts', partNames, isPartName),
-    sides: parseNames(values.sides ?? (full ? sideNames : quickSides).join(','), 'sides', sideNames, isSideName),
+    sides: parseNames(
+      values.sides ?? (full ? sideNames : quickSides).join(','),
+      'sides',
+      sideNames,
+      isSideName,
+    ),
     connections: (values.connections ?? (full ? '50,1000' : '50'))
       .split(',')
       .map((text) => parseCount(text, 'connections')),

@@ -26,7 +26,9 @@ function nothing(): void {
 /** One pair of each, in turn; delays spread over a minute, as idle timeouts are. */
 export function measureTimers(rounds: number): TimerSample[] {
   const reactor = new Reactor({ driver: 'manual' });
-  const live = Array.from({ length: liveTimers }, (_, i) => reactor.setTimer(farMs + (i % spreadMs), nothing));
+  const live = Array.from({ length: liveTimers }, (_, i) =>
+    reactor.setTimer(farMs + (i % spreadMs), nothing),
+  );
   const theirs = Array.from({ length: liveTimers }, (_, i) => setTimeout(nothing, farMs + (i % spreadMs)));
   const samples: TimerSample[] = [];
   for (let round = 0; round <= rounds; round++) {

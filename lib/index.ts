@@ -1,18 +1,23 @@
-export { capabilities, type Capabilities, type BackendName, type DriverName } from './binding/capabilities.js';
+export {
+  capabilities,
+  type Capabilities,
+  type BackendName,
+  type DriverName,
+} from './binding/capabilities.js';
 export type { TripollError } from './binding/errors.js';
 export { Events } from './poller/events.js';
 export { Interest, Mode, Readiness } from './poller/flags.js';
 export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';
 export type { EventHandler } from './reactor/event-handler.js';
-export {
-  Reactor,
-  type Clock,
-  type ReactorInspection,
-  type ReactorOptions,
-  type RegisterOptions,
-  type RunOptions,
-  type SetTimerOptions,
-} from './reactor/reactor.js';
+export { Reactor } from './reactor/reactor.js';
+export type {
+  Clock,
+  ReactorInspection,
+  ReactorOptions,
+  RegisterOptions,
+  RunOptions,
+  SetTimerOptions,
+} from './reactor/options.js';
 export { Registration } from './reactor/registration.js';
 export type { CancelOptions } from './reactor/cancellation.js';
 export { interval, sleep, timeout, type TimerOptions } from './reactor/timers.js';

@@ -55,7 +55,9 @@ void CloseEnvironment(void* data) {
   environment->fds.CloseAll();
 }
 
-void DeleteEnvironment(napi_env /*env*/, void* data, void* /*hint*/) { delete static_cast<Environment*>(data); }
+void DeleteEnvironment(napi_env /*env*/, void* data, void* /*hint*/) {
+  delete static_cast<Environment*>(data);
+}
 
 }  // namespace
 

@@ -10,7 +10,9 @@ constexpr char kTypeCode[] = "ERR_TRIPOLL_INVALID_ARG_TYPE";
 constexpr char kRangeCode[] = "ERR_TRIPOLL_OUT_OF_RANGE";
 constexpr double kMaxSafeInteger = 9007199254740991.0;  // 2^53 - 1
 
-void ReleaseBlock(napi_env /*env*/, void* /*data*/, void* hint) { static_cast<SharedBlock*>(hint)->Release(); }
+void ReleaseBlock(napi_env /*env*/, void* /*data*/, void* hint) {
+  static_cast<SharedBlock*>(hint)->Release();
+}
 
 }  // namespace
 
@@ -57,7 +59,8 @@ bool Args::WholeBytes(size_t index, uint8_t** data, size_t* length) const {
   napi_typedarray_type type{};
   void* memory = nullptr;
   // Also what refuses a value that is no typed array at all.
-  if (napi_get_typedarray_info(env_, values_[index], &type, length, &memory, nullptr, nullptr) != napi_ok ||
+  if (napi_get_typedarray_info(env_, values_[index], &type, length, &memory, nullptr, nullptr) !=
+          napi_ok ||
       type != napi_uint8_array) {
     ThrowType(env_, "expected a Uint8Array");
     return false;
@@ -70,7 +73,8 @@ bool Args::Bytes(size_t index, uint8_t** data, size_t* length) const {
   size_t size = 0;
   uint32_t offset = 0;
   uint32_t wanted = 0;
-  if (!WholeBytes(index, data, &size) || !Uint32(index + 1, &offset) || !Uint32(index + 2, &wanted)) return false;
+  if (!WholeBytes(index, data, &size) || !Uint32(index + 1, &offset) || !Uint32(index + 2, &wanted))
+    return false;
   if (offset > size || wanted > size - offset) {
     ThrowRange(env_, "offset and length reach past the end of the Uint8Array");
     return false;
@@ -98,10 +102,10 @@ napi_value ThrowRange(napi_env env, const char* message) {
 napi_value ToArrayBuffer(napi_env env, SharedBlock* block) {
   napi_value result = nullptr;
   block->Retain();
-  // SAFETY: the view holds a reference until its finalizer, the caller another: neither side can free
-  // the memory under the other, whatever happens to the view.
-  const napi_status status =
-      napi_create_external_arraybuffer(env, block->data(), block->bytes(), ReleaseBlock, block, &result);
+  // SAFETY: the view holds a reference until its finalizer, the caller another: neither side can
+  // free the memory under the other, whatever happens to the view.
+  const napi_status status = napi_create_external_arraybuffer(env, block->data(), block->bytes(),
+                                                              ReleaseBlock, block, &result);
   if (status == napi_ok) return result;
   block->Release();
   return nullptr;
@@ -132,8 +136,8 @@ void ExportAll(napi_env env, napi_value exports, const Export* list, size_t coun
   if (napi_get_instance_data(env, &environment) != napi_ok) return;
   for (size_t i = 0; i < count; i++) {
     napi_value function = nullptr;
-    if (napi_create_function(env, list[i].name, NAPI_AUTO_LENGTH, list[i].callback, environment, &function) !=
-            napi_ok ||
+    if (napi_create_function(env, list[i].name, NAPI_AUTO_LENGTH, list[i].callback, environment,
+                             &function) != napi_ok ||
         napi_set_named_property(env, exports, list[i].name, function) != napi_ok) {
       return;  // leaves an exception pending, which fails the load
     }

@@ -1,5 +1,5 @@
-// The Node-API side's common ground: the state of one environment (a main thread or a worker), and the
-// reading of arguments. Only addon.cc and the *_wrap files include it.
+// The Node-API side's common ground: the state of one environment (a main thread or a worker), and
+// the reading of arguments. Only addon.cc and the *_wrap files include it.
 #ifndef TRIPOLL_ENV_WRAP_H_
 #define TRIPOLL_ENV_WRAP_H_
 
@@ -18,8 +18,8 @@
 namespace tripoll {
 
 // What carries events from a poller into JavaScript without being asked: the nested, the inverted
-// and the watcher driver. Ref and Unref say whether it keeps the process alive. Close ends it; it frees itself when
-// nothing of the runtime points at it any more, which may be later.
+// and the watcher driver. Ref and Unref say whether it keeps the process alive. Close ends it; it
+// frees itself when nothing of the runtime points at it any more, which may be later.
 class Driver {
  public:
   Driver() = default;
@@ -32,8 +32,8 @@ class Driver {
   virtual int Close() = 0;
 };
 
-// A poller and what belongs to it. JavaScript names it by its index in Environment::pollers, so that
-// no value it can pass makes a pointer.
+// A poller and what belongs to it. JavaScript names it by its index in Environment::pollers, so
+// that no value it can pass makes a pointer.
 struct PollerEntry {
   std::unique_ptr<Poller> poller;
   SharedBlock* events = nullptr;

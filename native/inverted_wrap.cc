@@ -1,6 +1,7 @@
-// The inverted driver, under run(): before libuv would poll, we wait in our poller instead, with libuv's own
-// backend fd in the set, and let libuv poll (without waiting) when that is ready or its timers are due.
-// No wait is entered from a JavaScript frame: microtasks, timers and terminate() go on working.
+// The inverted driver, under run(): before libuv would poll, we wait in our poller instead, with
+// libuv's own backend fd in the set, and let libuv poll (without waiting) when that is ready or its
+// timers are due. No wait is entered from a JavaScript frame: microtasks, timers and terminate() go
+// on working.
 #include <cerrno>
 
 #include "libuv_driver_wrap.h"
@@ -10,12 +11,14 @@ namespace tripoll {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
-// Batches before libuv gets its turn though it asked for none: libuv polls as often in a row (its own 48).
+// Batches before libuv gets its turn though it asked for none: libuv polls as often in a row (its
+// own 48).
 constexpr int kBatchesPerIteration = 48;
 
 class InvertedDriver final : public LibuvDriver {
  public:
-  InvertedDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv) : LibuvDriver(env, entry, uv) {}
+  InvertedDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv)
+      : LibuvDriver(env, entry, uv) {}
 
  private:
   ~InvertedDriver() override = default;
@@ -52,7 +55,8 @@ int InvertedDriver::StartHandles(uv_loop_s* loop) {
 void InvertedDriver::OnPrepare(void* handle) {
   auto* driver = static_cast<InvertedDriver*>(FromHandle(handle));
   if (driver->closed()) return;
-  // While it runs, the idle handle makes libuv's timeout 0; it must not do so when we ask for the real one.
+  // While it runs, the idle handle makes libuv's timeout 0; it must not do so when we ask for the
+  // real one.
   static_cast<void>(driver->uv().idle_stop(driver->idle_));
   driver->WaitForBatches();
   // libuv must not wait in its own poll: we have done so.

@@ -22,10 +22,12 @@ bool LibuvDriver::PrepareCallback(napi_value callback, const char* name) {
 int LibuvDriver::Begin(napi_value callback, const char* name) {
   uv_loop_s* loop = nullptr;
   int error = -ENOMEM;
-  if (PrepareCallback(callback, name) && napi_get_uv_event_loop(env_, &loop) == napi_ok) error = StartHandles(loop);
-  // An async hook, removed in the close callback: with a sync one, or none, the loop of a worker that
-  // alone had loaded the addon was gone before the handle had closed, and that crashed (T50).
-  if (error == 0 && napi_add_async_cleanup_hook(env_, OnTeardown, this, &teardown_hook_) != napi_ok) error = -ENOMEM;
+  if (PrepareCallback(callback, name) && napi_get_uv_event_loop(env_, &loop) == napi_ok)
+    error = StartHandles(loop);
+  // An async hook, removed in the close callback: with a sync one, or none, the loop of a worker
+  // that alone had loaded the addon was gone before the handle had closed, and that crashed (T50).
+  if (error == 0 && napi_add_async_cleanup_hook(env_, OnTeardown, this, &teardown_hook_) != napi_ok)
+    error = -ENOMEM;
   if (error == 0) {
     Unref();
     entry_->driver = this;

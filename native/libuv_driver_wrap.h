@@ -1,4 +1,5 @@
-// What the nested and the inverted driver share: handles on the runtime's own libuv loop, and their end.
+// What the nested and the inverted driver share: handles on the runtime's own libuv loop, and their
+// end.
 #ifndef TRIPOLL_LIBUV_DRIVER_WRAP_H_
 #define TRIPOLL_LIBUV_DRIVER_WRAP_H_
 
@@ -16,7 +17,8 @@ class LibuvDriver : public Driver {
   int Close() override;
 
  protected:
-  LibuvDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv) : env_(env), entry_(entry), uv_(uv) {}
+  LibuvDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv)
+      : env_(env), entry_(entry), uv_(uv) {}
   ~LibuvDriver() override;
 
   // Makes and starts the handles with AddHandle; on an error those that were made are closed.

@@ -1,5 +1,5 @@
-// The nested driver: Node's own loop watches the poller's fd, and each time it is readable one batch
-// is taken without waiting and handed to JavaScript.
+// The nested driver: Node's own loop watches the poller's fd, and each time it is readable one
+// batch is taken without waiting and handed to JavaScript.
 #include <cerrno>
 
 #include "libuv_driver_wrap.h"
@@ -10,7 +10,8 @@ namespace {
 
 class NestedDriver final : public LibuvDriver {
  public:
-  NestedDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv) : LibuvDriver(env, entry, uv) {}
+  NestedDriver(napi_env env, PollerEntry* entry, const LibuvSymbols* uv)
+      : LibuvDriver(env, entry, uv) {}
 
  private:
   ~NestedDriver() override = default;

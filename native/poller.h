@@ -3,19 +3,22 @@
 // Registration. A registration is an fd, a token (slot + generation, chosen by the caller) and an
 // interest in a mode. One fd has at most one registration in a poller: a second Add is -EEXIST on
 // every system (T04). Add refuses what the backend could not wait for: a closed fd is -EBADF, a
-// regular file or a directory -EPERM (T13). No mode is imitated: what Supports() denies is -ENOTSUP.
-// Delete does nothing unless that very token still owns the fd, because the number may by now be
-// a stranger's (T02). The poller never changes an fd's flags, and never closes it.
+// regular file or a directory -EPERM (T13). No mode is imitated: what Supports() denies is
+// -ENOTSUP. Delete does nothing unless that very token still owns the fd, because the number may by
+// now be a stranger's (T02); then, or when the system had dropped it, it returns 1 instead of 0,
+// which says: do not close that number. The poller never changes an fd's flags, and never closes
+// it.
 //
-// Interest 0 pauses: nothing but one hang-up or error record may come, and it does not repeat (T10).
+// Interest 0 pauses: nothing but one hang-up or error record may come, and it does not repeat
+// (T10).
 //
 // Waiting. Wait fills at most kEventBatchSize records and returns their number, or -errno. It may
 // return early with 0 (EINTR, a wake, a deadline): callers look at the clock again. A timeout of
 // -1 waits for ever, 0 does not wait; others are rounded up to what the system can do (T14).
-// Only one thread at a time waits. Its records carry READABLE and WRITABLE as a guarantee; the other
-// flags are hints. Spurious records are allowed, lost ones are not. An ERROR or a hang-up sets
-// READABLE and WRITABLE too, so that whoever waits for either tries its I/O and meets the error
-// (T11); the dispatcher masks with the interest.
+// Only one thread at a time waits. Its records carry READABLE and WRITABLE as a guarantee; the
+// other flags are hints. Spurious records are allowed, lost ones are not. An ERROR or a hang-up
+// sets READABLE and WRITABLE too, so that whoever waits for either tries its I/O and meets the
+// error (T11); the dispatcher masks with the interest.
 //
 // Threads. Add, Modify and Delete belong to the owner's thread, and are legal while another thread
 // is inside Wait, which then sees the change at once. Wake and SetDeadline are legal from any
@@ -41,7 +44,8 @@ struct EventRecord {
 // Tokio's default capacity: large enough to amortise a wait, small enough that a batch is no pause.
 constexpr int kEventBatchSize = 1024;
 
-// The highest slots are the poller's own: its waker, its deadline, and the fd of the loop that hosts it.
+// The highest slots are the poller's own: its waker, its deadline, and the fd of the loop that
+// hosts it.
 constexpr uint32_t kWakeSlot = 0xFFFFFFFFu;
 constexpr uint32_t kDeadlineSlot = 0xFFFFFFFEu;
 constexpr uint32_t kHostSlot = 0xFFFFFFFDu;
@@ -102,8 +106,8 @@ class Poller {
   // An fd that is readable while records are waiting, for another poller to watch; -1 where the
   // backend has none or must not be nested (T23).
   virtual int NestableFd() const = 0;
-  // Also ends a Wait while this fd, the poller of the loop that we run inside, is readable. One at a
-  // time. -ENOTSUP where the backend cannot watch another poller.
+  // Also ends a Wait while this fd, the poller of the loop that we run inside, is readable. One at
+  // a time. -ENOTSUP where the backend cannot watch another poller.
   virtual int WatchHost(int host_fd) = 0;
   virtual int UnwatchHost() = 0;
 };

@@ -81,7 +81,9 @@ napi_value ApplyChange(napi_env env, napi_callback_info info, Change change) {
   return ToValue(env, (entry->poller.get()->*change)(registration));
 }
 
-napi_value PollerAdd(napi_env env, napi_callback_info info) { return ApplyChange(env, info, &Poller::Add); }
+napi_value PollerAdd(napi_env env, napi_callback_info info) {
+  return ApplyChange(env, info, &Poller::Add);
+}
 napi_value PollerModify(napi_env env, napi_callback_info info) {
   return ApplyChange(env, info, &Poller::Modify);
 }
@@ -129,7 +131,8 @@ napi_value PollerWakeId(napi_env env, napi_callback_info info) {
   if (entry == nullptr) return NoEntry(env);
   napi_value result = nullptr;
   // Counted up from 1: exact in a double for longer than any process runs.
-  return napi_create_int64(env, static_cast<int64_t>(entry->wake_id), &result) == napi_ok ? result : nullptr;
+  return napi_create_int64(env, static_cast<int64_t>(entry->wake_id), &result) == napi_ok ? result
+                                                                                          : nullptr;
 }
 
 napi_value WakeById(napi_env env, napi_callback_info info) {
@@ -166,12 +169,17 @@ napi_value CallDriver(napi_env env, napi_callback_info info, DriverCall call) {
   return ToValue(env, 0);
 }
 
-napi_value DriverRef(napi_env env, napi_callback_info info) { return CallDriver(env, info, &Driver::Ref); }
-napi_value DriverUnref(napi_env env, napi_callback_info info) { return CallDriver(env, info, &Driver::Unref); }
+napi_value DriverRef(napi_env env, napi_callback_info info) {
+  return CallDriver(env, info, &Driver::Ref);
+}
+napi_value DriverUnref(napi_env env, napi_callback_info info) {
+  return CallDriver(env, info, &Driver::Unref);
+}
 napi_value DriverClose(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const PollerEntry* entry = FindEntry(args);
-  return entry == nullptr || entry->driver == nullptr ? NoEntry(env) : ToValue(env, entry->driver->Close());
+  return entry == nullptr || entry->driver == nullptr ? NoEntry(env)
+                                                      : ToValue(env, entry->driver->Close());
 }
 
 // The reactor hands over what a handler threw and nobody caught: the runtime treats it as uncaught.
@@ -182,22 +190,14 @@ napi_value FatalException(napi_env env, napi_callback_info info) {
 }
 
 const Export kExports[] = {
-    {"pollerOpen", PollerOpen},
-    {"pollerClose", PollerClose},
-    {"pollerEvents", PollerEvents},
-    {"pollerSupports", PollerSupports},
-    {"pollerAdd", PollerAdd},
-    {"pollerModify", PollerModify},
-    {"pollerDelete", PollerDelete},
-    {"pollerWait", PollerWait},
-    {"pollerWake", PollerWake},
-    {"pollerSetDeadline", PollerSetDeadline},
-    {"pollerWakeId", PollerWakeId},
-    {"wakeById", WakeById},
-    {"driverStart", DriverStart},
-    {"driverRef", DriverRef},
-    {"driverUnref", DriverUnref},
-    {"driverClose", DriverClose},
+    {"pollerOpen", PollerOpen},         {"pollerClose", PollerClose},
+    {"pollerEvents", PollerEvents},     {"pollerSupports", PollerSupports},
+    {"pollerAdd", PollerAdd},           {"pollerModify", PollerModify},
+    {"pollerDelete", PollerDelete},     {"pollerWait", PollerWait},
+    {"pollerWake", PollerWake},         {"pollerSetDeadline", PollerSetDeadline},
+    {"pollerWakeId", PollerWakeId},     {"wakeById", WakeById},
+    {"driverStart", DriverStart},       {"driverRef", DriverRef},
+    {"driverUnref", DriverUnref},       {"driverClose", DriverClose},
     {"fatalException", FatalException},
 };
 

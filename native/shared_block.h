@@ -9,9 +9,9 @@
 
 namespace tripoll {
 
-// Memory that native code writes into and JavaScript has a view of. Both sides hold a reference, so it
-// outlives whichever lets go first: a view that was collected, transferred or detached under us leaves
-// our pointer good (T07).
+// Memory that native code writes into and JavaScript has a view of. Both sides hold a reference, so
+// it outlives whichever lets go first: a view that was collected, transferred or detached under us
+// leaves our pointer good (T07).
 class SharedBlock {
  public:
   static SharedBlock* Create(size_t bytes) {

@@ -1,5 +1,5 @@
-// Socket and fd syscalls for JavaScript: integers or a checked Uint8Array in, n or -errno out. The hot
-// ones allocate nothing.
+// Socket and fd syscalls for JavaScript: integers or a checked Uint8Array in, n or -errno out. The
+// hot ones allocate nothing.
 #include <napi.h>
 
 #include <fcntl.h>
@@ -16,11 +16,12 @@ namespace tripoll {
 
 namespace {
 
-// Reading more at once than this would not make a stream cheaper, and libuv's own buffer has this size.
+// Reading more at once than this would not make a stream cheaper, and libuv's own buffer has this
+// size.
 constexpr size_t kArenaBytes = size_t{64} * 1024;
 
-// As many buffers as one vectored write takes; more are sent by the next. Linux's own UIO_FASTIOV is 8:
-// beyond it the kernel allocates.
+// As many buffers as one vectored write takes; more are sent by the next. Linux's own UIO_FASTIOV
+// is 8: beyond it the kernel allocates.
 constexpr uint32_t kMostVectors = 64;
 
 int Own(const Args& args, int fd) {
@@ -76,8 +77,12 @@ napi_value CallWithAddress(napi_env env, napi_callback_info info, AddressCall ca
   return ToValue(env, error < 0 ? error : call(fd, address.get(), address.length));
 }
 
-napi_value SysBind(napi_env env, napi_callback_info info) { return CallWithAddress(env, info, os::Bind); }
-napi_value SysConnect(napi_env env, napi_callback_info info) { return CallWithAddress(env, info, os::Connect); }
+napi_value SysBind(napi_env env, napi_callback_info info) {
+  return CallWithAddress(env, info, os::Bind);
+}
+napi_value SysConnect(napi_env env, napi_callback_info info) {
+  return CallWithAddress(env, info, os::Connect);
+}
 
 napi_value SysListen(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -120,8 +125,12 @@ napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
   return ToValue(env, 0);
 }
 
-napi_value SysGetsockname(napi_env env, napi_callback_info info) { return FillName(env, info, os::Getsockname); }
-napi_value SysGetpeername(napi_env env, napi_callback_info info) { return FillName(env, info, os::Getpeername); }
+napi_value SysGetsockname(napi_env env, napi_callback_info info) {
+  return FillName(env, info, os::Getsockname);
+}
+napi_value SysGetpeername(napi_env env, napi_callback_info info) {
+  return FillName(env, info, os::Getpeername);
+}
 
 napi_value SysRecv(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -129,7 +138,8 @@ napi_value SysRecv(napi_env env, napi_callback_info info) {
   int32_t flags = 0;
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags)) return nullptr;
+  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags))
+    return nullptr;
   return ToValue(env, os::Recv(fd, data, length, flags));
 }
 
@@ -139,7 +149,8 @@ napi_value SysSend(napi_env env, napi_callback_info info) {
   int32_t flags = 0;
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags)) return nullptr;
+  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags))
+    return nullptr;
   // A peer that has gone is an EPIPE, never a signal (T43).
   return ToValue(env, os::Send(fd, data, length, flags | MSG_NOSIGNAL));
 }
@@ -183,7 +194,8 @@ bool ReadVectors(const Args& args, iovec* vectors, uint32_t* count) {
     napi_typedarray_type type{};
     void* data = nullptr;
     size_t bytes = 0;
-    if (napi_get_typedarray_info(args.env(), elements[i], &type, &bytes, &data, nullptr, nullptr) != napi_ok ||
+    if (napi_get_typedarray_info(args.env(), elements[i], &type, &bytes, &data, nullptr, nullptr) !=
+            napi_ok ||
         type != napi_uint8_array) {
       ThrowType(args.env(), "expected an array of Uint8Arrays");
       return false;
@@ -220,7 +232,8 @@ napi_value SysSendv(napi_env env, napi_callback_info info) {
   return ToValue(env, os::Sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
-// A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends from.
+// A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends
+// from.
 napi_value ArenaCreate(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   SharedBlock* block = SharedBlock::Create(kArenaBytes);
@@ -337,7 +350,8 @@ napi_value SysSocketpair(napi_env env, napi_callback_info info) {
   int32_t domain = 0;
   int32_t type = 0;
   int32_t protocol = 0;
-  if (!args.Int32(0, &domain) || !args.Int32(1, &type) || !args.Int32(2, &protocol) || !CheckArray(args, 3)) {
+  if (!args.Int32(0, &domain) || !args.Int32(1, &type) || !args.Int32(2, &protocol) ||
+      !CheckArray(args, 3)) {
     return nullptr;
   }
   int fds[2];
@@ -379,7 +393,8 @@ napi_value SysSetsockopt(napi_env env, napi_callback_info info) {
   int32_t name = 0;
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) || !args.WholeBytes(3, &data, &length)) {
+  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
+      !args.WholeBytes(3, &data, &length)) {
     return nullptr;
   }
   return ToValue(env, os::Setsockopt(fd, level, name, data, static_cast<socklen_t>(length)));
@@ -392,7 +407,8 @@ napi_value SysGetsockopt(napi_env env, napi_callback_info info) {
   int32_t name = 0;
   uint8_t* data = nullptr;
   size_t size = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) || !args.WholeBytes(3, &data, &size)) {
+  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
+      !args.WholeBytes(3, &data, &size)) {
     return nullptr;
   }
   auto length = static_cast<socklen_t>(size);
@@ -407,7 +423,8 @@ napi_value SysSetsockoptInt(napi_env env, napi_callback_info info) {
   int32_t level = 0;
   int32_t name = 0;
   int32_t value = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) || !args.Int32(3, &value)) {
+  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
+      !args.Int32(3, &value)) {
     return nullptr;
   }
   return ToValue(env, os::Setsockopt(fd, level, name, &value, sizeof value));

@@ -7,8 +7,9 @@
 
 namespace tripoll {
 
-// The one process-wide state: which pollers other threads may wake. Another thread holds an id, never
-// an fd, and ids are never reused, so a late wake finds nothing instead of a stranger's fd (T56).
+// The one process-wide state: which pollers other threads may wake. Another thread holds an id,
+// never an fd, and ids are never reused, so a late wake finds nothing instead of a stranger's fd
+// (T56).
 uint64_t RegisterWakeTarget(Poller* poller);
 
 // After it returns no thread is inside the poller's Wake on this id's behalf.

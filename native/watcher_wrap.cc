@@ -56,15 +56,16 @@ int WatcherDriver::Start(napi_value callback) {
   napi_value name = nullptr;
   if (napi_create_reference(env_, callback, 1, &callback_) != napi_ok ||
       napi_create_string_utf8(env_, "tripoll.watcher", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_threadsafe_function(env_, nullptr, nullptr, name, 1, 1, this, OnFinalize, this, OnBatch,
-                                      &function_) != napi_ok) {
+      napi_create_threadsafe_function(env_, nullptr, nullptr, name, 1, 1, this, OnFinalize, this,
+                                      OnBatch, &function_) != napi_ok) {
     if (callback_ != nullptr) static_cast<void>(napi_delete_reference(env_, callback_));
     delete this;
     return -ENOMEM;
   }
   // Added after the thread-safe function, so it runs before that function's own end: the thread is
   // joined while what it calls still exists (T50).
-  int error = napi_add_env_cleanup_hook(env_, OnTeardown, this) == napi_ok ? StartThread() : -ENOMEM;
+  int error =
+      napi_add_env_cleanup_hook(env_, OnTeardown, this) == napi_ok ? StartThread() : -ENOMEM;
   Unref();
   if (error < 0) static_cast<void>(Close());
   return error;
@@ -102,7 +103,8 @@ bool WatcherDriver::DeliverAndWait(int count) {
   count_ = count;
   if (quit_) return false;
   consumed_ = false;
-  if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) != napi_ok) return false;
+  if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) != napi_ok)
+    return false;
   changed_.wait(lock, [this] { return consumed_ || quit_; });
   return !quit_;
 }

@@ -39,7 +39,10 @@ export function invalidArgType(name: string, expected: string, value: unknown): 
 }
 
 export function outOfRange(name: string, expected: string, value: unknown): RangeError & TripollError {
-  return coded(new RangeError(`${name} must be ${expected}, got ${describe(value)}`), 'ERR_TRIPOLL_OUT_OF_RANGE');
+  return coded(
+    new RangeError(`${name} must be ${expected}, got ${describe(value)}`),
+    'ERR_TRIPOLL_OUT_OF_RANGE',
+  );
 }
 
 export function closedError(what: string): TripollError {
@@ -62,6 +65,24 @@ export function writeOverflowError(queuedBytes: number, maxQueuedBytes: number):
   return coded(
     new Error(`${queuedBytes} bytes wait to be written, more than maxQueuedBytes (${maxQueuedBytes})`),
     'ERR_TRIPOLL_WRITE_OVERFLOW',
+  );
+}
+
+export function frameTooLongError(maxLengthBytes: number): TripollError {
+  return coded(
+    new Error(`a frame is longer than maxLengthBytes (${maxLengthBytes})`),
+    'ERR_TRIPOLL_FRAME_TOO_LONG',
+  );
+}
+
+export function invalidFrameError(message: string): TripollError {
+  return coded(new Error(message), 'ERR_TRIPOLL_INVALID_FRAME');
+}
+
+export function unexpectedEndError(partialBytes: number): TripollError {
+  return coded(
+    new Error(`the stream ended inside a frame, after ${partialBytes} bytes of it`),
+    'ERR_TRIPOLL_UNEXPECTED_END',
   );
 }
 

@@ -12,7 +12,14 @@ export interface NativeBinding {
   pollerClose(poller: number): number;
   pollerEvents(poller: number): ArrayBuffer | number | undefined;
   pollerSupports(poller: number, mode: number): number;
-  pollerAdd(poller: number, fd: number, slot: number, generation: number, interest: number, mode: number): number;
+  pollerAdd(
+    poller: number,
+    fd: number,
+    slot: number,
+    generation: number,
+    interest: number,
+    mode: number,
+  ): number;
   pollerModify(
     poller: number,
     fd: number,
@@ -65,7 +72,14 @@ export interface NativeBinding {
   takeSocketError(fd: number): number;
 
   epollCreate1?(flags: number): number;
-  epollCtl?(epollFd: number, operation: number, fd: number, events: number, low: number, high: number): number;
+  epollCtl?(
+    epollFd: number,
+    operation: number,
+    fd: number,
+    events: number,
+    low: number,
+    high: number,
+  ): number;
   epollPwait2?(epollFd: number, events: Uint32Array, timeoutNs: number): number;
   epollSetParams?(epollFd: number, usecs: number, budget: number, prefer: number): number;
   epollGetParams?(epollFd: number, out: number[]): number;
@@ -83,6 +97,11 @@ export const native = load(root) as NativeBinding;
 
 const words = Uint32Array.BYTES_PER_ELEMENT;
 const { recordBytes, slotOffset, generationOffset, readinessOffset } = native.layout;
-if (recordBytes !== 3 * words || slotOffset !== 0 || generationOffset !== words || readinessOffset !== 2 * words) {
+if (
+  recordBytes !== 3 * words ||
+  slotOffset !== 0 ||
+  generationOffset !== words ||
+  readinessOffset !== 2 * words
+) {
   throw new Error('tripoll: the compiled addon has another event layout than this JavaScript: rebuild it');
 }

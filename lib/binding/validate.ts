@@ -4,7 +4,12 @@ import { invalidArgType, outOfRange } from './errors.js';
 const MAX_INT32 = 0x7fffffff;
 
 /** A whole number from `low` to `high`. */
-export function checkInteger(name: string, value: unknown, low: number, high: number): asserts value is number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  low: number,
+  high: number,
+): asserts value is number {
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value);
   if (!Number.isInteger(value) || value < low || value > high) {
     throw outOfRange(name, `a whole number from ${low} to ${high}`, value);

@@ -13,7 +13,7 @@ const POISON = 0xdb;
 class Arena {
   bytes = 0;
   /** The view that was lent last: to write it back needs no look-up. */
-  lent: Uint8Array | null = null;
+  lent: Uint8Array = new Uint8Array(0);
   #buffer: ArrayBuffer;
   #views: (Uint8Array | undefined)[] = [];
 
@@ -43,7 +43,8 @@ class Arena {
 
   /** Debug runs make it plain that a kept chunk is not the caller's. */
   poison(length: number): void {
-    new Uint8Array(this.#buffer, 0, Math.min(length, this.#buffer.byteLength)).fill(POISON);
+    // Its borrower may have transferred it away; then there is nothing of ours in it.
+    if (this.#buffer.byteLength > 0) new Uint8Array(this.#buffer, 0, length).fill(POISON);
   }
 
   #makeView(length: number): Uint8Array {

@@ -1,5 +1,6 @@
+import { invalidArgType } from '../binding/errors.js';
 import { checkInteger, checkObject } from '../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { TcpStream } from './tcp-stream.js';
 
 const DEFAULT_BUFFER_BYTES = 64 * 1024;
@@ -29,16 +30,23 @@ async function copy(from: TcpStream, to: TcpStream, buffer: Uint8Array): Promise
 
 /**
  * Passes bytes both ways until both sides have ended; an end is passed on as one. Each direction holds at most one
- * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles.
+ * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles, unless it was
+ * for a wrong argument.
  *
  * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
  */
-export async function copyBidirectional(a: TcpStream, b: TcpStream, options: CopyOptions = {}): Promise<CopyResult> {
+export async function copyBidirectional(
+  a: TcpStream,
+  b: TcpStream,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  checkStream('a', a);
+  checkStream('b', b);
   checkObject('options', options);
   const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
   checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);
-  checkCancel(options);
-  let failure: unknown = null;
+  checkCancelTypes(options);
+  let failure: unknown = abortedBefore(options);
   const close = () => {
     a.close();
     b.close();
@@ -48,6 +56,7 @@ export async function copyBidirectional(a: TcpStream, b: TcpStream, options: Cop
     close();
   });
   try {
+    if (failure !== null) throw failure;
     const directions = [copy(a, b, new Uint8Array(bufferBytes)), copy(b, a, new Uint8Array(bufferBytes))];
     // The first failure ends the other direction too; both are awaited, so that neither goes unheard.
     for (const direction of directions) {
@@ -62,5 +71,12 @@ export async function copyBidirectional(a: TcpStream, b: TcpStream, options: Cop
   } finally {
     stopWatch();
     close();
+  }
+}
+
+function checkStream(name: string, stream: TcpStream): void {
+  // Not by instanceof: see errors.ts.
+  if (typeof (stream as Partial<TcpStream> | null | undefined)?.writeAll !== 'function') {
+    throw invalidArgType(name, 'a TcpStream', stream);
   }
 }

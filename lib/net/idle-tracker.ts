@@ -3,7 +3,7 @@ import { checkDurationMs } from '../binding/validate.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Timer } from '../reactor/timer.js';
 
-/** An idle timeout is found late by at most an eighth of it. */
+/** An idle timeout is found late by at most two of these: the bucket is rounded up, and the sweep has its own phase. */
 const BUCKETS_PER_TIMEOUT = 8;
 
 export interface Idler {
@@ -35,7 +35,9 @@ export class IdleTracker {
     this.#places.set(idler, place);
     this.#bucket(place.tick).add(idler);
     // Unref'd: the connections themselves keep the process alive.
-    this.#timer ??= this.#reactor.setTimer(this.#periodMs, () => this.#sweep(), { repeatMs: this.#periodMs }).unref();
+    this.#timer ??= this.#reactor
+      .setTimer(this.#periodMs, () => this.#sweep(), { repeatMs: this.#periodMs })
+      .unref();
   }
 
   touch(idler: Idler): void {
@@ -89,7 +91,10 @@ export class IdleTracker {
 }
 
 /** Null when the option is not set. */
-export function toIdleTracker(reactor: Reactor, options: { idleTimeoutMs?: number | undefined }): IdleTracker | null {
+export function toIdleTracker(
+  reactor: Reactor,
+  options: { idleTimeoutMs?: number | undefined },
+): IdleTracker | null {
   const { idleTimeoutMs } = options;
   if (idleTimeoutMs === undefined) return null;
   checkDurationMs('idleTimeoutMs', idleTimeoutMs);

@@ -6,3 +6,4 @@ export { listen, TcpListener } from './tcp-listener.js';
 export type { Accepted, DropInfo, ListenHandlers, ListenOptions, ListenTarget } from './tcp-listener.js';
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
+export * from './framing/index.js';

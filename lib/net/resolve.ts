@@ -1,3 +1,4 @@
+import type dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIpLiteral, type HostPort } from '../sys/address.js';
 
@@ -10,15 +11,18 @@ export function resolve(target: HostPort, found: Found): void {
     found(null, [{ host, port }]);
     return;
   }
-  // Loaded when first needed: a server that only listens does without it.
-  void import('node:dns').then(({ lookup }) => {
-    lookup(host, { all: true }, (error: Error | null, addresses: LookupAddress[]) => {
-      if (error !== null) found(error, []);
-      else
-        found(
-          null,
-          addresses.map(({ address }) => ({ host: address, port })),
-        );
-    });
+  loadDns().lookup(host, { all: true }, (error: Error | null, addresses: LookupAddress[]) => {
+    if (error !== null) found(error, []);
+    else
+      found(
+        null,
+        addresses.map(({ address }) => ({ host: address, port })),
+      );
   });
+}
+
+/** When first needed: a server that only listens does without it. Not by import(), which Jest refuses. */
+function loadDns(): typeof dns {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
+  return require('node:dns') as typeof dns;
 }

@@ -58,7 +58,10 @@ export class WriteHalf {
 }
 
 /** Both halves of a stream, for two owners. */
-export function splitStream(stream: TcpStream, onBothClosed: () => void): { reader: ReadHalf; writer: WriteHalf } {
+export function splitStream(
+  stream: TcpStream,
+  onBothClosed: () => void,
+): { reader: ReadHalf; writer: WriteHalf } {
   const open = new Set(['reader', 'writer']);
   const done = (half: string) => {
     open.delete(half);

@@ -1,13 +1,13 @@
 import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { Interest, Mode, Readiness } from '../poller/flags.js';
+import { Interest, Readiness } from '../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import { toProfile, type Reactor } from '../reactor/reactor.js';
-import type { Registration, RegistrationProfile } from '../reactor/registration.js';
+import type { Reactor } from '../reactor/reactor.js';
+import type { Registration } from '../reactor/registration.js';
 import { parseAddress, toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
-import type { IdleTracker } from './idle-tracker.js';
 import { resolve } from './resolve.js';
+import type { StreamProfile, TcpOptions } from './stream-profile.js';
 import { WriteQueue } from './write-queue.js';
 
 /** Reads, and writes, of one event before others get their turn; what is left over goes on in the next. */
@@ -19,6 +19,8 @@ export const EINTR = errnoOf('EINTR');
 const EINPROGRESS = errnoOf('EINPROGRESS');
 const ENOTCONN = errnoOf('ENOTCONN');
 const EINVAL = errnoOf('EINVAL');
+const EBADF = errnoOf('EBADF');
+const ENOTSOCK = errnoOf('ENOTSOCK');
 
 const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13, IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
 const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
@@ -49,32 +51,6 @@ const UNREFED = 1 << 10;
 const CLOSE_AFTER_END = 1 << 11;
 /** From here on the bits are the subclass's. */
 export const FIRST_FREE_FLAG = 1 << 12;
-
-export interface TcpOptions {
-  /** TCP_NODELAY; default true. */
-  noDelay?: boolean | undefined;
-}
-
-/** What all streams of a listener, or one that was connected, share. */
-export interface StreamProfile {
-  readonly reactor: Reactor;
-  readonly registration: RegistrationProfile;
-  /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
-  readonly useEdge: boolean;
-  readonly idle: IdleTracker | null;
-  /** Told when a stream of it has closed. */
-  readonly owner: { connectionClosed(): void } | null;
-}
-
-export function toStreamProfile(
-  reactor: Reactor,
-  idle: IdleTracker | null,
-  owner: StreamProfile['owner'],
-): StreamProfile {
-  const useEdge = reactor.supports(Mode.EDGE);
-  const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
-  return { reactor, registration, useEdge, idle, owner };
-}
 
 interface ConnectAttempt {
   /** Addresses still to be tried. */
@@ -108,8 +84,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   /** Bytes, or the end, can be read now. */
   protected abstract readNow(): void;
   protected abstract onOpen(): void;
-  /** The queue has become shorter. */
-  protected abstract onFlushed(): void;
+  /** The queue has become shorter; `isCall`: within a call of the user's, who is not to be called back from in there. */
+  protected abstract onFlushed(isCall: boolean): void;
   /** It is over; `error` is what ended it, or null. Called once. */
   protected abstract onDestroyed(error: Error | null): void;
 
@@ -302,7 +278,9 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   protected setCorked(corked: boolean): void {
     if (corked) this.flags |= CORKED;
     else this.flags &= ~CORKED;
-    if (!corked) this.flush();
+    // Level mode would be told for ever that a socket takes bytes that are held back.
+    if (corked) this.updateInterestIfLevel();
+    else this.flush(true);
   }
 
   // ---- writing ----
@@ -327,7 +305,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
 
   /** Asks to be told when the socket takes bytes again. */
   protected armWrite(): void {
-    if (this.registration === null || !this.isOpen) return;
+    // An inactive one is lost, and its error on the way (T02).
+    if (this.registration?.active !== true || !this.isOpen) return;
     if (!this.profile.useEdge) this.updateInterestIfLevel();
     else if ((this.registration.interest & Interest.WRITABLE) === 0) {
       // Once, and it stays: an edge costs nothing while it does not come (T15).
@@ -335,16 +314,16 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
     }
   }
 
-  /** Writes what is queued, as far as the socket takes it and the budget goes. */
-  protected flush(): void {
+  /** Writes what is queued, as far as the socket takes it and the budget goes; `isCall`: from a call of the user's. */
+  protected flush(isCall = false): void {
     if ((this.flags & (CONNECTING | CLOSED | CORKED)) !== 0) return;
-    if (this.hasQueued && !this.#writeQueued()) return;
+    if (this.hasQueued && !this.#writeQueued(isCall)) return;
     this.updateInterestIfLevel();
     if (!this.hasQueued && (this.flags & WRITE_ENDING) !== 0) this.#shutdownWrite();
   }
 
   /** False when it ended the stream. */
-  #writeQueued(): boolean {
+  #writeQueued(isCall: boolean): boolean {
     const queue = this.ensureQueue();
     let full = false;
     for (let i = 0; i < WRITES_PER_EVENT && !full && !queue.isEmpty; i++) {
@@ -358,34 +337,38 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
       }
       if (written === EAGAIN) full = true;
       else if (written < 0) {
-        this.destroy(systemError(written, 'write'));
+        this.fail(written, 'write');
         return false;
       } else if (!this.reactor.spend()) break;
     }
     if (!queue.isEmpty) this.#flushLater(full);
-    this.onFlushed();
+    this.onFlushed(isCall);
     return this.isOpen;
   }
 
   #flushLater(full: boolean): void {
     this.armWrite();
-    // Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58).
-    if (full || !this.profile.useEdge || this.registration === null) return;
+    if (!full) this.flushSoon();
+  }
+
+  /** Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58). */
+  protected flushSoon(): void {
+    if (!this.profile.useEdge || this.registration === null) return;
     this.reactor.again(this.registration, Readiness.WRITABLE);
   }
 
-  /** Ends our side when all that is queued has been written. */
+  /** Ends our side when all that is queued has been written; what is corked is let go. */
   protected endWrite(): void {
     if (this.closed || this.writeEnded) return;
-    this.flags |= WRITE_ENDING;
-    this.flush();
+    this.flags = (this.flags & ~CORKED) | WRITE_ENDING;
+    this.flush(true);
   }
 
   #shutdownWrite(): void {
     this.flags = (this.flags & ~WRITE_ENDING) | WRITE_ENDED;
     const error = native.shutdown(this.fd, SHUT_WR);
     // ENOTCONN: the peer has reset it, which the reader hears.
-    if (error < 0 && error !== ENOTCONN && error !== EINVAL) this.destroy(systemError(error, 'shutdown'));
+    if (error < 0 && error !== ENOTCONN && error !== EINVAL) this.fail(error, 'shutdown');
     else if ((this.flags & CLOSE_AFTER_END) !== 0) this.destroy(null);
     else this.finishIfDone();
   }
@@ -419,6 +402,13 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
     this.onDestroyed(error);
   }
 
+  /** A call on our fd failed for good. */
+  protected fail(errno: number, syscall: string): void {
+    // The number is a stranger's by now, or nobody's: not ours to close (T02).
+    if (errno === EBADF || errno === ENOTSOCK) this.flags |= FD_LOST;
+    this.destroy(systemError(errno, syscall));
+  }
+
   /** For `IdleTracker`. */
   expire(error: Error): void {
     this.destroy(error);
@@ -426,7 +416,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
 
   /** DEL before close: a duplicate of the fd would go on firing (T03). */
   #dropRegistration(): void {
-    this.registration?.deregister();
+    // An inactive one ended with the reactor, whose end says nothing of the fd; or was lost, and has told so.
+    if (this.registration?.active === true && !this.registration.deregister()) this.flags |= FD_LOST;
     this.registration = null;
   }
 

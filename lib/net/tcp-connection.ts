@@ -1,23 +1,15 @@
 import util from 'node:util';
 import { capabilities } from '../binding/capabilities.js';
-import { closedError, stateError, systemError, writeOverflowError } from '../binding/errors.js';
+import { closedError, stateError, writeOverflowError, type TripollError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
-import { checkCancel, type CancelOptions } from '../reactor/cancellation.js';
-import { Reactor } from '../reactor/reactor.js';
+import { abortedBefore, checkCancelTypes, type CancelOptions } from '../reactor/cancellation.js';
+import type { Reactor } from '../reactor/reactor.js';
 import { splitHostPort } from '../sys/address.js';
 import { getArena } from './arena.js';
 import { toIdleTracker } from './idle-tracker.js';
-import {
-  EAGAIN,
-  EINTR,
-  FIRST_FREE_FLAG,
-  READS_PER_EVENT,
-  StreamCore,
-  toStreamProfile,
-  type StreamProfile,
-  type TcpOptions,
-} from './stream-core.js';
+import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT, StreamCore } from './stream-core.js';
+import { chooseReactor, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-profile.js';
 import type { TcpListener } from './tcp-listener.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
@@ -35,16 +27,16 @@ const TOLD = FIRST_FREE_FLAG << 1;
  */
 export interface TcpHandlers<Data = unknown> {
   /** Accepted, or connected. */
-  open?(connection: TcpConnection<Data>): void;
+  open?(connection: TcpConnection<Data>): unknown;
   /** Bytes came. `chunk` is lent until the handler returns; copy what you keep. */
   data?(connection: TcpConnection<Data>, chunk: Uint8Array): unknown;
   /** The write queue has fallen to `lowWaterMarkBytes`, after a `write` that returned false. */
-  drain?(connection: TcpConnection<Data>): void;
+  drain?(connection: TcpConnection<Data>): unknown;
   /** The peer has ended its side. Unless `allowHalfOpen`, ours ends when its writes are flushed. */
-  end?(connection: TcpConnection<Data>): void;
+  end?(connection: TcpConnection<Data>): unknown;
   /** What ended the connection, before `close`. */
-  error?(connection: TcpConnection<Data>, error: Error): void;
-  close?(connection: TcpConnection<Data>, error: Error | null): void;
+  error?(connection: TcpConnection<Data>, error: Error): unknown;
+  close?(connection: TcpConnection<Data>, error: Error | null): unknown;
 }
 
 export interface ConnectionOptions extends TcpOptions {
@@ -59,8 +51,9 @@ export interface ConnectionOptions extends TcpOptions {
   /** More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. */
   maxQueuedBytes?: number | undefined;
   /**
-   * A connection without an event for so long is destroyed with a TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by
-   * at most an eighth of it. Default: never.
+   * A connection that for so long has neither received bytes nor got any written, paused or not, is destroyed with a
+   * TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by at most a quarter of it. Bytes that only wait to be written
+   * are no activity. Default: never.
    */
   idleTimeoutMs?: number | undefined;
 }
@@ -93,7 +86,12 @@ export function toConnectionProfile(
   listener: TcpListener | null,
 ): ConnectionProfile {
   const settings = toSettings(options);
-  return { ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener), handlers, settings, listener };
+  return {
+    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener),
+    handlers,
+    settings,
+    listener,
+  };
 }
 
 export function checkHandlers(handlers: unknown): void {
@@ -104,7 +102,7 @@ export function checkHandlers(handlers: unknown): void {
   }
 }
 
-function toSettings(options: ConnectionOptions): ConnectionSettings {
+export function toSettings(options: ConnectionOptions): ConnectionSettings {
   const { allowHalfOpen = false, highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES } = options;
   const { maxQueuedBytes = DEFAULT_MAX_QUEUED_BYTES } = options;
   checkInteger('highWaterMarkBytes', highWaterMarkBytes, 0, Number.MAX_SAFE_INTEGER);
@@ -115,6 +113,7 @@ function toSettings(options: ConnectionOptions): ConnectionSettings {
 }
 
 /** A handler-style TCP connection: made by `listen` and `connect`. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
 export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile> {
   /** The user's own. */
   data: Data | undefined = undefined;
@@ -130,13 +129,14 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
   static connecting<Data>(target: ConnectTarget, handlers: TcpHandlers<Data>): TcpConnection<Data> {
     checkObject('target', target);
     checkHandlers(handlers);
-    checkCancel(target);
+    checkCancelTypes(target);
     const hostPort = splitHostPort(target);
-    const reactor = target.reactor ?? Reactor.default;
-    if (reactor.closed) throw closedError('Reactor');
-    const profile = toConnectionProfile(reactor, handlers as TcpHandlers, target, null);
+    const reactor = chooseReactor(target.reactor);
+    const profile = toConnectionProfile(reactor, handlers, target, null);
     const connection = new TcpConnection<Data>(profile);
-    connection.connectTo(hostPort, target);
+    const aborted = abortedBefore(target);
+    if (aborted === null) connection.connectTo(hostPort, target);
+    else connection.destroy(aborted);
     return connection;
   }
 
@@ -164,7 +164,7 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
         this.readEmpty();
         return;
       } else if (received !== EINTR) {
-        this.destroy(systemError(received, 'read'));
+        this.fail(received, 'read');
         return;
       }
     }
@@ -179,7 +179,7 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
       const result = handlers.data(this, arena.lend(length));
       // An async handler: what it rejects with must not be lost.
       if (result !== undefined && isThenable(result)) {
-        result.then(undefined, (error: unknown) => this.#onThrown(error));
+        result.then(undefined, (error: unknown) => this.#onRejected(error));
       }
     } catch (error) {
       this.#onThrown(error);
@@ -220,15 +220,17 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
     let written = 0;
     if (this.canWriteNow) {
       const arena = getArena();
-      const { length } = chunk;
       // The chunk that was just lent, sent back: native code has it already.
-      written = chunk === arena.lent ? native.sendArena(this.fd, length) : native.sendFrom(this.fd, chunk);
-      if (written === length) return true;
+      written =
+        chunk === arena.lent ? native.sendArena(this.fd, chunk.length) : native.sendFrom(this.fd, chunk);
+      if (written > 0) this.profile.idle?.touch(this);
+      if (written === chunk.length) return true;
       if (written < 0) {
         if (written !== EAGAIN && written !== EINTR) {
-          this.destroy(systemError(written, 'write'));
+          this.fail(written, 'write');
           return false;
         }
+        if (written === EINTR) this.flushSoon();
         written = 0;
       }
     }
@@ -249,7 +251,8 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
       this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
       return false;
     }
-    if (chunk.length > offset) this.ensureQueue().push(chunk.slice(offset), null);
+    // Not chunk.slice(): a Buffer's is no copy.
+    if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null);
     this.armWrite();
     if (queuedBytes <= highWaterMarkBytes) return true;
     this.flags |= NEEDS_DRAIN;
@@ -293,14 +296,29 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
     this.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
   // ---- what the core tells ----
 
   protected onOpen(): void {
     this.#call(this.profile.handlers.open);
   }
 
-  protected onFlushed(): void {
-    if ((this.flags & NEEDS_DRAIN) === 0 || this.queuedBytes > this.profile.settings.lowWaterMarkBytes) return;
+  protected onFlushed(isCall: boolean): void {
+    if ((this.flags & NEEDS_DRAIN) === 0) return;
+    const { reactor, registration } = this.profile;
+    if (isCall) reactor.defer(() => registration.context.runInAsyncScope(this.#tellDrain, this));
+    else this.#tellDrain();
+  }
+
+  #tellDrain(): void {
+    // Asked again when it is told: since it was deferred more may have been written.
+    const isDue =
+      (this.flags & NEEDS_DRAIN) !== 0 && this.queuedBytes <= this.profile.settings.lowWaterMarkBytes;
+    if (!isDue || this.closed) return;
     this.flags &= ~NEEDS_DRAIN;
     this.#call(this.profile.handlers.drain);
   }
@@ -314,19 +332,27 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
   #tellEnd(error: Error | null): void {
     this.flags |= TOLD;
     const { handlers, owner } = this.profile;
-    if (error !== null && handlers.error !== undefined) callLast(() => handlers.error?.(this as TcpConnection, error));
-    if (handlers.close !== undefined) callLast(() => handlers.close?.(this as TcpConnection, error));
+    if (error !== null && handlers.error !== undefined)
+      callLast(() => handlers.error?.(this, error));
+    if (handlers.close !== undefined) callLast(() => handlers.close?.(this, error));
     owner?.connectionClosed();
   }
 
   #call(handler: ((connection: TcpConnection) => unknown) | undefined): void {
     if (handler === undefined) return;
     try {
-      const result = handler.call(this.profile.handlers, this as TcpConnection);
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onThrown(error));
+      const result = handler.call(this.profile.handlers, this);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onRejected(error));
     } catch (error) {
       this.#onThrown(error);
     }
+  }
+
+  #onRejected(error: unknown): void {
+    // It went on after the connection had ended, and a write told it so. That is nothing new, and a peer
+    // must not be able to end the process by going away.
+    if (this.closed && (error as Partial<TripollError> | undefined)?.code === 'ERR_TRIPOLL_CLOSED') return;
+    this.#onThrown(error);
   }
 
   #onThrown(thrown: unknown): void {
@@ -348,7 +374,9 @@ function callLast(handler: () => unknown): void {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  );
 }
 
 /**
@@ -358,6 +386,9 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
  * @param target `host` may be a name, whose addresses are tried in turn
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */
-export function connect<Data = unknown>(target: ConnectTarget, handlers: TcpHandlers<Data>): TcpConnection<Data> {
+export function connect<Data = unknown>(
+  target: ConnectTarget,
+  handlers: TcpHandlers<Data>,
+): TcpConnection<Data> {
   return TcpConnection.connecting(target, handlers);
 }

@@ -1,19 +1,22 @@
-import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
+import { closedError, errnoOf, errnosOf, stateError, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkFunction, checkInteger, checkObject } from '../binding/validate.js';
 import type { BlockList } from 'node:net';
 import { Interest, Mode } from '../poller/flags.js';
 import type { EventHandler } from '../reactor/event-handler.js';
-import { Reactor, toProfile } from '../reactor/reactor.js';
+import { toProfile } from '../reactor/context.js';
+import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import { socketName, toStreamProfile, type StreamProfile } from './stream-core.js';
+import { socketName } from './stream-core.js';
+import { chooseReactor, toStreamProfile, type StreamProfile } from './stream-profile.js';
 import {
   checkHandlers,
   TcpConnection,
   toConnectionProfile,
+  toSettings,
   type ConnectionOptions,
   type ConnectionProfile,
   type TcpHandlers,
@@ -28,17 +31,40 @@ const ACCEPTS_PER_EVENT = 64;
 /** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
 const BACK_OFF_MS = 100;
 
-const { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
-const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+const {
+  SOCK_STREAM = 1,
+  SOCK_DGRAM = 2,
+  SOCK_NONBLOCK = 0,
+  SOCK_CLOEXEC = 0,
+  AF_INET = 2,
+} = native.constants;
+const {
+  SOL_SOCKET = 1,
+  SO_REUSEADDR = 2,
+  SO_REUSEPORT = 15,
+  IPPROTO_TCP = 6,
+  TCP_NODELAY = 1,
+} = native.constants;
 const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
 
 const EAGAIN = errnoOf('EAGAIN');
 /** This connection is gone; the next may be well (T41, accept(2)). */
-const TRY_NEXT = new Set(
-  ['ECONNABORTED', 'EPROTO', 'EINTR', 'ENETDOWN', 'ENOPROTOOPT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH'].map(errnoOf),
+const TRY_NEXT = errnosOf(
+  ...[
+    'ECONNABORTED',
+    'EPROTO',
+    'EINTR',
+    'ENETDOWN',
+    'ENOPROTOOPT',
+    'EHOSTDOWN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ],
+  // A firewall's refusal, and two that not every system has.
+  ...['EPERM', 'EOPNOTSUPP', 'ENONET'],
 );
 /** Nothing is wrong with the listener, but there is no room (T40). */
-const NO_ROOM = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'].map(errnoOf));
+const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
 
 export interface ListenOptions extends ConnectionOptions {
   /** Default 4096. */
@@ -106,9 +132,10 @@ export class TcpListener implements EventHandler {
 
   private constructor(address: SocketAddressInput, options: ListenOptions, handlers: ListenHandlers | null) {
     checkObject('options', options);
-    this.reactor = options.reactor ?? Reactor.default;
-    if (this.reactor.closed) throw closedError('Reactor');
+    this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
+    // Those that only connections with handlers heed are looked at all the same.
+    if (handlers === null) toSettings(options);
     this.#profile =
       handlers === null
         ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this)
@@ -123,7 +150,12 @@ export class TcpListener implements EventHandler {
     this.#fd = openListener(address, options);
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
-      this.#registration = this.reactor.registerAs(this.#fd, interest, this, toProfile({ mode: Mode.LEVEL, priority: 0 }));
+      this.#registration = this.reactor.registerAs(
+        this.#fd,
+        interest,
+        this,
+        toProfile({ mode: Mode.LEVEL, priority: 0 }),
+      );
     } catch (error) {
       native.close(this.#fd);
       throw error;
@@ -278,12 +310,15 @@ export class TcpListener implements EventHandler {
     }
     this.#turnAway(error);
     this.#rejectWaiting(error);
+    // The one who was told may have closed it.
+    if (this.closed) return;
     // Under level mode an unaccepted connection fires for ever: rest, and look again (T40).
     this.#resting = true;
     this.#updateInterest();
     this.reactor
       .setTimer(BACK_OFF_MS, () => {
         this.#resting = false;
+        if (this.#spareFd < 0 && !this.closed) this.#spareFd = openSpare();
         this.#updateInterest();
       })
       .unref();
@@ -331,8 +366,7 @@ export class TcpListener implements EventHandler {
 
   #end(reason: Error): void {
     if (this.#fd < 0) return;
-    const lost = !this.#registration.active && !this.reactor.closed;
-    this.#registration.deregister();
+    const lost = this.#registration.active ? !this.#registration.deregister() : !this.reactor.closed;
     if (lost) native.disownFd(this.#fd);
     else native.close(this.#fd);
     this.#fd = -1;
@@ -382,7 +416,8 @@ function openListener(address: SocketAddressInput, options: ListenOptions): numb
     ['setsockopt', () => (reusePort ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)],
     [
       'setsockopt',
-      () => (familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0),
+      () =>
+        familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0,
     ],
     ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
     ['listen', () => native.listen(fd, backlog)],
@@ -409,5 +444,5 @@ function openSpare(): number {
  * says; ERR_TRIPOLL_CLOSED
  */
 export function listen<Data = unknown>(target: ListenTarget, handlers: ListenHandlers<Data>): TcpListener {
-  return TcpListener.listening(target, handlers as ListenHandlers);
+  return TcpListener.listening(target, handlers);
 }

@@ -1,11 +1,12 @@
-import { busyError, closedError, outOfRange, stateError, systemError, type TripollError } from '../binding/errors.js';
+import { busyError, closedError, outOfRange, stateError, type TripollError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes } from '../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import { Reactor } from '../reactor/reactor.js';
+import type { Reactor } from '../reactor/reactor.js';
 import { splitHostPort, type SocketAddressInput } from '../sys/address.js';
 import { toIdleTracker } from './idle-tracker.js';
-import { EAGAIN, EINTR, StreamCore, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-core.js';
+import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
+import { chooseReactor, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import type { WriteOperation } from './write-queue.js';
 
@@ -40,11 +41,13 @@ export class TcpStream extends StreamCore {
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
    * else connect(2) says; ENOTFOUND and others of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
-  static async connect(address: SocketAddressInput, options: StreamOptions & CancelOptions = {}): Promise<TcpStream> {
+  static async connect(
+    address: SocketAddressInput,
+    options: StreamOptions & CancelOptions = {},
+  ): Promise<TcpStream> {
     checkCancel(options);
     const hostPort = splitHostPort(address);
-    const reactor = options.reactor ?? Reactor.default;
-    if (reactor.closed) throw closedError('Reactor');
+    const reactor = chooseReactor(options.reactor);
     const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null));
     return new Promise((resolve, reject) => {
       stream.#opening = { resolve, reject };
@@ -73,7 +76,7 @@ export class TcpStream extends StreamCore {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
-    if (this.mayRead && buffer.length > 0) {
+    if (this.mayRead) {
       const received = this.#tryRead(buffer);
       if (received === EAGAIN) return this.#waitForRead(buffer, options);
       if (received === 0) this.finishIfDone();
@@ -126,12 +129,16 @@ export class TcpStream extends StreamCore {
     if (received > 0) {
       if (received < buffer.length) this.readShort();
     } else if (received === 0) {
+      // Detached, or empty from the start: then 0 is no end.
+      if (buffer.length === 0) return REFUSED;
       this.markReadEnded();
     } else if (received === EAGAIN || received === EINTR) {
-      this.readEmpty();
-      return EAGAIN;
+      if (received === EAGAIN) this.readEmpty();
+      // Nothing was said about what there is, and an edge would not come again.
+      else this.readLater();
+      return buffer.length === 0 ? REFUSED : EAGAIN;
     } else {
-      this.destroy(systemError(received, 'read'));
+      this.fail(received, 'read');
       return REFUSED;
     }
     return received;
@@ -185,12 +192,12 @@ export class TcpStream extends StreamCore {
       try {
         written = native.sendFrom(this.fd, buffer);
       } catch (error) {
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
+      if (written > 0) this.profile.idle?.touch(this);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
-      if (written < 0 && written !== EAGAIN && written !== EINTR) {
-        this.destroy(systemError(written, 'write'));
-      }
+      if (written === EINTR) this.flushSoon();
+      else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
     }
     return this.#queueWrite(buffer, all, Math.max(0, written), options);
   }
@@ -204,7 +211,7 @@ export class TcpStream extends StreamCore {
     try {
       checkBytes('buffer', buffer);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     if (this.closed) return Promise.reject(this.#failure ?? closedError('TcpStream'));
     if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
@@ -219,7 +226,7 @@ export class TcpStream extends StreamCore {
         },
         reject: (error) => {
           stopWatch?.();
-          reject(error as Error);
+          reject(error);
         },
       };
       this.ensureQueue().push(buffer.subarray(written), operation);
@@ -236,7 +243,10 @@ export class TcpStream extends StreamCore {
     // Half of it is out, and cannot be taken back: what follows would be read as its other half.
     if (operation.written > 0 || this.queue?.remove(operation) !== true) {
       this.destroy(stateError('a write was aborted half-way'));
+      return;
     }
+    // It may have been the last that an `end()` waited for.
+    this.flush();
   }
 
   /** Ends our side when all writes are done; the peer may go on sending. */

@@ -1,5 +1,5 @@
 import { native } from '../binding/native.js';
-import { errnoOf } from '../binding/errors.js';
+import { errnoOf, outOfRange } from '../binding/errors.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
 const MOST_VECTORS = 64;
@@ -16,6 +16,8 @@ export interface WriteOperation {
 
 interface Entry {
   readonly bytes: Uint8Array;
+  /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
+  readonly length: number;
   offset: number;
   readonly operation: WriteOperation | null;
 }
@@ -31,30 +33,36 @@ export class WriteQueue {
   }
 
   push(bytes: Uint8Array, operation: WriteOperation | null): void {
-    this.#entries.push({ bytes, offset: 0, operation });
+    this.#entries.push({ bytes, length: bytes.length, offset: 0, operation });
     this.queuedBytes += bytes.length;
   }
 
-  /** One write of as much as there is: the bytes written, or -errno. To be called while not empty. */
+  /**
+   * One write of as much as there is: the bytes written, or -errno. To be called while not empty.
+   *
+   * @throws RangeError when bytes that wait have been detached
+   */
   writeOnce(fd: number): number {
     const first = this.#entries[this.#head];
     if (first === undefined) return 0;
     const count = this.#entries.length - this.#head;
     const written =
       count === 1
-        ? native.send(fd, first.bytes, first.offset, first.bytes.length - first.offset, 0)
+        ? native.send(fd, intact(first), first.offset, first.length - first.offset, 0)
         : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
-    if (written > 0 || first.bytes.length === first.offset) this.#consume(Math.max(0, written));
+    if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
     return written === EINTR ? 0 : written;
   }
 
   /** Takes back what no byte was written of; false when it is too late, or gone. */
   remove(operation: WriteOperation): boolean {
-    const at = this.#entries.findIndex((entry, index) => index >= this.#head && entry.operation === operation);
+    const at = this.#entries.findIndex(
+      (entry, index) => index >= this.#head && entry.operation === operation,
+    );
     const entry = this.#entries[at];
     if (entry === undefined || entry.offset > 0) return false;
     this.#entries.splice(at, 1);
-    this.queuedBytes -= entry.bytes.length;
+    this.queuedBytes -= entry.length;
     return true;
   }
 
@@ -71,7 +79,9 @@ export class WriteQueue {
     const vectors: Uint8Array[] = [];
     for (let i = 0; i < Math.min(count, MOST_VECTORS); i++) {
       const entry = this.#entries[this.#head + i];
-      if (entry !== undefined) vectors.push(entry.bytes);
+      // A detached one is for a later call to refuse, when those before it are out.
+      if (entry === undefined || (i > 0 && entry.bytes.length !== entry.length)) break;
+      vectors.push(intact(entry));
     }
     return vectors;
   }
@@ -79,16 +89,16 @@ export class WriteQueue {
   #consume(written: number): void {
     let left = written;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
-      const taken = Math.min(left, entry.bytes.length - entry.offset);
+      const taken = Math.min(left, entry.length - entry.offset);
       entry.offset += taken;
       left -= taken;
       this.queuedBytes -= taken;
       const { operation } = entry;
       if (operation !== null) operation.written += taken;
-      const complete = entry.offset === entry.bytes.length;
+      const complete = entry.offset === entry.length;
       if (!complete && (operation === null || operation.all || taken === 0)) break;
       // A partial write gives the rest of its buffer back to its caller.
-      this.queuedBytes -= entry.bytes.length - entry.offset;
+      this.queuedBytes -= entry.length - entry.offset;
       this.#head++;
       operation?.resolve(operation.written);
       if (!complete) break;
@@ -103,4 +113,10 @@ export class WriteQueue {
     else return;
     this.#head = 0;
   }
+}
+
+/** A detached buffer has no bytes: without this look its write would count as done. */
+function intact({ bytes, length }: Entry): Uint8Array {
+  if (bytes.length !== length) throw outOfRange('buffer', 'left alone while its write waits', bytes);
+  return bytes;
 }

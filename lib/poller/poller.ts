@@ -21,7 +21,7 @@ export interface PollerContract {
   supports(mode: number): boolean;
   add(fd: number, slot: number, generation: number, interest: number, mode: number): number;
   modify(fd: number, slot: number, generation: number, interest: number, mode: number): number;
-  /** Does nothing unless that slot and generation still own the fd. */
+  /** Does nothing, and returns 1, unless that slot and generation still own the fd; else 0. */
   delete(fd: number, slot: number, generation: number): number;
   /** Fills `events` and returns how many; -1 waits for ever, 0 not at all; may return 0 early. */
   wait(timeoutNs: number): number;

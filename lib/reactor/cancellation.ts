@@ -10,14 +10,24 @@ export interface CancelOptions {
   timeoutMs?: number | undefined;
 }
 
-/** @throws TypeError, RangeError; AbortError when the signal has been aborted already */
-export function checkCancel(options: CancelOptions): void {
+/** @throws TypeError, RangeError */
+export function checkCancelTypes(options: CancelOptions): void {
   checkObject('options', options);
   const { signal, timeoutMs } = options;
   if (timeoutMs !== undefined) checkDurationMs('timeoutMs', timeoutMs);
-  if (signal === undefined) return;
-  checkSignal(signal);
-  if (signal.aborted) throw abortError(signal.reason);
+  if (signal !== undefined) checkSignal(signal);
+}
+
+/** An AbortError when the signal has been aborted already. */
+export function abortedBefore({ signal }: CancelOptions): TripollError | null {
+  return signal?.aborted === true ? abortError(signal.reason) : null;
+}
+
+/** @throws TypeError, RangeError; AbortError when the signal has been aborted already */
+export function checkCancel(options: CancelOptions): void {
+  checkCancelTypes(options);
+  const aborted = abortedBefore(options);
+  if (aborted !== null) throw aborted;
 }
 
 /**
@@ -25,7 +35,11 @@ export function checkCancel(options: CancelOptions): void {
  *
  * @returns ends the watch: to be called when the operation has settled, whoever settled it
  */
-export function watchCancel(options: CancelOptions, reactor: Reactor, onCancel: (error: TripollError) => void): () => void {
+export function watchCancel(
+  options: CancelOptions,
+  reactor: Reactor,
+  onCancel: (error: TripollError) => void,
+): () => void {
   const { signal, timeoutMs } = options;
   const cancel = (error: TripollError) => {
     stop();

@@ -8,7 +8,7 @@ import type { Token } from './slab.js';
 /** What a registration asks of its reactor. */
 export interface RegistrationHost {
   modify(registration: Registration, interest: number): void;
-  deregister(registration: Registration): void;
+  deregister(registration: Registration): boolean;
   again(registration: Registration, readiness: number): void;
   addRef(count: number): void;
 }
@@ -140,9 +140,14 @@ export class Registration {
     return (this.#bits & REFED) !== 0;
   }
 
-  /** Ends it: no event is delivered any more. To be called before the fd is closed. May be called twice. */
-  deregister(): void {
-    if (this.active) this.#host.deregister(this);
+  /**
+   * Ends it: no event is delivered any more. To be called before the fd is closed. May be called twice.
+   *
+   * @returns whether the fd is still the one that was registered: on false its number may be a stranger's by now, and
+   * is not yours to close
+   */
+  deregister(): boolean {
+    return this.active && this.#host.deregister(this);
   }
 
   [Symbol.dispose](): void {

@@ -57,7 +57,7 @@ export async function timeout<T>(
       },
       (error: unknown) => {
         timer.cancel();
-        reject(error as Error);
+        reject(error);
       },
     );
   });
@@ -70,7 +70,10 @@ export async function timeout<T>(
  * @param periodMs at least 1
  * @throws (from `next`) TypeError, RangeError; ABORT_ERR
  */
-export async function* interval(periodMs: number, options: TimerOptions = {}): AsyncGenerator<number, void, void> {
+export async function* interval(
+  periodMs: number,
+  options: TimerOptions = {},
+): AsyncGenerator<number, void, void> {
   checkDurationMs('periodMs', periodMs);
   if (periodMs < 1) throw outOfRange('periodMs', 'at least 1 millisecond', periodMs);
   const { signal } = options;
@@ -79,6 +82,10 @@ export async function* interval(periodMs: number, options: TimerOptions = {}): A
   let ticks = 0;
   let failure: Error | null = null;
   let notify: (() => void) | null = null;
+  const nextNotice = () =>
+    new Promise<void>((resolve) => {
+      notify = resolve;
+    });
   const timer = reactor.setTimer(
     periodMs,
     () => {
@@ -93,7 +100,7 @@ export async function* interval(periodMs: number, options: TimerOptions = {}): A
   });
   try {
     for (;;) {
-      if (ticks === 0 && failure === null) await new Promise<void>((resolve) => (notify = resolve));
+      if (ticks === 0 && failure === null) await nextNotice();
       // Assigned in a callback, which the compiler does not see.
       if (failure !== null) throw failure as Error;
       const value = ticks;

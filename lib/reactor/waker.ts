@@ -34,7 +34,11 @@ export class Waker {
   static from(shared: SharedWaker): Waker {
     const value = shared as Partial<SharedWaker> | null | undefined;
     const isShared = Object.prototype.toString.call(value?.buffer) === '[object SharedArrayBuffer]';
-    if (typeof value?.id !== 'number' || !isShared || value.buffer?.byteLength !== Int32Array.BYTES_PER_ELEMENT) {
+    if (
+      typeof value?.id !== 'number' ||
+      !isShared ||
+      value.buffer?.byteLength !== Int32Array.BYTES_PER_ELEMENT
+    ) {
       throw invalidArgType('shared', 'what waker.share() returned', shared);
     }
     return new Waker(shared, null);

@@ -20,7 +20,8 @@ uint32_t ToEpollEvents(uint32_t interest, uint32_t mode) {
   const bool exclusive = (mode & kModeExclusive) != 0;
   uint32_t events = 0;
   // The kernel refuses RDHUP beside EXCLUSIVE (EPOLLEXCLUSIVE_OK_BITS): the hint is missing there.
-  if ((interest & kInterestReadable) != 0) events |= EPOLLIN | (exclusive ? 0u : uint32_t{EPOLLRDHUP});
+  if ((interest & kInterestReadable) != 0)
+    events |= EPOLLIN | (exclusive ? 0u : uint32_t{EPOLLRDHUP});
   if ((interest & kInterestWritable) != 0) events |= EPOLLOUT;
   if ((interest & kInterestPriority) != 0) events |= EPOLLPRI;
   if ((mode & kModeEdge) != 0) events |= EPOLLET;
@@ -109,12 +110,13 @@ int EpollPoller::Modify(const Registration& r) {
 }
 
 int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
-  if (!owners_.Owns(fd, slot, generation)) return 0;
+  if (!owners_.Owns(fd, slot, generation)) return 1;
   owners_.Clear(fd);
   epoll_event event{};  // kernels before 2.6.9 wanted one; it costs nothing
   const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
-  // Closed behind our back: the kernel has dropped it already. EPERM is of a stranger that cannot be polled.
-  return error == -ENOENT || error == -EBADF || error == -EPERM ? 0 : error;
+  // Closed behind our back: the kernel has dropped it already. EPERM is of a stranger that cannot
+  // be polled.
+  return error == -ENOENT || error == -EBADF || error == -EPERM ? 1 : error;
 }
 
 int EpollPoller::WaitForEvents(int64_t timeout_ns) {
@@ -151,7 +153,8 @@ int EpollPoller::Wake() {
   const uint64_t one = 1;
   const int written = os::Write(wake_fd_, &one, sizeof one);
   if (written != -EAGAIN) return written < 0 ? written : 0;
-  // The counter is full after 2^64 - 2 wakes, and a full one makes no edge: empty it and write again.
+  // The counter is full after 2^64 - 2 wakes, and a full one makes no edge: empty it and write
+  // again.
   uint64_t count = 0;
   const int emptied = os::Read(wake_fd_, &count, sizeof count);
   if (emptied < 0 && emptied != -EAGAIN) return emptied;

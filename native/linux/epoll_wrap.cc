@@ -1,5 +1,5 @@
-// epoll as it is, for raw.Epoll: each call is its syscall. An event is three u32 in the caller's array:
-// events, and the low and high half of the data.
+// epoll as it is, for raw.Epoll: each call is its syscall. An event is three u32 in the caller's
+// array: events, and the low and high half of the data.
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -34,8 +34,8 @@ napi_value RawEpollCtl(napi_env env, napi_callback_info info) {
   uint32_t high = 0;
   epoll_event event{};
   uint32_t events = 0;
-  if (!args.Int32(0, &epoll_fd) || !args.Int32(1, &operation) || !args.Int32(2, &fd) || !args.Uint32(3, &events) ||
-      !args.Uint32(4, &low) || !args.Uint32(5, &high)) {
+  if (!args.Int32(0, &epoll_fd) || !args.Int32(1, &operation) || !args.Int32(2, &fd) ||
+      !args.Uint32(3, &events) || !args.Uint32(4, &low) || !args.Uint32(5, &high)) {
     return nullptr;
   }
   event.events = events;
@@ -66,7 +66,8 @@ napi_value RawEpollPwait2(napi_env env, napi_callback_info info) {
   epoll_event events[kEventBatchSize];
   const auto capacity = static_cast<int>(std::min<size_t>(words / kWordsPerEvent, kEventBatchSize));
   const int count = WaitOnce(epoll_fd, events, capacity, timeout_ns);
-  // SAFETY: this thread's JavaScript stands still in this call, so the array that it looked up is intact.
+  // SAFETY: this thread's JavaScript stands still in this call, so the array that it looked up is
+  // intact.
   auto* out = static_cast<uint32_t*>(memory);
   for (int i = 0; i < count; i++) {
     *out++ = events[i].events;
@@ -82,7 +83,8 @@ napi_value RawEpollSetParams(napi_env env, napi_callback_info info) {
   uint32_t usecs = 0;
   uint32_t budget = 0;
   uint32_t prefer = 0;
-  if (!args.Int32(0, &epoll_fd) || !args.Uint32(1, &usecs) || !args.Uint32(2, &budget) || !args.Uint32(3, &prefer)) {
+  if (!args.Int32(0, &epoll_fd) || !args.Uint32(1, &usecs) || !args.Uint32(2, &budget) ||
+      !args.Uint32(3, &prefer)) {
     return nullptr;
   }
   if (budget > UINT16_MAX || prefer > 1) return ThrowRange(env, "busy-poll parameter out of range");

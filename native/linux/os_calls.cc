@@ -38,17 +38,25 @@ timespec ToTimespec(int64_t ns) {
 }  // namespace
 
 int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
-int Bind(int fd, const sockaddr* address, socklen_t length) { return Result(bind(fd, address, length)); }
+int Bind(int fd, const sockaddr* address, socklen_t length) {
+  return Result(bind(fd, address, length));
+}
 int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   return Result(accept4(fd, address, length, flags));
 }
-int Connect(int fd, const sockaddr* address, socklen_t length) { return Result(connect(fd, address, length)); }
-int Recv(int fd, void* buffer, size_t length, int flags) { return Result(recv(fd, buffer, length, flags)); }
+int Connect(int fd, const sockaddr* address, socklen_t length) {
+  return Result(connect(fd, address, length));
+}
+int Recv(int fd, void* buffer, size_t length, int flags) {
+  return Result(recv(fd, buffer, length, flags));
+}
 int Send(int fd, const void* buffer, size_t length, int flags) {
   return Result(send(fd, buffer, length, flags));
 }
-int Sendmsg(int fd, const msghdr* message, int flags) { return Result(sendmsg(fd, message, flags)); }
+int Sendmsg(int fd, const msghdr* message, int flags) {
+  return Result(sendmsg(fd, message, flags));
+}
 int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
@@ -73,7 +81,9 @@ int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
 int Close(int fd) { return Result(close(fd)); }
 int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
 int Poll(pollfd* fds, size_t count, int timeout_ms) { return Result(poll(fds, count, timeout_ms)); }
-int Ioctl(int fd, unsigned long request, void* argument) { return Result(ioctl(fd, request, argument)); }
+int Ioctl(int fd, unsigned long request, void* argument) {
+  return Result(ioctl(fd, request, argument));
+}
 
 int EpollCreate1(int flags) { return Result(epoll_create1(flags)); }
 int EpollCtl(int epoll_fd, int operation, int fd, epoll_event* event) {

@@ -7,8 +7,9 @@ struct uv_loop_s;
 
 namespace tripoll {
 
-// The few libuv functions that drivers use, found in the running process: the addon links none, so that
-// one file loads on runtimes that have no libuv. Handles are opaque bytes whose size libuv tells.
+// The few libuv functions that drivers use, found in the running process: the addon links none, so
+// that one file loads on runtimes that have no libuv. Handles are opaque bytes whose size libuv
+// tells.
 struct LibuvSymbols {
   size_t (*handle_size)(int type);
   const char* (*handle_type_name)(int type);
@@ -18,7 +19,8 @@ struct LibuvSymbols {
   void (*unref)(void* handle);
   void (*close)(void* handle, void (*closed)(void* handle));
   int (*poll_init)(uv_loop_s* loop, void* handle, int fd);
-  int (*poll_start)(void* handle, int events, void (*callback)(void* handle, int status, int events));
+  int (*poll_start)(void* handle, int events,
+                    void (*callback)(void* handle, int status, int events));
   int (*poll_stop)(void* handle);
   int (*prepare_init)(uv_loop_s* loop, void* handle);
   int (*prepare_start)(void* handle, void (*callback)(void* handle));

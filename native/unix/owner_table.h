@@ -31,7 +31,8 @@ class OwnerTable {
     uint32_t generation = 0;
     bool present = false;
   };
-  std::vector<Owner> owners_;  // by fd: the kernel hands out the lowest free number, so it stays dense
+  std::vector<Owner>
+      owners_;  // by fd: the kernel hands out the lowest free number, so it stays dense
 };
 
 }  // namespace tripoll

@@ -48,7 +48,8 @@ short ToPollEvents(uint32_t interest) {
 
 // A closed fd is an error that carries its number (T02).
 uint32_t ToReadiness(int events) {
-  if ((events & POLLNVAL) != 0) return kError | (static_cast<uint32_t>(EBADF) << kReadinessErrnoShift);
+  if ((events & POLLNVAL) != 0)
+    return kError | (static_cast<uint32_t>(EBADF) << kReadinessErrnoShift);
   PollStates states{};
   states.in = (events & POLLIN) != 0;
   states.out = (events & POLLOUT) != 0;
@@ -75,7 +76,8 @@ PollPoller::~PollPoller() {
   }
 }
 
-// What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever (T13).
+// What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever
+// (T13).
 int PollPoller::Identify(int fd, File* file) {
   struct stat status {};
   const int error = os::Fstat(fd, &status);
@@ -86,7 +88,9 @@ int PollPoller::Identify(int fd, File* file) {
 
 int PollPoller::OpenPipe() { return os::Pipe2(pipe_, O_NONBLOCK | O_CLOEXEC); }
 
-bool PollPoller::Supports(uint32_t mode) const { return mode == kModeLevel || mode == kModeOneshot; }
+bool PollPoller::Supports(uint32_t mode) const {
+  return mode == kModeLevel || mode == kModeOneshot;
+}
 
 PollPoller::Watched* PollPoller::Find(int fd) {
   if (fd < 0 || static_cast<size_t>(fd) >= index_by_fd_.size()) return nullptr;
@@ -118,7 +122,8 @@ int PollPoller::Modify(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
   const std::lock_guard<std::mutex> lock(mutex_);
   Watched* known = Find(r.fd);
-  if (known == nullptr || known->slot != r.slot || known->generation != r.generation) return -ENOENT;
+  if (known == nullptr || known->slot != r.slot || known->generation != r.generation)
+    return -ENOENT;
   File file{};
   const int error = Identify(r.fd, &file);
   if (error == -EBADF) return error;
@@ -131,15 +136,20 @@ int PollPoller::Modify(const Registration& r) {
 int PollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Watched* known = Find(fd);
-  if (known == nullptr || known->slot != slot || known->generation != generation) return 0;
+  if (known == nullptr || known->slot != slot || known->generation != generation) return 1;
+  File file{};
+  const int error = Identify(fd, &file);
+  const bool lost = error == -EBADF || !(known->file == file);
   index_by_fd_[static_cast<size_t>(fd)] = -1;
   if (known != &registrations_.back()) {
     *known = registrations_.back();
     index_by_fd_[static_cast<size_t>(known->fd)] = static_cast<int>(known - registrations_.data());
   }
   registrations_.pop_back();
-  // The waiter must let go of the file, or a socket that its user closes now would live on in poll(2).
-  return NotifyWaiter();
+  // The waiter must let go of the file, or a socket that its user closes now would live on in
+  // poll(2).
+  const int notified = NotifyWaiter();
+  return notified < 0 || !lost ? notified : 1;
 }
 
 int PollPoller::Notify() {
@@ -189,8 +199,8 @@ bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {
     return false;
   }
   // What it asks for by now: an answer to its old question must not use up a oneshot.
-  const int events = polled_[index + 1].revents &
-                     (ToPollEvents(known->interest) | POLLERR | POLLHUP | POLLNVAL);
+  const int events =
+      polled_[index + 1].revents & (ToPollEvents(known->interest) | POLLERR | POLLHUP | POLLNVAL);
   if (events == 0) return false;
   if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0) known->interest = 0;
   *out = {known->slot, known->generation, ToReadiness(events)};

@@ -36,7 +36,9 @@ class PollPoller final : public Poller {
   struct File {
     dev_t device;
     ino_t inode;
-    bool operator==(const File& other) const { return device == other.device && inode == other.inode; }
+    bool operator==(const File& other) const {
+      return device == other.device && inode == other.inode;
+    }
   };
   struct Watched : Registration {
     File file;

@@ -25,7 +25,8 @@ inline uint32_t ToReadiness(const PollStates& s) {
   if (s.out || s.hung_up || s.failed) readiness |= kWritable;
   if (s.priority) readiness |= kPriority;
   if (s.hung_up || (s.in && s.peer_ended)) readiness |= kReadClosed;
-  const bool failed_alone = s.failed && !s.in && !s.out && !s.priority && !s.peer_ended && !s.hung_up;
+  const bool failed_alone =
+      s.failed && !s.in && !s.out && !s.priority && !s.peer_ended && !s.hung_up;
   if (s.hung_up || (s.out && s.failed) || failed_alone) readiness |= kWriteClosed;
   if (s.failed) readiness |= kError;
   return readiness;

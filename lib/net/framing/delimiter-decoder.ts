@@ -1,0 +1,16 @@
+import { DelimitedDecoder, type DelimitedOptions } from './delimited-decoder.js';
+
+/** Frames that each end with the same bytes, which are not part of them. `push` bytes in; see `FrameDecoder`. */
+export class DelimiterDecoder extends DelimitedDecoder<Uint8Array> {
+  /**
+   * @param delimiter at least one byte long; copied
+   * @throws TypeError, RangeError
+   */
+  constructor(delimiter: Uint8Array, options: DelimitedOptions = {}) {
+    super(delimiter, options);
+  }
+
+  protected toFrame(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    return this.toBytes(bytes, start, end);
+  }
+}

@@ -1,0 +1,101 @@
+import { invalidFrameError, outOfRange } from '../../binding/errors.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+
+/** A varint of more would be above 2^35: longer than any frame. */
+const MOST_VARINT_BYTES = 5;
+const LONGEST_FRAME_BYTES = 0x7fffffff;
+
+/** How a frame's length stands before it. */
+export interface LengthPrefixOptions {
+  /** The size of the length, or `'varint'`: 7 bits a byte, the lowest first, as Protocol Buffers have it. Default 4. */
+  lengthBytes?: 1 | 2 | 3 | 4 | 'varint' | undefined;
+  /** Of a length that is no varint; default `'big'`, network byte order. */
+  byteOrder?: 'big' | 'little' | undefined;
+  /** Whether the length counts its own bytes too; not with a varint. Default false. */
+  includesPrefix?: boolean | undefined;
+}
+
+/** One format of prefix: reads it byte by byte, and writes it. */
+export class LengthPrefix {
+  /** The longest frame that it can announce. */
+  readonly maxLengthBytes: number;
+  /** Of the prefix that was read last. */
+  bytesRead = 0;
+  readonly #sizeBytes: number;
+  readonly #isVarint: boolean;
+  readonly #isBig: boolean;
+  readonly #ownBytes: number;
+  #value = 0;
+
+  /** @throws TypeError, RangeError */
+  constructor(options: LengthPrefixOptions = {}) {
+    checkObject('options', options);
+    const { lengthBytes = 4, byteOrder = 'big', includesPrefix = false } = options;
+    this.#isVarint = lengthBytes === 'varint';
+    if (lengthBytes !== 'varint') checkInteger('lengthBytes', lengthBytes, 1, 4);
+    if (byteOrder !== 'big' && byteOrder !== 'little')
+      throw outOfRange('byteOrder', `'big' or 'little'`, byteOrder);
+    if (includesPrefix && this.#isVarint)
+      throw outOfRange('includesPrefix', 'false with a varint', includesPrefix);
+    this.#sizeBytes = lengthBytes === 'varint' ? MOST_VARINT_BYTES : lengthBytes;
+    this.#isBig = byteOrder === 'big';
+    this.#ownBytes = includesPrefix ? this.#sizeBytes : 0;
+    const most = this.#isVarint ? LONGEST_FRAME_BYTES : 2 ** (8 * this.#sizeBytes) - 1 - this.#ownBytes;
+    this.maxLengthBytes = Math.min(LONGEST_FRAME_BYTES, most);
+  }
+
+  reset(): void {
+    this.bytesRead = 0;
+    this.#value = 0;
+  }
+
+  /**
+   * Takes the prefix's next byte.
+   *
+   * @returns the frame's length once that was the last one, else -1
+   * @throws ERR_TRIPOLL_INVALID_FRAME when it is no length
+   */
+  read(byte: number): number {
+    const index = this.bytesRead++;
+    // Not by shifts, which are of 32 bits with a sign.
+    if (this.#isVarint) this.#value += (byte & 0x7f) * 2 ** (7 * index);
+    else if (this.#isBig) this.#value = this.#value * 256 + byte;
+    else this.#value += byte * 2 ** (8 * index);
+    const isLast = this.#isVarint ? byte < 0x80 : this.bytesRead === this.#sizeBytes;
+    if (!isLast) {
+      if (this.bytesRead === this.#sizeBytes)
+        throw invalidFrameError('a varint length is longer than 5 bytes');
+      return -1;
+    }
+    if (this.#value < this.#ownBytes)
+      throw invalidFrameError('a length that includes its prefix is less than that');
+    return this.#value - this.#ownBytes;
+  }
+
+  /**
+   * The prefix of a frame of `lengthBytes`.
+   *
+   * @throws TypeError, RangeError when the prefix cannot hold the length
+   */
+  encode(lengthBytes: number): Uint8Array {
+    checkInteger("the frame's length", lengthBytes, 0, this.maxLengthBytes);
+    return this.#isVarint ? encodeVarint(lengthBytes) : this.#encodeFixed(lengthBytes + this.#ownBytes);
+  }
+
+  #encodeFixed(value: number): Uint8Array {
+    const bytes = new Uint8Array(this.#sizeBytes);
+    for (let i = 0; i < bytes.length; i++) {
+      // An element takes the lowest 8 bits.
+      bytes[this.#isBig ? bytes.length - 1 - i : i] = value / 2 ** (8 * i);
+    }
+    return bytes;
+  }
+}
+
+function encodeVarint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 0x80) return new Uint8Array([...bytes, rest]);
+    bytes.push((rest & 0x7f) | 0x80);
+  }
+}

@@ -1,0 +1,10 @@
+import { FrameReader, type ByteSource } from './frame-reader.js';
+import { LengthPrefixedDecoder, type LengthPrefixedOptions } from './length-prefixed-decoder.js';
+
+/** Reads frames that each come after their length, without it. */
+export class LengthPrefixedReader extends FrameReader<Uint8Array> {
+  /** @throws TypeError, RangeError */
+  constructor(source: ByteSource, options: LengthPrefixedOptions = {}) {
+    super(source, new LengthPrefixedDecoder(options));
+  }
+}

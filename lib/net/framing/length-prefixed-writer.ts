@@ -1,0 +1,35 @@
+import { checkBytes } from '../../binding/validate.js';
+import { BatchWriter, type BatchWriterOptions, type ByteSink } from './batch-writer.js';
+import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
+
+export interface LengthPrefixedWriterOptions extends BatchWriterOptions, LengthPrefixOptions {}
+
+/** A `BatchWriter` for what `LengthPrefixedReader` reads. */
+export class LengthPrefixedWriter extends BatchWriter {
+  readonly #prefix: LengthPrefix;
+
+  /** @throws TypeError, RangeError */
+  constructor(sink: ByteSink, options: LengthPrefixedWriterOptions = {}) {
+    super(sink, options);
+    this.#prefix = new LengthPrefix(options);
+  }
+
+  /**
+   * Writes the payload after its length; as `write` otherwise.
+   *
+   * @throws (as rejection) RangeError when the prefix cannot hold the length; as `write`
+   */
+  writeFrame(payload: Uint8Array): Promise<void> {
+    let prefix: Uint8Array;
+    try {
+      checkBytes('payload', payload);
+      prefix = this.#prefix.encode(payload.length);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const first = this.write(prefix);
+    const second = this.write(payload);
+    // The same promise: both found room.
+    return first === second ? first : Promise.all([first, second]).then(() => undefined);
+  }
+}

@@ -1,0 +1,47 @@
+import { closedError, invalidArgType } from '../binding/errors.js';
+import { Mode } from '../poller/flags.js';
+import { toProfile } from '../reactor/context.js';
+import { Reactor } from '../reactor/reactor.js';
+import type { RegistrationProfile } from '../reactor/registration.js';
+import type { IdleTracker } from './idle-tracker.js';
+
+export interface TcpOptions {
+  /** TCP_NODELAY; default true. */
+  noDelay?: boolean | undefined;
+}
+
+/** What all streams of a listener, or one that was connected, share. */
+export interface StreamProfile {
+  readonly reactor: Reactor;
+  readonly registration: RegistrationProfile;
+  /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
+  readonly useEdge: boolean;
+  readonly idle: IdleTracker | null;
+  /** Told when a stream of it has closed. */
+  readonly owner: { connectionClosed(): void } | null;
+}
+
+/**
+ * The reactor of an option.
+ *
+ * @throws TypeError; ERR_TRIPOLL_CLOSED
+ */
+export function chooseReactor(option: Reactor | undefined): Reactor {
+  const reactor = option ?? Reactor.default;
+  // Not by instanceof: see errors.ts.
+  if (typeof (reactor as Partial<Reactor>).registerAs !== 'function') {
+    throw invalidArgType('reactor', 'a Reactor', option);
+  }
+  if (reactor.closed) throw closedError('Reactor');
+  return reactor;
+}
+
+export function toStreamProfile(
+  reactor: Reactor,
+  idle: IdleTracker | null,
+  owner: StreamProfile['owner'],
+): StreamProfile {
+  const useEdge = reactor.supports(Mode.EDGE);
+  const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
+  return { reactor, registration, useEdge, idle, owner };
+}

@@ -1,0 +1,90 @@
+import type { BackendName, DriverName } from '../binding/capabilities.js';
+import { invalidArgType, unsupportedError } from '../binding/errors.js';
+import { checkFd, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import { ALL_INTERESTS, Interest, Mode } from '../poller/flags.js';
+import type { PollerContract } from '../poller/poller.js';
+import type { RunDriverName } from './driver.js';
+import type { EventHandler } from './event-handler.js';
+
+/** `registration.priority` goes from 0 to this. */
+export const HIGHEST_PRIORITY = 7;
+const MAX_MODE = Mode.EXCLUSIVE | Mode.EDGE_ONESHOT;
+
+/** What a reactor tells the time by: milliseconds that only grow. */
+export interface Clock {
+  nowMs(): number;
+}
+
+export interface ReactorOptions {
+  /** Default: nested with epoll under Node, else watcher; manual when `poller` is given. */
+  driver?: DriverName | undefined;
+  /** Default: `TRIPOLL_BACKEND`, else the platform's best. */
+  backend?: BackendName | undefined;
+  /** For tests: a poller of one's own, driven by `turn`. */
+  poller?: PollerContract | undefined;
+  /** For tests. */
+  clock?: Clock | undefined;
+}
+
+export interface RegisterOptions {
+  /** One of `Mode`; default LEVEL. */
+  mode?: number | undefined;
+  /** 0 to 7, higher first; default 0. */
+  priority?: number | undefined;
+  /** For `inspect` and messages. */
+  name?: string | undefined;
+}
+
+export interface RunOptions {
+  /** Its abort means `stop()`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface SetTimerOptions {
+  /** Fires again and again at this fixed rate; ticks that were missed are one. */
+  repeatMs?: number | undefined;
+}
+
+export interface ReactorInspection {
+  readonly backend: string;
+  /** Under `run()`: inverted, or immediate where inversion is not possible. */
+  readonly driver: DriverName | RunDriverName;
+  readonly closed: boolean;
+  readonly registrations: number;
+  readonly timers: number;
+  /** Handlers that wait in the ready queue. */
+  readonly ready: number;
+  /** Ref'd sources, timers and work: the process stays alive while there are any. */
+  readonly refs: number;
+  readonly turns: number;
+  /** Turns that found nothing to do. */
+  readonly emptyTurns: number;
+  readonly events: number;
+  /** Events whose registration had gone. */
+  readonly staleEvents: number;
+}
+
+/** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED for modes that exclude each other */
+export function checkRegister(
+  fd: unknown,
+  interest: unknown,
+  handler: unknown,
+  options: RegisterOptions,
+): { mode: number; priority: number; name: string | undefined } {
+  checkFd(fd);
+  checkInteger('interest', interest, 0, ALL_INTERESTS);
+  checkObject('handler', handler);
+  checkFunction('handler.onReady', (handler as Partial<EventHandler>).onReady);
+  checkObject('options', options);
+  const { mode = Mode.LEVEL, priority = 0, name } = options;
+  checkInteger('mode', mode, 0, MAX_MODE);
+  checkInteger('priority', priority, 0, HIGHEST_PRIORITY);
+  if (name !== undefined && typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+  if ((mode & Mode.EXCLUSIVE) !== 0 && (mode & Mode.ONESHOT) !== 0) {
+    throw unsupportedError('EXCLUSIVE goes with LEVEL or EDGE only (epoll_ctl(2))');
+  }
+  if ((mode & Mode.EXCLUSIVE) !== 0 && (interest & Interest.PRIORITY) !== 0) {
+    throw unsupportedError('EXCLUSIVE cannot wait for PRIORITY (epoll_ctl(2))');
+  }
+  return { mode, priority, name };
+}

@@ -1,0 +1,406 @@
+// What needs a process of its own: its limits, its exit, its uncaught errors, its environment.
+import { capabilities } from 'tripoll';
+import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
+
+interface Combination {
+  driver: string;
+  backend: string;
+}
+
+const combinations: Combination[] = [
+  { driver: 'nested', backend: 'epoll' },
+  { driver: 'watcher', backend: 'epoll' },
+  { driver: 'watcher', backend: 'poll' },
+].filter(
+  ({ driver, backend }) =>
+    (capabilities.drivers as readonly string[]).includes(driver) &&
+    (capabilities.backends as readonly string[]).includes(backend),
+);
+
+/** What each script starts with. A report is one line of JSON, the last thing that it prints. */
+function prelude({ driver, backend }: Combination): string {
+  return `
+    'use strict';
+    const { Reactor } = require('tripoll');
+    const { listen, connect, TcpListener, TcpStream } = require('tripoll/net');
+    const { sys } = require('tripoll/raw');
+    const reactor = new Reactor({ driver: '${driver}', backend: '${backend}' });
+    const host = '127.0.0.1';
+    const report = (value) => console.log(JSON.stringify(value));
+  `;
+}
+
+function reported(result: ChildResult): unknown {
+  expectCleanExit(result);
+  return JSON.parse(result.stdout);
+}
+
+describe.each(combinations)('sockets in a process of their own, $driver $backend', (combination) => {
+  const run = (script: string, options = {}): Promise<ChildResult> =>
+    runScript(`${prelude(combination)}\n${script}`, options);
+
+  test('T51 an unreferenced listener lets the process end', async () => {
+    expectCleanExit(await run(`listen({ host, port: 0, reactor }, {}).unref();`));
+  });
+
+  test('T51 a referenced connection keeps it alive, an unreferenced one does not', async () => {
+    const result = await run(`
+      const told = [];
+      const listener = listen({ host, port: 0, reactor }, {
+        open(connection) { connection.unref(); told.push('accepted'); },
+        close() { told.push('server closed'); },
+      }).unref();
+      const client = connect({ host, port: listener.localAddress.port, reactor }, {
+        open(connection) {
+          told.push('connected');
+          // The timer does not keep the process alive; that it fires is the connection's doing.
+          reactor.setTimer(20, () => { told.push('let go'); connection.unref(); }).unref();
+        },
+      });
+      process.on('exit', () => report(told.sort()));
+    `);
+    expect(reported(result)).toEqual(['accepted', 'connected', 'let go']);
+  });
+
+  test('a close that is due is told before the process ends', async () => {
+    const result = await run(`
+      const told = [];
+      const listener = listen({ host, port: 0, reactor }, { close() { told.push('server'); } });
+      connect({ host, port: listener.localAddress.port, reactor }, {
+        open(connection) { connection.close(); listener.close(); },
+        close() { told.push('client'); },
+      });
+      process.on('exit', () => report(told));
+    `);
+    expect(reported(result)).toContain('client');
+  });
+
+  test('what a handler throws without an error handler is an uncaughtException, and destroys its connection', async () => {
+    const result = await run(`
+      const told = [];
+      process.on('uncaughtException', (error) => told.push('uncaught ' + error.message));
+      const listener = listen({ host, port: 0, reactor }, {
+        data(connection, chunk) {
+          if (chunk[0] === 33) throw new Error('sync');
+          if (chunk[0] === 63) return Promise.reject(new Error('async'));
+          connection.write(chunk);
+        },
+        close(connection, error) { told.push('close ' + error?.message); },
+      });
+      const talk = async (text) => {
+        const stream = await TcpStream.connect({ host, port: listener.localAddress.port }, { reactor });
+        await stream.writeAll(Buffer.from(text));
+        const received = await stream.read(new Uint8Array(9));
+        stream.close();
+        return received;
+      };
+      (async () => {
+        const received = [await talk('!'), await talk('?'), await talk('fine')];
+        listener.close();
+        process.on('exit', () => report({ received, told }));
+      })();
+    `);
+    expect(reported(result)).toEqual({
+      received: [0, 0, 4],
+      told: ['uncaught sync', 'close sync', 'uncaught async', 'close async', 'close undefined'],
+    });
+  });
+
+  test('without anybody to catch it, it ends the process as any uncaught error does', async () => {
+    const result = await run(`
+      const listener = listen({ host, port: 0, reactor }, { open() { throw new Error('nobody caught this'); } });
+      connect({ host, port: listener.localAddress.port, reactor }, {});
+    `);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain('nobody caught this');
+  });
+
+  test.each(['close', 'error'])(
+    'what %s throws is uncaught: there is no connection left to destroy',
+    async (name) => {
+      const result = await run(`
+      const told = [];
+      process.on('uncaughtException', (error) => told.push('uncaught ' + error.message));
+      connect({ host: '255.255.255.255', port: 9, reactor }, {
+        error() { told.push('error'); if ('${name}' === 'error') throw new Error('thrown'); },
+        close() { told.push('close'); if ('${name}' === 'close') throw new Error('thrown'); },
+      });
+      process.on('exit', () => report(told));
+    `);
+      const uncaughtAt =
+        name === 'error' ? ['error', 'uncaught thrown', 'close'] : ['error', 'close', 'uncaught thrown'];
+      expect(reported(result)).toEqual(uncaughtAt);
+    },
+  );
+
+  const keepChunks = `
+    const kept = [];
+    const listener = listen({ host, port: 0, reactor }, {
+      data(connection, chunk) {
+        kept.push(chunk);
+        // Within the handler it is whole, and may be sent back.
+        connection.write(chunk);
+      },
+      close() {
+        listener.close();
+        report({ kept: kept.map((chunk) => Buffer.from(chunk).toString('latin1')) });
+      },
+    });
+    (async () => {
+      const stream = await TcpStream.connect({ host, port: listener.localAddress.port }, { reactor });
+      const buffer = new Uint8Array(10);
+      await stream.writeAll(Buffer.from('abc'));
+      const received = await stream.read(buffer);
+      if (Buffer.from(buffer.subarray(0, received)).toString() !== 'abc') throw new Error('no echo');
+      stream.close();
+    })();
+  `;
+
+  test('TRIPOLL_DEBUG overwrites a chunk when its handler has returned', async () => {
+    const result = await run(keepChunks, { env: { TRIPOLL_DEBUG: '1' } });
+    expect(reported(result)).toEqual({ kept: ['\xdb\xdb\xdb'] });
+  });
+
+  test('without TRIPOLL_DEBUG nothing is spent on that', async () => {
+    const result = await run(keepChunks, { env: { TRIPOLL_DEBUG: '' } });
+    expect(reported(result)).toEqual({ kept: ['abc'] });
+  });
+
+  test('T07 TRIPOLL_DEBUG does not mind a chunk that was transferred away', async () => {
+    const result = await run(
+      `
+      const listener = listen({ host, port: 0, reactor }, {
+        data(connection, chunk) {
+          const copy = Uint8Array.from(chunk);
+          chunk.buffer.transfer?.(); // Node 21 and later
+          connection.write(copy);
+        },
+        error(connection, error) { report(error.message); },
+      });
+      (async () => {
+        const stream = await TcpStream.connect({ host, port: listener.localAddress.port }, { reactor });
+        const buffer = new Uint8Array(10);
+        let text = '';
+        for (let i = 0; i < 3; i++) {
+          await stream.writeAll(Buffer.from('m' + i));
+          text += Buffer.from(buffer.subarray(0, await stream.read(buffer))).toString();
+        }
+        stream.close();
+        listener.close();
+        report(text);
+      })();
+    `,
+      { env: { TRIPOLL_DEBUG: '1' } },
+    );
+    expect(reported(result)).toBe('m0m1m2');
+  });
+
+  test('T43 a write to a peer that has reset does not kill, though SIGPIPE would', async () => {
+    const result = await run(`
+      // Node ignores SIGPIPE; taking a listener off again makes it deadly once more.
+      const ignore = () => {};
+      process.on('SIGPIPE', ignore);
+      process.off('SIGPIPE', ignore);
+      const { SOL_SOCKET, SO_LINGER, AF_INET, SOCK_STREAM } = sys.constants;
+      const noLinger = new Uint8Array(new Int32Array([1, 0]).buffer);
+      const rawPeer = (port) => {
+        const fd = sys.socket(AF_INET, SOCK_STREAM);
+        sys.connect(fd, { host, port });
+        return { reset() { sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, noLinger); sys.close(fd); } };
+      };
+      const codes = [];
+      const wrote = (resolve) => (error) => { codes.push(error && error.code); resolve(); };
+      (async () => {
+        const bound = await TcpListener.bind({ host, port: 0 }, { reactor });
+        const one = rawPeer(bound.localAddress.port);
+        const { stream } = await bound.accept();
+        one.reset();
+        // The first takes the reset's error, those after it write into nothing: one alone, two together.
+        const fail = (error) => codes.push(error.code);
+        await stream.write(Buffer.from('x')).catch(fail);
+        await stream.write(Buffer.from('x')).catch(fail);
+        bound.close();
+
+        let connection;
+        const listener = listen({ host, port: 0, reactor }, {
+          open(opened) {
+            connection = opened;
+            connection.pause();
+            two.reset();
+            // By syscall, past the streams: takes the pending error away, so that what follows is EPIPE.
+            sys.getsockopt(connection.fd, SOL_SOCKET, sys.constants.SO_ERROR, new Uint8Array(4));
+            connection.cork();
+            connection.write(Buffer.from('x'));
+            connection.write(Buffer.from('y'));
+            connection.uncork();
+          },
+          close(closed, error) { codes.push(error && error.code); listener.close(); report(codes); },
+        });
+        const two = rawPeer(listener.localAddress.port);
+      })();
+    `);
+    expect(reported(result)).toEqual(['ECONNRESET', 'ECONNRESET', 'EPIPE']);
+  });
+
+  const exhaust = `
+    const fs = require('node:fs');
+    const { AF_INET, SOCK_STREAM, F_SETFL, O_NONBLOCK } = sys.constants;
+    const clients = Array.from({ length: 8 }, () => sys.socket(AF_INET, SOCK_STREAM));
+    const hoard = [];
+    const useUpFds = () => {
+      try { for (;;) hoard.push(fs.openSync('/dev/null', 'r')); } catch (error) { if (error.code !== 'EMFILE') throw error; }
+    };
+    const connectAll = (port) => {
+      for (const fd of clients) { sys.connect(fd, { host, port }); sys.fcntl(fd, F_SETFL, O_NONBLOCK); }
+    };
+    const release = () => { for (const fd of hoard) fs.closeSync(fd); };
+    const turnedAway = () => clients.filter((fd) => sys.recv(fd, new Uint8Array(1)) === 0).length;
+  `;
+
+  /** In a process that may have so many fds: setrlimit(2) is the shell's. */
+  const runWithFewFds = (script: string): Promise<ChildResult> =>
+    runScript(`
+      const { spawnSync } = require('node:child_process');
+      const command = 'ulimit -n 48; exec "$0" -e "$1"';
+      const script = ${JSON.stringify(`${prelude(combination)}\n${exhaust}\n${script}`)};
+      const { status, signal } = spawnSync('/bin/sh', ['-c', command, process.execPath, script], { stdio: 'inherit' });
+      if (signal !== null) console.error(signal);
+      process.exitCode = status ?? 1;
+    `);
+
+  test('T40 handlers, no fd left: told, no spin, and the listener recovers', async () => {
+    const result = await runWithFewFds(`
+      const drops = [];
+      let turns = 0;
+      let accepted = 0;
+      const listener = listen({ host, port: 0, reactor }, {
+        drop(_, info) {
+          drops.push([info.reason, info.error.code]);
+          if (drops.length === 1) turns = reactor.inspect().turns;
+          if (drops.length < 3) return;
+          turns = reactor.inspect().turns - turns;
+          away = turnedAway();
+          release();
+        },
+        open(connection) { if (++accepted === clients.length - 3) done(); connection.close(); },
+      });
+      let away = 0;
+      const port = listener.localAddress.port;
+      const done = () => {
+        listener.close();
+        for (const fd of clients) sys.close(fd);
+        report({ drops, away, accepted, fewTurns: turns < 20 });
+      };
+      useUpFds();
+      connectAll(port);
+    `);
+    const drop = ['no-fd', 'EMFILE'];
+    expect(reported(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
+  });
+
+  test('T40 promises, no fd left: accept() rejects, no spin, and the listener recovers', async () => {
+    const result = await runWithFewFds(`
+      (async () => {
+        const listener = await TcpListener.bind({ host, port: 0 }, { reactor });
+        useUpFds();
+        connectAll(listener.localAddress.port);
+        const codes = [];
+        const before = reactor.inspect().turns;
+        for (let i = 0; i < 3; i++) await listener.accept().catch((error) => codes.push(error.code));
+        const turns = reactor.inspect().turns - before;
+        const away = turnedAway();
+        release();
+        let accepted = 0;
+        for (; accepted < clients.length - away; accepted++) (await listener.accept()).stream.close();
+        listener.close();
+        for (const fd of clients) sys.close(fd);
+        report({ codes, away, accepted, fewTurns: turns < 20 });
+      })();
+    `);
+    expect(reported(result)).toEqual({
+      codes: ['EMFILE', 'EMFILE', 'EMFILE'],
+      away: 3,
+      accepted: 5,
+      fewTurns: true,
+    });
+  });
+
+  test('T40 no fd left, and no spare one to turn anybody away with: it rests, and recovers', async () => {
+    const result = await runWithFewFds(`
+      useUpFds();
+      fs.closeSync(hoard.pop());
+      let accepted = 0;
+      const listener = listen({ host, port: 0, reactor }, {
+        open(connection) { accepted++; connection.close(); if (accepted === clients.length) done(); },
+      });
+      connectAll(listener.localAddress.port);
+      const before = reactor.inspect().turns;
+      let turns = 0;
+      reactor.setTimer(350, () => {
+        turns = reactor.inspect().turns - before;
+        release();
+      });
+      const done = () => {
+        listener.close();
+        for (const fd of clients) sys.close(fd);
+        report({ accepted, fewTurns: turns < 20, turns: turns < 20 ? 0 : turns });
+      };
+    `);
+    expect(reported(result)).toEqual({ accepted: 8, fewTurns: true, turns: 0 });
+  });
+
+  test('T40 no fd left for a connection of our own: its error is told', async () => {
+    const result = await runWithFewFds(`
+      const told = [];
+      useUpFds();
+      connect({ host, port: 9, reactor }, {
+        error(_, error) { told.push(error.code); },
+        close() { told.push('close'); },
+      });
+      process.on('exit', () => { release(); report(told); });
+    `);
+    expect(reported(result)).toEqual(['EMFILE', 'close']);
+  });
+
+  test('T40 a drop handler that throws, or that closes the reactor, ends nothing else', async () => {
+    const result = await runWithFewFds(`
+      const told = [];
+      process.on('uncaughtException', (error) => told.push('uncaught ' + (error.code ?? error.message)));
+      const listener = listen({ host, port: 0, reactor }, {
+        drop() {
+          told.push('drop');
+          if (told.length === 1) throw new Error('thrown');
+          release();
+          reactor.close();
+        },
+      });
+      process.on('exit', () => report({ told, closed: listener.closed }));
+      useUpFds();
+      connectAll(listener.localAddress.port);
+    `);
+    expect(reported(result)).toEqual({ told: ['drop', 'uncaught thrown', 'drop'], closed: true });
+  });
+
+  test('using and await using close what they hold', async () => {
+    const result = await run(`
+      (async () => {
+        const listener = await TcpListener.bind({ host, port: 0 }, { reactor });
+        const port = listener.localAddress.port;
+        const closed = [];
+        const first = await TcpStream.connect({ host, port }, { reactor });
+        first[Symbol.dispose]();
+        const second = await TcpStream.connect({ host, port }, { reactor });
+        await second[Symbol.asyncDispose]();
+        await listener[Symbol.asyncDispose]();
+        const served = listen({ host, port: 0, reactor }, {});
+        const third = connect({ host, port: served.localAddress.port, reactor }, {});
+        third[Symbol.dispose]();
+        const fourth = connect({ host, port: served.localAddress.port, reactor }, {});
+        await fourth[Symbol.asyncDispose]();
+        served[Symbol.dispose]();
+        report([first, second, listener, third, fourth, served].map(({ closed }) => closed));
+      })();
+    `);
+    expect(reported(result)).toEqual([true, true, true, true, true, true]);
+  });
+});
