@@ -1,5 +1,5 @@
 import { invalidArgType } from '../binding/errors.js';
-import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkInteger } from '../binding/validate.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { TcpStream } from './tcp-stream.js';
 
@@ -40,13 +40,8 @@ export async function copyBidirectional(
   b: TcpStream,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
-  checkStream('a', a);
-  checkStream('b', b);
-  checkObject('options', options);
-  const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
-  checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);
-  checkCancelTypes(options);
-  let failure: unknown = abortedBefore(options);
+  const bufferBytes = checkArguments(a, b, options);
+  let failure: Error | null = abortedBefore(options);
   const close = () => {
     a.close();
     b.close();
@@ -61,17 +56,27 @@ export async function copyBidirectional(
     // The first failure ends the other direction too; both are awaited, so that neither goes unheard.
     for (const direction of directions) {
       direction.catch((error: unknown) => {
-        failure ??= error;
+        failure ??= error as Error;
         close();
       });
     }
     const [fromA, fromB] = await Promise.allSettled(directions);
-    if (fromA?.status !== 'fulfilled' || fromB?.status !== 'fulfilled') throw failure;
+    if (fromA?.status !== 'fulfilled' || fromB?.status !== 'fulfilled') throw failure as unknown as Error;
     return { bytesFromA: fromA.value, bytesFromB: fromB.value };
   } finally {
     stopWatch();
     close();
   }
+}
+
+/** What is wrong is thrown before anything is touched; returns `bufferBytes`. */
+function checkArguments(a: TcpStream, b: TcpStream, options: CopyOptions): number {
+  checkStream('a', a);
+  checkStream('b', b);
+  checkCancelTypes(options);
+  const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
+  checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);
+  return bufferBytes;
 }
 
 function checkStream(name: string, stream: TcpStream): void {

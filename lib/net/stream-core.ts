@@ -190,7 +190,6 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
       this.#finishConnect();
       if (!this.isOpen) return;
     }
-    this.profile.idle?.touch(this);
     if ((readiness & HANGS_UP) !== 0) this.flags |= HUNG_UP;
     if ((readiness & WAKES_READER) !== 0) {
       this.flags |= READ_READY;
@@ -339,7 +338,10 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
       else if (written < 0) {
         this.fail(written, 'write');
         return false;
-      } else if (!this.reactor.spend()) break;
+      } else {
+        if (written > 0) this.profile.idle?.touch(this);
+        if (!this.reactor.spend()) break;
+      }
     }
     if (!queue.isEmpty) this.#flushLater(full);
     this.onFlushed(isCall);

@@ -155,6 +155,7 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
       arena.prepare();
       const received = native.recvArena(this.fd);
       if (received > 0) {
+        this.profile.idle?.touch(this);
         this.#deliver(received);
         if (received < arena.bytes && this.readShort()) return;
       } else if (received === 0) {
@@ -332,8 +333,7 @@ export class TcpConnection<Data = unknown> extends StreamCore<ConnectionProfile>
   #tellEnd(error: Error | null): void {
     this.flags |= TOLD;
     const { handlers, owner } = this.profile;
-    if (error !== null && handlers.error !== undefined)
-      callLast(() => handlers.error?.(this, error));
+    if (error !== null && handlers.error !== undefined) callLast(() => handlers.error?.(this, error));
     if (handlers.close !== undefined) callLast(() => handlers.close?.(this, error));
     owner?.connectionClosed();
   }

@@ -146,7 +146,10 @@ export class TcpListener implements EventHandler {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
     }
     this.#blockList = options.blockList;
-    if (options.blockList !== undefined) checkFunction('blockList.check', options.blockList.check);
+    if (options.blockList !== undefined) {
+      checkObject('blockList', options.blockList);
+      checkFunction('blockList.check', options.blockList.check);
+    }
     this.#fd = openListener(address, options);
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
@@ -283,7 +286,13 @@ export class TcpListener implements EventHandler {
     if (this.#blockList === undefined) return false;
     const address = socketName(native.getpeername, fd);
     const family = address?.family === 'IPv6' ? 'ipv6' : 'ipv4';
-    if (address === undefined || !this.#blockList.check(address.address, family)) return false;
+    if (address === undefined) return false;
+    try {
+      if (!this.#blockList.check(address.address, family)) return false;
+    } catch (error) {
+      // Who cannot be judged is kept out, and the listener is as good as before.
+      native.fatalException(error);
+    }
     this.#drop(fd, { reason: 'blocked', address });
     return true;
   }

@@ -76,7 +76,8 @@ export class TcpStream extends StreamCore {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
-    if (this.mayRead) {
+    // A loop of reads that never have to wait would let nobody else run: they share a turn's budget (T47).
+    if (this.mayRead && this.reactor.spend()) {
       const received = this.#tryRead(buffer);
       if (received === EAGAIN) return this.#waitForRead(buffer, options);
       if (received === 0) this.finishIfDone();
@@ -85,7 +86,9 @@ export class TcpStream extends StreamCore {
     if (this.bothEnded) return Promise.resolve(0);
     const error = this.#whyNoRead(buffer);
     if (error !== null) return Promise.reject(error);
-    return this.readEnded ? Promise.resolve(0) : this.#waitForRead(buffer, options);
+    if (this.readEnded) return Promise.resolve(0);
+    if (this.mayRead) this.readLater();
+    return this.#waitForRead(buffer, options);
   }
 
   #whyNoRead(buffer: unknown): Error | null {
@@ -127,6 +130,7 @@ export class TcpStream extends StreamCore {
       return REFUSED;
     }
     if (received > 0) {
+      this.profile.idle?.touch(this);
       if (received < buffer.length) this.readShort();
     } else if (received === 0) {
       // Detached, or empty from the start: then 0 is no end.
@@ -188,7 +192,10 @@ export class TcpStream extends StreamCore {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     let written = 0;
-    if (this.canWriteNow && !this.writeEnded) {
+    const canWriteNow = this.canWriteNow && !this.writeEnded;
+    // As with reads (T48).
+    if (canWriteNow && !this.reactor.spend()) this.flushSoon();
+    else if (canWriteNow) {
       try {
         written = native.sendFrom(this.fd, buffer);
       } catch (error) {

@@ -88,7 +88,9 @@ export class TimerQueue implements TimerHost {
   clear(): void {
     this.#wheel.advance(Number.MAX_SAFE_INTEGER);
     for (let entry = this.#wheel.take(); entry !== null; entry = this.#wheel.take()) {
-      if ((entry as Timer).keepsAlive) this.#host.addRef(-1);
+      const timer = entry as Timer;
+      if (timer.keepsAlive) this.#host.addRef(-1);
+      if (timer.onDrop !== null) runContained(timer.onDrop);
     }
     this.nextMs = Infinity;
   }

@@ -16,6 +16,8 @@ export class Timer extends WheelEntry {
   readonly callback: () => void;
   /** Where it was set (AsyncLocalStorage). */
   readonly context: AsyncResource;
+  /** For promises: the reactor closes, and it will never fire. */
+  onDrop: (() => void) | null = null;
   /** When it should fire, unrounded: a fixed rate is counted from here. */
   dueMs = 0;
   #refed = true;

@@ -1,7 +1,8 @@
-import { invalidArgType, outOfRange, timeoutError } from '../binding/errors.js';
+import { closedError, invalidArgType, outOfRange, timeoutError } from '../binding/errors.js';
 import { checkDurationMs, checkObject } from '../binding/validate.js';
 import { checkCancel, watchCancel } from './cancellation.js';
 import { Reactor } from './reactor.js';
+import type { Timer } from './timer.js';
 
 export interface TimerOptions {
   signal?: AbortSignal | undefined;
@@ -12,7 +13,7 @@ export interface TimerOptions {
 /**
  * Resolves after `delayMs`, never early.
  *
- * @throws (as rejection) TypeError, RangeError; ABORT_ERR
+ * @throws (as rejection) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor closes
  */
 export async function sleep(delayMs: number, options: TimerOptions = {}): Promise<void> {
   checkDurationMs('delayMs', delayMs);
@@ -28,6 +29,10 @@ export async function sleep(delayMs: number, options: TimerOptions = {}): Promis
       timer.cancel();
       reject(error);
     });
+    timer.onDrop = () => {
+      stopWatch();
+      reject(closedError('Reactor'));
+    };
   });
 }
 
@@ -35,7 +40,7 @@ export async function sleep(delayMs: number, options: TimerOptions = {}): Promis
  * The promise's own outcome if it comes within `timeoutMs`. The work behind it goes on: to end that too, give it a
  * signal, or `timeoutMs` where it takes one.
  *
- * @throws (as rejection) TimeoutError ERR_TRIPOLL_TIMEOUT; TypeError, RangeError
+ * @throws (as rejection) TimeoutError ERR_TRIPOLL_TIMEOUT; TypeError, RangeError; ERR_TRIPOLL_CLOSED
  */
 export async function timeout<T>(
   promise: PromiseLike<T>,
@@ -50,6 +55,7 @@ export async function timeout<T>(
   const reactor = options.reactor ?? Reactor.default;
   return new Promise<T>((resolve, reject) => {
     const timer = reactor.setTimer(timeoutMs, () => reject(timeoutError(timeoutMs)));
+    timer.onDrop = () => reject(closedError('Reactor'));
     promise.then(
       (value) => {
         timer.cancel();
@@ -68,7 +74,7 @@ export async function timeout<T>(
  * consumer was late. Leaving the loop ends it.
  *
  * @param periodMs at least 1
- * @throws (from `next`) TypeError, RangeError; ABORT_ERR
+ * @throws (from `next`) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor closes
  */
 export async function* interval(
   periodMs: number,
@@ -79,36 +85,53 @@ export async function* interval(
   const { signal } = options;
   checkCancel({ signal });
   const reactor = options.reactor ?? Reactor.default;
-  let ticks = 0;
-  let failure: Error | null = null;
-  let notify: (() => void) | null = null;
-  const nextNotice = () =>
-    new Promise<void>((resolve) => {
-      notify = resolve;
-    });
-  const timer = reactor.setTimer(
-    periodMs,
-    () => {
-      ticks++;
-      notify?.();
-    },
-    { repeatMs: periodMs },
-  );
-  const stopWatch = watchCancel({ signal }, reactor, (error) => {
-    failure = error;
-    notify?.();
-  });
+  const ticker = new Ticker(reactor, periodMs, signal);
   try {
-    for (;;) {
-      if (ticks === 0 && failure === null) await nextNotice();
-      // Assigned in a callback, which the compiler does not see.
-      if (failure !== null) throw failure as Error;
-      const value = ticks;
-      ticks = 0;
-      yield value;
-    }
+    for (;;) yield await ticker.next();
   } finally {
-    timer.cancel();
-    stopWatch();
+    ticker.end();
+  }
+}
+
+/** The timer behind `interval`. */
+class Ticker {
+  #ticks = 0;
+  #failure: Error | null = null;
+  #notify: (() => void) | null = null;
+  readonly #timer: Timer;
+  readonly #stopWatch: () => void;
+
+  constructor(reactor: Reactor, periodMs: number, signal: AbortSignal | undefined) {
+    this.#timer = reactor.setTimer(periodMs, () => this.#tick(), { repeatMs: periodMs });
+    this.#timer.onDrop = () => this.#fail(closedError('Reactor'));
+    this.#stopWatch = watchCancel({ signal }, reactor, (error) => this.#fail(error));
+  }
+
+  /** How many ticks there were since the last call; at least one. */
+  async next(): Promise<number> {
+    if (this.#ticks === 0 && this.#failure === null) {
+      await new Promise<void>((resolve) => {
+        this.#notify = resolve;
+      });
+    }
+    if (this.#failure !== null) throw this.#failure;
+    const ticks = this.#ticks;
+    this.#ticks = 0;
+    return ticks;
+  }
+
+  end(): void {
+    this.#timer.cancel();
+    this.#stopWatch();
+  }
+
+  #tick(): void {
+    this.#ticks++;
+    this.#notify?.();
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#notify?.();
   }
 }

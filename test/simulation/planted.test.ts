@@ -1,0 +1,136 @@
+// Does the simulation find anything? Mistakes that are easy to make are made here on purpose.
+import { WriteQueue } from '#lib/net/write-queue';
+import { StreamCore } from '#lib/net/stream-core';
+import { TcpConnection } from '#lib/net/tcp-connection';
+import { Registration } from '#lib/reactor/registration';
+import { Slab } from '#lib/reactor/slab';
+import { findFailure, makeProgram } from './program.js';
+import { swapSystemCalls } from './system-calls.js';
+
+const STEPS = 1000;
+const MOST_PROGRAMS = 60;
+const DEADLINE_MS = 120_000;
+const SHRINK_MS = 300;
+
+let restore: () => void;
+beforeAll(() => {
+  restore = swapSystemCalls();
+});
+afterAll(() => restore());
+
+type Method = (this: never, ...args: never[]) => unknown;
+
+/** Replaces a method for a test; `make` gets the right one. */
+function plant(prototype: object, name: string, make: (right: Method) => Method): () => void {
+  const methods = prototype as Record<string, Method>;
+  const right = methods[name];
+  if (right === undefined) throw new Error(`no method ${name}`);
+  methods[name] = make(right);
+  return () => void (methods[name] = right);
+}
+
+const READ_READY = 1 << 2;
+
+const mistakes: [name: string, rule: RegExp, plantIt: () => () => void][] = [
+  [
+    'a short read is taken for the last, although the peer has hung up (T17)',
+    /^stuck-read/,
+    () =>
+      plant(
+        StreamCore.prototype,
+        'readShort',
+        () =>
+          function (this: { flags: number }): boolean {
+            this.flags &= ~READ_READY;
+            return true;
+          },
+      ),
+  ],
+  [
+    'pause() forgets that there is something to read',
+    /^stuck-read/,
+    () =>
+      plant(
+        StreamCore.prototype,
+        'setPaused',
+        (right) =>
+          function (this: { flags: number }, paused: boolean): void {
+            right.call(this as never, paused as never);
+            if (paused) this.flags &= ~READ_READY;
+          },
+      ),
+  ],
+  [
+    'what the budget left over is not read (T58)',
+    /^stuck-read/,
+    () => plant(StreamCore.prototype, 'readLater', () => () => {}),
+  ],
+  [
+    'the rest of a partial write is dropped',
+    /^bytes/,
+    () =>
+      plant(
+        WriteQueue.prototype,
+        'push',
+        (right) =>
+          function (this: unknown, bytes: Uint8Array, operation: unknown): void {
+            const isTail = operation === null && bytes.byteOffset === 0 && bytes.length > 500;
+            right.call(this as never, (isTail ? bytes.subarray(1) : bytes) as never, operation as never);
+          },
+      ),
+  ],
+  [
+    'close is told twice',
+    /^(after-close|close)/,
+    () =>
+      plant(
+        TcpConnection.prototype,
+        'onDestroyed',
+        (right) =>
+          function (this: unknown, error: unknown): void {
+            right.call(this as never, error as never);
+            right.call(this as never, error as never);
+          },
+      ),
+  ],
+  [
+    'again() does nothing (T12)',
+    /^raw-event-lost/,
+    () => plant(Registration.prototype, 'again', () => () => {}),
+  ],
+  [
+    'a slot keeps its generation (T01)',
+    /^stale/,
+    () =>
+      plant(
+        Slab.prototype,
+        'reserve',
+        (right) =>
+          function (this: unknown): unknown {
+            return { ...(right.call(this as never) as object), generation: 0 };
+          },
+      ),
+  ],
+];
+
+describe('the simulation finds, names and shrinks', () => {
+  test.each(mistakes)(
+    '%s',
+    async (_name, rule, plantIt) => {
+      const takeOut = plantIt();
+      try {
+        let found: string | null = null;
+        for (let seed = 1; found === null && seed <= MOST_PROGRAMS; seed++) {
+          found = await findFailure(makeProgram(seed, STEPS), SHRINK_MS);
+        }
+        expect(found).toMatch(rule);
+        expect(found).toMatch(/\nseed \d+, found after \d+ steps/);
+        const [, steps] = /shrunk to (\d+) steps/.exec(found ?? '') ?? [];
+        expect(Number(steps)).toBeLessThan(STEPS);
+      } finally {
+        takeOut();
+      }
+    },
+    DEADLINE_MS,
+  );
+});
