@@ -1,5 +1,5 @@
 // The module: makes the environment's state, and exports what the *_wrap files bring.
-#include <napi.h>
+#include <cstddef>
 
 #include "constants.h"
 #include "env_wrap.h"
@@ -8,22 +8,23 @@ namespace tripoll {
 
 namespace {
 
-Napi::Object ToObject(Napi::Env env, const Constant* list, size_t count) {
-  Napi::Object object = Napi::Object::New(env);
-  for (size_t i = 0; i < count; i++) object.Set(list[i].name, static_cast<double>(list[i].value));
+napi_value ToObject(napi_env env, const Constant* list, size_t count) {
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok) return nullptr;
+  for (size_t i = 0; i < count; i++) {
+    if (!SetNumber(env, object, list[i].name, static_cast<double>(list[i].value))) return nullptr;
+  }
   return object;
 }
 
-Napi::Object Layout(Napi::Env env) {
-  Napi::Object layout = Napi::Object::New(env);
-  layout.Set("recordBytes", static_cast<double>(sizeof(EventRecord)));
-  layout.Set("slotOffset", static_cast<double>(offsetof(EventRecord, slot)));
-  layout.Set("generationOffset", static_cast<double>(offsetof(EventRecord, generation)));
-  layout.Set("readinessOffset", static_cast<double>(offsetof(EventRecord, readiness)));
-  layout.Set("batchSize", static_cast<double>(kEventBatchSize));
-  layout.Set("errnoShift", static_cast<double>(kReadinessErrnoShift));
-  return layout;
-}
+const Constant kLayout[] = {
+    {"recordBytes", sizeof(EventRecord)},
+    {"slotOffset", offsetof(EventRecord, slot)},
+    {"generationOffset", offsetof(EventRecord, generation)},
+    {"readinessOffset", offsetof(EventRecord, readiness)},
+    {"batchSize", kEventBatchSize},
+    {"errnoShift", kReadinessErrnoShift},
+};
 
 const Constant kFlags[] = {
     {"INTEREST_READABLE", kInterestReadable},
@@ -42,10 +43,34 @@ const Constant kFlags[] = {
     {"EXCLUSIVE", kModeExclusive},
 };
 
-Napi::Array Backends(Napi::Env env) {
-  Napi::Array names = Napi::Array::New(env);
-  for (int i = 0; i < kBackendCount; i++) names.Set(static_cast<uint32_t>(i), kBackends[i]);
+napi_value Backends(napi_env env) {
+  napi_value names = nullptr;
+  if (napi_create_array(env, &names) != napi_ok) return nullptr;
+  for (int i = 0; i < kBackendCount; i++) {
+    napi_value name = nullptr;
+    if (napi_create_string_utf8(env, kBackends[i], NAPI_AUTO_LENGTH, &name) != napi_ok ||
+        napi_set_element(env, names, static_cast<uint32_t>(i), name) != napi_ok) {
+      return nullptr;
+    }
+  }
   return names;
+}
+
+void ExportTables(napi_env env, napi_value exports) {
+  const struct {
+    const char* name;
+    napi_value value;
+  } tables[] = {
+      {"constants", ToObject(env, kConstants, kConstantCount)},
+      {"errnos", ToObject(env, kErrnos, kErrnoCount)},
+      {"flags", ToObject(env, kFlags, sizeof kFlags / sizeof kFlags[0])},
+      {"layout", ToObject(env, kLayout, sizeof kLayout / sizeof kLayout[0])},
+      {"backends", Backends(env)},
+  };
+  for (const auto& table : tables) {
+    // Not through node-addon-api, which ends the process when this fails because the worker is being terminated (T50).
+    if (table.value == nullptr || napi_set_named_property(env, exports, table.name, table.value) != napi_ok) return;
+  }
 }
 
 // Runs after every hook of a driver, which were added later: hooks run last in, first out.
@@ -75,11 +100,6 @@ NAPI_MODULE_INIT() {
   ExportSys(env, exports);
   ExportPoller(env, exports);
   ExportRaw(env, exports);
-  Napi::Object object(env, exports);
-  object.Set("constants", ToObject(env, kConstants, kConstantCount));
-  object.Set("errnos", ToObject(env, kErrnos, kErrnoCount));
-  object.Set("flags", ToObject(env, kFlags, sizeof kFlags / sizeof kFlags[0]));
-  object.Set("layout", Layout(env));
-  object.Set("backends", Backends(env));
+  ExportTables(env, exports);
   return exports;
 }

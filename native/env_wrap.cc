@@ -89,6 +89,18 @@ napi_value ToValue(napi_env env, int32_t value) {
   return napi_create_int32(env, value, &result) == napi_ok ? result : nullptr;
 }
 
+bool SetNumber(napi_env env, napi_value object, const char* name, double value) {
+  napi_value number = nullptr;
+  return napi_create_double(env, value, &number) == napi_ok &&
+         napi_set_named_property(env, object, name, number) == napi_ok;
+}
+
+bool SetText(napi_env env, napi_value object, const char* name, const std::string& value) {
+  napi_value text = nullptr;
+  return napi_create_string_utf8(env, value.data(), value.size(), &text) == napi_ok &&
+         napi_set_named_property(env, object, name, text) == napi_ok;
+}
+
 napi_value ThrowType(napi_env env, const char* message) {
   static_cast<void>(napi_throw_type_error(env, kTypeCode, message));
   return nullptr;

@@ -1,7 +1,5 @@
 // Socket and fd syscalls for JavaScript: integers or a checked Uint8Array in, n or -errno out. The
 // hot ones allocate nothing.
-#include <napi.h>
-
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -107,20 +105,20 @@ napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
   const Args args(env, info);
   int32_t fd = 0;
   if (!args.Int32(0, &fd)) return nullptr;
-  const Napi::Value out(env, args[1]);
-  if (!out.IsObject()) return ThrowType(env, "expected an object to fill");
+  napi_valuetype type = napi_undefined;
+  if (napi_typeof(env, args[1], &type) != napi_ok || (type != napi_object && type != napi_function)) {
+    return ThrowType(env, "expected an object to fill");
+  }
   SocketAddress address;
   int error = call(fd, address.get(), &address.length);
   if (error < 0) return ToValue(env, error);
   InternetAddress name;
   error = FormatAddress(address, &name);
   if (error < 0) return ToValue(env, error);
-  auto object = out.As<Napi::Object>();
   // A setter or a proxy may throw here: then that exception is what the caller gets.
-  if (!object.Set("family", name.family) || !object.Set("address", name.address) ||
-      !object.Set("port", static_cast<uint32_t>(name.port)) ||
-      !object.Set("scopeId", name.scope_id)) {
-    return nullptr;
+  if (!SetNumber(env, args[1], "family", name.family) || !SetText(env, args[1], "address", name.address) ||
+      !SetNumber(env, args[1], "port", name.port) || !SetNumber(env, args[1], "scopeId", name.scope_id)) {
+    return ThrowType(env, "expected an object to fill");
   }
   return ToValue(env, 0);
 }

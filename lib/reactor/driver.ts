@@ -50,6 +50,8 @@ export function startDriver(
 /** A step of the reactor in each iteration of the runtime's loop: works everywhere, and delays that loop. */
 export class ImmediateDriver implements Driver {
   #immediate: NodeJS.Immediate | null = null;
+  /** Instead of the immediate while nothing is ref'd: an unref'd one does not end the loop's wait, a timer does. */
+  #timer: NodeJS.Timeout | null = null;
   #refed = false;
   readonly #step: () => void;
 
@@ -58,27 +60,32 @@ export class ImmediateDriver implements Driver {
     this.#schedule();
   }
 
+  readonly #next = (): void => {
+    this.#schedule();
+    this.#step();
+  };
+
   #schedule(): void {
-    this.#immediate = setImmediate(() => {
-      this.#schedule();
-      this.#step();
-    });
-    if (!this.#refed) this.#immediate.unref();
+    this.close();
+    if (this.#refed) this.#immediate = setImmediate(this.#next);
+    else this.#timer = setTimeout(this.#next, 1).unref();
   }
 
   ref(): void {
     this.#refed = true;
-    this.#immediate?.ref();
+    this.#schedule();
   }
 
   unref(): void {
     this.#refed = false;
-    this.#immediate?.unref();
+    this.#schedule();
   }
 
   close(): number {
     if (this.#immediate !== null) clearImmediate(this.#immediate);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#immediate = null;
+    this.#timer = null;
     return 0;
   }
 }

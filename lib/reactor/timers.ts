@@ -17,6 +17,7 @@ export interface TimerOptions {
  */
 export async function sleep(delayMs: number, options: TimerOptions = {}): Promise<void> {
   checkDurationMs('delayMs', delayMs);
+  checkObject('options', options);
   const { signal } = options;
   checkCancel({ signal });
   const reactor = options.reactor ?? Reactor.default;
@@ -56,7 +57,8 @@ export async function timeout<T>(
   return new Promise<T>((resolve, reject) => {
     const timer = reactor.setTimer(timeoutMs, () => reject(timeoutError(timeoutMs)));
     timer.onDrop = () => reject(closedError('Reactor'));
-    promise.then(
+    // A promise of Node's own: another's `then` might throw, and leave the timer behind.
+    Promise.resolve(promise).then(
       (value) => {
         timer.cancel();
         resolve(value);
@@ -82,6 +84,7 @@ export async function* interval(
 ): AsyncGenerator<number, void, void> {
   checkDurationMs('periodMs', periodMs);
   if (periodMs < 1) throw outOfRange('periodMs', 'at least 1 millisecond', periodMs);
+  checkObject('options', options);
   const { signal } = options;
   checkCancel({ signal });
   const reactor = options.reactor ?? Reactor.default;

@@ -1,0 +1,113 @@
+'use strict';
+// `npm run test:asan`: the native tests, and those of Jest's suites that reach native code, under AddressSanitizer and
+// UndefinedBehaviorSanitizer. Needs GCC: clang has no runtime to preload. Its last line is "N passed, N failed".
+// Arguments are paths for Jest instead of the suites below, and leave the native tests out: npm run test:asan -- threads
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { runNativeTests } = require('./native-tests.cjs');
+
+const root = path.join(__dirname, '..');
+const sanitizers = 'address,undefined';
+/** Ours is build/Release in it: node-gyp-build looks there when TRIPOLL_PREBUILD names the folder. */
+const folder = path.join(root, 'build-asan');
+const addon = path.join(folder, 'build/Release/tripoll.node');
+const reports = path.join(folder, 'reports');
+
+// Not the simulation and what else tests TypeScript alone, nor what measures memory (a sanitizer keeps what is freed).
+const suites = ['context', 'lifecycle', 'native', 'net', 'poller', 'raw', 'reactor', 'threads', 'timers'];
+
+function run(command, args, options = {}) {
+  const started = spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: 30 * 60_000, ...options });
+  if (started.error !== undefined) console.error(`${command}: ${started.error.message}`);
+  return started.status === 0;
+}
+
+/** One string: with a shell, npm finds the tools of the package. */
+function buildAddon() {
+  const build = `cmake-js compile --silent --out build-asan/build --CDTRIPOLL_SANITIZE=${sanitizers}`;
+  return run(`npm run --silent build:ts && npx --no-install ${build}`, [], { shell: true });
+}
+
+/** The sanitizers' libraries, which must be in the process before node's own; [] when the addon carries none. */
+function findRuntimes() {
+  const { stdout = '' } = spawnSync('ldd', [addon], { encoding: 'utf8' });
+  return [...stdout.matchAll(/=> (\S*\/lib(?:asan|ubsan)\.so\S*)/g)].map(([, file]) => file);
+}
+
+function sanitizerEnv(runtimes) {
+  const common = ['halt_on_error=1', 'abort_on_error=1', 'print_stacktrace=1', `log_path=${reports}/report`];
+  // No leak check: what JavaScript owns hangs on V8's heap, which the leak checker cannot see, and Node itself leaves
+  // much to the end of the process. The native tests, without Node, do check for leaks; in Node, lifecycle/ counts fds
+  // and collected objects.
+  const address = [...common, 'detect_leaks=0', 'detect_stack_use_after_return=1'];
+  return {
+    ...process.env,
+    LD_PRELOAD: runtimes.join(':'),
+    TRIPOLL_PREBUILD: folder,
+    ASAN_OPTIONS: address.join(':'),
+    UBSAN_OPTIONS: common.join(':'),
+  };
+}
+
+/** Whether a Node that is started like this has the sanitized addon in it: else all below would prove nothing. */
+function isLoaded(env) {
+  const script = `
+    require('tripoll');
+    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
+    process.exit(maps.includes(process.argv[1]) && maps.includes('libasan') ? 0 : 1);
+  `;
+  return run(process.execPath, ['-e', script, addon], { env });
+}
+
+function runJest(env, patterns) {
+  const report = path.join(folder, 'jest.json');
+  fs.rmSync(report, { force: true });
+  const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
+  const args = [jest, '--json', `--outputFile=${report}`, '--testTimeout=90000', ...patterns];
+  const ok = run(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
+  const result = JSON.parse(fs.readFileSync(report, 'utf8'));
+  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  return { passed: result.numPassedTests, failed: ok ? failed : Math.max(failed, 1) };
+}
+
+/** A report fails the run even where no test looks at how its child ended. */
+function showReports() {
+  const files = fs.existsSync(reports) ? fs.readdirSync(reports) : [];
+  for (const file of files) console.error(`\n${file}\n${fs.readFileSync(path.join(reports, file), 'utf8')}`);
+  return files.length;
+}
+
+function runAddonTests(patterns) {
+  fs.rmSync(reports, { recursive: true, force: true });
+  fs.mkdirSync(reports, { recursive: true });
+  if (!buildAddon()) return { passed: 0, failed: 1 };
+  const runtimes = findRuntimes();
+  const env = sanitizerEnv(runtimes);
+  if (runtimes.length === 0 || !isLoaded(env)) {
+    console.error(
+      'the addon is not sanitized, or Node does not load it: see findRuntimes in tools/asan-tests.cjs',
+    );
+    return { passed: 0, failed: 1 };
+  }
+  const { passed, failed } = runJest(env, patterns);
+  return { passed, failed: failed + showReports() };
+}
+
+const only = process.argv.slice(2);
+const patterns = only.length > 0 ? only : suites.map((name) => `/out/test/${name}/`);
+const legs = { addon: runAddonTests(patterns) };
+if (only.length === 0) legs.native = runNativeTests(sanitizers);
+let [passed, failed] = [0, 0];
+for (const [name, leg] of Object.entries(legs)) {
+  const { missing } = leg;
+  // Without CMake the addon was not built either.
+  console.log(
+    `${name}: ${leg.passed} passed, ${leg.failed} failed${missing ? ` (not run: no ${missing})` : ''}`,
+  );
+  passed += leg.passed;
+  failed += leg.failed + (missing === undefined ? 0 : 1);
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
