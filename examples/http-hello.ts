@@ -9,6 +9,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 1024 * 1024;
 const IDLE_TIMEOUT_MS = 30_000;
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
+const NOTHING = Buffer.alloc(0);
+const ONLY_ONCE = new Set(['content-length', 'host']);
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
 interface Request {
@@ -41,12 +43,13 @@ function parseHead(head: string): Request | string {
   const [, method = '', minor] = match;
   if (!METHODS.has(method)) return '501 Not Implemented';
   const headers = new Map<string, string>();
+  // A line feed or a carriage return by itself, white space before the colon, and a length or a host given twice,
+  // are how requests are smuggled.
+  if (/[\r\n\0]/.test(lines.join(''))) return '400 Bad Request';
   for (const line of lines) {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).toLowerCase();
-    // White space before the colon, and a length given twice, are how requests are smuggled.
-    if (colon < 1 || /\s/.test(name) || (name === 'content-length' && headers.has(name)))
-      return '400 Bad Request';
+    if (colon < 1 || /\s/.test(name) || (ONLY_ONCE.has(name) && headers.has(name))) return '400 Bad Request';
     headers.set(name, line.slice(colon + 1).trim());
   }
   if (minor === '1' && !headers.has('host')) return '400 Bad Request';
@@ -54,8 +57,8 @@ function parseHead(head: string): Request | string {
   const length = headers.get('content-length') ?? '0';
   if (!/^\d{1,15}$/.test(length)) return '400 Bad Request';
   if (Number(length) > MAX_BODY_BYTES) return '413 Content Too Large';
-  const connection = headers.get('connection')?.toLowerCase();
-  const keepAlive = minor === '1' ? connection !== 'close' : connection === 'keep-alive';
+  const options = (headers.get('connection') ?? '').toLowerCase().split(/[ \t]*,[ \t]*/);
+  const keepAlive = minor === '1' ? !options.includes('close') : options.includes('keep-alive');
   return { method, keepAlive, bodyBytes: Number(length) };
 }
 
@@ -81,38 +84,50 @@ function takeRequests(connection: TcpConnection<Parser>, parser: Parser, bytes: 
     const skipped = Math.min(parser.skipBytes, rest.length);
     parser.skipBytes -= skipped;
     rest = rest.subarray(skipped);
-    const end = parser.skipBytes > 0 ? -1 : rest.indexOf(END_OF_HEAD);
+    if (rest.length === 0) return NOTHING;
+    const end = rest.indexOf(END_OF_HEAD);
+    if (end > MAX_HEAD_BYTES || (end < 0 && rest.length > MAX_HEAD_BYTES)) {
+      refuse(connection, '431 Request Header Fields Too Large');
+      return NOTHING;
+    }
     if (end < 0) return rest;
     const request = parseHead(rest.toString('latin1', 0, end));
     rest = rest.subarray(end + END_OF_HEAD.length);
     if (typeof request === 'string') refuse(connection, request);
     else {
       parser.skipBytes = request.bodyBytes;
+      // More may follow: answers to pipelined requests leave in one write.
+      if (rest.length > 0) connection.cork();
       answer(connection, request);
     }
   }
-  return Buffer.alloc(0);
+  return NOTHING;
 }
 
-const port = Number(process.argv[2] ?? 8080);
+const words = process.argv.slice(2);
+const options = words.filter((word) => word.startsWith('-'));
+const [port = '8080', ...more] = words.filter((word) => !word.startsWith('-'));
+if (!/^\d+$/.test(port) || more.length > 0 || options.some((option) => option !== '--run')) {
+  console.error(
+    'usage: node out/examples/http-hello.js [port] [--run]\n  --run: gives the thread to the reactor',
+  );
+  process.exit(2);
+}
 
 const listener = listen<Parser>(
-  { host: '127.0.0.1', port, idleTimeoutMs: IDLE_TIMEOUT_MS },
+  { host: '127.0.0.1', port: Number(port), idleTimeoutMs: IDLE_TIMEOUT_MS },
   {
     open(connection) {
-      connection.data = { rest: Buffer.alloc(0), skipBytes: 0 };
+      connection.data = { rest: NOTHING, skipBytes: 0 };
     },
     data(connection, chunk) {
       const parser = connection.data;
       if (parser === undefined || connection.writeEnded) return;
       const borrowed = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
       const bytes = parser.rest.length === 0 ? borrowed : Buffer.concat([parser.rest, borrowed]);
-      // Answers to pipelined requests leave in one write.
-      connection.cork();
       const rest = takeRequests(connection, parser, bytes);
-      if (rest.length > MAX_HEAD_BYTES) refuse(connection, '431 Request Header Fields Too Large');
       // The chunk is only lent: what is left of it is copied.
-      parser.rest = Buffer.from(rest);
+      parser.rest = rest.length === 0 ? NOTHING : Buffer.from(rest);
       connection.uncork();
     },
     drain(connection) {
@@ -125,5 +140,5 @@ const listener = listen<Parser>(
 );
 
 console.log(`http://127.0.0.1:${listener.localAddress?.port}/`);
-if (process.argv.includes('--run')) void Reactor.default.run();
+if (options.includes('--run')) void Reactor.default.run();
 process.once('SIGINT', () => process.exit(0));

@@ -1,0 +1,35 @@
+// Cancellation and life of the sockets: the same tests for each driver and backend.
+import type { Reactor } from 'tripoll';
+import { Context, type Features } from '../net/tools.js';
+import { describeAbortedReads } from './suite/aborted-reads.js';
+import { describeAbortedWrites } from './suite/aborted-writes.js';
+import { describeCancellation } from './suite/cancellation.js';
+import { describeClosing } from './suite/closing.js';
+import { describeConnecting } from './suite/connecting.js';
+import { describeCopying } from './suite/copying.js';
+import { describeFlowAtTheEnd } from './suite/flow-at-the-end.js';
+import { describeIdling } from './suite/idling.js';
+import { describeLimits } from './suite/limits.js';
+import { describeSplitting } from './suite/splitting.js';
+
+export function describeLife(name: string, makeReactor: () => Reactor, features: Features): void {
+  const context = new Context(makeReactor, features);
+
+  describe(`life of sockets, ${name}`, () => {
+    beforeEach(() => {
+      context.setUp();
+    });
+    afterEach(() => context.tearDown());
+
+    describeCancellation(context);
+    describeConnecting(context);
+    describeAbortedReads(context);
+    describeAbortedWrites(context);
+    describeClosing(context);
+    describeSplitting(context);
+    describeCopying(context);
+    describeFlowAtTheEnd(context);
+    describeIdling(context);
+    describeLimits(context);
+  });
+}
