@@ -45,7 +45,10 @@ class Bench {
     if (part === 'echo') return this.#echo();
     if (part === 'ping-pong') return this.#pingPong();
     if (part === 'idle') return this.#idle();
-    if (part === 'timers') { this.#timers(); return; }
+    if (part === 'timers') {
+      this.#timers();
+      return;
+    }
     return this.#require();
   }
 

@@ -68,8 +68,11 @@ void ExportTables(napi_env env, napi_value exports) {
       {"backends", Backends(env)},
   };
   for (const auto& table : tables) {
-    // Not through node-addon-api, which ends the process when this fails because the worker is being terminated (T50).
-    if (table.value == nullptr || napi_set_named_property(env, exports, table.name, table.value) != napi_ok) return;
+    // Not through node-addon-api, which ends the process when this fails because the worker is
+    // being terminated (T50).
+    if (table.value == nullptr ||
+        napi_set_named_property(env, exports, table.name, table.value) != napi_ok)
+      return;
   }
 }
 

@@ -105,7 +105,8 @@ class Args {
 };
 
 napi_value ToValue(napi_env env, int32_t value);
-// False when it was refused, or when JavaScript cannot run any more because its thread is being terminated.
+// False when it was refused, or when JavaScript cannot run any more because its thread is being
+// terminated.
 bool SetNumber(napi_env env, napi_value object, const char* name, double value);
 bool SetText(napi_env env, napi_value object, const char* name, const std::string& value);
 // Does nothing when an exception is pending already.

@@ -106,7 +106,8 @@ napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
   int32_t fd = 0;
   if (!args.Int32(0, &fd)) return nullptr;
   napi_valuetype type = napi_undefined;
-  if (napi_typeof(env, args[1], &type) != napi_ok || (type != napi_object && type != napi_function)) {
+  if (napi_typeof(env, args[1], &type) != napi_ok ||
+      (type != napi_object && type != napi_function)) {
     return ThrowType(env, "expected an object to fill");
   }
   SocketAddress address;
@@ -116,8 +117,10 @@ napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
   error = FormatAddress(address, &name);
   if (error < 0) return ToValue(env, error);
   // A setter or a proxy may throw here: then that exception is what the caller gets.
-  if (!SetNumber(env, args[1], "family", name.family) || !SetText(env, args[1], "address", name.address) ||
-      !SetNumber(env, args[1], "port", name.port) || !SetNumber(env, args[1], "scopeId", name.scope_id)) {
+  if (!SetNumber(env, args[1], "family", name.family) ||
+      !SetText(env, args[1], "address", name.address) ||
+      !SetNumber(env, args[1], "port", name.port) ||
+      !SetNumber(env, args[1], "scopeId", name.scope_id)) {
     return ThrowType(env, "expected an object to fill");
   }
   return ToValue(env, 0);

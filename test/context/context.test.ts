@@ -192,7 +192,7 @@ describe.each(named)('contexts with %s', (_name, kind: DriverKind) => {
           return more[name]?.(connection, value);
         };
       }
-      return handlers as TcpHandlers;
+      return handlers;
     };
 
     test('accepted connections have their listener’s, connected ones that of connect()', async () => {
