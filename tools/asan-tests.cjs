@@ -15,7 +15,18 @@ const addon = path.join(folder, 'build/Release/tripoll.node');
 const reports = path.join(folder, 'reports');
 
 // Not the simulation and what else tests TypeScript alone, nor what measures memory (a sanitizer keeps what is freed).
-const suites = ['context', 'lifecycle', 'native', 'net', 'poller', 'raw', 'reactor', 'threads', 'timers'];
+const suites = [
+  'context',
+  'lifecycle',
+  'native',
+  'net',
+  'net-life',
+  'poller',
+  'raw',
+  'reactor',
+  'threads',
+  'timers',
+];
 
 function run(command, args, options = {}) {
   const started = spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: 30 * 60_000, ...options });

@@ -6,7 +6,9 @@ import { sys } from 'tripoll/raw';
 import { fdOf, LOOPBACK, RawPeer, turnOf, type Closable, type Context } from '../net/tools.js';
 
 const { AF_INET = 2, SOCK_STREAM = 1, SOCK_CLOEXEC = 0, SOL_SOCKET = 1, SO_SNDBUF = 7 } = sys.constants;
+const { IPPROTO_TCP = 6, TCP_QUICKACK = 12 } = sys.constants;
 const { EAGAIN = 11 } = sys.errno;
+const ONE = new Uint8Array(new Int32Array([1]).buffer);
 
 /** How many wait for its abort. */
 export function listenersOf(signal: AbortSignal): number {
@@ -39,6 +41,8 @@ export async function blockedStream(context: Context): Promise<Blocked> {
     else if (sent !== -EAGAIN) throw new Error(`send: errno ${-sent}`);
     else {
       full++;
+      // An acknowledgement that the system still holds back would make room later.
+      sys.setsockopt(peer.fd, IPPROTO_TCP, TCP_QUICKACK, ONE);
       await turnOf(context.reactor);
     }
   }

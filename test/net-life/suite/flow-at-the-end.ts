@@ -178,6 +178,11 @@ export function describeFlowAtTheEnd(context: Context): void {
         connection.uncork();
         await peer.receiveBytes(10_000_000);
         await until(() => queued.length === round, 'drain');
+        // What is written and gone at once needs none.
+        connection.cork();
+        connection.write(pattern(100));
+        connection.uncork();
+        await peer.receiveBytes(100);
       }
       await turnOf(context.reactor);
       expect(queued.length).toBe(3);
