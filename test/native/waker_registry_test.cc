@@ -48,6 +48,7 @@ TEST(T56_wakes_from_other_threads_while_pollers_come_and_go) {
   std::atomic<bool> stop{false};
   std::atomic<int> strange{0};
   std::vector<std::thread> threads;
+  threads.reserve(2);
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&] {
       while (!stop) {
