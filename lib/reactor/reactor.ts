@@ -200,6 +200,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
    * file system, ports and `worker.terminate()` go on working. It keeps the process alive no more than
    * the reactor's sources do. Where the runtime's loop cannot be inverted (not epoll, or not Node), each
    * iteration of that loop waits here for at most 10 ms, by which its own I/O may be late.
+   * One reactor of a thread at a time: two under `run()` keep each other from sleeping.
    *
    * @returns settled when it has stopped, by `stop()`, by the signal, or because the reactor was closed
    * @throws ERR_TRIPOLL_STATE while it is running already; TypeError; ERR_TRIPOLL_CLOSED

@@ -56,7 +56,7 @@ const scenarios: Record<string, () => void> = {
     later(() => registration.deregister());
   },
   timer() {
-    reactor.setTimer(60, () => console.log('timer'));
+    reactor.setTimer(500, () => console.log('timer'));
     later(() => {});
   },
   'timer cancelled'() {

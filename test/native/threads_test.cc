@@ -173,6 +173,7 @@ TEST(many_threads_wake_while_the_owner_changes_registrations) {
     std::atomic<bool> stop{false};
     std::atomic<int> failed{0};
     std::vector<std::thread> wakers;
+    wakers.reserve(2);
     for (int i = 0; i < 2; ++i) {
       wakers.emplace_back([&] {
         while (!stop) {
