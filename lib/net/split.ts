@@ -16,7 +16,10 @@ export class ReadHalf {
     return this.#stream.read(buffer, options);
   }
 
-  /** Done with reading: the stream closes when its other half is done too. */
+  /**
+   * Done with reading: the stream closes when its other half is done too. Bytes that nobody has read by then make the
+   * system reset the connection, which can cost the peer the last of what was written: read to the end first.
+   */
   close(): void {
     this.#onClose();
   }
