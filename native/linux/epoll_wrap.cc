@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 
 #include "env_wrap.h"
 #include "linux/newer.h"

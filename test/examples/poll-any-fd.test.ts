@@ -28,7 +28,9 @@ test('standard input is no terminal: it watches the FIFO alone, until SIGINT', a
 });
 
 const hasScript = spawnSync('script', ['--version']).error === undefined;
-const terminalTest = hasScript ? test : test.skip;
+const terminalTest = hasScript
+  ? test
+  : (name: string, run: () => Promise<void>): void => test.skip(`${name} (script(1) is not installed)`, run);
 
 terminalTest('it watches a terminal too, and leaves its flags as they were', async () => {
   // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is 04000).
