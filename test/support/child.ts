@@ -10,6 +10,8 @@ export interface ChildOptions {
   /** `--expose-gc` and the like. */
   nodeOptions?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** The most fds that the child may have, by the shell's `ulimit`; without it the limit of this process holds. */
+  maxFds?: number;
   /** After it the child is killed: `timedOut` is true, `signal` SIGKILL. */
   deadlineMs?: number;
 }
@@ -22,10 +24,17 @@ export interface ChildResult {
   stderr: string;
 }
 
+/** setrlimit(2) is the shell's: Node raises the soft limit to the hard one as it starts, and offers no way back. */
+function commandLine(nodeArguments: readonly string[], maxFds: number | undefined): [string, string[]] {
+  if (maxFds === undefined) return [process.execPath, [...nodeArguments]];
+  return ['/bin/sh', ['-c', `ulimit -n ${maxFds}; exec "$0" "$@"`, process.execPath, ...nodeArguments]];
+}
+
 function run(what: readonly string[], options: ChildOptions): Promise<ChildResult> {
-  const { args = [], nodeOptions = [], env = {}, deadlineMs = 15_000 } = options;
+  const { args = [], nodeOptions = [], env = {}, maxFds, deadlineMs = 15_000 } = options;
+  const [command, commandArguments] = commandLine([...nodeOptions, ...what, ...args], maxFds);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeOptions, ...what, ...args], {
+    const child = spawn(command, commandArguments, {
       cwd: packageRoot,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
