@@ -1,7 +1,7 @@
 // What the nested and the inverted driver share: handles on the runtime's own libuv loop, and their
 // end.
-#ifndef TRIPOLL_LIBUV_DRIVER_WRAP_H_
-#define TRIPOLL_LIBUV_DRIVER_WRAP_H_
+#ifndef TRIPOLL_UNIX_LIBUV_DRIVER_WRAP_H_
+#define TRIPOLL_UNIX_LIBUV_DRIVER_WRAP_H_
 
 #include "env_wrap.h"
 #include "unix/libuv_symbols.h"
@@ -64,4 +64,4 @@ class LibuvDriver : public Driver {
 
 }  // namespace tripoll
 
-#endif  // TRIPOLL_LIBUV_DRIVER_WRAP_H_
+#endif  // TRIPOLL_UNIX_LIBUV_DRIVER_WRAP_H_

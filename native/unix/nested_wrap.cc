@@ -2,7 +2,7 @@
 // batch is taken without waiting and handed to JavaScript.
 #include <cerrno>
 
-#include "libuv_driver_wrap.h"
+#include "unix/libuv_driver_wrap.h"
 
 namespace tripoll {
 

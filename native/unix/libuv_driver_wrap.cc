@@ -1,4 +1,4 @@
-#include "libuv_driver_wrap.h"
+#include "unix/libuv_driver_wrap.h"
 
 #include <cerrno>
 #include <cstdlib>

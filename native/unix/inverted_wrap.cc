@@ -4,7 +4,7 @@
 // on working.
 #include <cerrno>
 
-#include "libuv_driver_wrap.h"
+#include "unix/libuv_driver_wrap.h"
 
 namespace tripoll {
 
