@@ -1,6 +1,8 @@
 // A native file that no build compiles is dead, and one listed twice does not link: the one list names each file once.
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { runScript } from './support/child.js';
 
 const root = join(__dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -27,3 +29,28 @@ test('both builds read that list, and name no source themselves', () => {
     expect(read(file)).not.toMatch(/[\w/]+\.cc\b/);
   }
 });
+
+test('the bundle is one: an entry and a module of it hand out the same objects, under the names they were written with', () => {
+  const load = (name: string): Record<string, unknown> =>
+    createRequire(__filename)(name) as Record<string, unknown>;
+  expect(load('tripoll')['Reactor']).toBe(load('#lib/reactor/reactor')['Reactor']);
+  for (const entry of ['tripoll', 'tripoll/net', 'tripoll/raw']) {
+    const functions = Object.entries(load(entry)).filter(([, value]) => typeof value === 'function');
+    expect(functions.length).toBeGreaterThan(0);
+    expect(functions.map(([, value]) => (value as { name: string }).name)).toEqual(
+      functions.map(([name]) => name),
+    );
+  }
+});
+
+test.each(['tripoll', 'tripoll/net', 'tripoll/raw'])(
+  '%s exports the same to import as to require',
+  async (entry) => {
+    const script = `import(${JSON.stringify(entry)}).then((imported) => {
+    const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
+    const required = require(${JSON.stringify(entry)});
+    console.log(names.length > 0 && names.every((name) => imported[name] === required[name]), names.length === Object.keys(required).length);
+  });`;
+    expect(await runScript(script)).toMatchObject({ stdout: 'true true\n', stderr: '' });
+  },
+);
