@@ -1,5 +1,5 @@
-// The nested driver: Node's own loop watches the poller's fd, and each time it is readable one
-// batch is taken without waiting and handed to JavaScript.
+// The nested driver: Node's own loop watches the poller's fd, and each time it is readable batches
+// are taken without waiting and handed to JavaScript.
 #include <cerrno>
 
 #include "unix/libuv_driver_wrap.h"
@@ -7,6 +7,9 @@
 namespace tripoll {
 
 namespace {
+
+// Records delivered in a row before the loop of the host has its turn: as many as one batch holds.
+constexpr int kMostRecordsInARow = kEventBatchSize;
 
 class NestedDriver final : public LibuvDriver {
  public:
@@ -17,6 +20,7 @@ class NestedDriver final : public LibuvDriver {
   ~NestedDriver() override = default;
 
   int StartHandles(uv_loop_s* loop) override;
+  int DeliverInARow();
   static void OnReadable(void* handle, int status, int events);
 };
 
@@ -31,14 +35,25 @@ int NestedDriver::StartHandles(uv_loop_s* loop) {
 
 void NestedDriver::OnReadable(void* handle, int status, int /*events*/) {
   auto* driver = static_cast<NestedDriver*>(FromHandle(handle));
-  if (driver->closed()) return;
-  WaitResult result;
-  result.count = status;
-  if (status == 0) result = driver->entry()->poller->Wait(0, driver->entry()->records());
-  if (result.count == 0 && !result.woken) return;
+  int count = status;
+  if (status == 0) count = driver->closed() ? 0 : driver->DeliverInARow();
   // A poller that cannot wait would be readable for ever: say so once and stop.
-  if (result.count < 0) static_cast<void>(driver->uv().poll_stop(handle));
-  driver->Deliver(result.count);
+  if (count >= 0 || driver->closed()) return;
+  static_cast<void>(driver->uv().poll_stop(handle));
+  driver->Deliver(count);
+}
+
+// 0, or the error of a wait. After a batch of some size others have become ready meanwhile, as a
+// rule: to ask again costs less than a turn of the host's loop. After a single record it would not.
+int NestedDriver::DeliverInARow() {
+  for (int delivered = 0; delivered < kMostRecordsInARow;) {
+    const WaitResult result = entry()->poller->Wait(0, entry()->records());
+    if (result.count < 0) return result.count;
+    if (result.count > 0 || result.woken) Deliver(result.count);
+    if (result.count <= 1 || closed()) return 0;
+    delivered += result.count;
+  }
+  return 0;
 }
 
 }  // namespace

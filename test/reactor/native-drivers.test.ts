@@ -27,3 +27,38 @@ test.each(['nested', 'watcher', 'inverted'])(
     });
   },
 );
+
+// A thread-safe function is called again at once where its thread was quick, a thousand times at most (Node's own bound).
+test.each([
+  ['nested', 1024 + 2],
+  ['watcher', 1000 * (1024 + 2)],
+  ['inverted', 1024 + 2],
+])(
+  'T47 sources that are always ready do not keep the %s driver from returning to Node’s loop',
+  async (name, mostRecords) => {
+    const source = `
+    const { Reactor, Interest } = require('tripoll');
+    const { sys } = require('tripoll/raw');
+    const reactor = new Reactor({ driver: '${name}' === 'inverted' ? undefined : '${name}' });
+    if ('${name}' === 'inverted') reactor.run();
+    let calls = 0;
+    for (let i = 0; i < 2; i++) {
+      const ends = [];
+      sys.pipe2(ends, sys.constants.O_NONBLOCK);
+      sys.write(ends[1], new Uint8Array(1));
+      reactor.register(ends[0], Interest.READABLE, { onReady: () => calls++ });
+    }
+    const gaps = [];
+    let last = 0;
+    const look = () => {
+      gaps.push(calls - last);
+      last = calls;
+      if (gaps.length < 20) setImmediate(look);
+      else { reactor.close(); console.log(Math.max(...gaps) <= ${mostRecords}, calls > 0); }
+    };
+    setImmediate(look);
+  `;
+    const { stdout, stderr, code } = await runScript(source);
+    expect({ stdout, stderr, code }).toEqual({ stdout: 'true true\n', stderr: '', code: 0 });
+  },
+);
