@@ -1,7 +1,7 @@
 import { invalidArgType } from '../binding/errors.js';
 import { checkInteger } from '../binding/validate.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import type { TcpStream } from './tcp-stream.js';
+import type { SocketStream } from './socket-stream.js';
 
 const DEFAULT_BUFFER_BYTES = 64 * 1024;
 const MAX_BUFFER_BYTES = 0x7fffffff;
@@ -16,7 +16,11 @@ export interface CopyResult {
   readonly bytesFromB: number;
 }
 
-async function copy(from: TcpStream, to: TcpStream, buffer: Uint8Array): Promise<number> {
+async function copy(
+  from: SocketStream<unknown>,
+  to: SocketStream<unknown>,
+  buffer: Uint8Array,
+): Promise<number> {
   let total = 0;
   for (;;) {
     const received = await from.read(buffer);
@@ -36,8 +40,8 @@ async function copy(from: TcpStream, to: TcpStream, buffer: Uint8Array): Promise
  * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
  */
 export async function copyBidirectional(
-  a: TcpStream,
-  b: TcpStream,
+  a: SocketStream<unknown>,
+  b: SocketStream<unknown>,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const bufferBytes = checkArguments(a, b, options);
@@ -70,7 +74,7 @@ export async function copyBidirectional(
 }
 
 /** What is wrong is thrown before anything is touched; returns `bufferBytes`. */
-function checkArguments(a: TcpStream, b: TcpStream, options: CopyOptions): number {
+function checkArguments(a: SocketStream<unknown>, b: SocketStream<unknown>, options: CopyOptions): number {
   checkStream('a', a);
   checkStream('b', b);
   checkCancelTypes(options);
@@ -79,9 +83,9 @@ function checkArguments(a: TcpStream, b: TcpStream, options: CopyOptions): numbe
   return bufferBytes;
 }
 
-function checkStream(name: string, stream: TcpStream): void {
+function checkStream(name: string, stream: SocketStream<unknown>): void {
   // Not by instanceof: see errors.ts.
-  if (typeof (stream as Partial<TcpStream> | null | undefined)?.writeAll !== 'function') {
-    throw invalidArgType(name, 'a TcpStream', stream);
+  if (typeof (stream as Partial<SocketStream<unknown>> | null | undefined)?.writeAll !== 'function') {
+    throw invalidArgType(name, 'a stream', stream);
   }
 }

@@ -1,4 +1,5 @@
 export { copyBidirectional, type CopyOptions, type CopyResult } from './copy.js';
+export type { SocketStream } from './socket-stream.js';
 export { ReadHalf, WriteHalf } from './split.js';
 export { connect, TcpConnection } from './tcp-connection.js';
 export type { ConnectionOptions, ConnectTarget, TcpHandlers } from './tcp-connection.js';

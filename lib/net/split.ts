@@ -1,12 +1,12 @@
 import type { CancelOptions } from '../reactor/cancellation.js';
-import type { TcpStream } from './tcp-stream.js';
+import type { SocketStream } from './socket-stream.js';
 
 /** The reading half of a split stream. */
 export class ReadHalf {
-  readonly #stream: TcpStream;
+  readonly #stream: SocketStream<unknown>;
   readonly #onClose: () => void;
 
-  constructor(stream: TcpStream, onClose: () => void) {
+  constructor(stream: SocketStream<unknown>, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;
   }
@@ -31,10 +31,10 @@ export class ReadHalf {
 
 /** The writing half of a split stream. */
 export class WriteHalf {
-  readonly #stream: TcpStream;
+  readonly #stream: SocketStream<unknown>;
   readonly #onClose: () => void;
 
-  constructor(stream: TcpStream, onClose: () => void) {
+  constructor(stream: SocketStream<unknown>, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;
   }
@@ -62,7 +62,7 @@ export class WriteHalf {
 
 /** Both halves of a stream, for two owners. */
 export function splitStream(
-  stream: TcpStream,
+  stream: SocketStream<unknown>,
   onBothClosed: () => void,
 ): { reader: ReadHalf; writer: WriteHalf } {
   const open = new Set(['reader', 'writer']);

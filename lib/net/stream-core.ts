@@ -62,11 +62,14 @@ interface ConnectAttempt {
 }
 
 /**
- * What both styles of TCP stream share: connecting, readiness, the write queue, half-close, the end. A
+ * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
  * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
  * for the first blocked write; under level mode the interest follows what is wanted.
  */
-export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> implements EventHandler {
+export abstract class StreamCore<
+  Profile extends StreamProfile = StreamProfile,
+  Address = SocketAddress,
+> implements EventHandler {
   protected readonly profile: Profile;
   protected fd = -1;
   protected flags = CONNECTING;
@@ -88,6 +91,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   protected abstract onFlushed(isCall: boolean): void;
   /** It is over; `error` is what ended it, or null. Called once. */
   protected abstract onDestroyed(error: Error | null): void;
+  /** A name of our fd, in the form of its address family. */
+  protected abstract addressOf(side: 'local' | 'remote'): Address | undefined;
 
   // ---- becoming open ----
 
@@ -230,9 +235,9 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
     return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
   }
 
-  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up. */
+  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up, or was one message of several. */
   protected readShort(): boolean {
-    if ((this.flags & HUNG_UP) !== 0) return false;
+    if ((this.flags & HUNG_UP) !== 0 || this.profile.messages) return false;
     this.flags &= ~READ_READY;
     return true;
   }
@@ -299,7 +304,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   }
 
   protected ensureQueue(): WriteQueue {
-    return (this.queue ??= new WriteQueue());
+    return (this.queue ??= new WriteQueue(this.profile.messages));
   }
 
   /** Asks to be told when the socket takes bytes again. */
@@ -447,13 +452,13 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   }
 
   /** Our end; undefined before it is connected and once it has closed. */
-  get localAddress(): SocketAddress | undefined {
-    return socketName(native.getsockname, this.fd);
+  get localAddress(): Address | undefined {
+    return this.addressOf('local');
   }
 
   /** The peer; undefined before it is connected and once it has closed. */
-  get remoteAddress(): SocketAddress | undefined {
-    return socketName(native.getpeername, this.fd);
+  get remoteAddress(): Address | undefined {
+    return this.addressOf('remote');
   }
 
   /** Keeps the process alive (the default). */
@@ -470,10 +475,10 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile> 
   }
 }
 
-type FillName = (fd: number, out: object) => number;
-
-export function socketName(fill: FillName, fd: number): SocketAddress | undefined {
+/** The name of an internet socket; undefined for none. */
+export function socketName(side: 'local' | 'remote', fd: number): SocketAddress | undefined {
   if (fd < 0) return undefined;
   const name = { family: 0, address: '', port: 0, scopeId: 0 };
-  return fill(fd, name) < 0 ? undefined : toSocketAddress(name);
+  const error = side === 'local' ? native.getsockname(fd, name) : native.getpeername(fd, name);
+  return error < 0 ? undefined : toSocketAddress(name);
 }

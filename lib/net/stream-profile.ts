@@ -16,6 +16,8 @@ export interface StreamProfile {
   readonly registration: RegistrationProfile;
   /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
   readonly useEdge: boolean;
+  /** Each read and each write is a message of its own (SOCK_SEQPACKET). */
+  readonly messages: boolean;
   readonly idle: IdleTracker | null;
   /** Told when a stream of it has closed. */
   readonly owner: { connectionClosed(): void } | null;
@@ -40,8 +42,9 @@ export function toStreamProfile(
   reactor: Reactor,
   idle: IdleTracker | null,
   owner: StreamProfile['owner'],
+  messages = false,
 ): StreamProfile {
   const useEdge = reactor.supports(Mode.EDGE);
   const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
-  return { reactor, registration, useEdge, idle, owner };
+  return { reactor, registration, useEdge, messages, idle, owner };
 }

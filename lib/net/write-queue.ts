@@ -27,6 +27,12 @@ export class WriteQueue {
   queuedBytes = 0;
   #entries: Entry[] = [];
   #head = 0;
+  readonly #mostVectors: number;
+
+  /** @param messages one write for each buffer, since several together would be one message */
+  constructor(messages = false) {
+    this.#mostVectors = messages ? 1 : MOST_VECTORS;
+  }
 
   get isEmpty(): boolean {
     return this.#head === this.#entries.length;
@@ -45,7 +51,7 @@ export class WriteQueue {
   writeOnce(fd: number): number {
     const first = this.#entries[this.#head];
     if (first === undefined) return 0;
-    const count = this.#entries.length - this.#head;
+    const count = Math.min(this.#entries.length - this.#head, this.#mostVectors);
     const written =
       count === 1
         ? native.send(fd, intact(first), first.offset, first.length - first.offset, 0)
@@ -77,7 +83,7 @@ export class WriteQueue {
 
   #vectors(count: number): Uint8Array[] {
     const vectors: Uint8Array[] = [];
-    for (let i = 0; i < Math.min(count, MOST_VECTORS); i++) {
+    for (let i = 0; i < count; i++) {
       const entry = this.#entries[this.#head + i];
       // A detached one is for a later call to refuse, when those before it are out.
       if (entry === undefined || (i > 0 && entry.bytes.length !== entry.length)) break;

@@ -1,0 +1,292 @@
+import { busyError, closedError, outOfRange, stateError, type TripollError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkBytes } from '../binding/validate.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import type { SocketAddress } from '../sys/address.js';
+import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
+import type { StreamProfile } from './stream-profile.js';
+import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
+import type { WriteOperation } from './write-queue.js';
+
+interface PendingRead {
+  readonly buffer: Uint8Array;
+  resolve(received: number): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/**
+ * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
+ * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
+ */
+export abstract class SocketStream<Address = SocketAddress> extends StreamCore<StreamProfile, Address> {
+  #reader: PendingRead | null = null;
+  #opening: { resolve(): void; reject(error: unknown): void } | null = null;
+  /** What ended it; reads and writes after that reject with it. */
+  #failure: Error | null = null;
+
+  /** Settles with `onOpen`, or with the end; `begin` starts to connect. */
+  protected whenOpen(begin: () => void): Promise<this> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve: () => resolve(this), reject };
+      begin();
+    });
+  }
+
+  // ---- reading ----
+
+  /**
+   * Reads what there is, at least a byte, into the start of `buffer`.
+   *
+   * @param buffer at least one byte long; it is written to until the promise settles
+   * @returns how many bytes came; 0 at the end of the stream
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another read waits; ECONNRESET and what
+   * else recv(2) says; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no byte is lost
+   */
+  read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
+    // A loop of reads that never have to wait would let nobody else run: they share a turn's budget (T47).
+    if (this.mayRead && this.reactor.spend()) {
+      const received = this.#tryRead(buffer);
+      if (received === EAGAIN) return this.#waitForRead(buffer, options);
+      if (received === 0) this.finishIfDone();
+      if (received !== REFUSED) return Promise.resolve(received);
+    }
+    if (this.bothEnded) return Promise.resolve(0);
+    const error = this.#whyNoRead(buffer);
+    if (error !== null) return Promise.reject(error);
+    if (this.readEnded) return Promise.resolve(0);
+    if (this.mayRead) this.readLater();
+    return this.#waitForRead(buffer, options);
+  }
+
+  #whyNoRead(buffer: unknown): Error | null {
+    try {
+      checkBytes('buffer', buffer);
+    } catch (error) {
+      return error as Error;
+    }
+    if (buffer.length === 0) return outOfRange('buffer', 'at least one byte long', buffer);
+    return this.closed ? (this.#failure ?? closedError('Stream')) : null;
+  }
+
+  #waitForRead(buffer: Uint8Array, options: CancelOptions | undefined): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const reader: PendingRead = { buffer, resolve, reject, stopWatch: null };
+      this.#reader = reader;
+      if (options !== undefined) {
+        reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
+      }
+      this.updateInterestIfLevel();
+    });
+  }
+
+  /** Whoever waits to read waits no longer. */
+  #takeReader(): PendingRead | null {
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.stopWatch?.();
+    return reader;
+  }
+
+  /** One receive into `buffer`: n or -errno. */
+  protected receiveInto(buffer: Uint8Array): number {
+    return native.recvInto(this.fd, buffer);
+  }
+
+  /** n >= 0; EAGAIN; or REFUSED when it can only fail, and `read` finds out how. */
+  #tryRead(buffer: Uint8Array): number {
+    if (this.readEnded) return 0;
+    let received: number;
+    try {
+      received = this.receiveInto(buffer);
+    } catch {
+      return REFUSED;
+    }
+    if (received > 0) {
+      this.profile.idle?.touch(this);
+      if (received < buffer.length) this.readShort();
+    } else if (received === 0) {
+      // Detached, or empty from the start: then 0 is no end.
+      if (buffer.length === 0) return REFUSED;
+      this.markReadEnded();
+    } else if (received === EAGAIN || received === EINTR) {
+      if (received === EAGAIN) this.readEmpty();
+      // Nothing was said about what there is, and an edge would not come again.
+      else this.readLater();
+      return buffer.length === 0 ? REFUSED : EAGAIN;
+    } else {
+      this.fail(received, 'read');
+      return REFUSED;
+    }
+    return received;
+  }
+
+  protected readNow(): void {
+    const reader = this.#reader;
+    // Nobody waits: edge mode remembers that there is something, level mode stops asking.
+    if (reader === null) {
+      this.updateInterestIfLevel();
+      return;
+    }
+    const received = this.#tryRead(reader.buffer);
+    if (received === EAGAIN) return;
+    this.#takeReader();
+    if (received !== REFUSED) reader.resolve(received);
+    // Detached or shrunk since `read` was called; nothing was received, so nothing is lost.
+    else reader.reject(this.#whyNoRead(reader.buffer) ?? outOfRange('buffer', 'as it was', reader.buffer));
+    if (received === 0) this.finishIfDone();
+  }
+
+  protected override get wantsRead(): boolean {
+    return this.#reader !== null;
+  }
+
+  // ---- writing ----
+
+  /**
+   * Writes as much as the socket takes now, at least a byte. Writes queue in the order of their calls.
+   *
+   * @param buffer not to be changed until the promise settles
+   * @returns how many bytes were written
+   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says; ERR_TRIPOLL_CLOSED;
+   * ERR_TRIPOLL_STATE after `end()`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with `bytesWritten`, and if that is not 0 the
+   * stream is destroyed, because its peer has half a message
+   */
+  write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.#write(buffer, false, options);
+  }
+
+  /** Writes all of it; as `write` otherwise. */
+  writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.#write(buffer, true, options);
+  }
+
+  #write(buffer: Uint8Array, all: boolean, options: CancelOptions | undefined): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    let written = 0;
+    const canWriteNow = this.canWriteNow && !this.writeEnded;
+    // As with reads (T48).
+    if (canWriteNow && !this.reactor.spend()) this.flushSoon();
+    else if (canWriteNow) {
+      try {
+        written = native.sendFrom(this.fd, buffer);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      if (written > 0) this.profile.idle?.touch(this);
+      if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
+      if (written === EINTR) this.flushSoon();
+      else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
+    }
+    return this.#queueWrite(buffer, all, Math.max(0, written), options);
+  }
+
+  #queueWrite(
+    buffer: Uint8Array,
+    all: boolean,
+    written: number,
+    options: CancelOptions | undefined,
+  ): Promise<number> {
+    try {
+      checkBytes('buffer', buffer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.closed) return Promise.reject(this.#failure ?? closedError('Stream'));
+    if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
+    return new Promise((resolve, reject) => {
+      let stopWatch: (() => void) | null = null;
+      const operation: WriteOperation = {
+        all,
+        written,
+        resolve: (total) => {
+          stopWatch?.();
+          resolve(total);
+        },
+        reject: (error) => {
+          stopWatch?.();
+          reject(error);
+        },
+      };
+      this.ensureQueue().push(buffer.subarray(written), operation);
+      if (options !== undefined) {
+        stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
+      }
+      this.armWrite();
+    });
+  }
+
+  #abortWrite(operation: WriteOperation, error: TripollError): void {
+    error.bytesWritten = operation.written;
+    operation.reject(error);
+    // Half of it is out, and cannot be taken back: what follows would be read as its other half.
+    if (operation.written > 0 || this.queue?.remove(operation) !== true) {
+      this.destroy(stateError('a write was aborted half-way'));
+      return;
+    }
+    // It may have been the last that an `end()` waited for.
+    this.flush();
+  }
+
+  /** Ends our side when all writes are done; the peer may go on sending. */
+  end(): void {
+    this.endWrite();
+  }
+
+  // ---- the end ----
+
+  /** Two halves, for two owners; this stream closes when both have closed. */
+  split(): { reader: ReadHalf; writer: WriteHalf } {
+    return splitStream(this, () => this.closeAfterEnd());
+  }
+
+  /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.destroy(null);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  protected onOpen(): void {
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.resolve();
+  }
+
+  protected onFlushed(): void {
+    // Whoever waited was told by the queue.
+  }
+
+  protected onDestroyed(error: Error | null): void {
+    this.#failure = error;
+    const reason = error ?? closedError('Stream');
+    this.#takeReader()?.reject(reason);
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.reject(reason);
+    this.profile.owner?.connectionClosed();
+  }
+}
+
+function refusal(options: CancelOptions): Error | null {
+  try {
+    checkCancel(options);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** No errno: they are small. */
+const REFUSED = -0x7fffffff;

@@ -1,0 +1,382 @@
+import { closedError, errnoOf, errnosOf, stateError, systemError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkInteger, checkObject } from '../binding/validate.js';
+import { Interest, Mode } from '../poller/flags.js';
+import type { EventHandler } from '../reactor/event-handler.js';
+import { toProfile } from '../reactor/context.js';
+import type { Reactor } from '../reactor/reactor.js';
+import type { Registration } from '../reactor/registration.js';
+import { toIdleTracker } from './idle-tracker.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import { chooseReactor, toStreamProfile, type StreamProfile } from './stream-profile.js';
+import {
+  toConnectionProfile,
+  toSettings,
+  type ConnectionProfile,
+  type SocketConnectionOptions,
+  type StreamHandlers,
+} from './socket-connection.js';
+
+/** The system clamps it (net.core.somaxconn, 4096 by default since Linux 5.4). */
+export const DEFAULT_BACKLOG = 4096;
+export const MAX_BACKLOG = 0x7fffffff;
+/** Connections of one event before others get their turn; the level brings us back. */
+const ACCEPTS_PER_EVENT = 64;
+/** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
+const BACK_OFF_MS = 100;
+
+const { SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
+
+const EAGAIN = errnoOf('EAGAIN');
+/** This connection is gone; the next may be well (T41, accept(2)). */
+const TRY_NEXT = errnosOf(
+  ...[
+    'ECONNABORTED',
+    'EPROTO',
+    'EINTR',
+    'ENETDOWN',
+    'ENOPROTOOPT',
+    'EHOSTDOWN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ],
+  // A firewall's refusal, and two that not every system has.
+  ...['EPERM', 'EOPNOTSUPP', 'ENONET'],
+);
+/** Nothing is wrong with the listener, but there is no room (T40). */
+const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
+
+export interface StreamListenOptions extends SocketConnectionOptions {
+  /** Default 4096. */
+  backlog?: number | undefined;
+  /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
+  maxConnections?: number | undefined;
+}
+
+/** Why a connection was dropped before its `open`. */
+export interface DropInfo<Address> {
+  /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
+  readonly reason: 'no-fd' | 'max-connections' | 'blocked';
+  /** The peer, where it is still known. */
+  readonly address: Address | undefined;
+  /** With `'no-fd'`: what accept(2) said. */
+  readonly error?: Error;
+}
+
+/** What a handler-style listener calls besides the handlers of its connections. */
+export interface DropHandlers<Listener, Address> {
+  /** A connection was accepted only to be closed. */
+  drop?(listener: Listener, info: DropInfo<Address>): void;
+}
+
+export interface AcceptedStream<Stream, Address> {
+  readonly stream: Stream;
+  /** The peer; undefined when it has gone already. */
+  readonly address: Address | undefined;
+}
+
+interface PendingAccept<Stream, Address> {
+  resolve(accepted: AcceptedStream<Stream, Address>): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/** How a listener comes to be. */
+interface ListenerSetup {
+  readonly options: StreamListenOptions;
+  /** Null for promises. */
+  readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  /** Each read of its connections is a message. */
+  readonly messages?: boolean;
+  /** The listening socket; called when the options were found to be right. */
+  open(): number;
+}
+
+/** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
+export abstract class StreamListener<
+  Stream extends { readonly remoteAddress: Address | undefined },
+  Address,
+> implements EventHandler {
+  readonly reactor: Reactor;
+  #fd = -1;
+  readonly #registration: Registration;
+  readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  /** Of the connections; a promise-style listener has none for handlers. */
+  readonly #profile: StreamProfile | ConnectionProfile;
+  readonly #maxConnections: number;
+  /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
+  #spareFd = -1;
+  #resting = false;
+  #waiting: PendingAccept<Stream, Address>[] = [];
+  #connections = 0;
+
+  protected constructor({ options, handlers, messages = false, open }: ListenerSetup) {
+    checkObject('options', options);
+    this.reactor = chooseReactor(options.reactor);
+    this.#handlers = handlers;
+    // Those that only connections with handlers heed are looked at all the same.
+    if (handlers === null) toSettings(options);
+    this.#profile =
+      handlers === null
+        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, messages)
+        : toConnectionProfile(this.reactor, handlers, options, this, messages);
+    this.#maxConnections = options.maxConnections ?? Infinity;
+    if (options.maxConnections !== undefined) {
+      checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
+    }
+    this.#fd = open();
+    try {
+      const interest = handlers === null ? 0 : Interest.READABLE;
+      this.#registration = this.reactor.registerAs(
+        this.#fd,
+        interest,
+        this,
+        toProfile({ mode: Mode.LEVEL, priority: 0 }),
+      );
+    } catch (error) {
+      native.close(this.#fd);
+      throw error;
+    }
+    this.#spareFd = openSpare();
+  }
+
+  // ---- what a subclass supplies ----
+
+  /** What a new connection is given before anybody has it. */
+  protected abstract configure(fd: number): void;
+  /** Whether peers have to be judged at all. */
+  protected abstract readonly mayBlock: boolean;
+  protected abstract isBlocked(address: Address | undefined): boolean;
+  protected abstract toConnection(fd: number, profile: ConnectionProfile): void;
+  protected abstract toStream(fd: number, profile: StreamProfile): Stream;
+  protected abstract nameOf(side: 'local' | 'remote', fd: number): Address | undefined;
+
+  /** Where it listens; undefined once closed. */
+  get localAddress(): Address | undefined {
+    return this.nameOf('local', this.#fd);
+  }
+
+  get closed(): boolean {
+    return this.#fd < 0;
+  }
+
+  /** Its connections that are open. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** For its connections. */
+  connectionClosed(): void {
+    this.#connections--;
+  }
+
+  // ---- accepting ----
+
+  /**
+   * The next connection. Several may wait at once; they are served in order.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM; ERR_TRIPOLL_STATE on a listener with
+   * handlers; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no connection is lost
+   */
+  // Async, so that a wrong option is a rejection too.
+  async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
+    checkCancel(options);
+    if (this.closed) throw closedError('Listener');
+    if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
+    return new Promise((resolve, reject) => {
+      const waiting: PendingAccept<Stream, Address> = { resolve, reject, stopWatch: null };
+      this.#waiting.push(waiting);
+      if (options.signal !== undefined || options.timeoutMs !== undefined) {
+        waiting.stopWatch = watchCancel(options, this.reactor, (error) => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+          reject(error);
+        });
+      }
+      this.#updateInterest();
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+    while (!this.closed) {
+      let accepted: AcceptedStream<Stream, Address>;
+      try {
+        accepted = await this.accept();
+      } catch (error) {
+        // Closed while we waited: that is the end of the loop, not its failure.
+        if (this.closed) return;
+        throw error;
+      }
+      yield accepted.stream;
+    }
+  }
+
+  onReady(): void {
+    // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
+    if (!this.#wantsMore) this.#updateInterest();
+    for (let i = 0; i < ACCEPTS_PER_EVENT && this.#wantsMore; i++) {
+      const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) this.#take(fd);
+      else if (fd === EAGAIN) break;
+      else if (!TRY_NEXT.has(fd)) {
+        this.#onAcceptError(fd);
+        return;
+      }
+    }
+  }
+
+  get #wantsMore(): boolean {
+    return this.#fd >= 0 && !this.#resting && (this.#handlers !== null || this.#waiting.length > 0);
+  }
+
+  #take(fd: number): void {
+    if (this.#isUnwanted(fd)) return;
+    this.configure(fd);
+    this.#connections++;
+    if (this.#handlers !== null) {
+      this.toConnection(fd, this.#profile as ConnectionProfile);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    waiting?.stopWatch?.();
+    const stream = this.toStream(fd, this.#profile);
+    waiting?.resolve({ stream, address: stream.remoteAddress });
+  }
+
+  #isUnwanted(fd: number): boolean {
+    if (this.#connections >= this.#maxConnections) {
+      this.#drop(fd, { reason: 'max-connections', address: this.nameOf('remote', fd) });
+      return true;
+    }
+    if (!this.mayBlock) return false;
+    const address = this.nameOf('remote', fd);
+    try {
+      if (!this.isBlocked(address)) return false;
+    } catch (error) {
+      // Who cannot be judged is kept out, and the listener is as good as before.
+      native.fatalException(error);
+    }
+    this.#drop(fd, { reason: 'blocked', address });
+    return true;
+  }
+
+  #drop(fd: number, info: DropInfo<Address>): void {
+    native.close(fd);
+    this.#tellDrop(info);
+  }
+
+  #tellDrop(info: DropInfo<Address>): void {
+    try {
+      this.#handlers?.drop?.(this as never, info as never);
+    } catch (error) {
+      // The listener is as good as before.
+      native.fatalException(error);
+    }
+  }
+
+  #onAcceptError(errno: number): void {
+    const error = systemError(errno, 'accept');
+    if (!NO_ROOM.has(errno)) {
+      this.#fail(error);
+      return;
+    }
+    this.#turnAway(error);
+    this.#rejectWaiting(error);
+    // The one who was told may have closed it.
+    if (this.closed) return;
+    // Under level mode an unaccepted connection fires for ever: rest, and look again (T40).
+    this.#resting = true;
+    this.#updateInterest();
+    this.reactor
+      .setTimer(BACK_OFF_MS, () => {
+        this.#resting = false;
+        if (this.#spareFd < 0 && !this.closed) this.#spareFd = openSpare();
+        this.#updateInterest();
+      })
+      .unref();
+  }
+
+  /** Gives up the spare fd, so that at least one peer learns that there is no room. */
+  #turnAway(error: Error): void {
+    if (this.#spareFd < 0) return;
+    native.close(this.#spareFd);
+    const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const address = fd < 0 ? undefined : this.nameOf('remote', fd);
+    if (fd >= 0) native.close(fd);
+    this.#spareFd = openSpare();
+    if (fd >= 0) this.#tellDrop({ reason: 'no-fd', address, error });
+  }
+
+  /** The interest follows what is wanted: nobody waits, nothing is accepted. */
+  #updateInterest(): void {
+    if (this.#fd < 0) return;
+    const interest = this.#wantsMore ? Interest.READABLE : 0;
+    if (interest !== this.#registration.interest) this.#registration.setInterest(interest);
+  }
+
+  // ---- the end ----
+
+  onError(error: unknown): void {
+    this.#fail(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.close();
+  }
+
+  /** The listening socket itself is broken. */
+  #fail(error: Error): void {
+    this.#end(error);
+    // A handler-style listener has nobody who waits.
+    if (this.#handlers !== null) native.fatalException(error);
+  }
+
+  /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.#end(closedError('Listener'));
+  }
+
+  #end(reason: Error): void {
+    if (this.#fd < 0) return;
+    const lost = this.#registration.active ? !this.#registration.deregister() : !this.reactor.closed;
+    if (lost) native.disownFd(this.#fd);
+    else native.close(this.#fd);
+    this.#fd = -1;
+    if (this.#spareFd >= 0) native.close(this.#spareFd);
+    this.#spareFd = -1;
+    this.#rejectWaiting(reason);
+  }
+
+  #rejectWaiting(reason: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject, stopWatch } of waiting) {
+      stopWatch?.();
+      reject(reason);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.#registration.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#registration.unref();
+    return this;
+  }
+}
+
+/** -1 where there is none to spare; then the back-off alone must do. */
+function openSpare(): number {
+  return native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
