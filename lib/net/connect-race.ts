@@ -8,7 +8,7 @@ import {
 } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkDurationMs, checkFunction, checkInteger } from '../binding/validate.js';
-import { Interest } from '../poller/flags.js';
+import { ALL_INTERESTS, Interest } from '../poller/flags.js';
 import type { CancelOptions } from '../reactor/cancellation.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import type { Registration } from '../reactor/registration.js';
@@ -212,7 +212,7 @@ export class ConnectRace {
       throw systemError(result, 'connect', { address: host, port });
     }
     const { reactor, useEdge, registration } = this.#profile;
-    const interest = useEdge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE;
+    const interest = useEdge ? ALL_INTERESTS : Interest.WRITABLE;
     attempt.registration = reactor.registerAs(fd, interest, attempt, registration);
     if (!this.#refed) attempt.registration.unref();
   }

@@ -1,5 +1,6 @@
 import { systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
+import { checkObject } from '../binding/validate.js';
 import { TcpStream, type StreamOptions } from './tcp-stream.js';
 
 const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
@@ -10,6 +11,7 @@ const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = na
  * @throws (as rejection) TypeError; EMFILE, ENFILE
  */
 export async function socketPair(options: StreamOptions = {}): Promise<[TcpStream, TcpStream]> {
+  checkObject('options', options);
   const fds: number[] = [];
   const error = native.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
   if (error < 0) throw systemError(error, 'socketpair');

@@ -28,7 +28,10 @@ const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
-const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR;
+/** After these a short read does not mean that all was read; a read stops at an urgent byte's place (tcp(7)). */
+const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR | Readiness.PRIORITY;
+/** Of edges, which cost nothing while they do not come: PRIORITY too, or what a read that stopped short left would stay. */
+const EDGE_READ = Interest.READABLE | Interest.PRIORITY;
 
 // Bits of `flags`. One number instead of a dozen fields: an idle connection is small. A stream is
 // CONNECTING, then open (neither bit), then CLOSED for ever.
@@ -36,7 +39,7 @@ const CONNECTING = 1 << 0;
 const CLOSED = 1 << 1;
 /** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
 const READ_READY = 1 << 2;
-/** The end or an error is on its way: a short read does not mean that all was read (T17). */
+/** The end, an error or an urgent byte is on its way: a short read does not mean that all was read (T17). */
 const HUNG_UP = 1 << 3;
 const READ_ENDED = 1 << 4;
 /** `end()` was called: shut down when the queue is empty. */
@@ -97,9 +100,10 @@ export abstract class StreamCore<
   protected adopt(fd: number, isGiven = false): void {
     this.fd = fd;
     this.flags &= ~CONNECTING;
-    const { reactor, registration, idle } = this.profile;
+    const { reactor, registration, idle, useEdge } = this.profile;
     try {
-      this.registration = reactor.registerAs(fd, Interest.READABLE, this, registration);
+      const interest = useEdge ? EDGE_READ : Interest.READABLE;
+      this.registration = reactor.registerAs(fd, interest, this, registration);
       idle?.add(this);
     } catch (error) {
       if (isGiven) this.flags |= FD_LOST;

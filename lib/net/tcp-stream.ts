@@ -1,7 +1,6 @@
 import { closedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkObject } from '../binding/validate.js';
-import { Interest } from '../poller/flags.js';
 import { checkCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
@@ -115,12 +114,8 @@ export class TcpStream extends SocketStream implements ExtrasHost {
 
   /** For `StreamExtras`. */
   watchPriority(): void {
-    if (this.registration?.active !== true || !this.isOpen) return;
-    if (!this.profile.useEdge) this.updateInterestIfLevel();
-    else if (this.wantsPriority && (this.registration.interest & Interest.PRIORITY) === 0) {
-      // Once, and it stays, as with WRITABLE.
-      this.registration.setInterest(this.registration.interest | Interest.PRIORITY);
-    }
+    // Edges have it from the start.
+    this.updateInterestIfLevel();
   }
 
   /** For `StreamExtras`. */

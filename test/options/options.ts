@@ -17,7 +17,16 @@ import { native } from '#lib/binding/native';
 import { table } from '#lib/net/socket-option-table';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
-import { Context, LOOPBACK, portOf, record, rejection, rejectionError, type Features } from '../net/tools.js';
+import {
+  Context,
+  LOOPBACK,
+  portOf,
+  record,
+  rejection,
+  rejectionError,
+  type Features,
+  turnOf,
+} from '../net/tools.js';
 
 const { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0, AF_INET = 2, AF_INET6 = 10 } = sys.constants;
 const { SOL_SOCKET = 1, SO_RCVLOWAT = 18, SO_LINGER = 13 } = sys.constants;
