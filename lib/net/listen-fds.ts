@@ -31,10 +31,10 @@ export function listenFds(): readonly ListenFd[] {
     const fd = FIRST_FD + i;
     const flags = native.fcntl(fd, F_GETFD, 0);
     if (flags < 0) throw systemError(flags, 'fcntl', { fd });
-    native.fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
-    return { fd, name: names[i] ?? 'unknown' };
+    return { fd, name: names[i] ?? 'unknown', flags };
   });
+  for (const { fd, flags } of fds) native.fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'])
     Reflect.deleteProperty(process.env, name);
-  return fds;
+  return fds.map(({ fd, name }) => ({ fd, name }));
 }
