@@ -68,7 +68,9 @@ test('what is refused is told as SOCKS tells it', async () => {
   // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection refused".
   const refused = curl('--socks5-hostname', proxy, `http://127.0.0.1:${port}/`);
   await expect(refused).rejects.toMatchObject({ code: 97, stderr: expect.anything() as unknown });
-  await refused.catch((error: { stderr: Buffer }) => expect(error.stderr.toString()).toMatch(/\(5\)/));
+  await refused.catch((error: unknown) =>
+    expect((error as { stderr: Buffer }).stderr.toString()).toMatch(/\(5\)/),
+  );
 });
 
 test('nonsense is hung up on, and SIGINT ends it', async () => {
