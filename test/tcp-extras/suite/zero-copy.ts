@@ -82,6 +82,35 @@ export function describeZeroCopy(context: Context): void {
       await until(() => context.reactor.inspect().registrations === 2, 'both open');
     });
 
+    test('a notice and bytes in one event: both are taken', async () => {
+      const { stream, peer } = await context.acceptedStream();
+      const reading = stream.read(new Uint8Array(16));
+      const writing = stream.writeZeroCopy(allocateZeroCopy(5000));
+      // All of it before the next turn.
+      let received = 0;
+      while (received < 5000) received += (peer.receive() as Buffer).length;
+      peer.send('hi');
+      expect(await within(writing, 'write')).toEqual({ bytesWritten: 5000, copied: true });
+      expect(await within(reading, 'read')).toBe(2);
+    });
+
+    test('T47 more notices than an event takes: the rest in the next turn', async () => {
+      const { client, server } = await context.streamPair();
+      let others = 70;
+      await replaced(
+        'takeZeroCopyNotice',
+        // First entries of other kinds, such as ICMP errors.
+        (original) => (fd, out) => (others-- > 0 ? 0 : (original?.(fd, out) ?? -11)),
+        async () => {
+          const writing = client.writeZeroCopy(allocateZeroCopy(5000));
+          const buffer = new Uint8Array(8192);
+          for (let received = 0; received < 5000;) received += await within(server.read(buffer), 'read');
+          expect((await within(writing, 'write')).bytesWritten).toBe(5000);
+        },
+      );
+      expect(others).toBeLessThan(0);
+    });
+
     test('where the kernel lends nothing it is copied: ENOBUFS, and a kind of socket that cannot', async () => {
       const { client, server } = await context.streamPair();
       const memory = allocateZeroCopy(10_000).fill(7);
