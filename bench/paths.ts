@@ -7,3 +7,5 @@ export const resultsFolder = path.join(packageRoot, 'bench', 'results');
 const nativeFolder = path.join(packageRoot, 'bench', 'native', 'build', 'Release');
 export const loadGenerator = path.join(nativeFolder, 'load_generator');
 export const peersAddon = path.join(nativeFolder, 'bench_peers.node');
+export const tcpPeer = path.join(nativeFolder, 'tcp_peer');
+export const tcpLoad = path.join(nativeFolder, 'tcp_load');

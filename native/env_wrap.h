@@ -130,6 +130,7 @@ void ExportAll(napi_env env, napi_value exports, const Export* list, size_t coun
 void ExportSys(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
 void ExportRaw(napi_env env, napi_value exports);
+void ExportTransfer(napi_env env, napi_value exports);  // Linux only
 
 // Start a driver for the entry. Return 0, a negative errno, or -ENOTSUP where the runtime cannot.
 int StartNestedDriver(napi_env env, PollerEntry* entry, napi_value callback);

@@ -25,6 +25,7 @@ int Connect(int fd, const sockaddr* address, socklen_t length);
 int Recv(int fd, void* buffer, size_t length, int flags);
 int Send(int fd, const void* buffer, size_t length, int flags);
 int Sendmsg(int fd, const msghdr* message, int flags);
+int Recvmsg(int fd, msghdr* message, int flags);
 int Shutdown(int fd, int how);
 int Socketpair(int domain, int type, int protocol, int fds[2]);
 int Getsockname(int fd, sockaddr* address, socklen_t* length);
@@ -49,6 +50,10 @@ int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout
 int Eventfd(unsigned initial, int flags);
 int TimerfdCreate(int flags);
 int TimerfdSettime(int fd, int64_t timeout_ns);
+int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length);
+int Splice(int in_fd, int out_fd, size_t length);  // neither end waits
+int MapMemory(size_t length, void** memory);       // zeroed, and this process's own
+int UnmapMemory(void* memory, size_t length);
 
 }  // namespace tripoll::os
 

@@ -25,6 +25,16 @@
           ]
         }, { "type": "none" }]
       ]
+    },
+    {
+      "target_name": "tcp_peer",
+      "type": "executable",
+      "conditions": [["OS=='linux'", { "sources": ["tcp_peer.cc"] }, { "type": "none" }]]
+    },
+    {
+      "target_name": "tcp_load",
+      "type": "executable",
+      "conditions": [["OS=='linux'", { "sources": ["tcp_load.cc"] }, { "type": "none" }]]
     }
   ]
 }

@@ -12,6 +12,12 @@ export interface Capabilities {
   readonly backends: readonly BackendName[];
   /** The drivers that work here with the default backend. */
   readonly drivers: readonly DriverName[];
+  /** `copyBidirectional` can pass bytes on inside the kernel; Linux. */
+  readonly splice: boolean;
+  /** Streams have `sendfile`; Linux. */
+  readonly sendfile: boolean;
+  /** Streams have `writeZeroCopy`; Linux. */
+  readonly zeroCopy: boolean;
   /** Bytes of a chunk are overwritten when its handler returns (`TRIPOLL_DEBUG`). */
   readonly debug: boolean;
 }
@@ -32,6 +38,9 @@ function detect(): Capabilities {
     runtime,
     backends: Object.freeze([...backends]),
     drivers: Object.freeze<DriverName[]>(nested ? ['nested', 'watcher', 'manual'] : ['watcher', 'manual']),
+    splice: native.spliceRelay !== undefined,
+    sendfile: native.sendfile !== undefined,
+    zeroCopy: native.zeroCopyCreate !== undefined,
     debug: (process.env['TRIPOLL_DEBUG'] ?? '') !== '',
   });
 }

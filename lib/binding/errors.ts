@@ -132,6 +132,16 @@ export function systemError(errno: number, syscall: string, details: SystemError
   return error;
 }
 
+/** Several addresses, and all failed: the code is the first's, as node:net has it. */
+export function aggregateError(
+  errors: readonly Error[],
+  target: { host: string; port: number },
+): AggregateError & TripollError {
+  const codes = errors.map((error) => (error as Partial<TripollError>).code ?? error.name);
+  const error = new AggregateError(errors, `connect to ${target.host}:${target.port}: ${codes.join(', ')}`);
+  return coded(error, codes[0] ?? 'ERR_TRIPOLL_STATE');
+}
+
 /** The constant of this system's headers. */
 export function errnoOf(name: string): number {
   const errno = native.errnos[name];

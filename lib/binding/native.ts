@@ -66,10 +66,27 @@ export interface NativeBinding {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   disownFd(fd: number): number;
+  ownFd(fd: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, out: Uint8Array): number;
   setsockoptInt(fd: number, level: number, name: number, value: number): number;
   takeSocketError(fd: number): number;
+
+  sendfile?(outFd: number, inFd: number, offset: number, length: number): number;
+  splice?(inFd: number, outFd: number, length: number): number;
+  /** `state`: two int32, the bytes left in the pipe and whether `from` is empty. */
+  spliceRelay?(
+    from: number,
+    pipeWrite: number,
+    pipeRead: number,
+    to: number,
+    mostBytes: number,
+    state: Uint8Array,
+  ): number;
+  setPipeSize?(fd: number, bytes: number): number;
+  zeroCopyCreate?(bytes: number): ArrayBuffer | number;
+  /** `out`: three u32, the first and the last send that are done, and whether they were copied. */
+  takeZeroCopyNotice?(fd: number, out: Uint8Array): number;
 
   epollCreate1?(flags: number): number;
   epollCtl?(

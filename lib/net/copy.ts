@@ -1,26 +1,38 @@
-import { invalidArgType } from '../binding/errors.js';
-import { checkInteger } from '../binding/validate.js';
+import { capabilities } from '../binding/capabilities.js';
+import { invalidArgType, unsupportedError } from '../binding/errors.js';
+import { checkBytes, checkInteger } from '../binding/validate.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { SocketStream } from './socket-stream.js';
+import { SplicePipe, spliceOneWay } from './splice.js';
+
+type Stream = SocketStream<unknown>;
 
 const DEFAULT_BUFFER_BYTES = 64 * 1024;
 const MAX_BUFFER_BYTES = 0x7fffffff;
 
 export interface CopyOptions extends CancelOptions {
-  /** For each direction; default 65536. */
+  /** For each direction; default 65536. With `splice` the size of its pipe, which the system rounds up, or refuses. */
   bufferBytes?: number | undefined;
+  /**
+   * The bytes pass through pipes in the kernel (splice(2)) and never come into this process; default false. Linux: see
+   * `capabilities.splice`. Nobody else may write to the streams meanwhile.
+   */
+  splice?: boolean | undefined;
+  /** What was read from `a`, or from `b`, and not used: it is passed on first. */
+  unreadFromA?: Uint8Array | undefined;
+  unreadFromB?: Uint8Array | undefined;
 }
 
+/** `unreadFromA` and `unreadFromB` are counted too. */
 export interface CopyResult {
   readonly bytesFromA: number;
   readonly bytesFromB: number;
 }
 
-async function copy(
-  from: SocketStream<unknown>,
-  to: SocketStream<unknown>,
-  buffer: Uint8Array,
-): Promise<number> {
+/** How one direction passes on its bytes; resolves when its end was passed on. */
+type OneWay = (from: Stream, to: Stream, unread: Uint8Array | undefined) => Promise<number>;
+
+async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<number> {
   let total = 0;
   for (;;) {
     const received = await from.read(buffer);
@@ -37,18 +49,19 @@ async function copy(
  * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles, unless it was
  * for a wrong argument.
  *
- * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+ * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
+ * ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
  */
 export async function copyBidirectional(
-  a: SocketStream<unknown>,
-  b: SocketStream<unknown>,
+  a: Stream,
+  b: Stream,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
-  const bufferBytes = checkArguments(a, b, options);
+  const { bufferBytes, unreadFromA, unreadFromB } = checkArguments(a, b, options);
+  const pipes: SplicePipe[] = [];
   let failure: Error | null = abortedBefore(options);
   const close = () => {
-    a.close();
-    b.close();
+    for (const closable of [a, b, ...pipes]) closable.close();
   };
   const stopWatch = watchCancel(options, a.reactor, (error) => {
     failure = error;
@@ -56,7 +69,8 @@ export async function copyBidirectional(
   });
   try {
     if (failure !== null) throw failure;
-    const directions = [copy(a, b, new Uint8Array(bufferBytes)), copy(b, a, new Uint8Array(bufferBytes))];
+    const oneWay = options.splice === true ? throughPipe(pipes, bufferBytes) : throughBuffer(bufferBytes);
+    const directions = [oneWay(a, b, unreadFromA), oneWay(b, a, unreadFromB)];
     // The first failure ends the other direction too; both are awaited, so that neither goes unheard.
     for (const direction of directions) {
       direction.catch((error: unknown) => {
@@ -73,17 +87,43 @@ export async function copyBidirectional(
   }
 }
 
-/** What is wrong is thrown before anything is touched; returns `bufferBytes`. */
-function checkArguments(a: SocketStream<unknown>, b: SocketStream<unknown>, options: CopyOptions): number {
+function throughBuffer(bufferBytes: number): OneWay {
+  return async (from, to, unread) => {
+    if (unread !== undefined) await to.writeAll(unread);
+    return (unread?.length ?? 0) + (await copy(from, to, new Uint8Array(bufferBytes)));
+  };
+}
+
+/** `pipes`: those that were made, for the caller to close. @throws ERR_TRIPOLL_UNSUPPORTED; EMFILE, ENFILE */
+function throughPipe(pipes: SplicePipe[], bufferBytes: number): OneWay {
+  for (let i = 0; i < 2; i++) pipes.push(new SplicePipe(bufferBytes));
+  const unused = pipes.values();
+  return async (from, to, unread) => {
+    const pipe = unused.next().value as SplicePipe;
+    if (unread !== undefined) await to.writeAll(unread);
+    return (unread?.length ?? 0) + (await spliceOneWay(from, to, pipe));
+  };
+}
+
+/** What is wrong is thrown before anything is touched. */
+function checkArguments(
+  a: Stream,
+  b: Stream,
+  options: CopyOptions,
+): CopyOptions & { readonly bufferBytes: number } {
   checkStream('a', a);
   checkStream('b', b);
   checkCancelTypes(options);
   const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
   checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);
-  return bufferBytes;
+  if (options.splice === true && !capabilities.splice)
+    throw unsupportedError('this platform has no splice(2)');
+  if (options.unreadFromA !== undefined) checkBytes('unreadFromA', options.unreadFromA);
+  if (options.unreadFromB !== undefined) checkBytes('unreadFromB', options.unreadFromB);
+  return { ...options, bufferBytes };
 }
 
-function checkStream(name: string, stream: SocketStream<unknown>): void {
+function checkStream(name: string, stream: Stream): void {
   // Not by instanceof: see errors.ts.
   if (typeof (stream as Partial<SocketStream<unknown>> | null | undefined)?.writeAll !== 'function') {
     throw invalidArgType(name, 'a stream', stream);

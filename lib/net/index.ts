@@ -8,3 +8,14 @@ export type { Accepted, DropInfo, ListenHandlers, ListenOptions, ListenTarget } 
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
 export * from './framing/index.js';
+export { getOption, getRawOption, setOption, setRawOption } from './socket-options.js';
+export type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
+export type { SocketOptions } from './socket-option-table.js';
+export { decodeTcpInfo, tcpInfo, type TcpInfo } from './tcp-info.js';
+export type { ConnectOptions } from './connect-race.js';
+export type { Resolver } from './resolve.js';
+export { listenFds, type ListenFd } from './listen-fds.js';
+export { socketPair } from './socket-pair.js';
+export type { SendfileOptions } from './tcp-extras.js';
+export { allocateZeroCopy, type ZeroCopyResult } from './zero-copy.js';
+export type { GivenListener } from './tcp-listener.js';

@@ -6,10 +6,21 @@ import type { SocketAddress } from '../sys/address.js';
 import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
-import type { WriteOperation } from './write-queue.js';
+import { peek, sendfile, type SendfileOptions } from './tcp-extras.js';
+import type { WriteOperation, WriteSource } from './write-queue.js';
+
+/** A way of reading other than into a buffer. */
+export interface ReadOperation {
+  /** Bytes taken or seen; 0 at the end; -errno. */
+  run(fd: number): number;
+  /** After a `run` that gave bytes: the socket has no more for now. */
+  readonly drained: boolean;
+}
 
 interface PendingRead {
   readonly buffer: Uint8Array;
+  /** Instead of reading into `buffer`. */
+  readonly operation: ReadOperation | null;
   resolve(received: number): void;
   reject(error: unknown): void;
   stopWatch: (() => void) | null;
@@ -33,7 +44,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   #reader: PendingRead | null = null;
   #opening: { resolve(): void; reject(error: unknown): void } | null = null;
   /** What ended it; reads and writes after that reject with it. */
-  #failure: Error | null = null;
+  protected failure: Error | null = null;
 
   /** Settles with `onOpen`, or with the end; `begin` starts to connect. */
   protected whenOpen(begin: () => void): Promise<this> {
@@ -54,13 +65,22 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
    * else recv(2) says; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no byte is lost
    */
   read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.#read(buffer, null, options);
+  }
+
+  /** For `peek` and `splice`: reads by a function of its own, under the same rules. @throws (as rejection) as `read` */
+  readWith(operation: ReadOperation, options?: CancelOptions): Promise<number> {
+    return this.#read(ONE_BYTE, operation, options);
+  }
+
+  #read(buffer: Uint8Array, operation: ReadOperation | null, options?: CancelOptions): Promise<number> {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
     // A loop of reads that never have to wait would let nobody else run: they share a turn's budget (T47).
     if (this.mayRead && this.reactor.spend()) {
-      const received = this.#tryRead(buffer);
-      if (received === EAGAIN) return this.#waitForRead(buffer, options);
+      const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
+      if (received === EAGAIN) return this.#waitForRead(buffer, operation, options);
       if (received === 0) this.finishIfDone();
       if (received !== REFUSED) return Promise.resolve(received);
     }
@@ -69,7 +89,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     if (error !== null) return Promise.reject(error);
     if (this.readEnded) return Promise.resolve(0);
     if (this.mayRead) this.readLater();
-    return this.#waitForRead(buffer, options);
+    return this.#waitForRead(buffer, operation, options);
   }
 
   #whyNoRead(buffer: unknown): Error | null {
@@ -79,12 +99,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       return error as Error;
     }
     if (buffer.length === 0) return outOfRange('buffer', 'at least one byte long', buffer);
-    return this.closed ? (this.#failure ?? closedError('Stream')) : null;
+    return this.closed ? (this.failure ?? closedError('Stream')) : null;
   }
 
-  #waitForRead(buffer: Uint8Array, options: CancelOptions | undefined): Promise<number> {
+  #waitForRead(
+    buffer: Uint8Array,
+    operation: ReadOperation | null,
+    options: CancelOptions | undefined,
+  ): Promise<number> {
     const promise = new Promise<number>(takeSettlers);
-    const reader: PendingRead = { buffer, resolve: taken.resolve, reject: taken.reject, stopWatch: null };
+    const { resolve, reject } = taken;
+    const reader: PendingRead = { buffer, operation, resolve, reject, stopWatch: null };
     this.#reader = reader;
     if (options !== undefined) {
       reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
@@ -134,6 +159,25 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return received;
   }
 
+  /** As `#tryRead`. */
+  #tryOperation(operation: ReadOperation): number {
+    if (this.readEnded) return 0;
+    const received = operation.run(this.fd);
+    if (received > 0) {
+      this.profile.idle?.touch(this);
+      if (operation.drained) this.readShort();
+    } else if (received === 0) this.markReadEnded();
+    else if (received === EAGAIN) this.readEmpty();
+    else if (received === EINTR) {
+      this.readLater();
+      return EAGAIN;
+    } else {
+      this.fail(received, 'read');
+      return REFUSED;
+    }
+    return received;
+  }
+
   protected readNow(): void {
     const reader = this.#reader;
     // Nobody waits: edge mode remembers that there is something, level mode stops asking.
@@ -141,7 +185,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       this.updateInterestIfLevel();
       return;
     }
-    const received = this.#tryRead(reader.buffer);
+    const { buffer, operation } = reader;
+    const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
     if (received === EAGAIN) return;
     this.#takeReader();
     if (received !== REFUSED) reader.resolve(received);
@@ -192,21 +237,43 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       if (written === EINTR) this.flushSoon();
       else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
     }
-    return this.#queueWrite(buffer, all, Math.max(0, written), options);
-  }
-
-  #queueWrite(
-    buffer: Uint8Array,
-    all: boolean,
-    written: number,
-    options: CancelOptions | undefined,
-  ): Promise<number> {
     try {
       checkBytes('buffer', buffer);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.closed) return Promise.reject(this.#failure ?? closedError('Stream'));
+    const sent = Math.max(0, written);
+    return this.#queueWrite(all, sent, options, (operation) => {
+      this.ensureQueue().push(buffer.subarray(sent), operation);
+      this.armWrite();
+    });
+  }
+
+  /**
+   * For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most, in the order of the
+   * other writes.
+   *
+   * @throws (as rejection) as `writeAll`, and what `source` throws
+   */
+  writeWith(source: WriteSource, total: number, options?: CancelOptions): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    const canWriteNow = this.canWriteNow;
+    return this.#queueWrite(true, 0, options, (operation) => {
+      this.ensureQueue().pushSource(source, total, operation);
+      if (!canWriteNow) this.armWrite();
+      else if (this.reactor.spend()) this.flush(true);
+      else this.flushLater();
+    });
+  }
+
+  #queueWrite(
+    all: boolean,
+    written: number,
+    options: CancelOptions | undefined,
+    enqueue: (operation: WriteOperation) => void,
+  ): Promise<number> {
+    if (this.closed) return Promise.reject(this.failure ?? closedError('Stream'));
     if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
     return new Promise((resolve, reject) => {
       let stopWatch: (() => void) | null = null;
@@ -222,11 +289,10 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
           reject(error);
         },
       };
-      this.ensureQueue().push(buffer.subarray(written), operation);
       if (options !== undefined) {
         stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
       }
-      this.armWrite();
+      enqueue(operation);
     });
   }
 
@@ -240,6 +306,36 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     }
     // It may have been the last that an `end()` waited for.
     this.flush();
+  }
+
+  /** For `splice`: bytes went out past the write queue. */
+  noteActivity(): void {
+    if (!this.closed) this.profile.idle?.touch(this);
+  }
+
+  // ---- without a copy into this process ----
+
+  /**
+   * Looks at what there is, at least a byte, and leaves it to be read (MSG_PEEK).
+   *
+   * @returns how many bytes are in `buffer`; 0 at the end of the stream
+   * @throws (as rejection) as `read`
+   */
+  peek(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return peek(this, buffer, options);
+  }
+
+  /**
+   * Writes a file's bytes without taking them into this process (sendfile(2)). The file's own reading may block this
+   * thread when it is not in the system's cache. Linux.
+   *
+   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise settles
+   * @returns how many bytes were written: less than `length` when the file ends before
+   * @throws (as rejection) as `writeAll`; ERR_TRIPOLL_UNSUPPORTED; EBADF, EINVAL and what else sendfile(2) says of the
+   * file: the stream stays open if none of it was sent
+   */
+  sendfile(fileFd: number, options?: SendfileOptions): Promise<number> {
+    return sendfile(this, fileFd, options);
   }
 
   /** Ends our side when all writes are done; the peer may go on sending. */
@@ -279,7 +375,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   }
 
   protected onDestroyed(error: Error | null): void {
-    this.#failure = error;
+    this.failure = error;
     const reason = error ?? closedError('Stream');
     this.#takeReader()?.reject(reason);
     const opening = this.#opening;
@@ -289,7 +385,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   }
 }
 
-function refusal(options: CancelOptions): Error | null {
+export function refusal(options: CancelOptions): Error | null {
   try {
     checkCancel(options);
     return null;
@@ -300,3 +396,5 @@ function refusal(options: CancelOptions): Error | null {
 
 /** No errno: they are small. */
 const REFUSED = -0x7fffffff;
+/** A buffer that could be read into, where none is. */
+const ONE_BYTE = new Uint8Array(1);

@@ -1,13 +1,15 @@
-import { closedError, errnoOf, stateError, systemError } from '../binding/errors.js';
+import { closedError, errnoOf, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { Interest, Readiness } from '../poller/flags.js';
-import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import type { EventHandler } from '../reactor/event-handler.js';
+import { watchCancel } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
-import { parseAddress, toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
-import { resolve } from './resolve.js';
-import type { StreamProfile, TcpOptions } from './stream-profile.js';
+import { toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
+import { ConnectRace, type ConnectOptions, type Racer } from './connect-race.js';
+import { getOption, setOption } from './socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
+import type { SocketOptions } from './socket-option-table.js';
+import type { StreamProfile } from './stream-profile.js';
 import { WriteQueue } from './write-queue.js';
 
 /** Reads, and writes, of one event before others get their turn; what is left over goes on in the next. */
@@ -16,19 +18,20 @@ const WRITES_PER_EVENT = 16;
 
 export const EAGAIN = errnoOf('EAGAIN');
 export const EINTR = errnoOf('EINTR');
-const EINPROGRESS = errnoOf('EINPROGRESS');
 const ENOTCONN = errnoOf('ENOTCONN');
 const EINVAL = errnoOf('EINVAL');
 const EBADF = errnoOf('EBADF');
 const ENOTSOCK = errnoOf('ENOTSOCK');
 
-const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13, IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
-const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13 } = native.constants;
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
-const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR;
+/** After these a short read does not mean that all was read; a read stops at an urgent byte's place (tcp(7)). */
+const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR | Readiness.PRIORITY;
+/** Of edges, which cost nothing while they do not come: PRIORITY too, or what a read that stopped short left would stay. */
+const EDGE_READ = Interest.READABLE | Interest.PRIORITY;
 
 // Bits of `flags`. One number instead of a dozen fields: an idle connection is small. A stream is
 // CONNECTING, then open (neither bit), then CLOSED for ever.
@@ -36,7 +39,7 @@ const CONNECTING = 1 << 0;
 const CLOSED = 1 << 1;
 /** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
 const READ_READY = 1 << 2;
-/** The end or an error is on its way: a short read does not mean that all was read (T17). */
+/** The end, an error or an urgent byte is on its way: a short read does not mean that all was read (T17). */
 const HUNG_UP = 1 << 3;
 const READ_ENDED = 1 << 4;
 /** `end()` was called: shut down when the queue is empty. */
@@ -53,11 +56,7 @@ const CLOSE_AFTER_END = 1 << 11;
 export const FIRST_FREE_FLAG = 1 << 12;
 
 interface ConnectAttempt {
-  /** Addresses still to be tried. */
-  candidates: HostPort[];
-  readonly noDelay: boolean;
-  /** The one that is being tried. */
-  target: HostPort | null;
+  readonly race: ConnectRace;
   stopWatch: (() => void) | null;
 }
 
@@ -69,9 +68,10 @@ interface ConnectAttempt {
 export abstract class StreamCore<
   Profile extends StreamProfile = StreamProfile,
   Address = SocketAddress,
-> implements EventHandler {
+> implements Racer {
   protected readonly profile: Profile;
-  protected fd = -1;
+  /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
+  fd = -1;
   protected flags = CONNECTING;
   protected registration: Registration | null = null;
   protected queue: WriteQueue | null = null;
@@ -96,105 +96,59 @@ export abstract class StreamCore<
 
   // ---- becoming open ----
 
-  /** A connected socket that we own from here on. */
-  protected adopt(fd: number): void {
+  /** A connected socket that we own from here on; `isGiven`: only if that succeeds. */
+  protected adopt(fd: number, isGiven = false): void {
     this.fd = fd;
     this.flags &= ~CONNECTING;
-    const { reactor, registration, idle } = this.profile;
+    const { reactor, registration, idle, useEdge } = this.profile;
     try {
-      this.registration = reactor.registerAs(fd, Interest.READABLE, this, registration);
+      const interest = useEdge ? EDGE_READ : Interest.READABLE;
+      this.registration = reactor.registerAs(fd, interest, this, registration);
       idle?.add(this);
     } catch (error) {
+      if (isGiven) this.flags |= FD_LOST;
       this.destroy(error as Error);
     }
   }
 
-  /** Resolves the name, and tries its addresses in turn. */
-  protected connectTo(target: HostPort, options: TcpOptions & CancelOptions): void {
-    const { noDelay = true, signal, timeoutMs } = options;
-    const attempt: ConnectAttempt = { candidates: [], noDelay, target: null, stopWatch: null };
-    this.#attempt = attempt;
-    if (signal !== undefined || timeoutMs !== undefined) {
-      attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
+  /** Resolves the name, and races its addresses. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
+  protected connectTo(target: HostPort, options: ConnectOptions): void {
+    const race = new ConnectRace(this, this.profile, target, options);
+    this.#attempt = { race, stopWatch: null };
+    if (options.signal !== undefined || options.timeoutMs !== undefined) {
+      this.#attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
     }
-    resolve(target, (error, candidates) => {
-      if (this.closed) return;
-      attempt.candidates = candidates;
-      if (error === null) this.#connectNext(null);
-      else this.destroy(error);
-    });
+    race.setRefed((this.flags & UNREFED) === 0);
+    race.start();
   }
 
   #endAttempt(): void {
     this.#attempt?.stopWatch?.();
+    this.#attempt?.race.cancel();
     this.#attempt = null;
   }
 
-  #connectNext(before: Error | null): void {
-    let error: Error | null = before;
-    const attempt = this.#attempt;
-    for (let next = attempt?.candidates.shift(); next !== undefined; next = attempt?.candidates.shift()) {
-      error = this.#startConnect(next, attempt?.noDelay ?? true);
-      if (error === null) return;
-    }
-    this.destroy(error ?? stateError('no address to connect to'));
+  /** For `ConnectRace`. */
+  onConnectFailed(error: Error): void {
+    this.destroy(error);
   }
 
-  #startConnect(target: HostPort, noDelay: boolean): Error | null {
-    const { familyNumber, host, port, scopeId } = parseAddress(target);
-    const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return systemError(fd, 'socket');
+  /** For `ConnectRace`. */
+  onConnected(fd: number, registration: Registration, readiness: number): void {
     this.fd = fd;
-    const error = noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0;
-    const result = error < 0 ? error : native.connect(fd, familyNumber, host, port, scopeId);
-    // EINTR: the attempt goes on without us (POSIX connect).
-    if (result < 0 && result !== EINPROGRESS && result !== EINTR) {
-      this.#closeFd();
-      return systemError(result, 'connect', { address: host, port });
-    }
-    if (this.#attempt !== null) this.#attempt.target = { host, port };
-    return this.#watchConnect(fd);
-  }
-
-  #watchConnect(fd: number): Error | null {
-    const { reactor, useEdge, registration } = this.profile;
-    try {
-      const interest = useEdge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE;
-      this.registration = reactor.registerAs(fd, interest, this, registration);
-      if ((this.flags & UNREFED) !== 0) this.registration.unref();
-      return null;
-    } catch (error) {
-      this.#closeFd();
-      return error as Error;
-    }
-  }
-
-  #finishConnect(): void {
-    const error = native.takeSocketError(this.fd);
-    const target = this.#attempt?.target;
-    if (error < 0) {
-      this.#dropRegistration();
-      this.#closeFd();
-      this.#connectNext(systemError(error, 'connect', { address: target?.host, port: target?.port }));
-      return;
-    }
-    // Spurious: it is neither connected nor refused yet (T44).
-    if (native.getpeername(this.fd, {}) === ENOTCONN) return;
+    this.registration = registration;
     this.flags &= ~CONNECTING;
     this.#endAttempt();
     this.profile.idle?.add(this);
     this.updateInterestIfLevel();
     this.onOpen();
     if (this.isOpen) this.flush();
+    if (this.isOpen) this.onReady(readiness);
   }
 
   // ---- readiness ----
 
   onReady(readiness: number): void {
-    if ((this.flags & CONNECTING) !== 0) {
-      this.#finishConnect();
-      if (!this.isOpen) return;
-    }
     if ((readiness & HANGS_UP) !== 0) this.flags |= HUNG_UP;
     if ((readiness & WAKES_READER) !== 0) {
       this.flags |= READ_READY;
@@ -261,7 +215,7 @@ export abstract class StreamCore<
 
   protected updateInterestIfLevel(): void {
     if (this.profile.useEdge || this.registration?.active !== true || !this.isOpen) return;
-    let interest = 0;
+    let interest = this.wantsPriority ? Interest.PRIORITY : 0;
     if (this.wantsRead && (this.flags & (READ_ENDED | PAUSED)) === 0) interest |= Interest.READABLE;
     if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
     if (interest !== this.registration.interest) this.registration.setInterest(interest);
@@ -270,6 +224,11 @@ export abstract class StreamCore<
   /** Whether level mode should wait for bytes. */
   protected get wantsRead(): boolean {
     return true;
+  }
+
+  /** Whether urgent data, or what the error queue has, is waited for. */
+  protected get wantsPriority(): boolean {
+    return false;
   }
 
   protected setPaused(paused: boolean): void {
@@ -314,7 +273,7 @@ export abstract class StreamCore<
     if (!this.profile.useEdge) this.updateInterestIfLevel();
     else if ((this.registration.interest & Interest.WRITABLE) === 0) {
       // Once, and it stays: an edge costs nothing while it does not come (T15).
-      this.registration.setInterest(Interest.READABLE | Interest.WRITABLE);
+      this.registration.setInterest(this.registration.interest | Interest.WRITABLE);
     }
   }
 
@@ -348,12 +307,13 @@ export abstract class StreamCore<
         if (!this.reactor.spend()) break;
       }
     }
-    if (!queue.isEmpty) this.#flushLater(full);
+    if (!queue.isEmpty) this.flushLater(full);
     this.onFlushed(isCall);
     return this.isOpen;
   }
 
-  #flushLater(full: boolean): void {
+  /** `full`: the socket takes no more; else it might, and a budget is used up. */
+  protected flushLater(full = false): void {
     this.armWrite();
     if (!full) this.flushSoon();
   }
@@ -443,6 +403,21 @@ export abstract class StreamCore<
 
   // ---- public to users of either style ----
 
+  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
+    return getOption(this.#checkedFd(), name);
+  }
+
+  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    setOption(this.#checkedFd(), name, value);
+  }
+
+  #checkedFd(): number {
+    if (this.fd < 0) throw closedError('Stream');
+    return this.fd;
+  }
+
   get reactor(): Reactor {
     return this.profile.reactor;
   }
@@ -464,12 +439,14 @@ export abstract class StreamCore<
   /** Keeps the process alive (the default). */
   ref(): this {
     this.flags &= ~UNREFED;
+    this.#attempt?.race.setRefed(true);
     this.registration?.ref();
     return this;
   }
 
   unref(): this {
     this.flags |= UNREFED;
+    this.#attempt?.race.setRefed(false);
     this.registration?.unref();
     return this;
   }

@@ -9,6 +9,9 @@ import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile } from './stream-profile.js';
+import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
+import type { EncodedOption, SettableSocketOptions, SocketOptionName } from './socket-options.js';
+import type { SocketOptions } from './socket-option-table.js';
 import {
   toConnectionProfile,
   toSettings,
@@ -51,15 +54,19 @@ export interface StreamListenOptions extends SocketConnectionOptions {
   backlog?: number | undefined;
   /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
   maxConnections?: number | undefined;
+  /** Of the listening socket, set before bind, in this order; on Linux connections inherit most of them. */
+  socketOptions?: Partial<SettableSocketOptions> | undefined;
+  /** Of each connection, set when it has been accepted; one that refuses an option is dropped. */
+  acceptedSocketOptions?: Partial<SettableSocketOptions> | undefined;
 }
 
 /** Why a connection was dropped before its `open`. */
 export interface DropInfo<Address> {
   /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
-  readonly reason: 'no-fd' | 'max-connections' | 'blocked';
+  readonly reason: 'no-fd' | 'max-connections' | 'blocked' | 'socket-option';
   /** The peer, where it is still known. */
   readonly address: Address | undefined;
-  /** With `'no-fd'`: what accept(2) said. */
+  /** With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what setsockopt(2) said. */
   readonly error?: Error;
 }
 
@@ -90,6 +97,8 @@ interface ListenerSetup {
   readonly messages?: boolean;
   /** The listening socket; called when the options were found to be right. */
   open(): number;
+  /** It is the caller's until the listener has been made. */
+  readonly isGiven?: boolean;
 }
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
@@ -104,13 +113,14 @@ export abstract class StreamListener<
   /** Of the connections; a promise-style listener has none for handlers. */
   readonly #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
+  readonly #acceptedOptions: readonly EncodedOption[];
   /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
   #spareFd = -1;
   #resting = false;
   #waiting: PendingAccept<Stream, Address>[] = [];
   #connections = 0;
 
-  protected constructor({ options, handlers, messages = false, open }: ListenerSetup) {
+  protected constructor({ options, handlers, messages = false, open, isGiven = false }: ListenerSetup) {
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
@@ -124,6 +134,7 @@ export abstract class StreamListener<
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
     }
+    this.#acceptedOptions = encodeOptions(options.acceptedSocketOptions);
     this.#fd = open();
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
@@ -134,9 +145,10 @@ export abstract class StreamListener<
         toProfile({ mode: Mode.LEVEL, priority: 0 }),
       );
     } catch (error) {
-      native.close(this.#fd);
+      if (!isGiven) native.close(this.#fd);
       throw error;
     }
+    if (isGiven) native.ownFd(this.#fd);
     this.#spareFd = openSpare();
   }
 
@@ -154,6 +166,23 @@ export abstract class StreamListener<
   /** Where it listens; undefined once closed. */
   get localAddress(): Address | undefined {
     return this.nameOf('local', this.#fd);
+  }
+
+  /** The socket's own number; -1 once closed. It stays this object's to close. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED */
+  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
+    if (this.closed) throw closedError('Listener');
+    return getOption(this.#fd, name);
+  }
+
+  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    if (this.closed) throw closedError('Listener');
+    setOption(this.#fd, name, value);
   }
 
   get closed(): boolean {
@@ -231,6 +260,7 @@ export abstract class StreamListener<
   #take(fd: number): void {
     if (this.#isUnwanted(fd)) return;
     this.configure(fd);
+    if (this.#acceptedOptions.length > 0 && !this.#setAcceptedOptions(fd)) return;
     this.#connections++;
     if (this.#handlers !== null) {
       this.toConnection(fd, this.#profile as ConnectionProfile);
@@ -240,6 +270,21 @@ export abstract class StreamListener<
     waiting?.stopWatch?.();
     const stream = this.toStream(fd, this.#profile);
     waiting?.resolve({ stream, address: stream.remoteAddress });
+  }
+
+  /** False when the connection refused one, and is dropped. */
+  #setAcceptedOptions(fd: number): boolean {
+    try {
+      applyOptions(fd, this.#acceptedOptions);
+      return true;
+    } catch (error) {
+      const address = this.nameOf('remote', fd);
+      this.#drop(fd, { reason: 'socket-option', address, error: error as Error });
+      const waiting = this.#waiting.shift();
+      waiting?.stopWatch?.();
+      waiting?.reject(error);
+      return false;
+    }
   }
 
   #isUnwanted(fd: number): boolean {

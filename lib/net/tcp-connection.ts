@@ -1,5 +1,5 @@
 import { checkObject } from '../binding/validate.js';
-import { abortedBefore, checkCancelTypes, type CancelOptions } from '../reactor/cancellation.js';
+import { abortedBefore, checkCancelTypes } from '../reactor/cancellation.js';
 import { splitHostPort, type SocketAddress } from '../sys/address.js';
 import {
   checkHandlers,
@@ -9,6 +9,7 @@ import {
   type SocketConnectionOptions,
   type StreamHandlers,
 } from './socket-connection.js';
+import type { ConnectOptions } from './connect-race.js';
 import { socketName } from './stream-core.js';
 import { chooseReactor, type TcpOptions } from './stream-profile.js';
 import type { TcpListener } from './tcp-listener.js';
@@ -18,7 +19,7 @@ export type TcpHandlers<Data = unknown> = StreamHandlers<TcpConnection<Data>>;
 export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
 
 /** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
-export interface ConnectTarget extends ConnectionOptions, CancelOptions {
+export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
   /** A name or an address. */
   host: string;
   port: number;
@@ -34,7 +35,8 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   }
 
   /** For `connect`. */
-  static connecting<Data>(target: ConnectTarget, handlers: TcpHandlers<Data>): TcpConnection<Data> {
+  static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
+    const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
     checkObject('target', target);
     checkHandlers(handlers);
     checkCancelTypes(target);
@@ -67,11 +69,11 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
  * Connects handler-style; returns at once, `open` tells when it is done. A failed connect is `error` and
  * `close`, without `open`.
  *
- * @param target `host` may be a name, whose addresses are tried in turn
+ * @param target `{ host, port, ...options }` or only `'host:port'`; `host` may be a name, whose addresses are raced
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */
 export function connect<Data = unknown>(
-  target: ConnectTarget,
+  target: ConnectTarget | string,
   handlers: TcpHandlers<Data>,
 ): TcpConnection<Data> {
   return TcpConnection.connecting(target, handlers);

@@ -1,13 +1,11 @@
 import type { BlockList } from 'node:net';
-import { systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkFunction, checkInteger, checkObject } from '../binding/validate.js';
-import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
+import { checkFunction, checkObject } from '../binding/validate.js';
+import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
 import { checkHandlers, type ConnectionProfile } from './socket-connection.js';
+import { openListener, takeListener } from './open-listener.js';
 import { socketName } from './stream-core.js';
 import {
-  DEFAULT_BACKLOG,
-  MAX_BACKLOG,
   StreamListener,
   type AcceptedStream,
   type DropHandlers,
@@ -18,15 +16,7 @@ import type { StreamProfile, TcpOptions } from './stream-profile.js';
 import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
-const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
-const {
-  SOL_SOCKET = 1,
-  SO_REUSEADDR = 2,
-  SO_REUSEPORT = 15,
-  IPPROTO_TCP = 6,
-  TCP_NODELAY = 1,
-} = native.constants;
-const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
 
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
   /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. */
@@ -37,12 +27,23 @@ export interface ListenOptions extends StreamListenOptions, TcpOptions {
   ipv6Only?: boolean | undefined;
 }
 
-export interface ListenTarget extends ListenOptions {
-  /** An IP address; there is no implicit one. */
-  host: string;
-  /** 0 lets the system choose: see `localAddress`. */
-  port: number;
+/** A listening socket that is there already, as from systemd. */
+export interface GivenListener {
+  fd: number;
 }
+
+export type ListenTarget = ListenOptions &
+  (
+    | {
+        /** An IP address; there is no implicit one. */
+        host: string;
+        /** 0 lets the system choose: see `localAddress`. */
+        port: number;
+        fd?: undefined;
+      }
+    // As of `TcpListener.fromFd`.
+    | { fd: number; host?: undefined; port?: undefined }
+  );
 
 export type DropInfo = StreamDropInfo<SocketAddress>;
 export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<TcpListener, SocketAddress>;
@@ -53,13 +54,18 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   readonly #noDelay: boolean;
   readonly #blockList: BlockList | undefined;
 
-  private constructor(address: SocketAddressInput, options: ListenOptions, handlers: ListenHandlers | null) {
+  private constructor(
+    where: SocketAddressInput | GivenListener,
+    options: ListenOptions,
+    handlers: ListenHandlers | null,
+  ) {
     super({
       options,
       handlers,
+      isGiven: isGivenListener(where),
       open: () => {
         checkBlockList(options.blockList);
-        return openListener(address, options);
+        return isGivenListener(where) ? takeListener(where.fd, options) : openListener(where, options);
       },
     });
     this.#noDelay = options.noDelay ?? true;
@@ -79,11 +85,26 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
     });
   }
 
+  /**
+   * The same on a TCP socket that listens already: it is checked, made non-blocking, and closed with the listener.
+   * `backlog`, `reusePort` and `ipv6Only` do nothing.
+   *
+   * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF, ENOTSOCK; EEXIST when this
+   * reactor has it already. The fd is still the caller's then.
+   */
+  static fromFd(fd: number, options: ListenOptions = {}): Promise<TcpListener> {
+    return new Promise((resolve) => {
+      resolve(new TcpListener({ fd }, options, null));
+    });
+  }
+
   /** For `listen`. */
-  static listening(target: ListenTarget, handlers: ListenHandlers): TcpListener {
-    checkObject('target', target);
+  static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
+    const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
+    checkObject('target', options);
     checkHandlers(handlers);
-    return new TcpListener({ host: target.host, port: target.port }, target, handlers);
+    const where = isGivenListener(options) ? { fd: options.fd } : { host: options.host, port: options.port };
+    return new TcpListener(where, options, handlers);
   }
 
   protected configure(fd: number): void {
@@ -119,39 +140,20 @@ function checkBlockList(blockList: BlockList | undefined): void {
   checkFunction('blockList.check', blockList.check);
 }
 
-function openListener(address: SocketAddressInput, options: ListenOptions): number {
-  const { familyNumber, host, port, scopeId } = parseAddress(address);
-  const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false } = options;
-  checkInteger('backlog', backlog, 0, MAX_BACKLOG);
-  const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw systemError(fd, 'socket');
-  const steps: [string, () => number][] = [
-    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEADDR, 1)],
-    ['setsockopt', () => (reusePort ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)],
-    [
-      'setsockopt',
-      () =>
-        familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0,
-    ],
-    ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
-    ['listen', () => native.listen(fd, backlog)],
-  ];
-  for (const [syscall, step] of steps) {
-    const error = step();
-    if (error < 0) {
-      native.close(fd);
-      throw systemError(error, syscall, { address: host, port });
-    }
-  }
-  return fd;
+function isGivenListener(where: unknown): where is GivenListener {
+  return (where as Partial<GivenListener> | null | undefined)?.fd !== undefined;
 }
 
 /**
  * Listens handler-style: the fast path. All connections share `handlers`.
  *
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'`
  * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2)
  * says; ERR_TRIPOLL_CLOSED
  */
-export function listen<Data = unknown>(target: ListenTarget, handlers: ListenHandlers<Data>): TcpListener {
+export function listen<Data = unknown>(
+  target: ListenTarget | string,
+  handlers: ListenHandlers<Data>,
+): TcpListener {
   return TcpListener.listening(target, handlers);
 }

@@ -1,10 +1,19 @@
+import { closedError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkObject } from '../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
+import type { ConnectOptions } from './connect-race.js';
+import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from './idle-tracker.js';
-import { SocketStream } from './socket-stream.js';
+import { setOption } from './socket-options.js';
+import { refusal, SocketStream } from './socket-stream.js';
 import { socketName } from './stream-core.js';
+import { StreamExtras, type ExtrasHost } from './stream-extras.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-profile.js';
+import { sendUrgent, writeZeroCopy } from './tcp-extras.js';
+import type { ZeroCopyResult } from './zero-copy.js';
 
 export interface StreamOptions extends TcpOptions {
   /** Default `Reactor.default`. */
@@ -14,23 +23,46 @@ export interface StreamOptions extends TcpOptions {
 }
 
 /** A TCP stream with promises. */
-export class TcpStream extends SocketStream {
+export class TcpStream extends SocketStream implements ExtrasHost {
+  #extras: StreamExtras | null = null;
+
   /**
-   * Connects; a name's addresses are tried in turn.
+   * Connects; a name's addresses are raced (RFC 8305).
    *
    * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
-   * else connect(2) says; ENOTFOUND and others of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * else connect(2) says; an AggregateError with the first one's code when several addresses failed; ENOTFOUND and others
+   * of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   static async connect(
     address: SocketAddressInput,
-    options: StreamOptions & CancelOptions = {},
+    options: StreamOptions & ConnectOptions = {},
   ): Promise<TcpStream> {
     checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = chooseReactor(options.reactor);
     const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null));
     return stream.whenOpen(() => stream.connectTo(hostPort, options));
+  }
+
+  /**
+   * A stream on a connected socket of TCP, or of AF_UNIX, that was opened elsewhere: it is checked, made non-blocking,
+   * and closed with the stream. TCP_NODELAY is left as it is unless `noDelay` is given.
+   *
+   * @throws (as rejection) TypeError; RangeError for another type of socket, or one that listens; EBADF, ENOTSOCK,
+   * ENOTCONN; EEXIST when this reactor has it already. The fd is still the caller's then.
+   */
+  static async fromFd(fd: number, options: StreamOptions = {}): Promise<TcpStream> {
+    checkObject('options', options);
+    const reactor = chooseReactor(options.reactor);
+    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null);
+    prepareStreamFd(fd);
+    if (options.noDelay !== undefined) setOption(fd, 'tcpNoDelay', options.noDelay);
+    const stream = new TcpStream(profile);
+    stream.adopt(fd, true);
+    if (stream.failure !== null) throw stream.failure;
+    native.ownFd(fd);
+    return Promise.resolve(stream);
   }
 
   /** For `TcpListener`. */
@@ -42,6 +74,71 @@ export class TcpStream extends SocketStream {
 
   protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {
     return socketName(side, this.fd);
+  }
+
+  // ---- what few streams need ----
+
+  /**
+   * Writes without the copy into the kernel (MSG_ZEROCOPY): settles when the kernel has given the memory back, which is
+   * when the peer has acknowledged it. Worth it from some 10 KB on, and not on loopback, where the kernel copies. Linux 4.14.
+   *
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
+   * no more at all: the kernel may still be sending it
+   * @throws (as rejection) as `writeAll`
+   */
+  writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
+    return writeZeroCopy(this, this.#ownExtras().zeroCopy, memory, options);
+  }
+
+  /** Writes one byte as urgent data (MSG_OOB), in the order of the other writes. @throws (as rejection) as `writeAll`; RangeError */
+  sendUrgent(byte: number, options?: CancelOptions): Promise<void> {
+    return sendUrgent(this, byte, options);
+  }
+
+  /**
+   * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces it. Under the
+   * option `urgentInline` it is part of the stream instead, and this does not settle.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  receiveUrgent(options: CancelOptions = {}): Promise<number> {
+    const refused = refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    if (this.closed) return Promise.reject(this.failure ?? closedError('Stream'));
+    return this.#ownExtras().receiveUrgent(options);
+  }
+
+  #ownExtras(): StreamExtras {
+    return (this.#extras ??= new StreamExtras(this));
+  }
+
+  /** For `StreamExtras`. */
+  watchPriority(): void {
+    // Edges have it from the start.
+    this.updateInterestIfLevel();
+  }
+
+  /** For `StreamExtras`. */
+  again(readiness: number): void {
+    if (this.registration !== null) this.reactor.again(this.registration, readiness);
+  }
+
+  /** For zero-copy writes: ends the stream with an error. */
+  abandon(error: Error): void {
+    this.destroy(error);
+  }
+
+  override onReady(readiness: number): void {
+    super.onReady(this.#extras === null ? readiness : this.#extras.onReady(readiness));
+  }
+
+  protected override get wantsPriority(): boolean {
+    return this.#extras?.wantsPriority ?? false;
+  }
+
+  protected override onDestroyed(error: Error | null): void {
+    super.onDestroyed(error);
+    this.#extras?.end(error ?? closedError('Stream'));
   }
 
   /** Closes with a RST. */

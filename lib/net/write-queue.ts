@@ -4,6 +4,7 @@ import { errnoOf, outOfRange } from '../binding/errors.js';
 /** As many buffers as one vectored write takes; the native side has the same bound. */
 const MOST_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
+const NO_BYTES = new Uint8Array(0);
 
 /** A promise that waits for its bytes to be written. */
 export interface WriteOperation {
@@ -14,7 +15,15 @@ export interface WriteOperation {
   reject(error: unknown): void;
 }
 
+/**
+ * A way of writing other than the bytes of a buffer: sends from `written` on, and returns how many bytes went out, 0 when
+ * there are no more, or -errno of the socket. What it throws rejects its own promise, and leaves the stream be unless
+ * some of it is out.
+ */
+export type WriteSource = (fd: number, written: number) => number;
+
 interface Entry {
+  readonly source: WriteSource | null;
   readonly bytes: Uint8Array;
   /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
   readonly length: number;
@@ -39,18 +48,24 @@ export class WriteQueue {
   }
 
   push(bytes: Uint8Array, operation: WriteOperation | null): void {
-    this.#entries.push({ bytes, length: bytes.length, offset: 0, operation });
+    this.#entries.push({ source: null, bytes, length: bytes.length, offset: 0, operation });
     this.queuedBytes += bytes.length;
+  }
+
+  /** What is written by a function of its own, `total` bytes at most; it counts nothing in `queuedBytes`. */
+  pushSource(source: WriteSource, total: number, operation: WriteOperation): void {
+    this.#entries.push({ source, bytes: NO_BYTES, length: total, offset: 0, operation });
   }
 
   /**
    * One write of as much as there is: the bytes written, or -errno. To be called while not empty.
    *
-   * @throws RangeError when bytes that wait have been detached
+   * @throws RangeError when bytes that wait have been detached; what a source throws half-way
    */
   writeOnce(fd: number): number {
     const first = this.#entries[this.#head];
     if (first === undefined) return 0;
+    if (first.source !== null) return this.#writeSource(fd, first, first.source);
     const count = Math.min(this.#entries.length - this.#head, this.#mostVectors);
     const written =
       count === 1
@@ -68,7 +83,7 @@ export class WriteQueue {
     const entry = this.#entries[at];
     if (entry === undefined || entry.offset > 0) return false;
     this.#entries.splice(at, 1);
-    this.queuedBytes -= entry.length;
+    if (entry.source === null) this.queuedBytes -= entry.length;
     return true;
   }
 
@@ -85,16 +100,41 @@ export class WriteQueue {
     const vectors: Uint8Array[] = [];
     for (let i = 0; i < count; i++) {
       const entry = this.#entries[this.#head + i];
-      // A detached one is for a later call to refuse, when those before it are out.
-      if (entry === undefined || (i > 0 && entry.bytes.length !== entry.length)) break;
+      // A source, or a detached one, is for a later call to refuse, when those before it are out.
+      if (entry === undefined || entry.source !== null) break;
+      if (i > 0 && entry.bytes.length !== entry.length) break;
       vectors.push(intact(entry));
     }
     return vectors;
   }
 
+  #writeSource(fd: number, entry: Entry, source: WriteSource): number {
+    const { operation } = entry;
+    let written: number;
+    try {
+      written = source(fd, entry.offset);
+    } catch (error) {
+      if (entry.offset > 0) throw error;
+      this.#head++;
+      this.#compact();
+      operation?.reject(error);
+      return 0;
+    }
+    if (written < 0) return written === EINTR ? 0 : written;
+    entry.offset += written;
+    if (operation !== null) operation.written += written;
+    if (written > 0 && entry.offset < entry.length) return written;
+    this.#head++;
+    this.#compact();
+    operation?.resolve(entry.offset);
+    return written;
+  }
+
   #consume(written: number): void {
     let left = written;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
+      // Its bytes are its own to send.
+      if (entry.source !== null) break;
       const taken = Math.min(left, entry.length - entry.offset);
       entry.offset += taken;
       left -= taken;

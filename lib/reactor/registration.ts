@@ -35,7 +35,8 @@ const ERRNO_SHIFT = 16;
 /** One fd's place in a reactor, as `reactor.register` returns it. */
 export class Registration {
   readonly fd: number;
-  readonly handler: EventHandler;
+  /** Sockets hand a registration on: who connects it is not who uses it. */
+  handler: EventHandler;
   /** The token, together with `generation`. */
   readonly slot: number;
   readonly generation: number;

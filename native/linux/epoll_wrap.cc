@@ -122,6 +122,7 @@ const Export kExports[] = {
 
 void ExportRaw(napi_env env, napi_value exports) {
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+  ExportTransfer(env, exports);
 }
 
 }  // namespace tripoll

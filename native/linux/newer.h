@@ -21,4 +21,23 @@ struct epoll_params {
 #define EPIOCGPARAMS _IOR(EPOLL_IOC_TYPE, 0x02, struct epoll_params)
 #endif
 
+// Linux 6.3, include/uapi/linux/in.h.
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
+// Linux 5.11, include/uapi/asm-generic/socket.h.
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69
+#endif
+
+// Linux 2.4 and 3.7, include/uapi/linux/netfilter_ipv4.h and netfilter_ipv6/ip6_tables.h, which
+// cannot be included together with glibc's netinet/in.h everywhere.
+#ifndef SO_ORIGINAL_DST
+#define SO_ORIGINAL_DST 80
+#endif
+#ifndef IP6T_SO_ORIGINAL_DST
+#define IP6T_SO_ORIGINAL_DST 80
+#endif
+
 #endif  // TRIPOLL_LINUX_NEWER_H_

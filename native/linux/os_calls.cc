@@ -4,6 +4,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -57,6 +59,7 @@ int Send(int fd, const void* buffer, size_t length, int flags) {
 int Sendmsg(int fd, const msghdr* message, int flags) {
   return Result(sendmsg(fd, message, flags));
 }
+int Recvmsg(int fd, msghdr* message, int flags) { return Result(recvmsg(fd, message, flags)); }
 int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
@@ -105,5 +108,19 @@ int TimerfdSettime(int fd, int64_t timeout_ns) {
   spec.it_value = ToTimespec(timeout_ns);
   return Result(timerfd_settime(fd, 0, &spec, nullptr));
 }
+int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
+  off_t from = offset;
+  return Result(sendfile(out_fd, in_fd, &from, length));
+}
+int Splice(int in_fd, int out_fd, size_t length) {
+  return Result(splice(in_fd, nullptr, out_fd, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+int MapMemory(size_t length, void** memory) {
+  void* mapped = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return -errno;
+  *memory = mapped;
+  return 0;
+}
+int UnmapMemory(void* memory, size_t length) { return Result(munmap(memory, length)); }
 
 }  // namespace tripoll::os

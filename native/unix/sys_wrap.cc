@@ -387,6 +387,18 @@ napi_value DisownFd(napi_env env, napi_callback_info info) {
   return ToValue(env, 0);
 }
 
+// An fd that was opened elsewhere and given to us: ours to close from now on.
+napi_value OwnFd(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  int32_t fd = 0;
+  if (!args.Int32(0, &fd)) return nullptr;
+  // Also keeps the table from growing to a number that cannot be an fd.
+  const int flags = os::Fcntl(fd, F_GETFD, 0);
+  if (flags < 0) return ToValue(env, flags);
+  static_cast<void>(Own(args, fd));
+  return ToValue(env, 0);
+}
+
 napi_value SysSetsockopt(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t fd = 0;
@@ -468,6 +480,7 @@ const Export kExports[] = {
     {"shutdown", SysShutdown},
     {"close", SysClose},
     {"disownFd", DisownFd},
+    {"ownFd", OwnFd},
     {"setsockopt", SysSetsockopt},
     {"getsockopt", SysGetsockopt},
     {"setsockoptInt", SysSetsockoptInt},

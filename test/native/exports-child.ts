@@ -1,6 +1,6 @@
 // Calls every export of the addon with every kind of value in every argument, first one by one, then at
 // random (argv: seed, calls). Prints a line an export, so that after a crash the last one is the guilty one.
-import { writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { native } from '#lib/binding/native';
 import { sys } from '#lib/sys/sys';
@@ -125,6 +125,10 @@ const listener = sys.socket(c['AF_INET'] ?? 0, STREAM);
 sys.listen(listener, 4);
 // F_SETFL may make it blocking: no other call gets it.
 const flagged = sys.socket(c['AF_INET'] ?? 0, STREAM);
+const tube: number[] = [];
+sys.pipe2(tube, c['O_NONBLOCK'] ?? 0);
+const [tubeRead = -1, tubeWrite = -1] = tube;
+const file = openSync(__filename, 'r');
 const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 
 let poller = -1;
@@ -181,10 +185,17 @@ const templates: Record<string, () => unknown[]> = {
   shutdown: () => [flagged, 0],
   close: () => [2 ** 31 - 1],
   disownFd: () => [2 ** 31 - 1],
+  ownFd: () => [listener],
   setsockopt: () => [listener, 1, 2, bytes()],
   getsockopt: () => [listener, 1, 2, bytes()],
   setsockoptInt: () => [listener, 1, 2, 1],
   takeSocketError: () => [listener],
+  sendfile: () => [socket, file, 0, 16],
+  splice: () => [tubeRead, tubeWrite, 16],
+  spliceRelay: () => [peer, tubeWrite, tubeRead, socket, 16, bytes()],
+  setPipeSize: () => [tubeRead, 4096],
+  zeroCopyCreate: () => [4096],
+  takeZeroCopyNotice: () => [listener, bytes()],
   epollCreate1: () => [0],
   epollCtl: () => [epoll, 3, socket, 1, 0, 0],
   epollPwait2: () => [epoll, new Uint32Array(30), 0],

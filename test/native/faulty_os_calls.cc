@@ -87,6 +87,7 @@ CALL(Connect, (int fd, const sockaddr* address, socklen_t length), (fd, address,
 CALL(Recv, (int fd, void* buffer, size_t length, int flags), (fd, buffer, length, flags))
 CALL(Send, (int fd, const void* buffer, size_t length, int flags), (fd, buffer, length, flags))
 CALL(Sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))
+CALL(Recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))
 CALL(Shutdown, (int fd, int how), (fd, how))
 CALL(Socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 CALL(Getsockname, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
@@ -114,5 +115,10 @@ CALL(EpollPwait2, (int epoll_fd, epoll_event* events, int capacity, int64_t time
 CALL(Eventfd, (unsigned initial, int flags), (initial, flags))
 CALL(TimerfdCreate, (int flags), (flags))
 CALL(TimerfdSettime, (int fd, int64_t timeout_ns), (fd, timeout_ns))
+CALL(Sendfile, (int out_fd, int in_fd, int64_t offset, size_t length),
+     (out_fd, in_fd, offset, length))
+CALL(Splice, (int in_fd, int out_fd, size_t length), (in_fd, out_fd, length))
+CALL(MapMemory, (size_t length, void** memory), (length, memory))
+CALL(UnmapMemory, (void* memory, size_t length), (memory, length))
 
 }  // namespace tripoll::os

@@ -282,6 +282,15 @@ export function pretendReady(stream: TcpConnection | TcpStream, readiness: numbe
   stream.reactor.again(registration as Parameters<Reactor['again']>[0], readiness);
 }
 
+/** The same for all that is registered: what is still being connected has no stream's registration yet. */
+export function pretendAllReady(reactor: Reactor, readiness: number): void {
+  type Slot = Parameters<Reactor['again']>[0] | undefined;
+  const { slots } = (reactor as unknown as { dispatcher: { slab: { slots: Slot[] } } }).dispatcher.slab;
+  for (const registration of slots) {
+    if (registration?.active === true) reactor.again(registration, readiness);
+  }
+}
+
 /** The handlers of one whole turn have run. */
 export function turnOf(reactor: Reactor): Promise<void> {
   return within(

@@ -251,6 +251,9 @@ export class Kernel {
     return this.#files[fd];
   }
 
+  /** Of the latest connect: until it is done, its stream does not tell. */
+  lastConnectFd = -1;
+
   socketOf(fd: number): TcpSocket | null {
     const file = this.#files[fd];
     return file instanceof TcpSocket ? file : null;
@@ -499,6 +502,7 @@ export class Kernel {
   connect(fd: number, port: number): number {
     const socket = this.socketOf(fd);
     if (socket?.state !== 'new') return this.#misuse('connect', fd);
+    this.lastConnectFd = fd;
     socket.localPort = this.#nextPort++;
     socket.remotePort = port;
     if (port !== SILENT_PORT && !this.#ports.has(port) && this.random.below(3) === 0)

@@ -40,6 +40,7 @@ interface ConnectionShape {
 export class ConnectionActor implements Actor {
   isDone = false;
   connection: TcpConnection | null = null;
+  #fd = -1;
   #socket: TcpSocket | null = null;
   #wasOpened = false;
   #hasEnded = false;
@@ -58,9 +59,10 @@ export class ConnectionActor implements Actor {
     private readonly act: Act,
   ) {}
 
-  attach(connection: TcpConnection): void {
+  attach(connection: TcpConnection, fd = fdOf(connection)): void {
     this.connection = connection;
-    this.#socket = this.world.kernel.socketOf(fdOf(connection));
+    this.#fd = fd;
+    this.#socket = this.world.kernel.socketOf(fd);
   }
 
   #live(): TcpConnection {
@@ -250,7 +252,7 @@ export class ConnectionActor implements Actor {
     const connection = this.connection;
     if (connection === null || this.isDone) return;
     if (connection.closed) this.world.fail('stuck-close', 'closed, and close was not told');
-    const socket = this.world.kernel.socketOf(fdOf(connection));
+    const socket = this.world.kernel.socketOf(this.#wasOpened ? fdOf(connection) : this.#fd);
     if (socket === null || socket !== this.#socket) {
       this.world.fail('fd', 'an open connection has another fd than at first');
       return;
@@ -321,12 +323,13 @@ export function startConnect(world: World, act: Act): void {
   const actor = new ConnectionActor(world, shape, act);
   const cancel = randomCancel(world);
   const target = { host: HOST, port, ...shape, ...cancel };
+  world.kernel.lastConnectFd = -1;
   const connection = connect(
     target,
     handlersFor(() => actor),
   );
-  actor.attach(connection);
-  world.note(`connect to ${port}: fd ${fdOf(connection)}`);
+  actor.attach(connection, world.kernel.lastConnectFd);
+  world.note(`connect to ${port}: fd ${world.kernel.lastConnectFd}`);
   world.add(actor);
 }
 

@@ -8,6 +8,7 @@ import {
   failureOf,
   LOOPBACK,
   portOf,
+  pretendAllReady,
   pretendReady,
   RawPeer,
   record,
@@ -207,7 +208,7 @@ export function describeTraps(context: Context): void {
       for (let i = 0; i < 5; i++) await turnOf(context.reactor);
       const pending = waiting.filter(({ told }) => !told.events.includes('open'));
       expect(pending.length).toBeGreaterThan(0);
-      for (const { connection } of pending) pretendReady(connection, WRITABLE | READABLE);
+      pretendAllReady(context.reactor, WRITABLE | READABLE);
       await turnOf(context.reactor);
       for (const { told } of pending) expect(told.events).toEqual([]);
       for (const { connection } of waiting) connection.close();

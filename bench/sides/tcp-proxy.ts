@@ -1,0 +1,38 @@
+// A proxy of the TCP rows: argv is tripoll-splice, tripoll-copy or node-net, the target's port, and the core.
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { copyBidirectional, TcpListener, TcpStream } from 'tripoll/net';
+import { announcePort, enterSideProcess } from '../side-process.js';
+
+const host = '127.0.0.1';
+const [kind, targetPort] = process.argv.slice(2);
+const target = { host, port: Number(targetPort) };
+
+async function pass(client: TcpStream): Promise<void> {
+  const server = await TcpStream.connect(target);
+  await copyBidirectional(client, server, { splice: kind === 'tripoll-splice' });
+}
+
+async function serveTripoll(): Promise<void> {
+  const listener = await TcpListener.bind({ host, port: 0 });
+  announcePort(listener.localAddress?.port);
+  for await (const client of listener) void pass(client);
+}
+
+function serveNode(): void {
+  const destroy = (socket: Socket) => () => socket.destroy();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
+    client.pipe(upstream);
+    upstream.pipe(client);
+    client.on('error', destroy(upstream));
+    upstream.on('error', destroy(client));
+  });
+  server.listen({ host, port: 0, backlog: 4096 }, () => {
+    announcePort((server.address() as AddressInfo).port);
+  });
+}
+
+enterSideProcess();
+if (kind === 'node-net') serveNode();
+else void serveTripoll();
+process.stdin.on('close', () => process.exit(0)).resume();

@@ -1,0 +1,192 @@
+// The two TCP rows: a proxy by splice, CPU per byte; accept, one request, close: connections per CPU second.
+//   node out/bench/tcp-bench.js [--work splice,short] [--rounds 7] [--json file]
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Child } from './child.js';
+import type { Cores } from './load.js';
+import { chooseCores, describeMachine, pinRunner } from './machine.js';
+import { tcpLoad, tcpPeer } from './paths.js';
+import { pairedRatios, spreadOf, type Spread } from './statistics.js';
+
+const startTimeoutMs = 15_000;
+const runTimeoutMs = 60_000;
+/** The default of `copyBidirectional`, and of a pipe. */
+const pipeBytes = 65_536;
+const flowConnections = 4;
+const flowMegabytes = 400;
+const shortConnections = 50;
+const shortMs = 1000;
+
+interface Side {
+  readonly name: string;
+  /** `port`: of the sink, for a proxy. */
+  command(cpu: number, port: number): [string, string[]];
+}
+
+const script = (file: string, ...args: string[]): [string, string[]] => [
+  process.execPath,
+  [path.join(__dirname, 'sides', file), ...args],
+];
+
+const proxies: Side[] = [
+  {
+    name: 'C splice',
+    command: (cpu, port) => [tcpPeer, ['splice', String(cpu), String(port), String(pipeBytes)]],
+  },
+  ...['tripoll-splice', 'tripoll-copy', 'node-net'].map((name) => ({
+    name,
+    command: (cpu: number, port: number) => script('tcp-proxy.js', name, String(port), String(cpu)),
+  })),
+];
+
+const servers: Side[] = [
+  { name: 'C epoll', command: (cpu) => [tcpPeer, ['short', String(cpu)]] },
+  ...['tripoll', 'tripoll-promises', 'node-net'].map((name) => ({
+    name,
+    command: (cpu: number) => script('tcp-short.js', name, String(cpu)),
+  })),
+];
+
+/** CPU time of all its threads, in nanoseconds. */
+function cpuNsOf(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks)
+    .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
+    .reduce((sum, ns) => sum + ns, 0);
+}
+
+function parseLine(line: string, pattern: RegExp): number {
+  const found = pattern.exec(line)?.[1];
+  if (found === undefined) throw new Error(`unexpected: '${line}'`);
+  return Number(found);
+}
+
+const portOf = (line: string): number => parseLine(line, /^port (\d+)$/);
+const countOf = (line: string): number => parseLine(line, /^done (\d+)$/);
+
+/** CPU nanoseconds per byte, or per connection, of one side in one round: a process of its own, warmed up. */
+async function measure(
+  side: Side,
+  load: Child,
+  sinkPort: number,
+  order: string,
+  warmup: string,
+  cores: Cores,
+): Promise<number> {
+  const [command, args] = side.command(cores.server, sinkPort);
+  const server = new Child(side.name, command, args);
+  try {
+    const port = portOf(await server.nextLine(startTimeoutMs));
+    load.send(`go ${port} ${warmup}`);
+    countOf(await load.nextLine(runTimeoutMs));
+    const before = cpuNsOf(server.pid);
+    load.send(`go ${port} ${order}`);
+    const count = countOf(await load.nextLine(runTimeoutMs));
+    return (cpuNsOf(server.pid) - before) / count;
+  } finally {
+    await server.kill();
+  }
+}
+
+type Samples = Record<string, number[]>;
+
+interface Work {
+  readonly sides: readonly Side[];
+  readonly order: string;
+  readonly warmup: string;
+  readonly isFlow: boolean;
+}
+
+const works: Record<'splice' | 'short', Work> = {
+  splice: {
+    sides: proxies,
+    order: `${flowConnections} ${flowMegabytes}`,
+    warmup: `${flowConnections} 20`,
+    isFlow: true,
+  },
+  short: {
+    sides: servers,
+    order: `${shortConnections} ${shortMs}`,
+    warmup: `${shortConnections} 300`,
+    isFlow: false,
+  },
+};
+
+async function run({ sides, order, warmup, isFlow }: Work, rounds: number, cores: Cores): Promise<Samples> {
+  const samples: Samples = Object.fromEntries(sides.map(({ name }) => [name, []]));
+  const load = new Child('tcp_load', tcpLoad, [isFlow ? 'flow' : 'short', String(cores.load)]);
+  const first = await load.nextLine(startTimeoutMs);
+  const sinkPort = isFlow ? portOf(first) : 0;
+  for (let round = 0; round < rounds; round++) {
+    // The order rotates: nobody always comes after the same side.
+    const turn = round % sides.length;
+    for (const side of [...sides.slice(turn), ...sides.slice(0, turn)]) {
+      samples[side.name]?.push(await measure(side, load, sinkPort, order, warmup, cores));
+    }
+    process.stderr.write(`round ${round + 1} of ${rounds}\n`);
+  }
+  await load.finish(startTimeoutMs);
+  return samples;
+}
+
+const show = ({ median, min, max }: Spread): string =>
+  `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+
+function ratio(samples: Samples, of: string, to: string): string {
+  return `${of} / ${to}: ${show(pairedRatios(samples[of] ?? [], samples[to] ?? []))}`;
+}
+
+function report(
+  title: string,
+  samples: Samples,
+  toShown: (ns: number) => number,
+  ratios: [string, string][],
+): void {
+  console.log(title);
+  for (const [name, values] of Object.entries(samples)) {
+    console.log(`  ${name.padEnd(18)} ${show(spreadOf(values.map(toShown)))}`);
+  }
+  console.log('  CPU ratios, paired by round: median (least to greatest)');
+  for (const [of, to] of ratios) console.log(`    ${ratio(samples, of, to)}`);
+}
+
+async function main(): Promise<void> {
+  const string = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { work: string, rounds: string, json: string } });
+  const rounds = Number(values.rounds ?? '7');
+  const wanted = (values.work ?? 'splice,short').split(',');
+  const cores = chooseCores();
+  pinRunner(cores);
+  const results: Record<string, Samples> = {};
+  if (wanted.includes('splice')) {
+    const samples = (results['splice'] = await run(works.splice, rounds, cores));
+    report(
+      `proxy, ${flowConnections} connections, writes of 64 KB: CPU-µs per MB`,
+      samples,
+      (ns) => (ns * 2 ** 20) / 1000,
+      [
+        ['node-net', 'tripoll-splice'],
+        ['tripoll-splice', 'C splice'],
+        ['node-net', 'tripoll-copy'],
+      ],
+    );
+  }
+  if (wanted.includes('short')) {
+    const samples = (results['short'] = await run(works.short, rounds, cores));
+    report('accept, one request, close: connections per CPU second', samples, (ns) => 1e9 / ns, [
+      ['node-net', 'tripoll'],
+      ['tripoll', 'C epoll'],
+      ['node-net', 'tripoll-promises'],
+    ]);
+  }
+  if (values.json !== undefined) {
+    const file = { machine: describeMachine(), rounds, cpuNs: results };
+    writeFileSync(values.json, `${JSON.stringify(file, null, 2)}\n`);
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { promisify } from 'node:util';
+import { within } from '../support/deadline.js';
+import { digest, pattern } from '../net/tools.js';
+import { runExample, type Example } from './example.js';
+
+const run = promisify(execFile);
+const body = pattern(2_000_003);
+
+let example: Example;
+let proxy: string;
+let server: http.Server;
+
+beforeEach(async () => {
+  example = runExample('socks5-proxy', ['127.0.0.1:0']);
+  proxy = (await example.printed(/SOCKS5 proxy on (\S+)/))[1]!;
+  server = http.createServer((request, response) => {
+    if (request.method === 'POST') {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => response.end(digest(Buffer.concat(chunks))));
+    } else response.end(body);
+  });
+  await once(server.listen(0, '::'), 'listening');
+});
+afterEach(() => {
+  example.kill();
+  server.closeAllConnections();
+  server.close();
+});
+
+const portOf = (): number => (server.address() as net.AddressInfo).port;
+
+/** The real client. */
+async function curl(...args: string[]): Promise<Buffer> {
+  const options = {
+    encoding: 'buffer' as const,
+    maxBuffer: 10_000_000,
+    env: { ...process.env, http_proxy: '', no_proxy: '' },
+  };
+  const { stdout } = await within(run('curl', ['-sS', '--max-time', '10', ...args], options), 'curl');
+  return stdout;
+}
+
+test.each([
+  ['a name, resolved by the proxy', '--socks5-hostname', 'localhost'],
+  ['an IPv4 address', '--socks5', '127.0.0.1'],
+  ['an IPv6 address', '--socks5', '[::1]'],
+])('curl downloads through it: %s', async (_, option, host) => {
+  const received = await curl(option, proxy, `http://${host}:${portOf()}/`);
+  expect(digest(received)).toBe(digest(body));
+});
+
+test('curl uploads through it', async () => {
+  const child = curl('--socks5-hostname', proxy, '-d', 'x'.repeat(100_000), `http://localhost:${portOf()}/`);
+  expect((await child).toString()).toBe(digest(Buffer.from('x'.repeat(100_000))));
+});
+
+test('what is refused is told as SOCKS tells it', async () => {
+  const free = net.createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as net.AddressInfo;
+  free.close();
+  await once(free, 'close');
+  // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection refused".
+  const refused = curl('--socks5-hostname', proxy, `http://127.0.0.1:${port}/`);
+  await expect(refused).rejects.toMatchObject({ code: 97, stderr: expect.anything() as unknown });
+  await refused.catch((error: unknown) =>
+    expect((error as { stderr: Buffer }).stderr.toString()).toMatch(/\(5\)/),
+  );
+});
+
+test('nonsense is hung up on, and SIGINT ends it', async () => {
+  const [host, port] = proxy.split(':');
+  for (const bytes of [
+    [4, 1],
+    [5, 1, 2],
+    [5, 1, 0, 5, 1, 0, 9],
+  ]) {
+    const socket = net.connect(Number(port), host);
+    socket.write(Uint8Array.from(bytes));
+    socket.on('error', () => {}).resume();
+    await within(once(socket, 'close'), 'close');
+  }
+  const idle = net.connect(Number(port), host);
+  await once(idle, 'connect');
+  example.interrupt();
+  expect(await within(example.exited, 'exit')).toEqual({ code: 0, signal: null });
+  idle.destroy();
+});

@@ -1,0 +1,8 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeOptions } from './options.js';
+
+const here = capabilities.backends.includes('poll');
+
+if (here)
+  describeOptions('watcher poll', () => new Reactor({ driver: 'watcher', backend: 'poll' }), { edge: false });
+else test.skip('watcher poll does not exist here', () => {});

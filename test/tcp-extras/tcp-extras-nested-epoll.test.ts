@@ -1,0 +1,10 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeTcpExtras } from './tcp-extras.js';
+
+const here = capabilities.backends.includes('epoll') && capabilities.drivers.includes('nested');
+
+if (here)
+  describeTcpExtras('nested epoll', () => new Reactor({ driver: 'nested', backend: 'epoll' }), {
+    edge: true,
+  });
+else test.skip('nested epoll does not exist here', () => {});

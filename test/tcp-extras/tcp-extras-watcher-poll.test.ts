@@ -1,0 +1,10 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeTcpExtras } from './tcp-extras.js';
+
+const here = capabilities.backends.includes('poll');
+
+if (here)
+  describeTcpExtras('watcher poll', () => new Reactor({ driver: 'watcher', backend: 'poll' }), {
+    edge: false,
+  });
+else test.skip('watcher poll does not exist here', () => {});

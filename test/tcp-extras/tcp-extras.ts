@@ -1,0 +1,27 @@
+// What few TCP streams need: the same tests for each driver and backend.
+import type { Reactor } from 'tripoll';
+import { Context, type Features } from '../net/tools.js';
+import { describeGivenFds } from './suite/given-fds.js';
+import { describePeek } from './suite/peek.js';
+import { describeSendfile } from './suite/sendfile.js';
+import { describeSplice } from './suite/splice.js';
+import { describeUrgent } from './suite/urgent.js';
+import { describeZeroCopy } from './suite/zero-copy.js';
+
+export function describeTcpExtras(name: string, makeReactor: () => Reactor, features: Features): void {
+  const context = new Context(makeReactor, features);
+
+  describe(`TCP extras, ${name}`, () => {
+    beforeEach(() => {
+      context.setUp();
+    });
+    afterEach(() => context.tearDown());
+
+    describePeek(context);
+    describeSendfile(context);
+    describeSplice(context);
+    describeUrgent(context);
+    describeZeroCopy(context);
+    describeGivenFds(context);
+  });
+}
