@@ -1,0 +1,310 @@
+#include "unix/datagrams.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "unix/datagram_control.h"
+
+namespace tripoll {
+
+namespace {
+
+// An address of either family, without the 128 bytes of a sockaddr_storage.
+union Name {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+// What one system call points at. Not cleared: each message sets up its own part.
+struct Chunk {
+  BatchMessage messages[kDatagramsPerCall];
+  iovec vectors[kDatagramsPerCall];
+  Name names[kDatagramsPerCall];
+  alignas(cmsghdr) uint8_t control[kDatagramsPerCall][kDatagramControlBytes];
+};
+
+void ReadName(const Name& name, socklen_t length, DatagramEndpoint* to) {
+  if (length >= sizeof(sockaddr_in) && name.any.sa_family == AF_INET) {
+    to->family = AF_INET;
+    to->port = ntohs(name.v4.sin_port);
+    to->scope_id = 0;
+    std::memcpy(to->address, &name.v4.sin_addr, sizeof name.v4.sin_addr);
+  } else if (length >= sizeof(sockaddr_in6) && name.any.sa_family == AF_INET6) {
+    to->family = AF_INET6;
+    to->port = ntohs(name.v6.sin6_port);
+    to->scope_id = name.v6.sin6_scope_id;
+    std::memcpy(to->address, &name.v6.sin6_addr, sizeof name.v6.sin6_addr);
+  } else {
+    to->family = 0;
+  }
+}
+
+// The length of the name; 0 for none, as on a connected socket. -1 for what is no address.
+int WriteName(const DatagramEndpoint& from, Name* name) {
+  if (from.family == 0) return 0;
+  if (from.port > UINT16_MAX) return -1;
+  if (from.family == AF_INET) {
+    name->v4 = {};
+    name->v4.sin_family = AF_INET;
+    name->v4.sin_port = htons(static_cast<uint16_t>(from.port));
+    std::memcpy(&name->v4.sin_addr, from.address, sizeof name->v4.sin_addr);
+    return sizeof name->v4;
+  }
+  if (from.family != AF_INET6) return -1;
+  name->v6 = {};
+  name->v6.sin6_family = AF_INET6;
+  name->v6.sin6_port = htons(static_cast<uint16_t>(from.port));
+  name->v6.sin6_scope_id = from.scope_id;
+  std::memcpy(&name->v6.sin6_addr, from.address, sizeof name->v6.sin6_addr);
+  return sizeof name->v6;
+}
+
+void PrepareReceive(Chunk* chunk, const DatagramSlots& slots, unsigned first, unsigned count,
+                    bool wants_control) {
+  for (unsigned i = 0; i < count; i++) {
+    chunk->vectors[i] = {slots.payload + (first + i) * slots.slot_bytes, slots.slot_bytes};
+    msghdr& header = chunk->messages[i].header;
+    header = {};
+    header.msg_name = &chunk->names[i];
+    header.msg_namelen = sizeof(Name);
+    header.msg_iov = &chunk->vectors[i];
+    header.msg_iovlen = 1;
+    if (!wants_control) continue;
+    header.msg_control = chunk->control[i];
+    header.msg_controllen = kDatagramControlBytes;
+  }
+}
+
+void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    const BatchMessage& message = chunk.messages[i];
+    DatagramRecord& record = slots.records[first + i];
+    const size_t length = std::min(size_t{message.length}, slots.slot_bytes);
+    record.length = static_cast<uint32_t>(length);
+    record.wire_length = message.length;
+    record.flags = (message.header.msg_flags & MSG_TRUNC) != 0 ? uint32_t{kDatagramTruncated} : 0;
+    record.error = 0;
+    record.segment_bytes = 0;
+    record.sent_bytes = 0;
+    ReadName(chunk.names[i], message.header.msg_namelen, &record.peer);
+    if (message.header.msg_control == nullptr) continue;
+    if ((message.header.msg_flags & MSG_CTRUNC) != 0) record.flags |= kDatagramControlTruncated;
+    ReadDatagramControl(message.header, &record);
+  }
+}
+
+bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+bool IsSegmented(const DatagramRecord& record) {
+  return record.segment_bytes != 0 && record.segment_bytes < record.length;
+}
+
+// How one run of SendDatagrams goes on.
+struct Sender {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): PrepareOne sets what is used of `chunk`
+  Sender(int fd, const DatagramSlots& slots, uint32_t options)
+      : fd(fd), slots(slots), options(options) {}
+
+  int fd;
+  const DatagramSlots& slots;
+  uint32_t options;
+  Chunk chunk;
+
+  // Also one of which some datagrams have gone already: the rest follows in the same way.
+  bool CutsByHand(const DatagramRecord& record) const {
+    return IsSegmented(record) && ((options & kDatagramNoSegments) != 0 || record.sent_bytes > 0);
+  }
+  uint8_t* PayloadOf(unsigned index) const { return slots.payload + index * slots.slot_bytes; }
+
+  bool PrepareOne(unsigned place, unsigned index, size_t offset, size_t length, uint32_t segment);
+  unsigned Prepare(unsigned first, unsigned count);
+  int SendByHand(unsigned index);
+  BatchResult SendSome(unsigned first, unsigned count);
+  void Fail(unsigned index, int error) const;
+  int SettleFirst(unsigned index, int error);
+};
+
+// False for a record that no system call should see.
+bool Sender::PrepareOne(unsigned place, unsigned index, size_t offset, size_t length,
+                        uint32_t segment) {
+  const DatagramRecord& record = slots.records[index];
+  if (offset > slots.slot_bytes || length > slots.slot_bytes - offset || segment > UINT16_MAX)
+    return false;
+  const int name_length = WriteName(record.peer, &chunk.names[place]);
+  if (name_length < 0) return false;
+  chunk.vectors[place] = {PayloadOf(index) + offset, length};
+  msghdr& header = chunk.messages[place].header;
+  header = {};
+  header.msg_name = name_length == 0 ? nullptr : &chunk.names[place];
+  header.msg_namelen = static_cast<socklen_t>(name_length);
+  header.msg_iov = &chunk.vectors[place];
+  header.msg_iovlen = 1;
+  const uint32_t asked = record.flags & (kDatagramSendTos | kDatagramSendTtl | kDatagramSendLocal);
+  if (asked == 0 && segment == 0) return true;
+  header.msg_control = chunk.control[place];
+  WriteDatagramControl(record, segment, &header);
+  return true;
+}
+
+// As many as one call can take from `first` on: up to one that cannot be sent, or needs cutting.
+unsigned Sender::Prepare(unsigned first, unsigned count) {
+  unsigned i = 0;
+  for (; i < std::min(count, kDatagramsPerCall); i++) {
+    const DatagramRecord& record = slots.records[first + i];
+    if (CutsByHand(record)) break;
+    const uint32_t segment = IsSegmented(record) ? record.segment_bytes : 0;
+    if (!PrepareOne(i, first + i, 0, record.length, segment)) break;
+  }
+  return i;
+}
+
+// The segments of one record as datagrams of their own, from sent_bytes on. 0, or an errno.
+int Sender::SendByHand(unsigned index) {
+  DatagramRecord& record = slots.records[index];
+  const uint32_t segment = record.segment_bytes;
+  const uint32_t length = record.length;
+  // Each round sends at least a byte: segment is not 0 here (CutsByHand).
+  for (uint32_t at = record.sent_bytes; at < length;) {
+    const uint32_t bytes = std::min(segment, length - at);
+    if (!PrepareOne(0, index, at, bytes, 0)) return EINVAL;
+    slots.header->calls++;
+    const int sent = os::Sendmsg(fd, &chunk.messages[0].header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) return -sent;
+    at += bytes;
+    record.sent_bytes = at;
+  }
+  record.sent_bytes = 0;
+  return 0;
+}
+
+// One call's worth: none of it, and an error, or some of it.
+BatchResult Sender::SendSome(unsigned first, unsigned count) {
+  BatchResult result{0, 0};
+  const unsigned ready = Prepare(first, count);
+  if (ready == 0) {
+    result.error = CutsByHand(slots.records[first]) ? SendByHand(first) : EINVAL;
+    if (result.error == 0) result.count = 1;
+  } else {
+    slots.header->calls++;
+    result = SendBatch(fd, chunk.messages, ready, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // No system says this, and a loop must not live on it.
+    if (result.count == 0 && result.error == 0) result.error = EAGAIN;
+  }
+  for (unsigned i = 0; i < result.count; i++) slots.records[first + i].error = 0;
+  return result;
+}
+
+void Sender::Fail(unsigned index, int error) const {
+  slots.records[index].error = static_cast<uint32_t>(error);
+  slots.header->failed++;
+}
+
+// The first of what is left could not go, or not as it is: 1 when it is done, 0 to try it again in
+// another way, -errno to stop.
+int Sender::SettleFirst(unsigned index, int error) {
+  if (IsFull(error)) return -error;
+  const DatagramRecord& record = slots.records[index];
+  if (IsSegmented(record) && !CutsByHand(record) &&
+      (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+    // EIO: the device cannot make the checksums. EINVAL, EMSGSIZE: more segments than the kernel
+    // takes, or longer than the path's MTU; as datagrams of their own they may pass (T45).
+    options |= kDatagramNoSegments;
+    if (error == EIO) slots.header->no_segments = 1;
+    return 0;
+  }
+  Fail(index, error);
+  return 1;
+}
+
+}  // namespace
+
+BatchResult ReceiveOneByOne(int fd, BatchMessage* messages, unsigned count, int flags) {
+  for (unsigned i = 0; i < count; i++) {
+    const int length = os::Recvmsg(fd, &messages[i].header, flags);
+    if (length < 0) return {i, -length};
+    messages[i].length = static_cast<unsigned>(length);
+  }
+  return {count, 0};
+}
+
+BatchResult SendOneByOne(int fd, BatchMessage* messages, unsigned count, int flags) {
+  for (unsigned i = 0; i < count; i++) {
+    const int length = os::Sendmsg(fd, &messages[i].header, flags);
+    if (length < 0) return {i, -length};
+    messages[i].length = static_cast<unsigned>(length);
+  }
+  return {count, 0};
+}
+
+BatchResult ReceiveBatch(int fd, BatchMessage* messages, unsigned count, int flags) {
+  const int received = os::Recvmmsg(fd, messages, count, flags);
+  if (received == -ENOSYS) return ReceiveOneByOne(fd, messages, count, flags);
+  if (received < 0) return {0, -received};
+  return {static_cast<unsigned>(received), 0};
+}
+
+BatchResult SendBatch(int fd, BatchMessage* messages, unsigned count, int flags) {
+  const int sent = os::Sendmmsg(fd, messages, count, flags);
+  if (sent == -ENOSYS) return SendOneByOne(fd, messages, count, flags);
+  if (sent < 0) return {0, -sent};
+  return {static_cast<unsigned>(sent), 0};
+}
+
+int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
+                     uint32_t options) {
+  Chunk chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): PrepareReceive sets what is used
+  const bool errors = (options & kDatagramErrorQueue) != 0;
+  const int flags = MSG_DONTWAIT | (errors ? kErrorQueueFlag : kReceiveFlags);
+  const bool wants_control = (options & (kDatagramControl | kDatagramErrorQueue)) != 0;
+  bool may_retry = (options & kDatagramRetryPending) != 0;
+  *slots.header = {};
+  unsigned done = 0;
+  while (done < count) {
+    const unsigned size = std::min(count - done, kDatagramsPerCall);
+    PrepareReceive(&chunk, slots, first + done, size, wants_control);
+    slots.header->calls++;
+    const BatchResult result = ReceiveBatch(fd, chunk.messages, size, flags);
+    Unpack(chunk, slots, first + done, result.count);
+    done += result.count;
+    if (result.error != 0 && !IsFull(result.error)) {
+      // The error of a datagram that went to someone: its details are in the error queue.
+      if (std::exchange(may_retry, false)) continue;
+      slots.header->error = static_cast<uint32_t>(result.error);
+    }
+    if (done == 0 && result.error != 0) return -result.error;
+    if (result.count < size) break;
+  }
+  return static_cast<int>(done);
+}
+
+int SendDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
+                  uint32_t options) {
+  Sender sender(fd, slots, options);
+  *slots.header = {};
+  bool may_retry = (options & kDatagramRetryPending) != 0;
+  unsigned done = 0;
+  int error = 0;
+  while (done < count && error == 0) {
+    const unsigned next = first + done;
+    const BatchResult result = sender.SendSome(next, count - done);
+    done += result.count;
+    // After a partial count the reason is unknown (T45): the next round begins with that message,
+    // and meets it.
+    if (result.count > 0) {
+      may_retry = (options & kDatagramRetryPending) != 0;
+      continue;
+    }
+    if (!IsFull(result.error) && std::exchange(may_retry, false)) continue;
+    const int settled = sender.SettleFirst(next, result.error);
+    if (settled < 0) error = -settled;
+    if (settled > 0) done++;
+  }
+  return done == 0 && error != 0 ? -error : static_cast<int>(done);
+}
+
+}  // namespace tripoll
