@@ -59,7 +59,6 @@ export abstract class UdpCore implements EventHandler {
   #registration: Registration | null = null;
   #familyNumber = 0;
   #closed = false;
-  #fdLost = false;
   #refed = true;
   #connected = false;
   #recvErrors = false;
@@ -305,8 +304,6 @@ export abstract class UdpCore implements EventHandler {
   // ---- the end ----
 
   onError(error: unknown): void {
-    // The registration was lost: somebody closed our fd.
-    if (this.#registration?.active !== true) this.#fdLost = true;
     this.destroy(error as Error);
   }
 
@@ -326,12 +323,18 @@ export abstract class UdpCore implements EventHandler {
     const fd = this.fd;
     this.fd = -1;
     if (fd >= 0) {
-      // DEL before close (T03). An inactive one ended with the reactor, or was lost.
-      if (this.#registration?.active === true && !this.#registration.deregister()) this.#fdLost = true;
-      if (this.#fdLost) native.disownFd(fd);
+      // DEL before close (T03). A registration that ended before us, not with the reactor, was lost: the number may
+      // be a stranger's by now (T02).
+      const registration = this.#registration;
+      const lost = registration?.active === true ? !registration.deregister() : this.#wasLost;
+      if (lost) native.disownFd(fd);
       else native.close(fd);
     }
     this.onDestroyed(error);
+  }
+
+  get #wasLost(): boolean {
+    return this.#registration !== null && !this.reactor.closed;
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

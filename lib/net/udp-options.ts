@@ -108,6 +108,13 @@ class Steps {
     return this;
   }
 
+  /** IPv6's tells of IPv4 too, in the form that the senders' addresses have there. */
+  packetInfo(): this {
+    return this.#v6
+      ? this.boolean('recvPacketInfo', IPPROTO_IPV6, udpConstant('IPV6_RECVPKTINFO'))
+      : this.boolean('recvPacketInfo', IPPROTO_IP, udpConstant('IP_PKTINFO'));
+  }
+
   multicastInterface(): this {
     const chosen = this.#options.multicastInterface;
     if (chosen === undefined) return this;
@@ -151,7 +158,7 @@ function settingsOf(familyNumber: number, options: UdpOptions): readonly Step[] 
     .ip('multicastTtl', 'IP_MULTICAST_TTL', 'IPV6_MULTICAST_HOPS', byte)
     .ip('multicastLoopback', 'IP_MULTICAST_LOOP', 'IPV6_MULTICAST_LOOP')
     .multicastInterface()
-    .ip('recvPacketInfo', 'IP_PKTINFO', 'IPV6_RECVPKTINFO')
+    .packetInfo()
     .ip('recvTos', 'IP_RECVTOS', 'IPV6_RECVTCLASS')
     .ip('recvTtl', 'IP_RECVTTL', 'IPV6_RECVHOPLIMIT')
     .ip('recvErrors', 'IP_RECVERR', 'IPV6_RECVERR').list;

@@ -171,11 +171,12 @@ void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, msghdr
                     kDatagramControlBytes,
                 "all that a record can ask for");
   message->msg_controllen = 0;
-  // A connected socket's family is not known here: the kernel skips what is of the other one.
+  // A connected socket's family is not known here, and an IPv6 address may be an IPv4 one inside:
+  // the kernel skips what is of the other family.
   const uint32_t family = record.peer.family;
   const auto value_of = [&](uint32_t flag, uint32_t value, int type4, int type6) {
     if ((record.flags & flag) == 0) return;
-    if (family != AF_INET6) Append(message, IPPROTO_IP, type4, static_cast<int>(value));
+    Append(message, IPPROTO_IP, type4, static_cast<int>(value));
     if (family != AF_INET) Append(message, IPPROTO_IPV6, type6, static_cast<int>(value));
   };
   value_of(kDatagramSendTos, record.tos, IP_TOS, IPV6_TCLASS);
