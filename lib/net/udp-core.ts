@@ -37,6 +37,9 @@ const NO_SEGMENTS = udpLayout('OPTION_NO_SEGMENTS');
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 
+/** So many of a batch cost about what one read of a stream does, which is a unit of a turn's budget. */
+const DATAGRAMS_PER_UNIT = 4;
+
 /** Of the error queue, at a time; each brings a start of what was sent, which nobody looks at. */
 const ERRORS_PER_CALL = 16;
 const ERROR_SLOT_BYTES = 1;
@@ -292,6 +295,11 @@ export abstract class UdpCore implements EventHandler {
     const errno = native.takeSocketError(this.fd);
     if (errno < 0)
       this.onQueuedError(Object.assign(systemError(errno, 'sendmsg'), { origin: 'none' as const }));
+  }
+
+  /** A batch is more than the one unit that its call took of the turn's budget (T47). */
+  protected spendFor(datagrams: number): void {
+    for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT) this.reactor.spend();
   }
 
   /** What a call said that is no EAGAIN: an error for whoever called, or the socket's end too. */

@@ -128,6 +128,7 @@ export class UdpEndpoint extends UdpCore {
         return;
       }
       this.idle?.touch(this);
+      this.spendFor(received);
       const errnoAfter = batch.errnoAfter;
       this.#call(() => this.#handlers.datagrams?.(this, batch));
       if (capabilities.debug && batch.intact) batch.poison();

@@ -191,6 +191,7 @@ export class UdpSocket extends UdpCore {
       const received = batch.receiveFrom(this.fd, this.receiveOptions);
       if (!this.#received(received)) return NOT_YET;
       this.#heldErrno = batch.errnoAfter;
+      this.spendFor(received);
       return received;
     }, options);
   }
@@ -323,6 +324,7 @@ export class UdpSocket extends UdpCore {
         if (batch.cannotSegment) this.noteCannotSegment();
         if (done === EAGAIN || done === EINTR) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
+        this.spendFor(done);
         this.idle?.touch(this);
       }
       return batch.settled - batch.failed;

@@ -1,4 +1,4 @@
-import { UdpSocket } from 'tripoll/net';
+import { DatagramBatch, UdpSocket } from 'tripoll/net';
 import { rejection, type Context } from '../../net/tools.js';
 import { within } from '../../support/deadline.js';
 import { bound, bytesOf, connected, deadAddress, hostPortOf, swapped, textOf, V4, V6 } from '../tools.js';
@@ -135,6 +135,22 @@ export function describePromises(context: Context): void {
         async () => {
           const buffer = new Uint8Array(ROOM);
           for (let i = 0; i < 3 * PROMISE_BUDGET; i++) await server.receive(buffer);
+        },
+      );
+      expect(context.reactor.inspect().turns - turns).toBeGreaterThanOrEqual(2);
+    });
+
+    test('T47 a batch counts for what is in it', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      await client.send(bytesOf('x'));
+      const { turns } = context.reactor.inspect();
+      await swapped(
+        'udpReceive',
+        () => () => 64,
+        async () => {
+          const batch = new DatagramBatch();
+          for (let i = 0; i < (3 * PROMISE_BUDGET) / 16; i++) await server.recvMany(batch);
         },
       );
       expect(context.reactor.inspect().turns - turns).toBeGreaterThanOrEqual(2);
