@@ -7,3 +7,4 @@ export const resultsFolder = path.join(packageRoot, 'bench', 'results');
 const nativeFolder = path.join(packageRoot, 'bench', 'native', 'build', 'Release');
 export const loadGenerator = path.join(nativeFolder, 'load_generator');
 export const peersAddon = path.join(nativeFolder, 'bench_peers.node');
+export const udpPeer = path.join(nativeFolder, 'udp_peer');
