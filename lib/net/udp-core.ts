@@ -33,6 +33,7 @@ const CONTROL = udpLayout('OPTION_CONTROL');
 const ERROR_QUEUE = udpLayout('OPTION_ERROR_QUEUE');
 const RETRY_PENDING = udpLayout('OPTION_RETRY_PENDING');
 const NO_SEGMENTS = udpLayout('OPTION_NO_SEGMENTS');
+const COALESCE = udpLayout('OPTION_COALESCE');
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
@@ -67,6 +68,7 @@ export abstract class UdpCore implements EventHandler {
   #recvErrors = false;
   #wantsControl = false;
   #canSegment = false;
+  #coalesceOption = COALESCE;
 
   protected constructor(options: UdpOptions) {
     checkUdp();
@@ -170,6 +172,8 @@ export abstract class UdpCore implements EventHandler {
   #noteSettings(settings: UdpSettings): void {
     this.#recvErrors = settings.recvErrors ?? this.#recvErrors;
     const { recvPacketInfo, recvTos, recvTtl, timestamps, gro } = settings;
+    const { coalesce } = settings;
+    if (coalesce !== undefined) this.#coalesceOption = coalesce ? COALESCE : 0;
     // Once wanted it stays so: to ask for nothing costs nothing.
     this.#wantsControl ||= [recvPacketInfo, recvTos, recvTtl, timestamps, gro].includes(true);
   }
@@ -215,7 +219,7 @@ export abstract class UdpCore implements EventHandler {
   }
 
   protected get sendOptions(): number {
-    return (this.#canSegment ? 0 : NO_SEGMENTS) | this.#retryOption;
+    return (this.#canSegment ? this.#coalesceOption : NO_SEGMENTS) | this.#retryOption;
   }
 
   /**

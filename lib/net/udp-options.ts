@@ -48,6 +48,11 @@ export interface UdpSettings {
    * bytes long.
    */
   gro?: boolean | undefined;
+  /**
+   * `sendMany` hands datagrams in a row that have one destination and one length (the last may be shorter) to the
+   * system as one message (UDP_SEGMENT), where it can; on the wire they are the same. Default true.
+   */
+  coalesce?: boolean | undefined;
 }
 
 export interface UdpOptions extends UdpSettings {
@@ -146,6 +151,7 @@ function run(fd: number, steps: readonly Step[]): void {
 }
 
 function settingsOf(familyNumber: number, options: UdpOptions): readonly Step[] {
+  booleanOf('coalesce', options.coalesce);
   const byte = [0, MAX_BYTE] as const;
   return new Steps(familyNumber, options)
     .boolean('broadcast', SOL_SOCKET, SO_BROADCAST)

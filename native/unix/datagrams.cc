@@ -100,8 +100,13 @@ void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsi
 
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
+// What one segmented message may have: a datagram's most, less the headers of either family.
+constexpr size_t kMostJoinedBytes = 65000;
+
 bool IsSegmented(const DatagramRecord& record) {
-  return record.segment_bytes != 0 && record.segment_bytes < record.length;
+  // What is above 16 bits cannot be asked for, and nor can a datagram be that long.
+  return record.segment_bytes != 0 && record.segment_bytes < record.length &&
+         record.segment_bytes <= UINT16_MAX;
 }
 
 // How one run of SendDatagrams goes on.
@@ -113,15 +118,22 @@ struct Sender {
   int fd;
   const DatagramSlots& slots;
   uint32_t options;
+  // Records before this one are neither segmented nor joined by the system: it has refused to.
+  unsigned plain_until = 0;
+  // How many records each message of the chunk has; of the first, 0 when none was prepared.
+  unsigned runs[kDatagramsPerCall];
   Chunk chunk;
 
-  // Also one of which some datagrams have gone already: the rest follows in the same way.
-  bool CutsByHand(const DatagramRecord& record) const {
-    return IsSegmented(record) && ((options & kDatagramNoSegments) != 0 || record.sent_bytes > 0);
-  }
+  const DatagramRecord& At(unsigned index) const { return slots.records[index]; }
   uint8_t* PayloadOf(unsigned index) const { return slots.payload + index * slots.slot_bytes; }
+  // Also one of which some datagrams have gone already: the rest follows in the same way.
+  bool CutsByHand(unsigned index) const {
+    return IsSegmented(At(index)) && ((options & kDatagramNoSegments) != 0 ||
+                                      At(index).sent_bytes > 0 || index < plain_until);
+  }
 
-  bool PrepareOne(unsigned place, unsigned index, size_t offset, size_t length, uint32_t segment);
+  bool Joins(unsigned head, unsigned index, size_t bytes) const;
+  bool PrepareOne(unsigned place, unsigned vector, unsigned index, size_t offset, size_t length);
   unsigned Prepare(unsigned first, unsigned count);
   int SendByHand(unsigned index);
   BatchResult SendSome(unsigned first, unsigned count);
@@ -129,38 +141,76 @@ struct Sender {
   int SettleFirst(unsigned index, int error);
 };
 
-// False for a record that no system call should see.
-bool Sender::PrepareOne(unsigned place, unsigned index, size_t offset, size_t length,
-                        uint32_t segment) {
-  const DatagramRecord& record = slots.records[index];
-  if (offset > slots.slot_bytes || length > slots.slot_bytes - offset || segment > UINT16_MAX)
+constexpr uint32_t kAskedFlags = kDatagramSendTos | kDatagramSendTtl | kDatagramSendLocal;
+
+bool IsAlike(const DatagramRecord& a, const DatagramRecord& b) {
+  const uint32_t asked = a.flags & kAskedFlags;
+  if (asked != (b.flags & kAskedFlags) || a.segment_bytes != 0 || b.segment_bytes != 0 ||
+      std::memcmp(&a.peer, &b.peer, sizeof a.peer) != 0) {
     return false;
+  }
+  return asked == 0 ||
+         (a.tos == b.tos && a.ttl == b.ttl && std::memcmp(&a.local, &b.local, sizeof a.local) == 0);
+}
+
+// Whether the record can be one more segment of the message that begins with `head` and has so many
+// bytes: all but the last segment have one length.
+bool Sender::Joins(unsigned head, unsigned index, size_t bytes) const {
+  const uint32_t segment = At(head).length;
+  const uint32_t length = At(index).length;
+  return (options & kDatagramCoalesce) != 0 && (options & kDatagramNoSegments) == 0 &&
+         index >= plain_until && length > 0 && length <= segment &&
+         At(index - 1).length == segment && bytes + length <= kMostJoinedBytes &&
+         IsAlike(At(head), At(index));
+}
+
+// False for a record that no system call should see.
+bool Sender::PrepareOne(unsigned place, unsigned vector, unsigned index, size_t offset,
+                        size_t length) {
+  const DatagramRecord& record = At(index);
+  if (offset > slots.slot_bytes || length > slots.slot_bytes - offset) return false;
   const int name_length = WriteName(record.peer, &chunk.names[place]);
   if (name_length < 0) return false;
-  chunk.vectors[place] = {PayloadOf(index) + offset, length};
+  chunk.vectors[vector] = {PayloadOf(index) + offset, length};
   msghdr& header = chunk.messages[place].header;
   header = {};
   header.msg_name = name_length == 0 ? nullptr : &chunk.names[place];
   header.msg_namelen = static_cast<socklen_t>(name_length);
-  header.msg_iov = &chunk.vectors[place];
+  header.msg_iov = &chunk.vectors[vector];
   header.msg_iovlen = 1;
-  const uint32_t asked = record.flags & (kDatagramSendTos | kDatagramSendTtl | kDatagramSendLocal);
-  if (asked == 0 && segment == 0) return true;
-  header.msg_control = chunk.control[place];
-  WriteDatagramControl(record, segment, &header);
   return true;
 }
 
-// As many as one call can take from `first` on: up to one that cannot be sent, or needs cutting.
+// One call's messages, from `first` on: up to a record that cannot be sent, or needs cutting.
+// Returns how many messages.
 unsigned Sender::Prepare(unsigned first, unsigned count) {
-  unsigned i = 0;
-  for (; i < std::min(count, kDatagramsPerCall); i++) {
-    const DatagramRecord& record = slots.records[first + i];
-    if (CutsByHand(record)) break;
-    const uint32_t segment = IsSegmented(record) ? record.segment_bytes : 0;
-    if (!PrepareOne(i, first + i, 0, record.length, segment)) break;
+  unsigned messages = 0;
+  size_t bytes = 0;
+  runs[0] = 0;
+  for (unsigned i = 0; i < std::min(count, kDatagramsPerCall); i++) {
+    const unsigned index = first + i;
+    if (messages > 0 && Joins(index - runs[messages - 1], index, bytes)) {
+      chunk.vectors[i] = {PayloadOf(index), At(index).length};
+      runs[messages - 1]++;
+      bytes += At(index).length;
+      continue;
+    }
+    if (CutsByHand(index) || !PrepareOne(messages, i, index, 0, At(index).length)) break;
+    bytes = At(index).length;
+    runs[messages++] = 1;
   }
-  return i;
+  unsigned head = first;
+  for (unsigned k = 0; k < messages; head += runs[k++]) {
+    const DatagramRecord& record = At(head);
+    uint32_t segment = runs[k] > 1 ? record.length : 0;
+    if (IsSegmented(record)) segment = record.segment_bytes;
+    msghdr& header = chunk.messages[k].header;
+    header.msg_iovlen = runs[k];
+    if (segment == 0 && (record.flags & kAskedFlags) == 0) continue;
+    header.msg_control = chunk.control[k];
+    WriteDatagramControl(record, segment, &header);
+  }
+  return messages;
 }
 
 // The segments of one record as datagrams of their own, from sent_bytes on. 0, or an errno.
@@ -171,7 +221,11 @@ int Sender::SendByHand(unsigned index) {
   // Each round sends at least a byte: segment is not 0 here (CutsByHand).
   for (uint32_t at = record.sent_bytes; at < length;) {
     const uint32_t bytes = std::min(segment, length - at);
-    if (!PrepareOne(0, index, at, bytes, 0)) return EINVAL;
+    if (!PrepareOne(0, 0, index, at, bytes)) return EINVAL;
+    if ((record.flags & kAskedFlags) != 0) {
+      chunk.messages[0].header.msg_control = chunk.control[0];
+      WriteDatagramControl(record, 0, &chunk.messages[0].header);
+    }
     slots.header->calls++;
     const int sent = os::Sendmsg(fd, &chunk.messages[0].header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) return -sent;
@@ -184,19 +238,20 @@ int Sender::SendByHand(unsigned index) {
 
 // One call's worth: none of it, and an error, or some of it.
 BatchResult Sender::SendSome(unsigned first, unsigned count) {
-  BatchResult result{0, 0};
   const unsigned ready = Prepare(first, count);
   if (ready == 0) {
-    result.error = CutsByHand(slots.records[first]) ? SendByHand(first) : EINVAL;
-    if (result.error == 0) result.count = 1;
-  } else {
-    slots.header->calls++;
-    result = SendBatch(fd, chunk.messages, ready, MSG_DONTWAIT | MSG_NOSIGNAL);
-    // No system says this, and a loop must not live on it.
-    if (result.count == 0 && result.error == 0) result.error = EAGAIN;
+    const int error = CutsByHand(first) ? SendByHand(first) : EINVAL;
+    if (error == 0) slots.records[first].error = 0;
+    return {error == 0 ? 1U : 0U, error};
   }
-  for (unsigned i = 0; i < result.count; i++) slots.records[first + i].error = 0;
-  return result;
+  slots.header->calls++;
+  BatchResult result = SendBatch(fd, chunk.messages, ready, MSG_DONTWAIT | MSG_NOSIGNAL);
+  // No system says this, and a loop must not live on it.
+  if (result.count == 0 && result.error == 0) result.error = EAGAIN;
+  unsigned records = 0;
+  for (unsigned k = 0; k < result.count; k++) records += runs[k];
+  for (unsigned i = 0; i < records; i++) slots.records[first + i].error = 0;
+  return {records, result.error};
 }
 
 void Sender::Fail(unsigned index, int error) const {
@@ -208,13 +263,15 @@ void Sender::Fail(unsigned index, int error) const {
 // another way, -errno to stop.
 int Sender::SettleFirst(unsigned index, int error) {
   if (IsFull(error)) return -error;
-  const DatagramRecord& record = slots.records[index];
-  if (IsSegmented(record) && !CutsByHand(record) &&
-      (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+  const bool segmented = runs[0] > 1 || (runs[0] == 1 && IsSegmented(At(index)));
+  if (segmented && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
     // EIO: the device cannot make the checksums. EINVAL, EMSGSIZE: more segments than the kernel
     // takes, or longer than the path's MTU; as datagrams of their own they may pass (T45).
-    options |= kDatagramNoSegments;
-    if (error == EIO) slots.header->no_segments = 1;
+    plain_until = index + runs[0];
+    if (error == EIO) {
+      options |= kDatagramNoSegments;
+      slots.header->no_segments = 1;
+    }
     return 0;
   }
   Fail(index, error);

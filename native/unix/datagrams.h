@@ -76,6 +76,7 @@ enum DatagramOption : uint32_t {
   kDatagramErrorQueue = 2,    // read the error queue
   kDatagramRetryPending = 4,  // a first error is of an earlier datagram to someone else: try again
   kDatagramNoSegments = 8,    // the system cannot segment
+  kDatagramCoalesce = 16,     // datagrams in a row to one peer may go as segments of one message
 };
 
 // Datagrams that one system call takes: what of theirs is on the stack fits 32 KB.

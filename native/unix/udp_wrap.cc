@@ -235,6 +235,7 @@ const Constant kLayout[] = {
     {"OPTION_ERROR_QUEUE", kDatagramErrorQueue},
     {"OPTION_RETRY_PENDING", kDatagramRetryPending},
     {"OPTION_NO_SEGMENTS", kDatagramNoSegments},
+    {"OPTION_COALESCE", kDatagramCoalesce},
 };
 
 }  // namespace

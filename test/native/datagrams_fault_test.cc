@@ -191,6 +191,108 @@ TEST(T45_segments_cut_by_hand_go_on_where_a_full_socket_stopped_them) {
   CHECK_EQ(batch.records[0].sent_bytes, 0U);
 }
 
+TEST(alike_datagrams_in_a_row_are_one_message) {
+  const Pair pair;
+  Batch batch(8, 2000);
+  const uint32_t lengths[] = {100, 100, 100, 40, 100, 100, 0, 200};
+  for (unsigned i = 0; i < 8; i++) batch.Fill(i, lengths[i], static_cast<char>('a' + i));
+  batch.records[5].flags = tripoll::kDatagramSendTos;
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 8, tripoll::kDatagramCoalesce), 8);
+  CHECK_EQ(batch.header.calls, 1U);
+  CHECK_EQ(batch.header.failed, 0U);
+  Batch out(10, 2000);
+  CHECK_EQ(tripoll::ReceiveDatagrams(pair.receiver, out.slots(), 0, 10, 0), 8);
+  for (unsigned i = 0; i < 8; i++) {
+    CHECK_EQ(out.records[i].length, lengths[i]);
+    if (lengths[i] > 0) CHECK_EQ(out.TextOf(i), static_cast<char>('a' + i));
+  }
+}
+
+TEST(T45_joined_datagrams_that_say_EIO_go_as_they_are) {
+  const Pair pair;
+  Batch batch(6);
+  for (unsigned i = 0; i < 6; i++) batch.Fill(i, 10, static_cast<char>('a' + i));
+  fault::Inject("Sendmmsg", EIO);
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 6, tripoll::kDatagramCoalesce), 6);
+  CHECK_EQ(batch.header.failed, 0U);
+  CHECK_EQ(batch.header.no_segments, 1U);
+  CHECK_EQ(fault::Calls("Sendmmsg"), 2);
+  CHECK_EQ(pair.Received(), "abcdef");
+}
+
+TEST(T45_joined_datagrams_that_are_refused_go_as_they_are_and_those_behind_them_joined) {
+  const Pair pair;
+  Batch batch(80);
+  for (unsigned i = 0; i < 80; i++) batch.Fill(i, i < 3 ? 20 : 30, 'a');
+  fault::Inject("Sendmmsg", EINVAL);
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 80, tripoll::kDatagramCoalesce),
+           80);
+  CHECK_EQ(batch.header.failed, 0U);
+  CHECK_EQ(batch.header.no_segments, 0U);
+  CHECK_EQ(fault::Calls("Sendmmsg"), 3);
+  CHECK_EQ(pair.Received().size(), size_t{80});
+}
+
+TEST(T45_an_error_of_joined_datagrams_is_told_of_the_first_and_the_others_go) {
+  const Pair pair;
+  Batch batch(4);
+  for (unsigned i = 0; i < 4; i++) batch.Fill(i, 10, static_cast<char>('a' + i));
+  // Of an earlier datagram: it is told once, by the first that meets it.
+  fault::Inject("Sendmmsg", ECONNREFUSED);
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 4, tripoll::kDatagramCoalesce), 4);
+  CHECK_EQ(batch.header.failed, 1U);
+  CHECK_EQ(batch.records[0].error, uint32_t{ECONNREFUSED});
+  CHECK_EQ(pair.Received(), "bcd");
+}
+
+TEST(T45_joined_datagrams_and_a_full_socket) {
+  const Pair pair;
+  Batch batch(70);
+  for (unsigned i = 0; i < 70; i++) batch.Fill(i, 10, 'a');
+  fault::After("Sendmmsg", [] { fault::Inject("Sendmmsg", EAGAIN); });
+  const uint32_t coalesce = tripoll::kDatagramCoalesce;
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 70, coalesce), 64);
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 64, 6, coalesce), 6);
+  CHECK_EQ(pair.Received().size(), size_t{70});
+}
+
+TEST(joined_datagrams_are_no_longer_than_a_message_may_be) {
+  const Pair pair;
+  const int bytes = 4'000'000;
+  static_cast<void>(
+      tripoll::os::Setsockopt(pair.receiver, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes));
+  Batch batch(64, 1500);
+  for (unsigned i = 0; i < 64; i++) batch.Fill(i, 1400, 'a');
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 64, tripoll::kDatagramCoalesce),
+           64);
+  CHECK_EQ(batch.header.failed, 0U);
+  // 46 and 18 of them.
+  CHECK_EQ(batch.header.calls, 1U);
+}
+
+TEST(different_destinations_are_not_joined) {
+  const Pair pair;
+  sockaddr_in names[2];
+  const int receivers[] = {Bound(&names[0]), Bound(&names[1])};
+  sockaddr_in own{};
+  const int sender = Bound(&own);
+  Batch batch(4);
+  for (unsigned i = 0; i < 4; i++) {
+    batch.Fill(i, 10, static_cast<char>('a' + i));
+    batch.records[i].peer.family = AF_INET;
+    batch.records[i].peer.port = ntohs(names[i % 2].sin_port);
+    std::memcpy(batch.records[i].peer.address, &names[i % 2].sin_addr, 4);
+  }
+  CHECK_EQ(tripoll::SendDatagrams(sender, batch.slots(), 0, 4, tripoll::kDatagramCoalesce), 4);
+  for (unsigned i = 0; i < 2; i++) {
+    Batch out(4);
+    CHECK_EQ(tripoll::ReceiveDatagrams(receivers[i], out.slots(), 0, 4, 0), 2);
+    CHECK_EQ(out.TextOf(1), static_cast<char>('c' + i));
+    CHECK_EQ(tripoll::os::Close(receivers[i]), 0);
+  }
+  CHECK_EQ(tripoll::os::Close(sender), 0);
+}
+
 TEST(an_error_of_an_earlier_datagram_is_retried_once_and_no_more) {
   const Pair pair;
   Batch batch(2);

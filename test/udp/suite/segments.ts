@@ -2,7 +2,7 @@ import { DatagramBatch } from 'tripoll/net';
 import { native } from '#lib/binding/native';
 import type { Context } from '../../net/tools.js';
 import { within } from '../../support/deadline.js';
-import { bound, bytesOf, connected, swapped } from '../tools.js';
+import { bound, bytesOf, connected, hostPortOf, swapped } from '../tools.js';
 
 async function lengthsOf(socket: Awaited<ReturnType<typeof bound>>, total: number): Promise<number[]> {
   const batch = new DatagramBatch();
@@ -88,6 +88,35 @@ export function describeSegments(context: Context): void {
         native.setsockoptInt = setsockoptInt;
       }
       expect(await lengthsOf(server, 2500)).toEqual([1000, 1000, 500]);
+    });
+
+    test.each([true, false])('alike datagrams in a row go as one message; coalesce: %s', async (coalesce) => {
+      // Who takes messages as they are sees how they were sent; who does not, no difference.
+      const taking = await bound(context, { gro: true });
+      const plain = await bound(context);
+      const client = await bound(context, { coalesce });
+      const whole = new DatagramBatch({ slotBytes: 65_536, capacity: 10 });
+      for (const server of [taking, plain]) {
+        const batch = new DatagramBatch();
+        for (const length of [100, 100, 100, 30, 50]) batch.add(length, hostPortOf(server));
+        expect(await within(client.sendMany(batch), 'sendMany')).toBe(5);
+        expect(batch).toMatchObject({ calls: 1, failed: 0 });
+      }
+      const seen: number[][] = [];
+      for (let bytes = 0; bytes < 380;) {
+        await within(taking.recvMany(whole), 'recvMany');
+        for (let i = 0; i < whole.count; i++) {
+          bytes += whole.lengthBytes(i);
+          seen.push([whole.lengthBytes(i), whole.segmentBytes(i)]);
+        }
+      }
+      const joined = [
+        [330, 100],
+        [50, 0],
+      ];
+      const apart = [100, 100, 100, 30, 50].map((length) => [length, 0]);
+      expect(seen).toEqual(coalesce ? joined : apart);
+      expect(await lengthsOf(plain, 380)).toEqual([100, 100, 100, 30, 50]);
     });
 
     test('GRO: what was sent together arrives together, with the length of its parts', async () => {
