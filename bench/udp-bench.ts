@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child.js';
-import { meets } from './goals.js';
+import { meets, saturatedCoreShare } from './goals.js';
 import type { Goal } from './goals.js';
 import type { Cores } from './load.js';
 import { chooseCores, describeMachine, pinRunner } from './machine.js';
@@ -48,6 +48,21 @@ const small = { bytes: smallBytes, segments: 1 };
 const large = { bytes: largeBytes, segments: 1 };
 const joined = { bytes: largeBytes, segments };
 
+const peer = { entry: 'udp_peer' } as const;
+const ours = { entry: 'udp-send.js' } as const;
+
+const largeSides: UdpPart['sides'] = {
+  cGso: { label: `C, sendmmsg with GSO, ${largeBytes} bytes`, way: 'send', ...peer, ...joined },
+  gso: { label: `tripoll sendMany with GSO, ${largeBytes} bytes`, way: 'batches', ...ours, ...joined },
+  dgramLarge: { label: `node:dgram, ${largeBytes} bytes`, way: 'dgram', ...ours, ...large },
+};
+
+const largeRatios: readonly UdpRatio[] = [
+  { of: 'dgramLarge', to: 'gso', stretch: 10, direction: atLeast },
+  { of: 'dgramLarge', to: 'cGso', direction: atLeast },
+  { of: 'gso', to: 'cGso', direction: atMost },
+];
+
 const parts: Readonly<Record<string, UdpPart>> = {
   receive: {
     title: `UDP receive, ${smallBytes} bytes`,
@@ -68,33 +83,26 @@ const parts: Readonly<Record<string, UdpPart>> = {
     ],
   },
   send: {
-    title: 'UDP send',
+    title: 'UDP send, to a plain socket: on loopback the sender takes segments apart for it',
     sides: {
-      c: { label: `C, sendmmsg, ${smallBytes} bytes`, entry: 'udp_peer', way: 'send', ...small },
-      batches: {
-        label: `tripoll sendMany, ${smallBytes} bytes`,
-        entry: 'udp-send.js',
-        way: 'batches',
-        ...small,
-      },
-      dgram: { label: `node:dgram, ${smallBytes} bytes`, entry: 'udp-send.js', way: 'dgram', ...small },
-      cGso: { label: `C, sendmmsg with GSO, ${largeBytes} bytes`, entry: 'udp_peer', way: 'send', ...joined },
-      gso: {
-        label: `tripoll sendMany with GSO, ${largeBytes} bytes`,
-        entry: 'udp-send.js',
-        way: 'batches',
-        ...joined,
-      },
-      dgramLarge: { label: `node:dgram, ${largeBytes} bytes`, entry: 'udp-send.js', way: 'dgram', ...large },
+      c: { label: `C, sendmmsg, ${smallBytes} bytes`, way: 'send', ...peer, ...small },
+      batches: { label: `tripoll sendMany, ${smallBytes} bytes`, way: 'batches', ...ours, ...small },
+      apart: { label: `  the same, coalesce: false`, way: 'apart', ...ours, ...small },
+      dgram: { label: `node:dgram, ${smallBytes} bytes`, way: 'dgram', ...ours, ...small },
+      ...largeSides,
     },
     ratios: [
       { of: 'dgram', to: 'batches', required: 4, direction: atLeast },
+      { of: 'dgram', to: 'apart', direction: atLeast },
       { of: 'dgram', to: 'c', direction: atLeast },
-      { of: 'batches', to: 'c', direction: atMost },
-      { of: 'dgramLarge', to: 'gso', stretch: 10, direction: atLeast },
-      { of: 'dgramLarge', to: 'cGso', direction: atLeast },
-      { of: 'gso', to: 'cGso', direction: atMost },
+      { of: 'apart', to: 'c', direction: atMost },
+      ...largeRatios,
     ],
+  },
+  'send-segments': {
+    title: 'UDP send, to a socket that takes segments whole (UDP_GRO)',
+    sides: largeSides,
+    ratios: largeRatios,
   },
 };
 
@@ -140,8 +148,14 @@ async function measureReceive(
   }
 }
 
-async function measureSend(name: string, side: UdpSide, cores: Cores, seconds: number): Promise<UdpResult> {
-  const sink = new Child('sink', udpPeer, ['sink', String(cores.load)]);
+async function measureSend(
+  name: string,
+  side: UdpSide,
+  cores: Cores,
+  seconds: number,
+  takesSegments: boolean,
+): Promise<UdpResult> {
+  const sink = new Child('sink', udpPeer, ['sink', String(cores.load), takesSegments ? '1' : '0']);
   try {
     const port = await portOf(sink);
     return await resultOf(startSide(name, side, cores.server, seconds, port), seconds);
@@ -150,6 +164,7 @@ async function measureSend(name: string, side: UdpSide, cores: Cores, seconds: n
   }
 }
 
+const busyOf = ({ cpuUsec, seconds }: UdpResult) => cpuUsec / 1e6 / seconds;
 const nsPerPacket = ({ cpuUsec, packets }: UdpResult) => (cpuUsec * 1000) / packets;
 
 function verdict(value: number, limit: number | undefined, direction: Goal['direction']): string {
@@ -162,7 +177,7 @@ function render(part: UdpPart, samples: Samples, rounds: number, seconds: number
   const rows = Object.entries(part.sides).map(([name, side]) => {
     const ns = spreadOf(of(name).map(nsPerPacket));
     const rate = median(of(name).map(({ packets, seconds: s }) => packets / s));
-    const busy = median(of(name).map(({ cpuUsec, seconds: s }) => cpuUsec / 1e6 / s));
+    const busy = median(of(name).map(busyOf));
     return [
       side.label,
       ns.median.toFixed(0),
@@ -181,8 +196,10 @@ function render(part: UdpPart, samples: Samples, rounds: number, seconds: number
       verdict(ratio.median, stretch, direction),
     ];
   });
+  const idle = Object.keys(part.sides).filter((name) => median(of(name).map(busyOf)) < saturatedCoreShare);
+  const warning = idle.length === 0 ? '' : `NOT SATURATED: ${idle.join(', ')}\n`;
   return (
-    `\n${part.title}: ${rounds} rounds of ${seconds} s, new processes\n\n` +
+    `\n${part.title}: ${rounds} rounds of ${seconds} s, new processes\n${warning}\n` +
     renderTable(['side', 'CPU-ns/packet', 'min..max', 'kpackets/s', 'CPU'], rows) +
     `\n  CPU per packet, ratio in the same round\n` +
     renderTable(['', 'median', 'min..max', 'required', 'stretch'], ratios)
@@ -198,13 +215,16 @@ async function measurePart(
 ): Promise<Samples> {
   const names = Object.keys(part.sides);
   const samples: Samples = Object.fromEntries(names.map((side) => [side, []]));
-  const measure = name === 'receive' ? measureReceive : measureSend;
+  const measure = (sideName: string, side: UdpSide): Promise<UdpResult> =>
+    name === 'receive'
+      ? measureReceive(sideName, side, cores, plan.seconds)
+      : measureSend(sideName, side, cores, plan.seconds, name === 'send-segments');
   for (let round = 0; round < plan.rounds; round++) {
     const first = round % names.length;
     for (const side of [...names.slice(first), ...names.slice(0, first)]) {
       progress.show(`${name}: round ${round + 1} of ${plan.rounds}, ${side}`);
       const entry = part.sides[side];
-      if (entry !== undefined) samples[side]?.push(await measure(side, entry, cores, plan.seconds));
+      if (entry !== undefined) samples[side]?.push(await measure(side, entry));
     }
   }
   return samples;

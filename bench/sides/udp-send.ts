@@ -13,8 +13,8 @@ const meter = new UdpMeter(Number(warmupS), Number(durationS));
 const bytes = Number(size);
 const segments = Number(segmentCount);
 
-function batches(): void {
-  const endpoint = bindUdp({ host, port: 0, peer: { host, port: Number(port) } }, {});
+function batches(coalesce: boolean): void {
+  const endpoint = bindUdp({ host, port: 0, peer: { host, port: Number(port) }, coalesce }, {});
   const batch = new DatagramBatch({ capacity: burst, slotBytes: bytes * segments });
   for (let i = 0; i < burst; i++) {
     const index = batch.add(bytes * segments);
@@ -40,6 +40,6 @@ function nodeDgram(): void {
   socket.connect(Number(port), host, send);
 }
 
-if (way === 'batches') batches();
+if (way === 'batches' || way === 'apart') batches(way === 'batches');
 else if (way === 'dgram') nodeDgram();
-else throw new Error('argument: batches or dgram');
+else throw new Error('argument: batches, apart or dgram');

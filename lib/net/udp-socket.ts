@@ -91,6 +91,8 @@ export class UdpSocket extends UdpCore {
   /** That came after datagrams which were received: the next receive tells it. */
   #heldErrno = 0;
   #failure: Error | null = null;
+  /** The last batch was not filled: another call would most likely find nothing, and the level brings what comes. */
+  #drained = false;
 
   /**
    * A socket that receives here.
@@ -191,6 +193,7 @@ export class UdpSocket extends UdpCore {
       const received = batch.receiveFrom(this.fd, this.receiveOptions);
       if (!this.#received(received)) return NOT_YET;
       this.#heldErrno = batch.errnoAfter;
+      this.#drained = received < batch.capacity;
       this.spendFor(received);
       return received;
     }, options);
@@ -213,7 +216,9 @@ export class UdpSocket extends UdpCore {
       this.#heldErrno = 0;
       if (held < 0) throw this.failure(held, 'recvmsg');
       // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
-      const received = this.reactor.spend() ? call() : NOT_YET;
+      const tries = this.reactor.spend() && !this.#drained;
+      this.#drained = false;
+      const received = tries ? call() : NOT_YET;
       if (received !== NOT_YET) return Promise.resolve(received);
     } catch (error) {
       return Promise.reject(error);
