@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <vector>
 
 #include "check.h"
@@ -383,6 +384,45 @@ TEST(truncation_is_told_with_the_true_length) {
   CHECK_EQ(out.records[0].length, 100U);
   CHECK_EQ(out.records[0].wire_length, 300U);
   CHECK_EQ(out.records[0].flags & tripoll::kDatagramTruncated, 1U);
+}
+
+// Its owner may write anything into a record at any time.
+TEST(records_of_any_content_are_sent_or_refused) {
+  const Pair pair;
+  std::mt19937 random(7);
+  const auto below = [&](uint32_t limit) { return random() % limit; };
+  const uint32_t families[] = {0, 0, AF_INET, AF_INET, AF_INET6, 77};
+  for (int round = 0; round < 300; round++) {
+    Batch batch(40, 100);
+    for (DatagramRecord& record : batch.records) {
+      record.length = below(8) == 0 ? random() : below(102);
+      record.flags = random();
+      record.segment_bytes = below(2) == 0 ? 0 : below(4) == 0 ? random() : below(60);
+      record.sent_bytes = below(8) == 0 ? random() : 0;
+      record.tos = random();
+      record.ttl = random();
+      record.peer.family = families[below(6)];
+      record.peer.port = below(4) == 0 ? random() : 9;
+      record.peer.address[0] = 127;
+      record.local.family = families[below(6)];
+      record.local.scope_id = below(2) == 0 ? 0 : random();
+    }
+    const uint32_t options = random() & ~uint32_t{tripoll::kDatagramErrorQueue};
+    unsigned done = 0;
+    // A full socket is not to be met here, so that each call settles one at least.
+    while (done < 40) {
+      const int settled =
+          tripoll::SendDatagrams(pair.sender, batch.slots(), done, 40 - done, options);
+      CHECK(settled > 0);
+      if (settled <= 0) return;
+      done += static_cast<unsigned>(settled);
+    }
+    for (const uint32_t wanted : {0U, 1U, 2U, 5U}) {
+      Batch out(10, 1 + below(50));
+      CHECK(tripoll::ReceiveDatagrams(pair.receiver, out.slots(), 0, 10, wanted) != 0);
+      CHECK(tripoll::ReceiveDatagrams(pair.sender, out.slots(), 0, 10, wanted) != 0);
+    }
+  }
 }
 
 RUN_TESTS()
