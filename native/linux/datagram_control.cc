@@ -186,6 +186,23 @@ void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, msghdr
   if (message->msg_controllen == 0) message->msg_control = nullptr;
 }
 
+// The structs are RFC 3678's, the same for both families.
+int ChangeMembership(int fd, int option, uint32_t interface, const sockaddr_storage& group,
+                     const sockaddr_storage* source) {
+  const int level = group.ss_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  if (source == nullptr) {
+    group_req request{};
+    request.gr_interface = interface;
+    request.gr_group = group;
+    return os::Setsockopt(fd, level, option, &request, sizeof request);
+  }
+  group_source_req request{};
+  request.gsr_interface = interface;
+  request.gsr_group = group;
+  request.gsr_source = *source;
+  return os::Setsockopt(fd, level, option, &request, sizeof request);
+}
+
 // clang-format off: a constant a line.
 const Constant kDatagramConstants[] = {
     {"SO_TIMESTAMPNS", SO_TIMESTAMPNS},

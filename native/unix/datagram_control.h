@@ -20,6 +20,10 @@ void ReadDatagramControl(const msghdr& message, DatagramRecord* record);
 // sets its length; none is a null pointer and 0. `segment` as of UDP_SEGMENT, 0 for none.
 void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, msghdr* message);
 
+// Joins, leaves, blocks: `option` is one of the MCAST_* below. Without a source a null pointer.
+int ChangeMembership(int fd, int option, uint32_t interface, const sockaddr_storage& group,
+                     const sockaddr_storage* source);
+
 // The options and their values as JavaScript sets them.
 extern const Constant kDatagramConstants[];
 extern const size_t kDatagramConstantCount;

@@ -140,7 +140,7 @@ napi_value UdpSetAddress(napi_env env, napi_callback_info info) {
 }
 
 // (fd, option, interface, family, group, source): one of MCAST_*; a source only with those that
-// have one, else ''. The structs are RFC 3678's, the same for both families.
+// have one, else ''.
 napi_value UdpMembership(napi_env env, napi_callback_info info) {
   const Args args(env, info, 6);
   int32_t fd = 0;
@@ -156,20 +156,12 @@ napi_value UdpMembership(napi_env env, napi_callback_info info) {
   source.family = group.family;
   SocketAddress group_name;
   SocketAddress source_name;
+  const bool has_source = !source.address.empty();
   int error = ParseAddress(group, &group_name);
-  const int level = group.family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  if (error == 0 && source.address.empty()) {
-    group_req request{};
-    request.gr_interface = interface;
-    request.gr_group = group_name.storage;
-    error = os::Setsockopt(fd, level, option, &request, sizeof request);
-  } else if (error == 0) {
-    error = ParseAddress(source, &source_name);
-    group_source_req request{};
-    request.gsr_interface = interface;
-    request.gsr_group = group_name.storage;
-    request.gsr_source = source_name.storage;
-    if (error == 0) error = os::Setsockopt(fd, level, option, &request, sizeof request);
+  if (error == 0 && has_source) error = ParseAddress(source, &source_name);
+  if (error == 0) {
+    const sockaddr_storage* from = has_source ? &source_name.storage : nullptr;
+    error = ChangeMembership(fd, option, interface, group_name.storage, from);
   }
   return ToValue(env, error);
 }
