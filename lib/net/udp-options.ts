@@ -1,4 +1,4 @@
-import { outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { errnosOf, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { nativeUdp, udpConstant } from '../binding/native-udp.js';
 import { checkInteger, checkObject } from '../binding/validate.js';
@@ -134,15 +134,20 @@ class Steps {
   }
 }
 
+/** What the kqueue systems say of an IPv4 option on an IPv6 socket, which does without it there. */
+const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL');
+
 /** Sets them in turn. */
-function run(fd: number, steps: readonly Step[]): void {
+function run(fd: number, isV6: boolean, steps: readonly Step[]): void {
   for (const [name, level, option, value] of steps) {
+    const isExtra = isV6 && level === IPPROTO_IP;
+    if (isExtra && option === undefined) continue;
     if (option === undefined) throw unsupportedError(`${name} does not exist on this platform`);
     const error =
       typeof value === 'number'
         ? native.setsockoptInt(fd, level, option, value)
         : native.setsockopt(fd, level, option, value);
-    if (error < 0) {
+    if (error < 0 && !(isExtra && NOT_THERE.has(error))) {
       const refused = systemError(error, 'setsockopt');
       refused.message += ` (${name})`;
       throw refused;
@@ -173,7 +178,7 @@ function settingsOf(familyNumber: number, options: UdpOptions): readonly Step[] 
 /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; what setsockopt(2) says */
 export function applySettings(fd: number, familyNumber: number, settings: UdpSettings): void {
   checkObject('settings', settings);
-  run(fd, settingsOf(familyNumber, settings));
+  run(fd, familyNumber === AF_INET6, settingsOf(familyNumber, settings));
 }
 
 /** All of them, before bind. */
@@ -183,9 +188,9 @@ export function applyOptions(fd: number, familyNumber: number, options: UdpOptio
     .boolean('reuseAddress', SOL_SOCKET, SO_REUSEADDR)
     .boolean('reusePort', SOL_SOCKET, SO_REUSEPORT);
   const only = booleanOf('ipv6Only', options.ipv6Only) ?? false;
-  run(fd, before.list);
-  if (isV6) run(fd, [['ipv6Only', IPPROTO_IPV6, IPV6_V6ONLY, flag(only)]]);
-  run(fd, settingsOf(familyNumber, options));
+  run(fd, isV6, before.list);
+  if (isV6) run(fd, isV6, [['ipv6Only', IPPROTO_IPV6, IPV6_V6ONLY, flag(only)]]);
+  run(fd, isV6, settingsOf(familyNumber, options));
   // On Linux a socket else hears the groups that others of this host have joined (ip(7), IP_MULTICAST_ALL). An old
   // kernel that lacks the IPv6 one says so, and remains as it is.
   const all = isV6 ? udpConstant('IPV6_MULTICAST_ALL') : udpConstant('IP_MULTICAST_ALL');
