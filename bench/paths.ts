@@ -9,3 +9,4 @@ export const loadGenerator = path.join(nativeFolder, 'load_generator');
 export const peersAddon = path.join(nativeFolder, 'bench_peers.node');
 export const tcpPeer = path.join(nativeFolder, 'tcp_peer');
 export const tcpLoad = path.join(nativeFolder, 'tcp_load');
+export const udpPeer = path.join(nativeFolder, 'udp_peer');

@@ -8,15 +8,6 @@ namespace tripoll {
 
 namespace {
 
-napi_value ToObject(napi_env env, const Constant* list, size_t count) {
-  napi_value object = nullptr;
-  if (napi_create_object(env, &object) != napi_ok) return nullptr;
-  for (size_t i = 0; i < count; i++) {
-    if (!SetNumber(env, object, list[i].name, static_cast<double>(list[i].value))) return nullptr;
-  }
-  return object;
-}
-
 const Constant kLayout[] = {
     {"recordBytes", sizeof(EventRecord)},
     {"slotOffset", offsetof(EventRecord, slot)},
@@ -102,6 +93,7 @@ NAPI_MODULE_INIT() {
   if (napi_add_env_cleanup_hook(env, CloseEnvironment, environment) != napi_ok) return nullptr;
   ExportSys(env, exports);
   ExportPoller(env, exports);
+  ExportUdp(env, exports);
   ExportRaw(env, exports);
   ExportTables(env, exports);
   return exports;

@@ -143,6 +143,15 @@ void CallContained(napi_env env, napi_async_context context, napi_ref callback, 
   static_cast<void>(napi_close_handle_scope(env, scope));
 }
 
+napi_value ToObject(napi_env env, const Constant* list, size_t count) {
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok) return nullptr;
+  for (size_t i = 0; i < count; i++) {
+    if (!SetNumber(env, object, list[i].name, static_cast<double>(list[i].value))) return nullptr;
+  }
+  return object;
+}
+
 void ExportAll(napi_env env, napi_value exports, const Export* list, size_t count) {
   void* environment = nullptr;
   if (napi_get_instance_data(env, &environment) != napi_ok) return;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "constants.h"
 #include "owned_fds.h"
 #include "poller.h"
 #include "shared_block.h"
@@ -120,6 +121,9 @@ napi_value ToArrayBuffer(napi_env env, SharedBlock* block);
 // uncaught and never left pending, where it would stop every later call (T55).
 void CallContained(napi_env env, napi_async_context context, napi_ref callback, int32_t argument);
 
+// An object of a table of constants; null when it could not be made.
+napi_value ToObject(napi_env env, const Constant* list, size_t count);
+
 struct Export {
   const char* name;
   napi_callback callback;
@@ -129,6 +133,7 @@ void ExportAll(napi_env env, napi_value exports, const Export* list, size_t coun
 // Each *_wrap file's contribution.
 void ExportSys(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
+void ExportUdp(napi_env env, napi_value exports);
 void ExportRaw(napi_env env, napi_value exports);
 void ExportTransfer(napi_env env, napi_value exports);  // Linux only
 

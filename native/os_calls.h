@@ -15,6 +15,16 @@
 
 struct epoll_event;
 
+namespace tripoll {
+
+// One message of a batch, laid out as the mmsghdr of systems that have one.
+struct BatchMessage {
+  msghdr header;
+  unsigned length;
+};
+
+}  // namespace tripoll
+
 namespace tripoll::os {
 
 int Socket(int domain, int type, int protocol);
@@ -26,6 +36,9 @@ int Recv(int fd, void* buffer, size_t length, int flags);
 int Send(int fd, const void* buffer, size_t length, int flags);
 int Sendmsg(int fd, const msghdr* message, int flags);
 int Recvmsg(int fd, msghdr* message, int flags);
+// Both say -ENOSYS where the system has no such call.
+int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
+int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
 int Shutdown(int fd, int how);
 int Socketpair(int domain, int type, int protocol, int fds[2]);
 int Getsockname(int fd, sockaddr* address, socklen_t* length);
@@ -41,6 +54,8 @@ int Close(int fd);
 int Fstat(int fd, struct stat* status);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
 int Ioctl(int fd, unsigned long request, void* argument);
+// The number of a network interface.
+int IfNametoindex(const char* name);
 
 // Linux only; declared here so that one faulty twin covers all of it.
 int EpollCreate1(int flags);

@@ -16,6 +16,13 @@
       ]
     },
     {
+      "target_name": "udp_peer",
+      "type": "executable",
+      "conditions": [
+        ["OS=='linux'", { "sources": ["process_control.cc", "udp_peer.cc"] }, { "type": "none" }]
+      ]
+    },
+    {
       "target_name": "load_generator",
       "type": "executable",
       "conditions": [

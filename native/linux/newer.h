@@ -3,6 +3,8 @@
 #ifndef TRIPOLL_LINUX_NEWER_H_
 #define TRIPOLL_LINUX_NEWER_H_
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
@@ -38,6 +40,17 @@ struct epoll_params {
 #endif
 #ifndef IP6T_SO_ORIGINAL_DST
 #define IP6T_SO_ORIGINAL_DST 80
+#endif
+
+// Linux 4.18 and 5.0, include/uapi/linux/udp.h: batches of one peer's datagrams.
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#endif
+
+// Linux 4.20, include/uapi/linux/in6.h.
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
 #endif
 
 #endif  // TRIPOLL_LINUX_NEWER_H_

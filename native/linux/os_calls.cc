@@ -1,6 +1,7 @@
 #include "os_calls.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 
 // glibc 2.35 has the wrapper, older ones do not; the number is the kernel's (5.11), the same on all
@@ -60,6 +62,15 @@ int Sendmsg(int fd, const msghdr* message, int flags) {
   return Result(sendmsg(fd, message, flags));
 }
 int Recvmsg(int fd, msghdr* message, int flags) { return Result(recvmsg(fd, message, flags)); }
+static_assert(sizeof(BatchMessage) == sizeof(mmsghdr) &&
+                  offsetof(BatchMessage, length) == offsetof(mmsghdr, msg_len),
+              "a BatchMessage is an mmsghdr under another name");
+int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
+  return Result(sendmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags));
+}
+int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
+  return Result(recvmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags, nullptr));
+}
 int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
@@ -86,6 +97,10 @@ int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
 int Poll(pollfd* fds, size_t count, int timeout_ms) { return Result(poll(fds, count, timeout_ms)); }
 int Ioctl(int fd, unsigned long request, void* argument) {
   return Result(ioctl(fd, request, argument));
+}
+int IfNametoindex(const char* name) {
+  const unsigned index = if_nametoindex(name);
+  return index == 0 ? -errno : static_cast<int>(index);
 }
 
 int EpollCreate1(int flags) { return Result(epoll_create1(flags)); }

@@ -9,6 +9,7 @@
 
 #include "env_wrap.h"
 #include "unix/address.h"
+#include "unix/address_wrap.h"
 
 namespace tripoll {
 
@@ -105,25 +106,9 @@ napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
   const Args args(env, info);
   int32_t fd = 0;
   if (!args.Int32(0, &fd)) return nullptr;
-  napi_valuetype type = napi_undefined;
-  if (napi_typeof(env, args[1], &type) != napi_ok ||
-      (type != napi_object && type != napi_function)) {
-    return ThrowType(env, "expected an object to fill");
-  }
   SocketAddress address;
-  int error = call(fd, address.get(), &address.length);
-  if (error < 0) return ToValue(env, error);
-  InternetAddress name;
-  error = FormatAddress(address, &name);
-  if (error < 0) return ToValue(env, error);
-  // A setter or a proxy may throw here: then that exception is what the caller gets.
-  if (!SetNumber(env, args[1], "family", name.family) ||
-      !SetText(env, args[1], "address", name.address) ||
-      !SetNumber(env, args[1], "port", name.port) ||
-      !SetNumber(env, args[1], "scopeId", name.scope_id)) {
-    return ThrowType(env, "expected an object to fill");
-  }
-  return ToValue(env, 0);
+  const int error = call(fd, address.get(), &address.length);
+  return error < 0 ? ToValue(env, error) : FillAddress(args, 1, address);
 }
 
 napi_value SysGetsockname(napi_env env, napi_callback_info info) {

@@ -141,6 +141,8 @@ function openPoller(): number {
 
 const bytes = (): Uint8Array => new Uint8Array(16);
 const lists = (): Uint8Array[] => [bytes(), bytes()];
+/** A header and one record of a batch of datagrams. */
+const records = (): Uint8Array => new Uint8Array(32 + 128);
 
 const templates: Record<string, () => unknown[]> = {
   pollerOpen: () => ['poll'],
@@ -196,6 +198,13 @@ const templates: Record<string, () => unknown[]> = {
   setPipeSize: () => [tubeRead, 4096],
   zeroCopyCreate: () => [4096],
   takeZeroCopyNotice: () => [listener, bytes()],
+  udpReceive: () => [peer, records(), bytes(), 4, 0, 1, 0],
+  udpSend: () => [socket, records(), bytes(), 4, 0, 1, 0],
+  udpGetAddress: () => [records(), 0, 0, {}],
+  udpSetAddress: () => [records(), 0, 0, c['AF_INET'], '127.0.0.1', 9, 0],
+  udpMembership: () => [flagged, 42, 0, c['AF_INET'], '239.1.2.3', ''],
+  udpDisconnect: () => [flagged],
+  interfaceIndex: () => ['lo'],
   epollCreate1: () => [0],
   epollCtl: () => [epoll, 3, socket, 1, 0, 0],
   epollPwait2: () => [epoll, new Uint32Array(30), 0],

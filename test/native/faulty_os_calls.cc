@@ -88,6 +88,10 @@ CALL(Recv, (int fd, void* buffer, size_t length, int flags), (fd, buffer, length
 CALL(Send, (int fd, const void* buffer, size_t length, int flags), (fd, buffer, length, flags))
 CALL(Sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))
 CALL(Recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))
+CALL(Sendmmsg, (int fd, BatchMessage* messages, unsigned count, int flags),
+     (fd, messages, count, flags))
+CALL(Recvmmsg, (int fd, BatchMessage* messages, unsigned count, int flags),
+     (fd, messages, count, flags))
 CALL(Shutdown, (int fd, int how), (fd, how))
 CALL(Socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 CALL(Getsockname, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
@@ -105,6 +109,7 @@ CALL(Close, (int fd), (fd))
 CALL(Fstat, (int fd, struct stat* status), (fd, status))
 CALL(Poll, (pollfd * fds, size_t count, int timeout_ms), (fds, count, timeout_ms))
 CALL(Ioctl, (int fd, unsigned long request, void* argument), (fd, request, argument))
+CALL(IfNametoindex, (const char* name), (name))
 CALL(EpollCreate1, (int flags), (flags))
 CALL(EpollCtl, (int epoll_fd, int operation, int fd, epoll_event* event),
      (epoll_fd, operation, fd, event))

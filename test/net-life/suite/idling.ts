@@ -21,11 +21,11 @@ export function describeIdling(context: Context): void {
 
     test('promises: a read that waits is rejected, and what comes later', async () => {
       const listener = await context.bind({ idleTimeoutMs: 40 });
+      const from = performance.now(); // before it is accepted: a busy machine may take its time to tell us
       peerOf(context, listener);
       const { stream } = await within(listener.accept(), 'accept');
-      const from = performance.now();
       expect(await rejection(stream.read(new Uint8Array(1)))).toEqual(timedOut);
-      expect(performance.now() - from).toBeGreaterThanOrEqual(35); // accepted a moment before
+      expect(performance.now() - from).toBeGreaterThanOrEqual(40);
       expect(await rejection(stream.writeAll(new Uint8Array(1)))).toEqual(timedOut);
       expect(stream.closed).toBe(true);
     });

@@ -1,0 +1,33 @@
+// Ancillary data of datagrams: each system's folder has its own datagram_control.cc.
+#ifndef TRIPOLL_UNIX_DATAGRAM_CONTROL_H_
+#define TRIPOLL_UNIX_DATAGRAM_CONTROL_H_
+
+#include <cstddef>
+
+#include "constants.h"
+#include "unix/datagrams.h"
+
+namespace tripoll {
+
+// What a receive is asked for besides: MSG_TRUNC, where that tells a datagram's true length.
+extern const int kReceiveFlags;
+// MSG_ERRQUEUE, or 0 where there is no error queue.
+extern const int kErrorQueueFlag;
+
+// Reads what the system told into the record. The message must have been filled by the system.
+void ReadDatagramControl(const msghdr& message, DatagramRecord* record);
+// Writes what the record asks for into message.msg_control, which has kDatagramControlBytes, and
+// sets its length; none is a null pointer and 0. `segment` as of UDP_SEGMENT, 0 for none.
+void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, msghdr* message);
+
+// Joins, leaves, blocks: `option` is one of the MCAST_* below. Without a source a null pointer.
+int ChangeMembership(int fd, int option, uint32_t interface, const sockaddr_storage& group,
+                     const sockaddr_storage* source);
+
+// The options and their values as JavaScript sets them.
+extern const Constant kDatagramConstants[];
+extern const size_t kDatagramConstantCount;
+
+}  // namespace tripoll
+
+#endif  // TRIPOLL_UNIX_DATAGRAM_CONTROL_H_

@@ -1,0 +1,141 @@
+import { DatagramBatch, UdpSocket, type UdpEndpoint } from 'tripoll/net';
+import { rejection, type Context } from '../../net/tools.js';
+import { until, within } from '../../support/deadline.js';
+import { bound, bytesOf, connected, deadAddress, endpoint, hostPortOf, V4, V6 } from '../tools.js';
+
+const ROOM = 100;
+
+export function describeErrors(context: Context): void {
+  describe('errors that come back', () => {
+    test.each([V4, V6])(
+      'a connected socket hears of it by its next call, and goes on, on %s',
+      async (host) => {
+        const dead = await deadAddress(context, host);
+        const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor }));
+        await client.send(bytesOf('x'));
+        const failure = await rejection(within(client.receive(new Uint8Array(ROOM)), 'receive'));
+        expect(failure).toMatchObject({ code: 'ECONNREFUSED' });
+        // The peer's place is taken: now it answers.
+        const server = context.own(await UdpSocket.bind(dead, { reactor: context.reactor }));
+        await client.send(bytesOf('again'));
+        expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(5);
+      },
+    );
+
+    test('a receive that waits is told', async () => {
+      const dead = await deadAddress(context);
+      const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor }));
+      const waiting = rejection(client.recvMany(new DatagramBatch()));
+      await client.send(bytesOf('x'));
+      expect(await within(waiting, 'recvMany')).toMatchObject({ code: 'ECONNREFUSED' });
+    });
+
+    test.each([V4, V6])('recvErrors: whom it concerns, and who says so, on %s', async (host) => {
+      const server = await bound(context, {}, host);
+      const dead = await deadAddress(context, host);
+      const client = await bound(context, { recvErrors: true }, host);
+      const waiting = client.receiveError();
+      await client.send(bytesOf('lost'), dead);
+      // A send to another, before the error was fetched, is none of its business.
+      expect(await within(client.send(bytesOf('well'), hostPortOf(server)), 'send')).toBe(4);
+      expect(await within(waiting, 'receiveError')).toMatchObject({
+        code: 'ECONNREFUSED',
+        address: dead.host,
+        port: dead.port,
+        origin: host === V4 ? 'icmp' : 'icmp6',
+        reporter: host,
+      });
+      expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(4);
+    });
+
+    test('without it an unconnected socket hears nothing', async () => {
+      const dead = await deadAddress(context);
+      const client = await bound(context);
+      await client.send(bytesOf('lost'), dead);
+      await client.send(bytesOf('lost'), dead);
+      expect(await rejection(client.receive(new Uint8Array(ROOM), { timeoutMs: 10 }))).toMatchObject({
+        code: 'ERR_TRIPOLL_TIMEOUT',
+      });
+    });
+
+    test('a receive that waits goes on waiting: the error is not about it', async () => {
+      const server = await bound(context);
+      const dead = await deadAddress(context);
+      const client = await bound(context, { recvErrors: true });
+      const receiving = client.receive(new Uint8Array(ROOM));
+      await client.send(bytesOf('lost'), dead);
+      expect(await within(client.receiveError(), 'receiveError')).toMatchObject({ port: dead.port });
+      await server.send(bytesOf('ok'), hostPortOf(client));
+      expect((await within(receiving, 'receive')).bytes).toBe(2);
+    });
+
+    test('of errors that nobody waits for, 64 are kept', async () => {
+      const dead = await deadAddress(context);
+      const client = await bound(context, { recvErrors: true });
+      // A waiting receive has the socket watched.
+      const receiving = rejection(client.receive(new Uint8Array(ROOM)));
+      const target = client as unknown as { onQueuedError(error: Error): void };
+      let count = 0;
+      const { onQueuedError } = target;
+      target.onQueuedError = function (error) {
+        count++;
+        onQueuedError.call(client, error);
+      };
+      for (let sent = 0; count < 70; sent++) {
+        await client.send(bytesOf(`${sent}`), dead);
+        await until(() => count > sent, `error ${sent}`);
+      }
+      for (let i = 0; i < 64; i++) await within(client.receiveError(), 'kept');
+      expect(await rejection(client.receiveError({ timeoutMs: 5 }))).toMatchObject({
+        code: 'ERR_TRIPOLL_TIMEOUT',
+      });
+      client.close();
+      expect(await receiving).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
+    });
+
+    test('a second receiveError is busy', async () => {
+      const client = await bound(context, { recvErrors: true });
+      const first = rejection(client.receiveError());
+      expect(await rejection(client.receiveError())).toMatchObject({ code: 'ERR_TRIPOLL_BUSY' });
+      client.close();
+      expect(await within(first, 'first')).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
+    });
+
+    test.each([true, false])(
+      'handlers: error, and the socket goes on; recvErrors: %s',
+      async (recvErrors) => {
+        const dead = await deadAddress(context);
+        const errors: NodeJS.ErrnoException[] = [];
+        const client: UdpEndpoint = endpoint(
+          context,
+          { datagrams: () => undefined, error: (_self, error) => errors.push(error) },
+          recvErrors ? { recvErrors } : { peer: dead },
+        );
+        client.send(bytesOf('x'), recvErrors ? dead : undefined);
+        await until(() => errors.length === 1, 'error');
+        expect(errors[0]).toMatchObject({ code: 'ECONNREFUSED' });
+        if (recvErrors) expect(errors[0]).toMatchObject({ port: dead.port, origin: 'icmp' });
+        expect(client.closed).toBe(false);
+      },
+    );
+
+    test('a pending error without a reader does not spin', async () => {
+      const dead = await deadAddress(context);
+      const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor }));
+      const aborter = new AbortController();
+      const waiting = rejection(client.receive(new Uint8Array(ROOM), { signal: aborter.signal }));
+      aborter.abort();
+      await waiting;
+      await client.send(bytesOf('x'));
+      const other = await bound(context);
+      const self = await connected(context, other);
+      const { turns } = context.reactor.inspect();
+      for (let i = 0; i < 20; i++) {
+        await self.send(bytesOf('x'));
+        await within(other.receive(new Uint8Array(ROOM)), 'receive');
+      }
+      expect(context.reactor.inspect().turns - turns).toBeLessThan(100);
+      expect(await rejection(client.send(bytesOf('y')))).toMatchObject({ code: 'ECONNREFUSED' });
+    });
+  });
+}

@@ -1,0 +1,106 @@
+import { DatagramBatch, UdpSocket } from 'tripoll/net';
+import type { UdpOptions } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
+import { rejection, type Context } from '../../net/tools.js';
+import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
+import { udpConstant } from '#lib/binding/native-udp';
+import { bound, bytesOf, hostPortOf, V4, V6 } from '../tools.js';
+
+function numberOption(socket: UdpSocket, level: number, name: number): number {
+  const out = new Uint8Array(4);
+  const { fd } = socket as unknown as { fd: number };
+  sys.getsockopt(fd, level, name, out);
+  return new Int32Array(out.buffer)[0] ?? -1;
+}
+
+export function describeInput(context: Context): void {
+  describe('options and bad input', () => {
+    const c = sys.constants;
+    const [SOCKET = 1, IP = 0, IPV6 = 41] = [c['SOL_SOCKET'], c['IPPROTO_IP'], c['IPPROTO_IPV6']];
+    const named = (name: string): number => c[name] ?? udpConstant(name) ?? -1;
+
+    test.each<[string, UdpOptions, number, string, number]>([
+      [V4, { reuseAddress: true }, SOCKET, 'SO_REUSEADDR', 1],
+      [V4, {}, SOCKET, 'SO_REUSEADDR', 0],
+      [V4, { reusePort: true }, SOCKET, 'SO_REUSEPORT', 1],
+      [V4, { broadcast: true }, SOCKET, 'SO_BROADCAST', 1],
+      [V4, { recvBufferBytes: 20_000 }, SOCKET, 'SO_RCVBUF', 40_000],
+      [V4, { sendBufferBytes: 20_000 }, SOCKET, 'SO_SNDBUF', 40_000],
+      [V4, { ttl: 9 }, IP, 'IP_TTL', 9],
+      [V4, { tos: 0x10 }, IP, 'IP_TOS', 0x10],
+      [V4, { multicastTtl: 5 }, IP, 'IP_MULTICAST_TTL', 5],
+      [V4, { multicastLoopback: false }, IP, 'IP_MULTICAST_LOOP', 0],
+      [V4, {}, IP, 'IP_MULTICAST_ALL', 0],
+      [V6, { ttl: 9 }, IPV6, 'IPV6_UNICAST_HOPS', 9],
+      [V6, { tos: 0x10 }, IPV6, 'IPV6_TCLASS', 0x10],
+      [V6, { multicastTtl: 5 }, IPV6, 'IPV6_MULTICAST_HOPS', 5],
+      [V6, { multicastLoopback: false }, IPV6, 'IPV6_MULTICAST_LOOP', 0],
+      [V6, { multicastInterface: 'lo' }, IPV6, 'IPV6_MULTICAST_IF', 1],
+      [V6, { ipv6Only: true }, IPV6, 'IPV6_V6ONLY', 1],
+      ['::', {}, IPV6, 'IPV6_V6ONLY', 0],
+    ])('on %s %j is what the system has', async (host, options, level, name, value) => {
+      const socket = await bound(context, options, host);
+      expect(numberOption(socket, level, named(name))).toBe(value);
+    });
+
+    test('two sockets share a port only when both say so', async () => {
+      const first = await bound(context, { reusePort: true });
+      const address = hostPortOf(first);
+      const { reactor } = context;
+      expect(await rejection(UdpSocket.bind(address, { reactor }))).toMatchObject({
+        code: 'EADDRINUSE',
+      });
+      context.own(await UdpSocket.bind(address, { reactor, reusePort: true }));
+    });
+
+    test.each<[string, UdpOptions, object]>([
+      ['ttl 0', { ttl: 0 }, outOfRange],
+      ['ttl 256', { ttl: 256 }, outOfRange],
+      ['tos as text', { tos: '1' as never }, invalidType],
+      ['broadcast as number', { broadcast: 1 as never }, invalidType],
+      ['recvErrors as number', { recvErrors: 1 as never }, invalidType],
+      ['an interface that is none', { multicastInterface: 'none0' }, { code: 'ENODEV' }],
+      ['an interface of no type', { multicastInterface: {} as never }, invalidType],
+      ['idleTimeoutMs 0', { idleTimeoutMs: 0 }, outOfRange],
+      ['a reactor that is none', { reactor: {} as never }, invalidType],
+    ])('%s is refused, and nothing stays open', async (_what, options, expected) => {
+      const refused = UdpSocket.bind('127.0.0.1:0', { reactor: context.reactor, ...options });
+      expect(await rejection(refused)).toMatchObject(expected);
+    });
+
+    test('addresses and buffers are looked at', async () => {
+      const { reactor } = context;
+      const bad: [unknown, object][] = [
+        ['localhost:80', outOfRange],
+        ['127.0.0.1', outOfRange],
+        [{ host: V4, port: 65_536 }, outOfRange],
+        [7, invalidType],
+        ['192.0.2.77:0', { code: 'EADDRNOTAVAIL' }],
+      ];
+      for (const [address, expected] of bad) {
+        expect(await rejection(UdpSocket.bind(address as string, { reactor }))).toMatchObject(expected);
+      }
+      const socket = await bound(context);
+      const calls: [Promise<unknown>, object][] = [
+        [socket.receive('x' as never), invalidType],
+        [socket.receive(new Uint8Array(0)), outOfRange],
+        [socket.receive(new Uint8Array(1), { timeoutMs: -1 }), outOfRange],
+        [socket.receive(new Uint8Array(1), { signal: {} as never }), invalidType],
+        [socket.send('x' as never, '127.0.0.1:9'), invalidType],
+        [socket.send(bytesOf('x')), { code: 'EDESTADDRREQ' }],
+        [socket.send(bytesOf('x'), 'nowhere'), outOfRange],
+        [socket.send(bytesOf('x'), '127.0.0.1:9', { tos: 256 }), outOfRange],
+        [socket.send(bytesOf('x'), '127.0.0.1:9', { ttl: 0 }), outOfRange],
+        [socket.send(bytesOf('x'), '127.0.0.1:9', { segmentBytes: 65_536 }), outOfRange],
+        [socket.send(bytesOf('x'), '127.0.0.1:9', { source: 'x' }), outOfRange],
+        [socket.send(new Uint8Array(65_508), '127.0.0.1:9'), { code: 'EMSGSIZE' }],
+      ];
+      for (const [promise, expected] of calls) expect(await rejection(promise)).toMatchObject(expected);
+      expect(thrownBy(() => socket.configure({ ttl: 0 }))).toMatchObject(outOfRange);
+      expect(thrownBy(() => socket.configure(null as never))).toMatchObject(invalidType);
+      expect(thrownBy(() => socket.connect('[::1]:9'))).toMatchObject({ code: 'EAFNOSUPPORT' });
+      expect(thrownBy(() => new DatagramBatch({ capacity: 1025 }))).toMatchObject(outOfRange);
+      expect(socket.closed).toBe(false);
+    });
+  });
+}
