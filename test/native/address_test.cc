@@ -1,5 +1,5 @@
 // Addresses from text and back.
-#include "unix/address.h"
+#include "address.h"
 
 #include <netinet/in.h>
 

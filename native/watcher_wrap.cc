@@ -1,14 +1,12 @@
 // The watcher driver: a thread waits in the poller and brings each batch to JavaScript through a
 // thread-safe function. It does not wait again before the batch has been consumed, because both use
 // one batch memory.
-#include <pthread.h>
-
-#include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 
 #include "env_wrap.h"
+#include "os_errno.h"
+#include "os_thread.h"
 
 namespace tripoll {
 
@@ -31,7 +29,7 @@ class WatcherDriver final : public Driver {
   void JoinThread();
   void Run();
   bool DeliverAndWait(int count);
-  static void* ThreadMain(void* data);
+  static void ThreadMain(void* data);
   static void OnBatch(napi_env env, napi_value function, void* context, void* data);
   static void OnTeardown(void* data);
   static void OnFinalize(napi_env env, void* data, void* hint);
@@ -42,8 +40,7 @@ class WatcherDriver final : public Driver {
   EventRecord* const records_;
   napi_ref callback_ = nullptr;
   napi_threadsafe_function function_ = nullptr;
-  pthread_t thread_{};
-  bool thread_running_ = false;
+  OsThread thread_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -72,22 +69,11 @@ int WatcherDriver::Start(napi_value callback) {
 }
 
 int WatcherDriver::StartThread() {
-  // Signals belong to the threads of the host: ours takes none.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   // SAFETY: the thread is joined before this object, its poller or its batch goes (JoinThread).
-  const int error = pthread_create(&thread_, nullptr, ThreadMain, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  thread_running_ = error == 0;
-  return -error;
+  return thread_.Start(ThreadMain, this);
 }
 
-void* WatcherDriver::ThreadMain(void* data) {
-  static_cast<WatcherDriver*>(data)->Run();
-  return nullptr;
-}
+void WatcherDriver::ThreadMain(void* data) { static_cast<WatcherDriver*>(data)->Run(); }
 
 void WatcherDriver::Run() {
   for (;;) {
@@ -123,7 +109,7 @@ void WatcherDriver::OnBatch(napi_env env, napi_value /*function*/, void* context
 }
 
 void WatcherDriver::JoinThread() {
-  if (!thread_running_) return;
+  if (!thread_.running()) return;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     quit_ = true;
@@ -131,8 +117,7 @@ void WatcherDriver::JoinThread() {
   }
   // A wake cannot fail on an open poller but by EAGAIN, which the poller handles.
   static_cast<void>(poller_->Wake());
-  pthread_join(thread_, nullptr);
-  thread_running_ = false;
+  thread_.Join();
 }
 
 int WatcherDriver::Close() {
