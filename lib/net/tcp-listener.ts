@@ -41,7 +41,9 @@ const {
 const {
   SOL_SOCKET = 1,
   SO_REUSEADDR = 2,
-  SO_REUSEPORT = 15,
+  SO_REUSEPORT,
+  // Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
+  SO_EXCLUSIVEADDRUSE,
   IPPROTO_TCP = 6,
   TCP_NODELAY = 1,
 } = native.constants;
@@ -69,7 +71,7 @@ const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
 export interface ListenOptions extends ConnectionOptions {
   /** Default 4096. */
   backlog?: number | undefined;
-  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. */
+  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
   reusePort?: boolean | undefined;
   /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
   maxConnections?: number | undefined;
@@ -421,8 +423,8 @@ function openListener(address: SocketAddressInput, options: ListenOptions): numb
   const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   const steps: [string, () => number][] = [
-    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEADDR, 1)],
-    ['setsockopt', () => (reusePort ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)],
+    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE ?? SO_REUSEADDR, 1)],
+    ['setsockopt', () => (reusePort ? setReusePort(fd) : 0)],
     [
       'setsockopt',
       () =>
@@ -439,6 +441,11 @@ function openListener(address: SocketAddressInput, options: ListenOptions): numb
     }
   }
   return fd;
+}
+
+function setReusePort(fd: number): number {
+  if (SO_REUSEPORT === undefined) return errnoOf('ENOTSUP');
+  return native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 /** -1 where there is none to spare; then the back-off alone must do. */
