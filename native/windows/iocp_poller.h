@@ -64,9 +64,9 @@ class IocpPoller final : public Poller {
   int TakeFailures(EventRecord* out);
   void TakePackets(ULONG packets, EventRecord* out, WaitResult* result);
   bool OnPacket(uint32_t index, EventRecord* out);
+  static void GiveUp(Sock* sock, int error);
   static bool Deliver(Sock* sock, EventRecord* out);
   bool TakeDeadline();
-  int Post(ULONG_PTR key);
   void DrainPolls();
 
   HANDLE port_ = nullptr;

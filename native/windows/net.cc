@@ -16,12 +16,16 @@ namespace {
 // As many buffers as one call sends; sys_wrap.cc passes no more.
 constexpr size_t kMostVectors = 64;
 
+constexpr socklen_t kIntBytes = sizeof(int);
+
 // The length of Unix' struct linger, two ints: Windows' own has two shorts.
 constexpr socklen_t kUnixLingerBytes = 8;
 
 int LastError() { return FromWinError(static_cast<uint32_t>(WSAGetLastError())); }
 
 bool IsOpenHandle(int fd) {
+  // INVALID_SOCKET, as a handle, is the process itself.
+  if (ToSocket(fd) == INVALID_SOCKET) return false;
   DWORD flags = 0;
   return GetHandleInformation(reinterpret_cast<HANDLE>(ToSocket(fd)), &flags) != 0;
 }
@@ -63,9 +67,25 @@ int StartWinsock() {
 }
 
 int SetInheritable(int fd, bool on) {
+  if (!IsOpenHandle(fd)) return -EBADF;
   const BOOL ok = SetHandleInformation(reinterpret_cast<HANDLE>(ToSocket(fd)), HANDLE_FLAG_INHERIT,
                                        on ? HANDLE_FLAG_INHERIT : 0);
   return ok != 0 ? 0 : FromWinError(GetLastError());
+}
+
+void ToUnixLinger(void* value) {
+  linger native{};
+  std::memcpy(&native, value, sizeof native);
+  const int parts[2] = {native.l_onoff, native.l_linger};
+  std::memcpy(value, parts, sizeof parts);
+}
+
+// The error that a socket holds is a code of Winsock.
+void ToUnixError(void* value) {
+  int code = 0;
+  std::memcpy(&code, value, sizeof code);
+  code = -FromWinError(static_cast<uint32_t>(code));
+  std::memcpy(value, &code, sizeof code);
 }
 
 int CloseAfter(int fd, int error) {
@@ -187,14 +207,20 @@ int Setsockopt(int fd, int level, int name, const void* value, socklen_t length)
 }
 
 int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  const socklen_t capacity = *length;
   const int error =
       Result(fd, getsockopt(ToSocket(fd), level, name, static_cast<char*>(value), length));
-  if (error < 0 || level != SOL_SOCKET || name != SO_ERROR || *length < 4) return error;
-  // The error that the socket holds is a code of Winsock.
-  int code = 0;
-  std::memcpy(&code, value, sizeof code);
-  code = -FromWinError(static_cast<uint32_t>(code));
-  std::memcpy(value, &code, sizeof code);
+  if (error < 0) return error;
+  if (level == SOL_SOCKET && name == SO_LINGER && capacity >= kUnixLingerBytes) {
+    ToUnixLinger(value);
+    *length = kUnixLingerBytes;
+  } else if (*length == 1 && capacity >= kIntBytes) {
+    // Some options that are flags have one byte; Unix has an int.
+    std::memset(static_cast<char*>(value) + 1, 0, kIntBytes - 1);
+    *length = kIntBytes;
+  } else if (level == SOL_SOCKET && name == SO_ERROR && *length >= kIntBytes) {
+    ToUnixError(value);
+  }
   return 0;
 }
 
@@ -210,6 +236,7 @@ int Writev(int fd, const iovec* buffers, int count) {
 
 // Windows can set O_NONBLOCK and not ask for it.
 int Fcntl(int fd, int command, int argument) {
+  if (!IsOpenHandle(fd)) return -EBADF;
   DWORD flags = 0;
   switch (command) {
     case F_SETFL:
@@ -225,7 +252,6 @@ int Fcntl(int fd, int command, int argument) {
   }
 }
 
-int Socketpair(int /*domain*/, int /*type*/, int /*protocol*/, int /*fds*/[2]) { return -ENOSYS; }
 int Pipe2(int /*fds*/[2], int /*flags*/) { return -ENOSYS; }
 
 // What is no socket is left alone.

@@ -39,5 +39,6 @@ struct msghdr {
 #define F_DUPFD_CLOEXEC 1030
 #define FD_CLOEXEC 1
 #define O_NONBLOCK 0x800
+#define O_CLOEXEC 0x80000
 
 #endif  // TRIPOLL_WINDOWS_OS_SOCKET_H_
