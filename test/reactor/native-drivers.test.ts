@@ -1,12 +1,13 @@
 import { runScript } from '../support/child.js';
+import { capabilities } from 'tripoll';
 
 // The reactor contains what handlers throw, so a driver's own guard is reached only from below it.
-test.each(['nested', 'watcher', 'inverted'])(
-  'T55 an exception that reaches the %s driver is not left pending',
-  async (name) => {
-    const source = `
+const names = capabilities.drivers.includes('nested') ? ['nested', 'watcher', 'inverted'] : ['watcher'];
+
+test.each(names)('T55 an exception that reaches the %s driver is not left pending', async (name) => {
+  const source = `
     const { native } = require('./dist/binding/native.js');
-    const poller = native.pollerOpen('epoll');
+    const poller = native.pollerOpen(native.backends[0]);
     const log = [];
     process.on('uncaughtException', (error) => log.push(error.message));
     native.driverStart(poller, '${name}', (count) => {
@@ -19,11 +20,10 @@ test.each(['nested', 'watcher', 'inverted'])(
     native.pollerWake(poller);
     process.on('exit', () => console.log(log.join()));
   `;
-    const { stdout, stderr, code } = await runScript(source);
-    expect({ stdout: stdout.trim(), stderr, code }).toEqual({
-      stdout: 'batch 0,escaped,batch 0,escaped,batch 0,escaped',
-      stderr: '',
-      code: 0,
-    });
-  },
-);
+  const { stdout, stderr, code } = await runScript(source);
+  expect({ stdout: stdout.trim(), stderr, code }).toEqual({
+    stdout: 'batch 0,escaped,batch 0,escaped,batch 0,escaped',
+    stderr: '',
+    code: 0,
+  });
+});
