@@ -16,6 +16,8 @@ const build = path.join(root, 'build-windows');
 // Wine sees through symbolic links, and so would node-gyp-build find the addon of this system: these are copies.
 const stage = path.join(build, 'stage');
 const minutes = 60_000;
+// This build is where the warnings of -Wall -Wextra -Wpedantic -Wconversion are errors.
+const WERROR = '-DCMAKE_COMPILE_WARNING_AS_ERROR=ON';
 const toolchain = path.join(root, 'cmake/mingw-w64.cmake');
 const jobs = String(os.availableParallelism());
 // Debian keeps wine64 there.
@@ -51,7 +53,15 @@ function run(command, args, options = {}) {
 }
 
 function crossBuild() {
-  const configure = ['-S', '.', '-B', build, `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`, '--log-level=NOTICE'];
+  const configure = [
+    '-S',
+    '.',
+    '-B',
+    build,
+    `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
+    '--log-level=NOTICE',
+    WERROR,
+  ];
   return (
     run('npm', ['run', '--silent', 'build:ts']) &&
     run('cmake', configure) &&
@@ -175,7 +185,12 @@ function runJest(exe) {
 /** The native tests: programs that say how many passed, in their last line. */
 function runNativeTests() {
   const folder = `${build}-native`;
-  const options = ['-DTRIPOLL_NATIVE_TESTS=ON', `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`, '--log-level=NOTICE'];
+  const options = [
+    '-DTRIPOLL_NATIVE_TESTS=ON',
+    `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
+    '--log-level=NOTICE',
+    WERROR,
+  ];
   if (!run('cmake', ['-S', '.', '-B', folder, ...options])) return { passed: 0, failed: 1 };
   if (!run('cmake', ['--build', folder, '--parallel', jobs, '--', '--quiet']))
     return { passed: 0, failed: 1 };

@@ -84,6 +84,8 @@ export interface NativeBinding {
   epollSetParams?(epollFd: number, usecs: number, budget: number, prefer: number): number;
   epollGetParams?(epollFd: number, out: number[]): number;
 
+  /** What Windows itself called the error that became this errno in the last failed call; 0 when it is not known. */
+  takeSystemCode?(errno: number): number;
   rawAlloc?(bytes: number): number;
   rawView?(block: number): ArrayBuffer | number;
   rawFree?(block: number): number;

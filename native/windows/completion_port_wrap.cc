@@ -3,6 +3,7 @@
 #include "address.h"
 #include "env_wrap.h"
 #include "windows/completion_port.h"
+#include "windows/error_wrap.h"
 #include "windows/raw_handles.h"
 
 #include "os_errno.h"
@@ -339,6 +340,7 @@ const Export kExports[] = {
 }  // namespace
 
 void ExportRaw(napi_env env, napi_value exports) {
+  ExportErrors(env, exports);
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
 }
 

@@ -193,6 +193,7 @@ const templates: Record<string, () => unknown[]> = {
   getsockopt: () => [listener, 1, 2, bytes()],
   setsockoptInt: () => [listener, 1, 2, 1],
   takeSocketError: () => [listener],
+  takeSystemCode: () => [-1],
   rawAlloc: () => [16],
   rawView: () => [rawBlock],
   rawFree: () => [native.rawAlloc?.(8)],

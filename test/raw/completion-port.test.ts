@@ -119,6 +119,13 @@ describeIf(isWindows, 'completion ports are Windows’')('CompletionPort', () =>
     expect(sys.recv(accepted, new Uint8Array(4))).toBe(1);
   });
 
+  test('messages say what Windows called it', () => {
+    const [one] = rig.tcp();
+    port.associate(one, 1);
+    expect(() => port.associate(one, 1)).toThrow('EINVAL: invalid argument (Windows error 87)');
+    expect(() => port.cancel(99)).toThrow(/ENOENT: no such file or directory$/);
+  });
+
   test('a refused connect tells ECONNREFUSED', () => {
     const [listener, tcpPort] = rig.tcpListener();
     rig.close(listener);

@@ -16,6 +16,7 @@ constexpr LONG kCancelled = static_cast<LONG>(0xC0000120);
 
 std::deque<OVERLAPPED_ENTRY> packets;
 int start_error = 0;
+bool complete_on_cancel = false;
 DWORD wait_code = 0;
 int wait_times = 0;
 intptr_t next_afd = 4;
@@ -45,6 +46,9 @@ void FailWait(DWORD code, int times) {
   wait_times = times;
 }
 
+void CompleteOnCancel() { complete_on_cancel = true; }
+size_t Packets() { return packets.size(); }
+
 void Complete(size_t index, uint32_t events) {
   const Poll poll = Polls()[index];
   Polls().erase(Polls().begin() + static_cast<std::ptrdiff_t>(index));
@@ -72,6 +76,7 @@ void Reset() {
   packets.clear();
   MostOfOneSocket() = MostOfOneAfd() = OpenAfds() = 0;
   start_error = 0;
+  complete_on_cancel = false;
   wait_times = 0;
 }
 
@@ -106,6 +111,7 @@ int CancelAfdPoll(HANDLE /*afd*/, AfdPoll* poll) {
   for (fault::Poll& one : fault::Polls()) {
     if (one.memory == poll) one.cancelled = true;
   }
+  if (fault::complete_on_cancel) static_cast<void>(fault::CompleteCancelled());
   return 0;
 }
 

@@ -34,6 +34,9 @@ void FailWait(DWORD code, int times);
 // Ends a poll: writes into its memory as the kernel does, and sends its packet. events 0:
 // cancelled.
 void Complete(size_t index, uint32_t events);
+// From now on a cancel ends its poll at once. Packets that nobody has taken yet: Packets().
+void CompleteOnCancel();
+size_t Packets();
 // Ends those that were cancelled.
 int CompleteCancelled();
 void Reset();

@@ -159,9 +159,10 @@ TEST(T33_the_end_of_a_poller_waits_for_its_packets) {
   Rig rig;
   CHECK_EQ(rig.Add(rig.Socket(), 1, kInterestReadable), 0);
   CHECK_EQ(rig.Add(rig.Socket(), 2, kInterestReadable), 0);
-  fault::Complete(0, tripoll::kAfdReceive);
-  fault::Complete(0, 0);
+  fault::CompleteOnCancel();
   rig.poller.reset();
+  CHECK_EQ(fault::Polls().size(), size_t{0});
+  CHECK_EQ(fault::Packets(), size_t{0});
   CHECK_EQ(fault::OpenAfds(), 0);
 }
 
