@@ -4,6 +4,18 @@
       "target_name": "tripoll",
       "sources": ["<!@(node native/list-sources.cjs <(OS))"],
       "include_dirs": ["native"],
+      "conditions": [
+        [
+          "OS=='win'",
+          {
+            "include_dirs": ["native/windows"],
+            "defines": ["_WIN32_WINNT=0x0A00", "WIN32_LEAN_AND_MEAN", "NOMINMAX", "UNICODE", "_UNICODE"],
+            "libraries": ["-lws2_32.lib", "-lmswsock.lib", "-lntdll.lib"],
+            "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/W4"] } }
+          },
+          { "include_dirs": ["native/unix"] }
+        ]
+      ],
       "defines": ["NAPI_VERSION=8"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-rtti"],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-fvisibility=hidden"],

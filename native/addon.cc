@@ -71,6 +71,7 @@ void ExportTables(napi_env env, napi_value exports) {
 void CloseEnvironment(void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->pollers.clear();
+  environment->raw.reset();
   environment->fds.CloseAll();
 }
 

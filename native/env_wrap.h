@@ -49,6 +49,7 @@ struct Environment {
   OwnedFds fds;
   std::vector<std::unique_ptr<PollerEntry>> pollers;
   SharedBlock* arena = nullptr;  // what RecvArena reads into
+  std::shared_ptr<void> raw;     // what this system's raw classes keep; it ends before the fds do
 
   ~Environment();
 };

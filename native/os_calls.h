@@ -5,13 +5,13 @@
 #define TRIPOLL_OS_CALLS_H_
 
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
+
+#include "socket_calls.h"
 
 struct epoll_event;
 
@@ -27,30 +27,10 @@ struct BatchMessage {
 
 namespace tripoll::os {
 
-int Socket(int domain, int type, int protocol);
-int Bind(int fd, const sockaddr* address, socklen_t length);
-int Listen(int fd, int backlog);
-int Accept4(int fd, sockaddr* address, socklen_t* length, int flags);
-int Connect(int fd, const sockaddr* address, socklen_t length);
-int Recv(int fd, void* buffer, size_t length, int flags);
-int Send(int fd, const void* buffer, size_t length, int flags);
-int Sendmsg(int fd, const msghdr* message, int flags);
 int Recvmsg(int fd, msghdr* message, int flags);
 // Both say -ENOSYS where the system has no such call.
 int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
 int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
-int Shutdown(int fd, int how);
-int Socketpair(int domain, int type, int protocol, int fds[2]);
-int Getsockname(int fd, sockaddr* address, socklen_t* length);
-int Getpeername(int fd, sockaddr* address, socklen_t* length);
-int Setsockopt(int fd, int level, int name, const void* value, socklen_t length);
-int Getsockopt(int fd, int level, int name, void* value, socklen_t* length);
-int Read(int fd, void* buffer, size_t length);
-int Write(int fd, const void* buffer, size_t length);
-int Writev(int fd, const iovec* buffers, int count);
-int Fcntl(int fd, int command, int argument);
-int Pipe2(int fds[2], int flags);
-int Close(int fd);
 int Fstat(int fd, struct stat* status);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
 int Ioctl(int fd, unsigned long request, void* argument);

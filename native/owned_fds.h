@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "os_calls.h"
+#include "socket_calls.h"
 
 namespace tripoll {
 

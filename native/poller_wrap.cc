@@ -1,8 +1,7 @@
 // Pollers and drivers for JavaScript. A poller is named by an index; an index that names none gives
 // -EBADF, as a closed fd would.
-#include <cerrno>
-
 #include "env_wrap.h"
+#include "os_errno.h"
 #include "waker_registry.h"
 
 namespace tripoll {

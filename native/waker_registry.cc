@@ -1,8 +1,9 @@
 #include "waker_registry.h"
 
-#include <cerrno>
 #include <mutex>
 #include <unordered_map>
+
+#include "os_errno.h"
 
 namespace tripoll {
 

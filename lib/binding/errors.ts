@@ -111,7 +111,9 @@ export function errnoName(errno: number): string {
 
 function errnoText(errno: number): string {
   const entry = util.getSystemErrorMap().get(errno);
-  return entry === undefined ? '' : `: ${entry[1]}`;
+  const code = native.takeSystemCode?.(errno) ?? 0;
+  const original = code === 0 ? '' : ` (Windows error ${code})`;
+  return (entry === undefined ? '' : `: ${entry[1]}`) + original;
 }
 
 /** An error as Node itself makes them, of a call that returned `-errno`. */

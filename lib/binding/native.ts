@@ -100,7 +100,54 @@ export interface NativeBinding {
   epollPwait2?(epollFd: number, events: Uint32Array, timeoutNs: number): number;
   epollSetParams?(epollFd: number, usecs: number, budget: number, prefer: number): number;
   epollGetParams?(epollFd: number, out: number[]): number;
+
+  /** What Windows itself called the error that became this errno in the last failed call; 0 when it is not known. */
+  takeSystemCode?(errno: number): number;
+  rawAlloc?(bytes: number): number;
+  rawView?(block: number): ArrayBuffer | number;
+  rawFree?(block: number): number;
+  portCreate?(concurrency: number): number;
+  portClose?(port: number): number;
+  portAssociate?(port: number, handle: number, key: number): number;
+  portPost?(port: number, bytes: number, key: number): number;
+  portWait?(port: number, out: Float64Array, timeoutMs: number): number;
+  portRecv?: SocketOperation;
+  portSend?: SocketOperation;
+  portRead?: FileOperation;
+  portWrite?: FileOperation;
+  portAccept?(port: number, listener: number, socket: number): number;
+  portConnect?(
+    port: number,
+    socket: number,
+    family: number,
+    address: string,
+    tcpPort: number,
+    scopeId: number,
+  ): number;
+  portConnectPipe?(port: number, pipe: number): number;
+  portCancel?(port: number, operation: number): number;
+  pipeCreate?(name: Uint8Array, mostInstances: number): number;
+  fileOpen?(name: Uint8Array, access: number, disposition: number): number;
+  handleClose?(handle: number): number;
 }
+
+/** Over `length` bytes from `offset` of a block that `rawAlloc` made; returns the operation's number. */
+type SocketOperation = (
+  port: number,
+  socket: number,
+  block: number,
+  offset: number,
+  length: number,
+  flags: number,
+) => number;
+type FileOperation = (
+  port: number,
+  handle: number,
+  block: number,
+  offset: number,
+  length: number,
+  position: number,
+) => number;
 
 type Load = (root: string) => unknown;
 

@@ -1,4 +1,4 @@
-import { systemError } from '../binding/errors.js';
+import { errnoOf, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkInteger } from '../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../sys/address.js';
@@ -8,7 +8,8 @@ import { DEFAULT_BACKLOG, MAX_BACKLOG } from './stream-listener.js';
 import type { ListenOptions } from './tcp-listener.js';
 
 const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
-const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15 } = native.constants;
+// SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
+const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
 const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
 
 /** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
@@ -20,8 +21,8 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
   const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   const steps: [string, () => number][] = [
-    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEADDR, 1)],
-    ['setsockopt', () => (reusePort ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)],
+    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE ?? SO_REUSEADDR, 1)],
+    ['setsockopt', () => (reusePort ? setReusePort(fd) : 0)],
     [
       'setsockopt',
       () =>
@@ -41,6 +42,11 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
     throw error;
   }
   return fd;
+}
+
+function setReusePort(fd: number): number {
+  if (SO_REUSEPORT === undefined) return errnoOf('ENOTSUP');
+  return native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 /** A socket that listens already, which stays the caller's until the listener is made. @throws as `prepareListenerFd` */

@@ -19,7 +19,7 @@ import { TcpStream } from './tcp-stream.js';
 const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
 
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
-  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. */
+  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
   reusePort?: boolean | undefined;
   /** A `net.BlockList`: connections from what it has are dropped. */
   blockList?: BlockList | undefined;

@@ -1,3 +1,5 @@
 export { sys } from '../sys/sys.js';
 export type { SocketAddress, SocketAddressInput } from '../sys/address.js';
 export { Epoll, type EpollParams } from './epoll.js';
+export { alloc } from './lent-memory.js';
+export { closeHandle, type Completion, CompletionPort, createPipe, openFile } from './completion-port.js';

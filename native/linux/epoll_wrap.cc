@@ -7,6 +7,7 @@
 
 #include "env_wrap.h"
 #include "linux/newer.h"
+#include "os_calls.h"
 #include "unix/readiness.h"
 
 namespace tripoll {

@@ -11,6 +11,7 @@
 
 #include "env_wrap.h"
 #include "linux/splice_relay.h"
+#include "os_calls.h"
 
 namespace tripoll {
 

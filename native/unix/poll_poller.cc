@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 
 #include "os_calls.h"
@@ -20,23 +18,6 @@ namespace tripoll {
 namespace {
 
 constexpr int kMaxFd = INT_MAX - 1;
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-int64_t AddSaturating(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
-
-int64_t RemainingNs(int64_t until_ns) {
-  return until_ns < 0 ? -1 : std::max<int64_t>(0, until_ns - NowNs());
-}
-
-int64_t Earlier(int64_t a_ns, int64_t b_ns) {
-  if (a_ns < 0) return b_ns;
-  return b_ns < 0 ? a_ns : std::min(a_ns, b_ns);
-}
 
 short ToPollEvents(uint32_t interest) {
   int events = 0;

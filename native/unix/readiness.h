@@ -1,10 +1,10 @@
 #ifndef TRIPOLL_UNIX_READINESS_H_
 #define TRIPOLL_UNIX_READINESS_H_
 
-#include <climits>
 #include <cstdint>
 
 #include "poller.h"
+#include "steady_time.h"  // IWYU pragma: export
 
 namespace tripoll {
 
@@ -30,15 +30,6 @@ inline uint32_t ToReadiness(const PollStates& s) {
   if (s.hung_up || (s.out && s.failed) || failed_alone) readiness |= kWriteClosed;
   if (s.failed) readiness |= kError;
   return readiness;
-}
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-// Rounded up, so that a wait of half a millisecond does not become a busy loop (T14); -1 stays.
-inline int ToTimeoutMs(int64_t timeout_ns) {
-  if (timeout_ns < 0) return -1;
-  const int64_t ms = timeout_ns / kNsPerMs + (timeout_ns % kNsPerMs != 0 ? 1 : 0);
-  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
 }
 
 }  // namespace tripoll

@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstring>
 
+#include "address.h"
+#include "address_wrap.h"
 #include "env_wrap.h"
-#include "unix/address.h"
-#include "unix/address_wrap.h"
 #include "unix/datagram_control.h"
 #include "unix/datagrams.h"
 

@@ -1,12 +1,13 @@
 // What keeps a process alive. Arguments: scenario, driver, backend. Prints a line for each thing that happened.
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs';
 
 const [scenario, driver, backend, run] = process.argv.slice(2) as [string, DriverName, BackendName, string?];
 const reactor = new Reactor({ driver, backend });
 if (run === 'run') void reactor.run();
 const fds: number[] = [];
-sys.pipe2(fds, sys.constants['O_NONBLOCK']);
+openPipe(fds, sys.constants['O_NONBLOCK']);
 const [read = -1, write = -1] = fds;
 process.on('exit', () => console.log('exit'));
 

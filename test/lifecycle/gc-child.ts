@@ -1,6 +1,7 @@
 // Events under constant garbage collection, with nothing held by the user. Needs --expose-gc. Arguments: driver, backend.
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs';
 
 const [driver, backend, run] = process.argv.slice(2) as [DriverName, BackendName, string?];
 const collect = globalThis.gc;
@@ -15,7 +16,7 @@ function start(isFirst: boolean, done: () => unknown): void {
   // A thread is given to one reactor only.
   if (run === 'run' && isFirst) void reactor.run();
   const fds: number[] = [];
-  sys.pipe2(fds, sys.constants['O_NONBLOCK']);
+  openPipe(fds, sys.constants['O_NONBLOCK']);
   const [read = -1, write = -1] = fds;
   let rounds = 0;
   const registration = reactor.register(read, Interest.READABLE, {

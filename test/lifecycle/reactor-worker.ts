@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs';
 
 export interface WorkerPlan {
   readonly driver: DriverName;
@@ -16,7 +17,7 @@ const reactor = new Reactor({ driver, backend });
 if (run) void reactor.run();
 const byte = Buffer.alloc(1);
 const fds: number[] = [];
-sys.pipe2(fds, sys.constants['O_NONBLOCK']);
+openPipe(fds, sys.constants['O_NONBLOCK']);
 const [read = -1, write = -1] = fds;
 let seen = 0;
 

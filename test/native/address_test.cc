@@ -1,12 +1,10 @@
 // Addresses from text and back.
-#include "unix/address.h"
+#include "address.h"
 
-#include <netinet/in.h>
-
-#include <cerrno>
 #include <cstring>
 
 #include "check.h"
+#include "os_errno.h"
 
 namespace {
 
@@ -24,7 +22,8 @@ void GoesRound(int family, const std::string& text, const std::string& canonical
   tripoll::SocketAddress socket_address;
   CHECK_EQ(tripoll::ParseAddress(from, &socket_address), 0);
   CHECK_EQ(socket_address.get()->sa_family, family);
-  CHECK_EQ(socket_address.length, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+  const size_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  CHECK_EQ(static_cast<size_t>(socket_address.length), length);
   tripoll::InternetAddress back;
   CHECK_EQ(tripoll::FormatAddress(socket_address, &back), 0);
   CHECK_EQ(back.family, family);

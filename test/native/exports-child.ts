@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { native } from '#lib/binding/native';
 import { sys } from '#lib/sys/sys';
 import { Random } from '../support/random';
+import { openPipe, PAIR_DOMAIN } from '../support/pairs';
 
 type Call = (...values: unknown[]) => unknown;
 
@@ -119,7 +120,7 @@ function detachingList(): unknown {
 const c = sys.constants;
 const STREAM = (c['SOCK_STREAM'] ?? 0) | (c['SOCK_NONBLOCK'] ?? 0) | (c['SOCK_CLOEXEC'] ?? 0);
 const pair: number[] = [];
-sys.socketpair(pair, c['AF_UNIX'] ?? 0, STREAM);
+sys.socketpair(pair, PAIR_DOMAIN, STREAM);
 const [socket = -1, peer = -1] = pair;
 const listener = sys.socket(c['AF_INET'] ?? 0, STREAM);
 sys.listen(listener, 4);
@@ -134,10 +135,17 @@ const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 let poller = -1;
 function openPoller(): number {
   if (poller < 0 || native.pollerWake(poller) < 0) {
-    poller = native.pollerOpen(random.below(2) === 0 ? 'epoll' : 'poll');
+    poller = native.pollerOpen(random.pick(native.backends));
   }
   return poller;
 }
+
+// Of the raw API of Windows; elsewhere nobody asks.
+const port = native.portCreate?.(0) ?? -1;
+const rawBlock = native.rawAlloc?.(64) ?? -1;
+const rawSocket = sys.socket(c['AF_INET'] ?? 0, STREAM);
+const rawListener = sys.socket(c['AF_INET'] ?? 0, STREAM);
+sys.listen(rawListener, 4);
 
 const bytes = (): Uint8Array => new Uint8Array(16);
 const lists = (): Uint8Array[] => [bytes(), bytes()];
@@ -145,7 +153,7 @@ const lists = (): Uint8Array[] => [bytes(), bytes()];
 const records = (): Uint8Array => new Uint8Array(32 + 128);
 
 const templates: Record<string, () => unknown[]> = {
-  pollerOpen: () => ['poll'],
+  pollerOpen: () => [native.backends[0]],
   pollerClose: () => [openPoller()],
   pollerEvents: () => [openPoller()],
   pollerSupports: () => [openPoller(), 1],
@@ -183,7 +191,7 @@ const templates: Record<string, () => unknown[]> = {
   sendArena: () => [socket, 4],
   fcntl: () => [flagged, c['F_GETFL'], 0],
   pipe2: () => [0, []],
-  socketpair: () => [c['AF_UNIX'], STREAM, 0, []],
+  socketpair: () => [PAIR_DOMAIN, STREAM, 0, []],
   shutdown: () => [flagged, 0],
   close: () => [2 ** 31 - 1],
   disownFd: () => [2 ** 31 - 1],
@@ -205,6 +213,26 @@ const templates: Record<string, () => unknown[]> = {
   udpMembership: () => [flagged, 42, 0, c['AF_INET'], '239.1.2.3', ''],
   udpDisconnect: () => [flagged],
   interfaceIndex: () => ['lo'],
+  takeSystemCode: () => [-1],
+  rawAlloc: () => [16],
+  rawView: () => [rawBlock],
+  rawFree: () => [native.rawAlloc?.(8)],
+  portCreate: () => [0],
+  portClose: () => [native.portCreate?.(0)],
+  portAssociate: () => [port, rawSocket, 1],
+  portPost: () => [port, 1, 1],
+  portWait: () => [port, new Float64Array(40), 0],
+  portRecv: () => [port, rawSocket, rawBlock, 0, 4, 0],
+  portSend: () => [port, rawSocket, rawBlock, 0, 4, 0],
+  portRead: () => [port, rawSocket, rawBlock, 0, 4, 0],
+  portWrite: () => [port, rawSocket, rawBlock, 0, 4, 0],
+  portAccept: () => [port, rawListener, rawSocket],
+  portConnect: () => [port, rawSocket, c['AF_INET'], '127.0.0.1', 9, 0],
+  portConnectPipe: () => [port, rawSocket],
+  portCancel: () => [port, 0],
+  pipeCreate: () => [bytes(), 1],
+  fileOpen: () => [bytes(), 0, 3],
+  handleClose: () => [2 ** 31 - 4],
   epollCreate1: () => [0],
   epollCtl: () => [epoll, 3, socket, 1, 0, 0],
   epollPwait2: () => [epoll, new Uint32Array(30), 0],
@@ -213,7 +241,7 @@ const templates: Record<string, () => unknown[]> = {
 };
 
 /** Where a good number would really wait, a bad value must be no number that means a time. */
-const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2 };
+const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2, portWait: 2 };
 
 function isHarmless(name: string, position: number, value: unknown): boolean {
   if (WAITS[name] !== position || typeof value !== 'number') return true;
@@ -226,6 +254,9 @@ function cleanUp(name: string, values: readonly unknown[], result: unknown): voi
   if (['socket', 'accept4', 'epollCreate1'].includes(name) && opened >= 0) native.close(opened);
   const duplicates = [c['F_DUPFD'], c['F_DUPFD_CLOEXEC']] as unknown[];
   if (name === 'fcntl' && opened >= 0 && duplicates.includes(values[1])) native.close(opened);
+  if (name === 'rawAlloc' && opened >= 0) native.rawFree?.(opened);
+  if (name === 'portCreate' && opened >= 0) native.portClose?.(opened);
+  if (['pipeCreate', 'fileOpen'].includes(name) && opened >= 0) native.handleClose?.(opened);
   if (name === 'pollerOpen' && opened >= 0) native.pollerClose(opened);
   if (name === 'driverStart' && opened === 0) native.driverClose(values[0] as number);
   const out = { pipe2: values[1], socketpair: values[3] }[name];
@@ -319,9 +350,9 @@ function main(): void {
   callAtRandom(functions);
 
   // After all that the addon still works.
-  const probe = native.pollerOpen('epoll');
+  const probe = native.pollerOpen(native.backends[0] ?? '');
   const fresh: number[] = [];
-  sys.pipe2(fresh, 0);
+  openPipe(fresh);
   native.write(fresh[1] ?? -1, new Uint8Array(1), 0, 1);
   native.pollerAdd(probe, fresh[0] ?? -1, 9, 9, 1, 0);
   const works = native.pollerWait(probe, 0) === 1;

@@ -1,6 +1,7 @@
 // What needs a process of its own: its limits, its exit, its uncaught errors, its environment.
 import { capabilities } from 'tripoll';
 import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
+import { testFewFds, testSignals } from '../support/applies.js';
 
 interface Combination {
   driver: string;
@@ -11,6 +12,7 @@ const combinations: Combination[] = [
   { driver: 'nested', backend: 'epoll' },
   { driver: 'watcher', backend: 'epoll' },
   { driver: 'watcher', backend: 'poll' },
+  { driver: 'watcher', backend: 'iocp' },
 ].filter(
   ({ driver, backend }) =>
     (capabilities.drivers as readonly string[]).includes(driver) &&
@@ -195,7 +197,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     expect(reported(result)).toBe('m0m1m2');
   });
 
-  test('T43 a write to a peer that has reset does not kill, though SIGPIPE would', async () => {
+  testSignals('T43 a write to a peer that has reset does not kill, though SIGPIPE would', async () => {
     const result = await run(`
       // Node ignores SIGPIPE; taking a listener off again makes it deadly once more.
       const ignore = () => {};
@@ -260,7 +262,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
   const runWithFewFds = (script: string): Promise<ChildResult> =>
     runScript(`${prelude(combination)}\n${exhaust}\n${script}`, { maxFds: 48 });
 
-  test('T40 handlers, no fd left: told, no spin, and the listener recovers', async () => {
+  testFewFds('T40 handlers, no fd left: told, no spin, and the listener recovers', async () => {
     const result = await runWithFewFds(`
       const drops = [];
       let turns = 0;
@@ -290,7 +292,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     expect(reported(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
   });
 
-  test('T40 promises, no fd left: accept() rejects, no spin, and the listener recovers', async () => {
+  testFewFds('T40 promises, no fd left: accept() rejects, no spin, and the listener recovers', async () => {
     const result = await runWithFewFds(`
       (async () => {
         const listener = await TcpListener.bind({ host, port: 0 }, { reactor });
@@ -317,8 +319,10 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     });
   });
 
-  test('T40 no fd left, and no spare one to turn anybody away with: it rests, and recovers', async () => {
-    const result = await runWithFewFds(`
+  testFewFds(
+    'T40 no fd left, and no spare one to turn anybody away with: it rests, and recovers',
+    async () => {
+      const result = await runWithFewFds(`
       useUpFds();
       fs.closeSync(hoard.pop());
       let accepted = 0;
@@ -338,10 +342,11 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         report({ accepted, fewTurns: turns < 20, turns: turns < 20 ? 0 : turns });
       };
     `);
-    expect(reported(result)).toEqual({ accepted: 8, fewTurns: true, turns: 0 });
-  });
+      expect(reported(result)).toEqual({ accepted: 8, fewTurns: true, turns: 0 });
+    },
+  );
 
-  test('T40 no fd left for a connection of our own: its error is told', async () => {
+  testFewFds('T40 no fd left for a connection of our own: its error is told', async () => {
     const result = await runWithFewFds(`
       const told = [];
       useUpFds();
@@ -354,7 +359,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     expect(reported(result)).toEqual(['EMFILE', 'close']);
   });
 
-  test('T40 a drop handler that throws, or that closes the reactor, ends nothing else', async () => {
+  testFewFds('T40 a drop handler that throws, or that closes the reactor, ends nothing else', async () => {
     const result = await runWithFewFds(`
       const told = [];
       process.on('uncaughtException', (error) => told.push('uncaught ' + (error.code ?? error.message)));

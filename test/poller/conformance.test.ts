@@ -1,16 +1,48 @@
-import { Poller } from 'tripoll';
-import { describePoller } from './conformance';
+import { type BackendName, capabilities, Poller } from 'tripoll';
+import { describePoller, type Features } from './conformance';
 
-describePoller('epoll', () => new Poller({ backend: 'epoll' }), {
-  edge: true,
-  exclusive: true,
-  knowsFiles: true,
-  nestable: true,
-});
+const kinds: [name: string, backend: BackendName, features: Features][] = [
+  [
+    'epoll',
+    'epoll',
+    {
+      anyFd: true,
+      hangsUp: true,
+      endsEarly: true,
+      edge: true,
+      exclusive: true,
+      knowsFiles: true,
+      nestable: true,
+    },
+  ],
+  [
+    'poll(2)',
+    'poll',
+    {
+      anyFd: true,
+      hangsUp: true,
+      endsEarly: true,
+      edge: false,
+      exclusive: false,
+      knowsFiles: false,
+      nestable: false,
+    },
+  ],
+  [
+    'IOCP',
+    'iocp',
+    {
+      anyFd: false,
+      hangsUp: false,
+      endsEarly: false,
+      edge: false,
+      exclusive: false,
+      knowsFiles: false,
+      nestable: false,
+    },
+  ],
+];
 
-describePoller('poll(2)', () => new Poller({ backend: 'poll' }), {
-  edge: false,
-  exclusive: false,
-  knowsFiles: false,
-  nestable: false,
-});
+for (const [name, backend, features] of kinds) {
+  if (capabilities.backends.includes(backend)) describePoller(name, () => new Poller({ backend }), features);
+}

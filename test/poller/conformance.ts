@@ -10,6 +10,7 @@ import { native } from '#lib/binding/native';
 import { openedSince, openFds } from '../support/fds';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
 import { within } from '../support/deadline';
+import { isWine } from '../support/platform';
 import { packageRoot } from '../support/child';
 import {
   constant,
@@ -36,6 +37,12 @@ const BATCH = 1024;
 
 /** What a backend has, and must then have; of what it lacks the tests are left out, and that is told. */
 export interface Features {
+  /** Waits for pipes and ttys too, whose numbers can be duplicated; else for sockets alone. */
+  anyFd: boolean;
+  /** READ_CLOSED comes with the data before the end; else when they have been read. */
+  endsEarly: boolean;
+  /** Tells that both directions of a connection have ended, also to who wants neither. */
+  hangsUp: boolean;
   edge: boolean;
   exclusive: boolean;
   /** The system remembers the file behind an fd number, and forgets it when it closes. */
@@ -45,6 +52,9 @@ export interface Features {
 }
 
 const WHY_NOT: Record<keyof Features, string> = {
+  anyFd: 'pipes, files and duplicated numbers: the system polls sockets only',
+  endsEarly: 'READ_CLOSED before all has been read: the system tells the end when it is reached',
+  hangsUp: 'a hang-up of our own: the system tells only what the peer did',
   edge: 'EDGE, EDGE_ONESHOT: the system keeps no state between two waits',
   exclusive: 'EXCLUSIVE: the system has no such mode',
   knowsFiles: 'silence after a foreign close: the system is given fd numbers anew each time',
@@ -73,6 +83,9 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
       const text = lacks.map((feature) => `\n  ${WHY_NOT[feature]}`).join('');
       if (lacks.length > 0) console.info(`${name}: does not apply:${text}`);
     });
+
+    /** Set where READ_CLOSED comes before all has been read. */
+    const early = features.endsEarly ? READ_CLOSED : 0;
 
     function testIf(applies: boolean): jest.It {
       return applies ? test : (((): void => {}) as unknown as jest.It);
@@ -140,7 +153,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expect(poller.delete(0x7fffffff, 1, 1)).toBe(1);
       });
 
-      test('T13 a regular file and a directory are EPERM', () => {
+      testIf(features.anyFd)('T13 a regular file and a directory are EPERM', () => {
         const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
         const file = path.join(folder, 'file');
         writeFileSync(file, 'text');
@@ -242,7 +255,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expectEvents(other, [{ slot: 2, readiness: READABLE }]);
       });
 
-      test("the poller never changes the fd's flags", () => {
+      testIf(features.anyFd)("the poller never changes the fd's flags", () => {
         const out: number[] = [];
         expect(sys.pipe2(out)).toBe(0);
         const [reader = -1, writer = -1] = out;
@@ -313,7 +326,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         rig.close(other);
         expectNoEvents(poller);
         modify(one, 1, READABLE, ONESHOT);
-        expectEvents(poller, [{ slot: 1, readiness: READABLE | READ_CLOSED }]);
+        expectEvents(poller, [{ slot: 1, readiness: READABLE | early }]);
         expectNoEvents(poller);
       });
 
@@ -384,7 +397,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         });
       }
 
-      test('an error is reported at most once, and a wait meanwhile does not spin', () => {
+      testIf(features.anyFd)('an error is reported at most once, and a wait meanwhile does not spin', () => {
         const [reader, writer] = rig.pipe();
         add(writer, 1, 0);
         rig.close(reader);
@@ -397,7 +410,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
     });
 
     describe('T11 readiness', () => {
-      test('a pipe with bytes, with room, and full', () => {
+      testIf(features.anyFd)('a pipe with bytes, with room, and full', () => {
         const [reader, writer] = rig.pipe();
         add(writer, 1, WRITABLE);
         add(reader, 2, READABLE);
@@ -415,20 +428,23 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         send(writer);
         rig.close(writer);
         add(reader, 1, READABLE);
-        expectEvents(poller, [{ slot: 1, readiness: READABLE | READ_CLOSED, without: ERROR }]);
+        expectEvents(poller, [{ slot: 1, readiness: READABLE | early, without: ERROR }]);
         drain(reader);
         expectEvents(poller, [{ slot: 1, readiness: READABLE | READ_CLOSED, without: ERROR }]);
       });
 
-      test('a pipe whose reader has gone: an error that wakes both directions, write_closed', () => {
-        const [reader, writer] = rig.pipe();
-        add(writer, 1, WRITABLE);
-        rig.close(reader);
-        const wanted = READABLE | WRITABLE | WRITE_CLOSED | ERROR;
-        expectEvents(poller, [{ slot: 1, readiness: wanted, without: READ_CLOSED }]);
-      });
+      testIf(features.anyFd)(
+        'a pipe whose reader has gone: an error that wakes both directions, write_closed',
+        () => {
+          const [reader, writer] = rig.pipe();
+          add(writer, 1, WRITABLE);
+          rig.close(reader);
+          const wanted = READABLE | WRITABLE | WRITE_CLOSED | ERROR;
+          expectEvents(poller, [{ slot: 1, readiness: wanted, without: READ_CLOSED }]);
+        },
+      );
 
-      test('the same when it is full: ERR alone is write_closed too', () => {
+      testIf(features.anyFd)('the same when it is full: ERR alone is write_closed too', () => {
         const [reader, writer] = rig.pipe();
         fill(writer);
         add(writer, 1, WRITABLE);
@@ -453,8 +469,9 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         send(other);
         expect(sys.shutdown(other, constant('SHUT_WR'))).toBe(0);
         add(one, 1, READABLE);
-        expectEvents(poller, [{ slot: 1, readiness: READABLE | READ_CLOSED, without: ERROR }]);
+        expectEvents(poller, [{ slot: 1, readiness: READABLE | early, without: ERROR }]);
         expect(drain(one)).toBe(1);
+        expectEvents(poller, [{ slot: 1, readiness: READABLE | READ_CLOSED, without: ERROR }]);
       });
 
       test('RDHUP without a wish to read is no read_closed', () => {
@@ -472,7 +489,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expectEvents(poller, [{ slot: 1, readiness: WRITABLE, without }]);
       });
 
-      test('both directions shut down: a hang-up, closed both ways', () => {
+      testIf(features.hangsUp)('both directions shut down: a hang-up, closed both ways', () => {
         const [one, other] = rig.tcp();
         add(one, 1, READABLE);
         expect(sys.shutdown(one, constant('SHUT_WR'))).toBe(0);
@@ -487,7 +504,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         reset(rig, other);
         const wanted = READABLE | WRITABLE | READ_CLOSED | WRITE_CLOSED | ERROR;
         expectEvents(poller, [{ slot: 1, readiness: wanted }]);
-        expect(sys.read(one, new Uint8Array(1))).toBe(minus('ECONNRESET'));
+        if (!isWine) expect(sys.read(one, new Uint8Array(1))).toBe(minus('ECONNRESET'));
       });
 
       test('a refused connection: writable with an error', () => {
@@ -527,37 +544,43 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
     });
 
     describe('fd numbers that are used again', () => {
-      test('T01 T05 a newer owner of the number has its own events, which an older token cannot end', () => {
-        const [first] = rig.pipe();
-        const [second, writer] = rig.pipe();
-        add(first, 1, READABLE);
-        rig.close(first);
-        rig.reuseNumber(first, second);
-        add(first, 2, READABLE, LEVEL, 7);
-        expect(poller.delete(first, 1, 1)).toBe(1);
-        expect(poller.modify(first, 1, 1, 0, LEVEL)).toBe(minus('ENOENT'));
-        send(writer);
-        const seen = expectEvents(poller, [{ slot: 2, generation: 7, readiness: READABLE }]);
-        expect(seen.filter(({ slot }) => slot === 1)).toEqual([]);
-        expect(poller.delete(first, 2, 7)).toBe(0);
-        expectNoEvents(poller);
-      });
+      testIf(features.anyFd)(
+        'T01 T05 a newer owner of the number has its own events, which an older token cannot end',
+        () => {
+          const [first] = rig.pipe();
+          const [second, writer] = rig.pipe();
+          add(first, 1, READABLE);
+          rig.close(first);
+          rig.reuseNumber(first, second);
+          add(first, 2, READABLE, LEVEL, 7);
+          expect(poller.delete(first, 1, 1)).toBe(1);
+          expect(poller.modify(first, 1, 1, 0, LEVEL)).toBe(minus('ENOENT'));
+          send(writer);
+          const seen = expectEvents(poller, [{ slot: 2, generation: 7, readiness: READABLE }]);
+          expect(seen.filter(({ slot }) => slot === 1)).toEqual([]);
+          expect(poller.delete(first, 2, 7)).toBe(0);
+          expectNoEvents(poller);
+        },
+      );
 
-      test('T01 an event of a batch names the token that it was for, after its number has gone to another', () => {
-        const [first, firstWriter] = rig.pipe();
-        const [second, secondWriter] = rig.pipe();
-        add(first, 1, READABLE, LEVEL, 3);
-        send(firstWriter);
-        const count = poller.wait(1000 * NS_PER_MS);
-        expect(poller.delete(first, 1, 3)).toBe(0);
-        rig.close(first);
-        rig.reuseNumber(first, second);
-        add(first, 1, READABLE, LEVEL, 4);
-        expect(eventsOf(poller, count)).toMatchObject([{ slot: 1, generation: 3 }]);
-        expectNoEvents(poller);
-        send(secondWriter);
-        expectEvents(poller, [{ slot: 1, generation: 4, readiness: READABLE }]);
-      });
+      testIf(features.anyFd)(
+        'T01 an event of a batch names the token that it was for, after its number has gone to another',
+        () => {
+          const [first, firstWriter] = rig.pipe();
+          const [second, secondWriter] = rig.pipe();
+          add(first, 1, READABLE, LEVEL, 3);
+          send(firstWriter);
+          const count = poller.wait(1000 * NS_PER_MS);
+          expect(poller.delete(first, 1, 3)).toBe(0);
+          rig.close(first);
+          rig.reuseNumber(first, second);
+          add(first, 1, READABLE, LEVEL, 4);
+          expect(eventsOf(poller, count)).toMatchObject([{ slot: 1, generation: 3 }]);
+          expectNoEvents(poller);
+          send(secondWriter);
+          expectEvents(poller, [{ slot: 1, generation: 4, readiness: READABLE }]);
+        },
+      );
 
       test('T02 closed behind the poller: modify is EBADF, never an add; delete cleans up', () => {
         const [reader] = rig.pipe();
@@ -569,40 +592,49 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expectNoEvents(poller);
       });
 
-      test("T02 when the number is a stranger's by now: modify is ENOENT, and the stranger stays out", () => {
-        const [reader] = rig.pipe();
-        const [stranger, writer] = rig.pipe();
-        add(reader, 1, 0);
-        rig.close(reader);
-        rig.reuseNumber(reader, stranger);
-        send(writer);
-        expect(poller.modify(reader, 1, 1, READABLE, LEVEL)).toBe(minus('ENOENT'));
-        expectNoEvents(poller);
-        expect(poller.delete(reader, 1, 1)).toBe(1);
-        expectNoEvents(poller);
-      });
+      testIf(features.anyFd)(
+        "T02 when the number is a stranger's by now: modify is ENOENT, and the stranger stays out",
+        () => {
+          const [reader] = rig.pipe();
+          const [stranger, writer] = rig.pipe();
+          add(reader, 1, 0);
+          rig.close(reader);
+          rig.reuseNumber(reader, stranger);
+          send(writer);
+          expect(poller.modify(reader, 1, 1, READABLE, LEVEL)).toBe(minus('ENOENT'));
+          expectNoEvents(poller);
+          expect(poller.delete(reader, 1, 1)).toBe(1);
+          expectNoEvents(poller);
+        },
+      );
 
-      test('T02 the same when the stranger is a file, which cannot be polled at all', () => {
-        const [reader] = rig.pipe();
-        add(reader, 1, 0);
-        rig.close(reader);
-        const file = openSync(__filename, 'r');
-        if (file !== reader) rig.reuseNumber(reader, file);
-        expect(poller.modify(reader, 1, 1, READABLE, LEVEL)).toBe(minus('ENOENT'));
-        expect(poller.delete(reader, 1, 1)).toBe(1);
-        expect(poller.add(reader, 2, 1, READABLE, LEVEL)).toBe(minus('EPERM'));
-        expectNoEvents(poller);
-        closeSync(file);
-      });
+      testIf(features.anyFd)(
+        'T02 the same when the stranger is a file, which cannot be polled at all',
+        () => {
+          const [reader] = rig.pipe();
+          add(reader, 1, 0);
+          rig.close(reader);
+          const file = openSync(__filename, 'r');
+          if (file !== reader) rig.reuseNumber(reader, file);
+          expect(poller.modify(reader, 1, 1, READABLE, LEVEL)).toBe(minus('ENOENT'));
+          expect(poller.delete(reader, 1, 1)).toBe(1);
+          expect(poller.add(reader, 2, 1, READABLE, LEVEL)).toBe(minus('EPERM'));
+          expectNoEvents(poller);
+          closeSync(file);
+        },
+      );
 
       test('T02 closed behind the poller does not spin: at most one record, an ERROR with EBADF', () => {
         const [reader, writer] = rig.pipe();
         add(reader, 1, READABLE);
         send(writer);
         rig.close(reader);
-        const seen = waitOnce(poller, 20);
-        const told = [{ slot: 1, generation: 1, readiness: ERROR, errno: minus('EBADF') }];
-        expect(seen).toEqual(features.knowsFiles ? [] : told);
+        const seen = [...waitOnce(poller, 20), ...waitOnce(poller, 20)];
+        // What a completion port had found before the close may come first.
+        const told = seen.filter(({ readiness }) => (readiness & ERROR) !== 0);
+        const one = { slot: 1, generation: 1, readiness: ERROR, errno: minus('EBADF') };
+        expect(told).toEqual(features.knowsFiles ? [] : [one]);
+        expect(seen.length - told.length).toBeLessThanOrEqual(features.anyFd ? 0 : 1);
         expectNoEvents(poller);
       });
 
@@ -616,20 +648,23 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expectNoEvents(poller);
       });
 
-      test('T03 deleted, then closed: silent, though a duplicate of the file stays open', () => {
-        const [reader, writer] = rig.pipe();
-        const duplicate = rig.duplicate(reader);
-        add(reader, 1, READABLE);
-        send(writer);
-        expectEvents(poller, [{ slot: 1, readiness: READABLE }]);
-        expect(poller.delete(reader, 1, 1)).toBe(0);
-        rig.close(reader);
-        expectNoEvents(poller);
-        add(duplicate, 2, READABLE);
-        expectEvents(poller, [{ slot: 2, readiness: READABLE }]);
-      });
+      testIf(features.anyFd)(
+        'T03 deleted, then closed: silent, though a duplicate of the file stays open',
+        () => {
+          const [reader, writer] = rig.pipe();
+          const duplicate = rig.duplicate(reader);
+          add(reader, 1, READABLE);
+          send(writer);
+          expectEvents(poller, [{ slot: 1, readiness: READABLE }]);
+          expect(poller.delete(reader, 1, 1)).toBe(0);
+          rig.close(reader);
+          expectNoEvents(poller);
+          add(duplicate, 2, READABLE);
+          expectEvents(poller, [{ slot: 2, readiness: READABLE }]);
+        },
+      );
 
-      test('T03 two numbers of one file are two registrations', () => {
+      testIf(features.anyFd)('T03 two numbers of one file are two registrations', () => {
         const [reader, writer] = rig.pipe();
         const duplicate = rig.duplicate(reader);
         add(reader, 1, READABLE);
@@ -643,7 +678,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         expect(waitOnce(poller, 1000).map(({ slot }) => slot)).toEqual([1]);
       });
 
-      test('T03 no fd of a poller reaches a child process', () => {
+      testIf(features.anyFd)('T03 no fd of a poller reaches a child process', () => {
         const now = openFds();
         rig.poller();
         const own = [...openFds().keys()].filter((fd) => !now.has(fd));
@@ -804,6 +839,10 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
       const MANY = BATCH + 476;
 
       function registerMany(mode: number): void {
+        if (!features.anyFd) {
+          for (let slot = 0; slot < MANY; slot++) add(rig.udpSocket(), slot, WRITABLE, mode);
+          return;
+        }
         const [reader, writer] = rig.pipe();
         send(writer);
         for (let slot = 0; slot < MANY; slot++) add(rig.duplicate(reader), slot, READABLE, mode);

@@ -2,6 +2,7 @@ import type { Poller } from 'tripoll';
 import { type PollerContract, Readiness } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { untilSync } from '../support/deadline';
+import { openPipe, openSocketPair } from '../support/pairs';
 
 const { constants: c, errno } = sys;
 
@@ -129,17 +130,24 @@ export class Rig {
 
   /** [read end, write end] */
   pipe(): [number, number] {
-    return this.#pair((out) => sys.pipe2(out, constant('O_NONBLOCK') | constant('O_CLOEXEC')));
+    return this.#pair((out) => openPipe(out, constant('O_NONBLOCK') | constant('O_CLOEXEC')));
   }
 
   sockets(): [number, number] {
-    const type = constant('SOCK_STREAM') | constant('SOCK_NONBLOCK') | constant('SOCK_CLOEXEC');
-    return this.#pair((out) => sys.socketpair(out, constant('AF_UNIX'), type));
+    return this.#pair((out) => openSocketPair(out, constant('SOCK_NONBLOCK') | constant('SOCK_CLOEXEC')));
   }
 
   tcpSocket(): number {
     const type = constant('SOCK_STREAM') | constant('SOCK_NONBLOCK') | constant('SOCK_CLOEXEC');
     return this.own(sys.socket(constant('AF_INET'), type));
+  }
+
+  /** Bound, so that it can be waited for. */
+  udpSocket(): number {
+    const type = constant('SOCK_DGRAM') | constant('SOCK_NONBLOCK') | constant('SOCK_CLOEXEC');
+    const fd = this.own(sys.socket(constant('AF_INET'), type));
+    expect(sys.bind(fd, '127.0.0.1:0')).toBe(0);
+    return fd;
   }
 
   /** A listening socket and its port. */

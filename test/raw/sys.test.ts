@@ -8,6 +8,10 @@ import { untilSync } from '../support/deadline';
 import { invalidType, outOfRange, thrownBy } from '../support/errors';
 import { openedSince, openFds } from '../support/fds';
 import { constant, fill, minus, Rig, send } from '../poller/rig';
+import { testAnyFd, testIf, testSignals } from '../support/applies';
+import { isWindows, isWine } from '../support/platform';
+import { PAIR_DOMAIN } from '../support/pairs';
+import { constants } from 'node:os';
 
 const STREAM = constant('SOCK_STREAM');
 const NONBLOCK = constant('SOCK_NONBLOCK');
@@ -37,10 +41,11 @@ const any = (value: unknown): never => value as never;
 describe('sockets', () => {
   test('socket: a new fd with the flags asked for, or the error', () => {
     const fd = rig.own(sys.socket(INET, STREAM | NONBLOCK | CLOEXEC));
-    expect(sys.fcntl(fd, constant('F_GETFL')) & constant('O_NONBLOCK')).not.toBe(0);
+    if (isWindows) expect(sys.fcntl(fd, constant('F_GETFL'))).toBe(minus('ENOSYS'));
+    else expect(sys.fcntl(fd, constant('F_GETFL')) & constant('O_NONBLOCK')).not.toBe(0);
     expect(sys.fcntl(fd, constant('F_GETFD'))).toBe(constant('FD_CLOEXEC'));
     expect(sys.socket(-1, STREAM)).toBe(minus('EAFNOSUPPORT'));
-    expect(sys.socket(INET, 0x7fffff)).toBe(minus('EINVAL'));
+    expect(sys.socket(INET, 0x7fffff)).toBe(minus(isWindows ? 'ESOCKTNOSUPPORT' : 'EINVAL'));
   });
 
   test.each([
@@ -77,7 +82,7 @@ describe('sockets', () => {
     expect(sys.bind(second, { host, port })).toBe(minus('EADDRINUSE'));
   });
 
-  test('a socket that is not one of the internet has no such name', () => {
+  testAnyFd('a socket that is not one of the internet has no such name', () => {
     const [one] = rig.sockets();
     const name = {};
     expect(sys.getsockname(one, name)).toBe(minus('EAFNOSUPPORT'));
@@ -110,7 +115,7 @@ describe('sockets', () => {
     expect(sys.bind(fd, '[::1]:0')).toBeLessThan(0); // the other family
   });
 
-  test('socketpair and pipe2 fill what they were given', () => {
+  testAnyFd('socketpair and pipe2 fill what they were given', () => {
     const [one, other] = rig.sockets();
     expect(sys.fcntl(one, constant('F_GETFD'))).toBe(constant('FD_CLOEXEC'));
     expect(sys.write(one, Buffer.from('abc'))).toBe(3);
@@ -134,10 +139,10 @@ describe('sockets', () => {
     });
     const deaf = Object.defineProperty([0, 0], 1, { value: 0, writable: false });
     for (const out of [Object.freeze([]), Object.seal([]), deaf] as number[][]) {
-      expect(thrownBy(() => sys.pipe2(out))).toEqual(invalidType);
-      expect(thrownBy(() => sys.socketpair(out, UNIX, STREAM))).toEqual(invalidType);
+      if (!isWindows) expect(thrownBy(() => sys.pipe2(out))).toEqual(invalidType);
+      expect(thrownBy(() => sys.socketpair(out, PAIR_DOMAIN, STREAM))).toEqual(invalidType);
     }
-    expect(() => sys.pipe2(throwing as number[])).toThrow('mine');
+    expect(() => sys.socketpair(throwing as number[], PAIR_DOMAIN, STREAM)).toThrow('mine');
     expect(openedSince(now)).toEqual([]);
   });
 
@@ -146,7 +151,7 @@ describe('sockets', () => {
     expect(sys.shutdown(one, constant('SHUT_WR'))).toBe(0);
     expect(sys.recv(other, new Uint8Array(1))).toBe(0);
     expect(sys.shutdown(one, 99)).toBe(minus('EINVAL'));
-    expect(sys.shutdown(rig.pipe()[0], 0)).toBe(minus('ENOTSOCK'));
+    if (!isWindows) expect(sys.shutdown(rig.pipe()[0], 0)).toBe(minus('ENOTSOCK'));
     expect(sys.shutdown(rig.tcpSocket(), constant('SHUT_WR'))).toBe(minus('ENOTCONN'));
   });
 
@@ -163,26 +168,30 @@ describe('sockets', () => {
     expect(read()).toBe(1);
     expect(sys.setsockopt(fd, level, name, new Uint8Array(4))).toBe(0);
     expect(read()).toBe(0);
-    expect(sys.setsockopt(fd, level, name, new Uint8Array(1))).toBe(minus('EINVAL'));
+    // Windows takes a flag of one byte.
+    expect(sys.setsockopt(fd, level, name, new Uint8Array(1))).toBe(isWindows ? 0 : minus('EINVAL'));
     expect(sys.setsockopt(fd, level, 0x7fff, 1)).toBe(minus('ENOPROTOOPT'));
     expect(sys.getsockopt(fd, level, 0x7fff, value)).toBe(minus('ENOPROTOOPT'));
     expect(sys.getsockopt(fd, SOCKET_LEVEL, constant('SO_LINGER'), new Uint8Array(64))).toBe(8);
-    expect(sys.getsockopt(fd, level, name, new Uint8Array(0))).toBe(0);
+    expect(sys.getsockopt(fd, level, name, new Uint8Array(0))).toBe(isWindows ? minus('EFAULT') : 0);
     expect(thrownBy(() => sys.setsockopt(fd, level, name, any('1')))).toEqual(invalidType);
     expect(thrownBy(() => sys.setsockopt(fd, level, name, 2 ** 31))).toEqual(outOfRange);
     expect(thrownBy(() => sys.getsockopt(fd, level, name, any([0])))).toEqual(invalidType);
   });
 
-  test('a pending error is taken once', () => {
-    const [listener, port] = rig.tcpListener();
-    rig.close(listener);
-    const client = rig.tcpSocket();
-    sys.connect(client, { host: '127.0.0.1', port });
-    let taken = 0;
-    untilSync(() => (taken = native.takeSocketError(client)) !== 0, 'the refusal');
-    expect(taken).toBe(minus('ECONNREFUSED'));
-    expect(native.takeSocketError(client)).toBe(0);
-  });
+  testIf(!isWine, 'Wine 8 keeps the error of a socket that was asked for it')(
+    'a pending error is taken once',
+    () => {
+      const [listener, port] = rig.tcpListener();
+      rig.close(listener);
+      const client = rig.tcpSocket();
+      sys.connect(client, { host: '127.0.0.1', port });
+      let taken = 0;
+      untilSync(() => (taken = native.takeSocketError(client)) !== 0, 'the refusal');
+      expect(taken).toBe(minus('ECONNREFUSED'));
+      expect(native.takeSocketError(client)).toBe(0);
+    },
+  );
 });
 
 describe('reading and writing', () => {
@@ -358,7 +367,7 @@ describe('reading and writing', () => {
     }
   });
 
-  test('a file is read and written like any fd', () => {
+  testAnyFd('a file is read and written like any fd', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
     const file = path.join(folder, 'file');
     const fd = openSync(file, 'w+');
@@ -397,9 +406,9 @@ describe('fds', () => {
       () => sys.close(NO_FD),
       () => sys.getsockname(NO_FD, {}),
       () => sys.getpeername(NO_FD, {}),
-      () => sys.setsockopt(NO_FD, SOCKET_LEVEL, 1, 1),
-      () => sys.setsockopt(NO_FD, SOCKET_LEVEL, 1, buffer),
-      () => sys.getsockopt(NO_FD, SOCKET_LEVEL, 1, buffer),
+      () => sys.setsockopt(NO_FD, SOCKET_LEVEL, constant('SO_KEEPALIVE'), 1),
+      () => sys.setsockopt(NO_FD, SOCKET_LEVEL, constant('SO_KEEPALIVE'), buffer),
+      () => sys.getsockopt(NO_FD, SOCKET_LEVEL, constant('SO_KEEPALIVE'), buffer),
     ];
     for (const call of calls) expect([call.toString(), call()]).toEqual([call.toString(), minus('EBADF')]);
   });
@@ -414,7 +423,7 @@ describe('fds', () => {
     expect(thrownBy(() => sys.close(any(undefined)))).toEqual(invalidType);
   });
 
-  test('fcntl: flags and duplicates, and no command that takes a pointer', () => {
+  testAnyFd('fcntl: flags and duplicates, and no command that takes a pointer', () => {
     const [reader] = rig.pipe();
     const [GETFL, SETFL] = [constant('F_GETFL'), constant('F_SETFL')];
     const flags = sys.fcntl(reader, GETFL);
@@ -427,7 +436,7 @@ describe('fds', () => {
     expect(thrownBy(() => sys.fcntl(reader, any('1')))).toEqual(invalidType);
   });
 
-  test('T50 what a thread leaves open is closed at its end, what it has given away is not', async () => {
+  testAnyFd('T50 what a thread leaves open is closed at its end, what it has given away is not', async () => {
     const script = `
       const { readdirSync } = require('node:fs');
       const { Worker } = require('node:worker_threads');
@@ -465,7 +474,7 @@ describe('fds', () => {
 });
 
 describe('T43 SIGPIPE never kills', () => {
-  test('a peer that has gone is EPIPE, whatever the call', () => {
+  testSignals('a peer that has gone is EPIPE, whatever the call', () => {
     const [one, other] = rig.sockets();
     rig.close(other);
     const buffer = Buffer.from('x');
@@ -479,7 +488,7 @@ describe('T43 SIGPIPE never kills', () => {
     expect(sys.write(writer, buffer)).toBe(minus('EPIPE'));
   });
 
-  test('the calls for sockets need no help from the signal being ignored', async () => {
+  testSignals('the calls for sockets need no help from the signal being ignored', async () => {
     // A listener that came and went leaves the signal at its default, where Node had it ignored.
     const script = `
       const { sys } = require('tripoll/raw');
@@ -506,6 +515,9 @@ describe('T43 SIGPIPE never kills', () => {
 });
 
 test('the tables hold what the headers say', () => {
-  expect(sys.errno).toMatchObject({ EPERM: 1, ENOENT: 2, EBADF: 9 });
+  // On Windows libuv's, as Node itself shows them.
+  const { EPERM, ENOENT, EBADF } = constants.errno;
+  const numbers = isWindows ? { EPERM: 4048, ENOENT: 4058, EBADF: 4083 } : { EPERM, ENOENT, EBADF };
+  expect(sys.errno).toMatchObject(numbers);
   expect(sys.constants).toMatchObject({ AF_INET: 2 });
 });

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BackendName, capabilities, type EventHandler, Interest, Mode, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs.js';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
 import { unsupported } from './fake-reactor.js';
+import { testAnyFd } from '../support/applies.js';
 
 const { READABLE } = Interest;
 const handler: EventHandler = { onReady: () => {} };
@@ -24,7 +26,7 @@ describe.each(capabilities.backends.map((backend) => [backend]))(
     beforeEach(() => {
       reactor = new Reactor({ driver: 'manual', backend });
       fds = [];
-      sys.pipe2(fds);
+      openPipe(fds);
     });
 
     afterEach(() => {
@@ -84,7 +86,7 @@ describe.each(capabilities.backends.map((backend) => [backend]))(
       }
     });
 
-    test('T13 a regular file and a directory are EPERM', () => {
+    testAnyFd('T13 a regular file and a directory are EPERM', () => {
       const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
       const opened = [openSync(path.join(folder, 'file'), 'w'), openSync(folder, 'r')];
       try {

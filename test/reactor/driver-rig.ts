@@ -1,6 +1,14 @@
-import { type BackendName, type DriverName, type EventHandler, Reactor, type Registration } from 'tripoll';
+import {
+  type BackendName,
+  capabilities,
+  type DriverName,
+  type EventHandler,
+  Reactor,
+  type Registration,
+} from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { within } from '../support/deadline.js';
+import { openPipe, openPipeAt, openSocketPair } from '../support/pairs.js';
 
 /** One way to run a reactor: the suite is a function of this. */
 export interface DriverKind {
@@ -11,7 +19,7 @@ export interface DriverKind {
   readonly run?: boolean;
 }
 
-export const driverKinds: readonly DriverKind[] = [
+const allKinds: readonly DriverKind[] = [
   { driver: 'nested', backend: 'epoll', edge: true },
   { driver: 'watcher', backend: 'epoll', edge: true },
   { driver: 'watcher', backend: 'poll', edge: false },
@@ -19,14 +27,20 @@ export const driverKinds: readonly DriverKind[] = [
   { driver: 'manual', backend: 'poll', edge: false },
   { driver: 'nested', backend: 'epoll', edge: true, run: true },
   { driver: 'watcher', backend: 'poll', edge: false, run: true },
+  { driver: 'watcher', backend: 'iocp', edge: false },
+  { driver: 'manual', backend: 'iocp', edge: false },
+  { driver: 'watcher', backend: 'iocp', edge: false, run: true },
 ];
+
+/** Those that this platform has. */
+export const driverKinds = allKinds.filter(({ backend }) => capabilities.backends.includes(backend));
 
 export const namedDriverKinds = driverKinds.map((kind) => {
   const { driver, backend, run } = kind;
   return [`${run === true ? 'run() of ' : ''}${driver} on ${backend}`, kind] as const;
 });
 
-const { O_NONBLOCK = 0, AF_UNIX = 0, SOCK_STREAM = 0, SOCK_NONBLOCK = 0 } = sys.constants;
+const { O_NONBLOCK = 0, SOCK_NONBLOCK = 0 } = sys.constants;
 const byte = Buffer.from([1]);
 
 /** A real reactor, driven as its kind says until `close`, and fds that `close` closes. */
@@ -52,13 +66,20 @@ export class DriverRig {
 
   pipe(): { read: number; write: number } {
     const fds: number[] = [];
-    sys.pipe2(fds, O_NONBLOCK);
+    openPipe(fds, O_NONBLOCK);
+    return this.#own(fds);
+  }
+
+  /** A pipe whose read end has this number, which was just closed. */
+  pipeAt(wanted: number): { read: number; write: number } {
+    const fds: number[] = [];
+    openPipeAt(wanted, fds, O_NONBLOCK);
     return this.#own(fds);
   }
 
   socketPair(): { read: number; write: number } {
     const fds: number[] = [];
-    sys.socketpair(fds, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+    openSocketPair(fds, SOCK_NONBLOCK);
     return this.#own(fds);
   }
 

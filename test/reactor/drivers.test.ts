@@ -7,6 +7,7 @@ import { runFile } from '../support/child.js';
 import { until, within } from '../support/deadline.js';
 import { closed, thrownBy } from '../support/errors.js';
 import { Calls, drain, DriverRig, type DriverKind, namedDriverKinds, writeByte } from './driver-rig.js';
+import { isWindows } from '../support/platform.js';
 
 const { READABLE, WRITABLE } = Interest;
 
@@ -282,8 +283,9 @@ describe.each(namedDriverKinds)('%s', (_name, kind: DriverKind) => {
     expect(['EBADF', 'ENOENT']).toContain((calls.errors[0] as { code: string }).code);
     expect(registration.active).toBe(false);
     // The number is a stranger's now: it hears of itself alone.
-    const stranger = rig.pipe();
-    expect(stranger.read).toBe(read);
+    const stranger = rig.pipeAt(read);
+    // On Windows an event or a file may have been quicker: all handles share their numbers.
+    if (!isWindows) expect(stranger.read).toBe(read);
     const strangers = new Calls(({ fd }) => drain(fd));
     rig.reactor.register(stranger.read, READABLE, strangers);
     registration.deregister();
@@ -302,7 +304,7 @@ describe.each(namedDriverKinds)('%s', (_name, kind: DriverKind) => {
     registration.deregister();
     rig.disown(read);
     sys.close(read);
-    const stranger = rig.pipe();
+    const stranger = rig.pipeAt(read);
     expect(stranger.read).toBe(read);
     const strangers = new Calls(({ fd }) => drain(fd));
     rig.reactor.register(stranger.read, READABLE, strangers);
@@ -312,7 +314,7 @@ describe.each(namedDriverKinds)('%s', (_name, kind: DriverKind) => {
     expect(calls.count).toBe(0);
   });
 
-  test('T05 a socket moves to another reactor and back', async () => {
+  test('T05 T30 a socket moves to another reactor and back', async () => {
     const { read, write } = rig.socketPair();
     // Only one reactor of a thread is under run().
     const other = new DriverRig({ ...kind, run: false });

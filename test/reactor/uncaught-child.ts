@@ -1,6 +1,7 @@
 // A handler without onError throws. Arguments: driver, backend, 'run' or nothing. Prints what happened, as JSON.
 import { type BackendName, type DriverName, Interest, Reactor, type Registration } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs';
 
 const [driver, backend, run] = process.argv.slice(2) as [DriverName, BackendName, string?];
 const reactor = new Reactor({ driver, backend });
@@ -11,7 +12,7 @@ process.on('uncaughtException', (error) => log.push(`uncaught ${error.message}`)
 const byte = Buffer.alloc(1);
 const pipes = [0, 1].map(() => {
   const fds: number[] = [];
-  sys.pipe2(fds, sys.constants['O_NONBLOCK']);
+  openPipe(fds, sys.constants['O_NONBLOCK']);
   return { read: fds[0] ?? -1, write: fds[1] ?? -1 };
 });
 
@@ -54,7 +55,7 @@ const registrations = pipes.map(({ read }, index) => {
 });
 // Its onError throws too: that is uncaught as well.
 const own: number[] = [];
-sys.pipe2(own, sys.constants['O_NONBLOCK']);
+openPipe(own, sys.constants['O_NONBLOCK']);
 const second = reactor.register(own[1] ?? -1, Interest.WRITABLE, {
   onReady() {
     second.deregister();

@@ -1,5 +1,8 @@
-import { spawn } from 'node:child_process';
+import { spawn, type StdioOptions } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isWindows, isWine } from './platform.js';
 
 /** The package's own folder, from out/test/support/. */
 export const packageRoot = path.join(__dirname, '../../..');
@@ -12,6 +15,8 @@ export interface ChildOptions {
   env?: Readonly<Record<string, string>>;
   /** The most fds that the child may have, by the shell's `ulimit`; without it the limit of this process holds. */
   maxFds?: number;
+  /** Another program than this process's own. */
+  execPath?: string;
   /** After it the child is killed: `timedOut` is true, `signal` SIGKILL. */
   deadlineMs?: number;
 }
@@ -25,31 +30,60 @@ export interface ChildResult {
 }
 
 /** setrlimit(2) is the shell's: Node raises the soft limit to the hard one as it starts, and offers no way back. */
-function commandLine(nodeArguments: readonly string[], maxFds: number | undefined): [string, string[]] {
-  if (maxFds === undefined) return [process.execPath, [...nodeArguments]];
-  return ['/bin/sh', ['-c', `ulimit -n ${maxFds}; exec "$0" "$@"`, process.execPath, ...nodeArguments]];
+function commandLine(
+  nodeArguments: readonly string[],
+  { maxFds, execPath = process.execPath }: ChildOptions,
+): [string, string[]] {
+  if (maxFds === undefined) return [execPath, [...nodeArguments]];
+  return ['/bin/sh', ['-c', `ulimit -n ${maxFds}; exec "$0" "$@"`, execPath, ...nodeArguments]];
+}
+
+/** Where a child's output goes, and how it is read once the child has ended. */
+interface Output {
+  readonly stdio: StdioOptions;
+  read(): { stdout: string; stderr: string };
+}
+
+/** Files: under Wine a Node whose output is a pipe says EBADF. */
+function outputToFiles(): Output {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-child-'));
+  const names = ['stdout', 'stderr'].map((name) => path.join(folder, name));
+  const fds = names.map((name) => openSync(name, 'w'));
+  return {
+    stdio: ['ignore', ...fds],
+    read() {
+      for (const fd of fds) closeSync(fd);
+      const [stdout = '', stderr = ''] = names.map((name) => readFileSync(name, 'utf8'));
+      rmSync(folder, { recursive: true, force: true });
+      return { stdout, stderr };
+    },
+  };
 }
 
 function run(what: readonly string[], options: ChildOptions): Promise<ChildResult> {
-  const { args = [], nodeOptions = [], env = {}, maxFds, deadlineMs = 15_000 } = options;
-  const [command, commandArguments] = commandLine([...nodeOptions, ...what, ...args], maxFds);
+  const { args = [], nodeOptions = [], env = {}, deadlineMs = 15_000 } = options;
+  const [command, commandArguments] = commandLine([...nodeOptions, ...what, ...args], options);
   return new Promise((resolve, reject) => {
+    const files = isWindows ? outputToFiles() : null;
     const child = spawn(command, commandArguments, {
       cwd: packageRoot,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: files?.stdio ?? ['ignore', 'pipe', 'pipe'],
     });
     const result: ChildResult = { code: null, signal: null, timedOut: false, stdout: '', stderr: '' };
-    const timer = setTimeout(() => {
-      result.timedOut = true;
-      child.kill('SIGKILL');
-    }, deadlineMs);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (result.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (result.stderr += text));
+    const timer = setTimeout(
+      () => {
+        result.timedOut = true;
+        child.kill('SIGKILL');
+      },
+      deadlineMs * (isWine ? 4 : 1),
+    );
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (result.stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (result.stderr += text));
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ ...result, code, signal });
+      resolve({ ...result, ...files?.read(), code, signal });
     });
   });
 }

@@ -1,7 +1,36 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { sys } from 'tripoll/raw';
+import { isWindows } from './platform.js';
 
-/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`). Linux only. */
+/** Handle numbers of Windows are multiples of 4, and small ones: the lowest free is taken. */
+const HANDLE_STEP = 4;
+const MOST_HANDLES = 16_384;
+const { SOL_SOCKET = 1, SO_TYPE = 3, SOCK_STREAM = 1, F_GETFD = 1 } = sys.constants;
+
+/** Windows lists no handles: each number is asked what it is. Only sockets: the runtime's own events come and go. */
+function openSockets(): Map<number, string> {
+  const sockets = new Map<number, string>();
+  const type = new Int32Array(1);
+  const bytes = new Uint8Array(type.buffer);
+  for (let handle = HANDLE_STEP; handle < MOST_HANDLES; handle += HANDLE_STEP) {
+    if (sys.getsockopt(handle, SOL_SOCKET, SO_TYPE, bytes) < 0) continue;
+    sockets.set(handle, type[0] === SOCK_STREAM ? 'stream socket' : 'socket');
+  }
+  return sockets;
+}
+
+/** How many handles of any kind are open. Windows only. */
+export function countHandles(): number {
+  let count = 0;
+  for (let handle = HANDLE_STEP; handle < 4 * MOST_HANDLES; handle += HANDLE_STEP) {
+    if (sys.fcntl(handle, F_GETFD) >= 0) count++;
+  }
+  return count;
+}
+
+/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); on Windows each socket. */
 export function openFds(): Map<number, string> {
+  if (isWindows) return openSockets();
   const fds = new Map<number, string>();
   for (const name of readdirSync('/proc/self/fd')) {
     try {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Reactor, type SharedWaker, Waker } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { openPipe } from '../support/pairs.js';
 import { drain, DriverRig, type DriverKind, namedDriverKinds } from '../reactor/driver-rig.js';
 import { until, untilSync, within } from '../support/deadline.js';
 import { invalidType, thrownBy } from '../support/errors.js';
@@ -117,7 +118,7 @@ describe.each(namedDriverKinds)('wakers in other threads, of %s', (name, kind: D
   function openPipes(): { read: number; write: number }[] {
     return Array.from({ length: PIPES }, () => {
       const fds: number[] = [];
-      sys.pipe2(fds, sys.constants['O_NONBLOCK']);
+      openPipe(fds, sys.constants['O_NONBLOCK']);
       return { read: fds[0] ?? -1, write: fds[1] ?? -1 };
     });
   }

@@ -1,4 +1,5 @@
 import { sys } from 'tripoll/raw';
+import { testReset } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
 import { failureOf, pattern, portOf, record, rejection, turnOf, type Context } from '../tools.js';
@@ -142,7 +143,7 @@ export function describeEnds(context: Context): void {
       expect(told.events).toEqual(['close']);
     });
 
-    test('reset() sends a RST, handlers', async () => {
+    testReset('reset() sends a RST, handlers', async () => {
       const { connection, told, peer } = await context.accepted();
       connection.reset();
       expect(await peer.receiveError()).toBe(codes.ECONNRESET);
@@ -150,7 +151,7 @@ export function describeEnds(context: Context): void {
       connection.reset();
     });
 
-    test('reset() sends a RST, promises', async () => {
+    testReset('reset() sends a RST, promises', async () => {
       const { stream, peer } = await context.acceptedStream();
       const reading = rejection(stream.read(new Uint8Array(1)));
       stream.reset();

@@ -1,6 +1,7 @@
 import { Reactor } from 'tripoll';
 import { connect, TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
 import {
@@ -73,7 +74,7 @@ export function describeFailures(context: Context): void {
       expect((await rejection(context.stream(9, host)))?.code).toMatch(/^E[A-Z_]+$/);
     });
 
-    test('a peer that resets while we wait for bytes', async () => {
+    testReset('a peer that resets while we wait for bytes', async () => {
       const { told, peer } = await context.accepted();
       const { stream, peer: other } = await context.acceptedStream();
       const reading = rejection(stream.read(new Uint8Array(10)));
@@ -86,7 +87,7 @@ export function describeFailures(context: Context): void {
       expect((await rejection(stream.write(new Uint8Array(1))))?.code).toBe('ECONNRESET');
     });
 
-    test('a peer that resets in mid-write, handlers', async () => {
+    testReset('a peer that resets in mid-write, handlers', async () => {
       const { connection, told, peer } = await context.accepted();
       connection.write(pattern(8_000_000));
       await peer.receiveBytes(1000);

@@ -1,3 +1,4 @@
+import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { digest, failureOf, passedMs, pattern, turnOf, type Context } from '../tools.js';
 
@@ -120,7 +121,7 @@ export function describeFlow(context: Context): void {
       await until(() => told.received() === 6, 'more data');
     });
 
-    test('a paused connection does not spin when its peer has gone (T10)', async () => {
+    testReset('a paused connection does not spin when its peer has gone (T10)', async () => {
       const { connection, told, peer } = await context.accepted({ open: (opened) => void opened.pause() });
       peer.send('abc');
       peer.reset();

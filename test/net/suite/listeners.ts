@@ -1,10 +1,14 @@
 import { Reactor } from 'tripoll';
 import { listen, TcpListener } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
+import { testIf, testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
 import { LOOPBACK, portOf, RawPeer, record, rejection, rejectionError, type Context } from '../tools.js';
 
 const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
+
+const testReusePort = testIf('SO_REUSEPORT' in sys.constants, 'the system has no SO_REUSEPORT');
 
 export function describeListeners(context: Context): void {
   describe('listeners', () => {
@@ -69,14 +73,14 @@ export function describeListeners(context: Context): void {
       expect(await rejection(other.accept())).toEqual(closed);
     });
 
-    test('close while connections wait in the backlog: they are reset, no fd stays', async () => {
+    testReset('close while connections wait in the backlog: they are reset, no fd stays', async () => {
       const listener = await context.bind();
       const peer = context.own(new RawPeer(portOf(listener)));
       listener.close();
       expect(await peer.receiveError()).toBeGreaterThan(0);
     });
 
-    test('a handler that closes the listener gets no further connection', async () => {
+    testReset('a handler that closes the listener gets no further connection', async () => {
       let opened = 0;
       const listener = context.listen({
         open(connection) {
@@ -101,7 +105,7 @@ export function describeListeners(context: Context): void {
       await until(() => listener.connections === 0, 'no connections');
     });
 
-    test('options reach the socket: reusePort', async () => {
+    testReusePort('options reach the socket: reusePort', async () => {
       const first = await context.bind({ reusePort: true });
       const target = { host: LOOPBACK, port: portOf(first) };
       const second = await TcpListener.bind(target, { reactor: context.reactor, reusePort: true });

@@ -1,3 +1,4 @@
+import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { digest, passedMs, pattern, rejection, turnOf, type Context } from '../tools.js';
 
@@ -85,7 +86,7 @@ export function describePromises(context: Context): void {
       expect(order).toEqual(['big', 'empty', 'small']);
     });
 
-    test('a stream whose reset peer nobody reads from does not spin (T10)', async () => {
+    testReset('a stream whose reset peer nobody reads from does not spin (T10)', async () => {
       const { stream, peer } = await context.acceptedStream();
       peer.send('abc');
       peer.reset();

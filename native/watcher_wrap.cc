@@ -2,14 +2,12 @@
 // thread-safe function. It does not wait again before the batch has been consumed, because both use
 // one batch memory. Whoever consumed a batch looks for the next one before it wakes the thread:
 // under load that spares two context switches a batch.
-#include <pthread.h>
-
-#include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 
 #include "env_wrap.h"
+#include "os_errno.h"
+#include "os_thread.h"
 
 namespace tripoll {
 
@@ -36,7 +34,7 @@ class WatcherDriver final : public Driver {
   void Run();
   bool DeliverAndWait(int count);
   void DeliverInARow(napi_env env);
-  static void* ThreadMain(void* data);
+  static void ThreadMain(void* data);
   static void OnBatch(napi_env env, napi_value function, void* context, void* data);
   static void OnTeardown(void* data);
   static void OnFinalize(napi_env env, void* data, void* hint);
@@ -47,8 +45,7 @@ class WatcherDriver final : public Driver {
   EventRecord* const records_;
   napi_ref callback_ = nullptr;
   napi_threadsafe_function function_ = nullptr;
-  pthread_t thread_{};
-  bool thread_running_ = false;
+  OsThread thread_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -77,22 +74,11 @@ int WatcherDriver::Start(napi_value callback) {
 }
 
 int WatcherDriver::StartThread() {
-  // Signals belong to the threads of the host: ours takes none.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   // SAFETY: the thread is joined before this object, its poller or its batch goes (JoinThread).
-  const int error = pthread_create(&thread_, nullptr, ThreadMain, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  thread_running_ = error == 0;
-  return -error;
+  return thread_.Start(ThreadMain, this);
 }
 
-void* WatcherDriver::ThreadMain(void* data) {
-  static_cast<WatcherDriver*>(data)->Run();
-  return nullptr;
-}
+void WatcherDriver::ThreadMain(void* data) { static_cast<WatcherDriver*>(data)->Run(); }
 
 void WatcherDriver::Run() {
   for (;;) {
@@ -141,7 +127,7 @@ void WatcherDriver::DeliverInARow(napi_env env) {
 }
 
 void WatcherDriver::JoinThread() {
-  if (!thread_running_) return;
+  if (!thread_.running()) return;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     quit_ = true;
@@ -149,8 +135,7 @@ void WatcherDriver::JoinThread() {
   }
   // A wake cannot fail on an open poller but by EAGAIN, which the poller handles.
   static_cast<void>(poller_->Wake());
-  pthread_join(thread_, nullptr);
-  thread_running_ = false;
+  thread_.Join();
 }
 
 int WatcherDriver::Close() {

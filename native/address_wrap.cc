@@ -1,4 +1,4 @@
-#include "unix/address_wrap.h"
+#include "address_wrap.h"
 
 namespace tripoll {
 

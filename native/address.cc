@@ -1,10 +1,8 @@
-#include "unix/address.h"
+#include "address.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <cerrno>
 #include <cstring>
+
+#include "os_errno.h"
 
 namespace tripoll {
 

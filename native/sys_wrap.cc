@@ -1,15 +1,13 @@
 // Socket and fd syscalls for JavaScript: integers or a checked Uint8Array in, n or -errno out. The
 // hot ones allocate nothing.
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <climits>
 
+#include "address.h"
+#include "address_wrap.h"
 #include "env_wrap.h"
-#include "unix/address.h"
-#include "unix/address_wrap.h"
+#include "os_errno.h"
+#include "socket_calls.h"
 
 namespace tripoll {
 

@@ -1,8 +1,8 @@
-#ifndef TRIPOLL_UNIX_ADDRESS_WRAP_H_
-#define TRIPOLL_UNIX_ADDRESS_WRAP_H_
+#ifndef TRIPOLL_ADDRESS_WRAP_H_
+#define TRIPOLL_ADDRESS_WRAP_H_
 
+#include "address.h"
 #include "env_wrap.h"
-#include "unix/address.h"
 
 namespace tripoll {
 
@@ -12,4 +12,4 @@ napi_value FillAddress(const Args& args, size_t index, const SocketAddress& addr
 
 }  // namespace tripoll
 
-#endif  // TRIPOLL_UNIX_ADDRESS_WRAP_H_
+#endif  // TRIPOLL_ADDRESS_WRAP_H_

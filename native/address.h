@@ -1,10 +1,10 @@
-#ifndef TRIPOLL_UNIX_ADDRESS_H_
-#define TRIPOLL_UNIX_ADDRESS_H_
-
-#include <sys/socket.h>
+#ifndef TRIPOLL_ADDRESS_H_
+#define TRIPOLL_ADDRESS_H_
 
 #include <cstdint>
 #include <string>
+
+#include "os_socket.h"
 
 namespace tripoll {
 
@@ -29,4 +29,4 @@ int FormatAddress(const SocketAddress& from, InternetAddress* to);
 
 }  // namespace tripoll
 
-#endif  // TRIPOLL_UNIX_ADDRESS_H_
+#endif  // TRIPOLL_ADDRESS_H_

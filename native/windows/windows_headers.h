@@ -1,0 +1,13 @@
+// The Windows headers, in the one order that works: winsock2 before windows.
+#ifndef TRIPOLL_WINDOWS_WINDOWS_HEADERS_H_
+#define TRIPOLL_WINDOWS_WINDOWS_HEADERS_H_
+
+// clang-format off: the order matters
+#include <mswsock.h>
+#include <windows.h>
+#include <winsock2.h>
+#include <winternl.h>
+#include <ws2tcpip.h>
+// clang-format on
+
+#endif  // TRIPOLL_WINDOWS_WINDOWS_HEADERS_H_

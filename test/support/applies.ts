@@ -1,0 +1,35 @@
+// Tests that a system cannot have are told, each with its reason: a skip without one is a mistake.
+import { isWindows, isWine } from './platform.js';
+
+type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
+
+/** `test`, or where it does not apply a skip that says why. */
+export function testIf(applies: boolean, why: string): Register {
+  if (applies) return test;
+  return (name, fn, timeoutMs) => {
+    test.skip(`${name} (does not apply: ${why})`, fn ?? ((): void => {}), timeoutMs);
+  };
+}
+
+/** The same for a `describe`. */
+export function describeIf(applies: boolean, why: string): (name: string, fn: () => void) => void {
+  if (applies) return describe;
+  return (name, fn) => {
+    describe.skip(`${name} (does not apply: ${why})`, fn);
+  };
+}
+
+/** Of what a child is told by SIGPIPE and its like. */
+export const testSignals = testIf(!isWindows, 'Windows has no signals');
+
+/** Of what happens when no fd is left. */
+export const testFewFds = testIf(
+  !isWindows,
+  'the number of handles of a process has no limit that can be set',
+);
+
+/** Of fds that are no sockets: pipes, files, duplicates of a number. */
+export const testAnyFd = testIf(!isWindows, 'Windows polls sockets only, and has neither pipe(2) nor dup(2)');
+
+/** Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no ECONNRESET. */
+export const testReset = testIf(!isWine, 'Wine 8 tells a reset as the end of the stream');
