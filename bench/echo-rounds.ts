@@ -114,6 +114,22 @@ function chooseDepth(calibrations: readonly Calibration[]): number {
   return others.reduce((best, next) => (next.leastBusy > best.leastBusy ? next : best), first).depth;
 }
 
+/** Another process may have had a core for the whole of a round: then once more, and not in silence. */
+async function loadTwiceAtMost(
+  plan: EchoPlan,
+  servers: Servers,
+  side: SideName,
+  depth: number,
+): Promise<LoadResult> {
+  try {
+    return await runLoad(await servers.get(side), { ...plan, depth }, plan.cores);
+  } catch (error) {
+    console.error(`\n${String(error)}\nThis round once more, with a new server.`);
+    await servers.stop(side);
+    return runLoad(await servers.get(side), { ...plan, depth }, plan.cores);
+  }
+}
+
 async function measureSide(
   plan: EchoPlan,
   servers: Servers,
@@ -121,8 +137,8 @@ async function measureSide(
   depth: number,
   round: number,
 ): Promise<Sample> {
+  const load = await loadTwiceAtMost(plan, servers, side, depth);
   const server = await servers.get(side);
-  const load = await runLoad(server, { ...plan, depth }, plan.cores);
   const sample = {
     side,
     round,

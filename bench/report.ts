@@ -127,6 +127,12 @@ export function renderIdle(samples: readonly IdleSample[], ours: SideName, their
       3,
     ),
   );
+  for (const side of [ours, theirs]) {
+    const cpu = samples.filter((sample) => sample.side === side).map((s) => s.idleCpuUsecPerSecond);
+    rows.push(
+      goalRow(`${sides[side].label}, CPU-us in a second`, spreadOf(cpu), { direction: 'at most' }, 0),
+    );
+  }
   return `\nRSS per idle connection, ${samples[0]?.connections} open, after gc\n\n${renderTable(ratioHeader, rows)}`;
 }
 

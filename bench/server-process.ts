@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Child } from './child.js';
@@ -50,6 +50,14 @@ export class ServerProcess {
     const kilobytes = /^Rss:\s+(\d+) kB$/m.exec(text)?.[1];
     if (kilobytes === undefined) throw new Error('smaps_rollup has no Rss');
     return Number(kilobytes) * 1024;
+  }
+
+  /** CPU time of all its threads so far (proc(5), task/schedstat: the first number, ns). */
+  cpuNs(): number {
+    const tasks = `/proc/${this.pid}/task`;
+    return readdirSync(tasks)
+      .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
+      .reduce((sum, ns) => sum + ns, 0);
   }
 
   /** What the load met is the symptom; how the server ended, if it did, is the cause. */

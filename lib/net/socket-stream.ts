@@ -26,6 +26,16 @@ interface PendingRead {
   stopWatch: (() => void) | null;
 }
 
+/** One executor for all reads, instead of a closure for each: they are as many as the messages. */
+const taken = {
+  resolve: (_received: number): void => undefined,
+  reject: (_error: unknown): void => undefined,
+};
+function takeSettlers(resolve: (received: number) => void, reject: (error: unknown) => void): void {
+  taken.resolve = resolve;
+  taken.reject = reject;
+}
+
 /**
  * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
  * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
@@ -97,14 +107,15 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     operation: ReadOperation | null,
     options: CancelOptions | undefined,
   ): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const reader: PendingRead = { buffer, operation, resolve, reject, stopWatch: null };
-      this.#reader = reader;
-      if (options !== undefined) {
-        reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
-      }
-      this.updateInterestIfLevel();
-    });
+    const promise = new Promise<number>(takeSettlers);
+    const { resolve, reject } = taken;
+    const reader: PendingRead = { buffer, operation, resolve, reject, stopWatch: null };
+    this.#reader = reader;
+    if (options !== undefined) {
+      reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
+    }
+    if (!this.profile.useEdge) this.updateInterestIfLevel();
+    return promise;
   }
 
   /** Whoever waits to read waits no longer. */

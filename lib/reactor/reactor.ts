@@ -40,6 +40,8 @@ interface WakerEntry {
  */
 export class Reactor implements DispatcherHost, TimerQueueHost {
   static #default: Reactor | null = null;
+  /** The one of this thread that is under `run()`. */
+  static #runner: Reactor | null = null;
 
   /** This thread's own, made when first asked for, and made anew when it was closed. */
   static get default(): Reactor {
@@ -200,17 +202,17 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
    * file system, ports and `worker.terminate()` go on working. It keeps the process alive no more than
    * the reactor's sources do. Where the runtime's loop cannot be inverted (not epoll, or not Node), each
    * iteration of that loop waits here for at most 10 ms, by which its own I/O may be late.
-   * One reactor of a thread at a time: two under `run()` keep each other from sleeping.
+   * One reactor of a thread at a time: each would keep the other from sleeping.
    *
    * @returns settled when it has stopped, by `stop()`, by the signal, or because the reactor was closed
-   * @throws ERR_TRIPOLL_STATE while it is running already; TypeError; ERR_TRIPOLL_CLOSED
+   * @throws ERR_TRIPOLL_STATE while it, or another reactor of this thread, is running; TypeError; ERR_TRIPOLL_CLOSED
    */
   run(options: RunOptions = {}): Promise<void> {
     checkObject('options', options);
     const { signal } = options;
     if (signal !== undefined) checkSignal(signal);
     this.checkOpen();
-    if (this.running !== null) throw stateError('run() is already running');
+    if (Reactor.#runner !== null) throw stateError('run() is already running in this thread');
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const stop = () => this.stop();
@@ -222,16 +224,23 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
       const canInvert =
         this.backend === 'epoll' && capabilities.drivers.includes('nested') && this.ownPoller !== null;
       this.running = { driver: canInvert ? 'inverted' : 'immediate', finish };
+      Reactor.#runner = this;
       this.afterBatch(() => this.switchDriver());
     });
   }
 
   /** Ends `run()`: the reactor's own driver takes over again. Without a `run()` it does nothing. */
   stop(): void {
+    if (this.running === null) return;
+    this.finishRun();
+    this.afterBatch(() => this.switchDriver());
+  }
+
+  private finishRun(): void {
     const { running } = this;
     if (running === null) return;
     this.running = null;
-    this.afterBatch(() => this.switchDriver());
+    Reactor.#runner = null;
     running.finish();
   }
 
@@ -445,8 +454,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.running?.finish();
-    this.running = null;
+    this.finishRun();
     this.driverHandle?.close();
     this.driverHandle = null;
     this.dispatcher.abandonAll();

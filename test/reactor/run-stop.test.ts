@@ -168,25 +168,18 @@ describe.each(named)('the end of run() of %s', (_name, kind: DriverKind) => {
     await expectOwnDriver();
   });
 
-  test('two reactors under run() in one thread', async () => {
+  test('a thread is given to one reactor at a time, and to the next when that has stopped or closed', async () => {
     const other = new Reactor({ driver: kind.driver, backend: kind.backend });
-    const ends = [rig.reactor.run(), other.run()];
-    const { read, write } = rig.pipe();
-    let there = 0;
-    other.register(read, READABLE, {
-      onReady() {
-        drain(read);
-        if (++there < 20) rig.reactor.post(() => writeByte(write));
-        else {
-          other.stop();
-          rig.reactor.stop();
-        }
-      },
-    });
-    writeByte(write);
-    await within(Promise.all(ends), 'both');
-    expect(there).toBe(20);
+    const first = rig.reactor.run();
+    expect(thrownBy(() => other.run())).toMatchObject(state);
+    expect(thrownBy(() => rig.reactor.run())).toMatchObject(state);
+    rig.reactor.stop();
+    const second = other.run();
+    expect(thrownBy(() => rig.reactor.run())).toMatchObject(state);
     other.close();
+    const third = rig.reactor.run();
+    rig.reactor.stop();
+    await within(Promise.all([first, second, third]), 'all of them');
     await expectOwnDriver();
   });
 });

@@ -10,7 +10,7 @@ import { swapSystemCalls } from './system-calls.js';
 const STEPS = 1000;
 const MOST_PROGRAMS = 60;
 const DEADLINE_MS = 120_000;
-const SHRINK_MS = 300;
+const SHRINK_RUNS = 30;
 
 let restore: () => void;
 beforeAll(() => {
@@ -121,7 +121,7 @@ describe('the simulation finds, names and shrinks', () => {
       try {
         let found: string | null = null;
         for (let seed = 1; found === null && seed <= MOST_PROGRAMS; seed++) {
-          found = await findFailure(makeProgram(seed, STEPS), SHRINK_MS);
+          found = await findFailure(makeProgram(seed, STEPS), SHRINK_RUNS);
         }
         expect(found).toMatch(rule);
         expect(found).toMatch(/\nseed \d+, found after \d+ steps/);
