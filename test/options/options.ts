@@ -339,6 +339,36 @@ function describeStages(context: Context): void {
     expect(listener.getOption('keepAlive')).toBe(false);
   });
 
+  test('TCP_NODELAY of accepted connections: inherited where it is, set where it is not', async () => {
+    const calls = { count: 0 };
+    const binding = native as { setsockoptInt: typeof native.setsockoptInt };
+    const original = binding.setsockoptInt;
+    const accept = async (listener: TcpListener): Promise<TcpStream> => {
+      const [{ stream }] = await Promise.all([listener.accept(), context.stream(portOf(listener))]);
+      return context.own(stream);
+    };
+    const plain = await context.bind({ noDelay: false });
+    expect((await accept(plain)).getOption('tcpNoDelay')).toBe(false);
+    const listener = await context.bind();
+    const contrary = await context.bind({ socketOptions: { tcpNoDelay: false } });
+    expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+    binding.setsockoptInt = (...values) => {
+      calls.count++;
+      return original(...values);
+    };
+    try {
+      expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+      // The client's own.
+      expect(calls.count).toBe(1);
+      expect((await accept(contrary)).getOption('tcpNoDelay')).toBe(true);
+      expect(calls.count).toBe(3);
+      listener.setOption('tcpNoDelay', false);
+      expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+    } finally {
+      binding.setsockoptInt = original;
+    }
+  });
+
   test('after accept, one that the system refuses: that connection is dropped, and told', async () => {
     const acceptedSocketOptions = { ipMinTtl: 1000 };
     const listener = await context.bind({ acceptedSocketOptions });
