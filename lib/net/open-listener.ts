@@ -10,12 +10,13 @@ import type { ListenOptions } from './tcp-listener.js';
 const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
 // SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
 const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
 const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
 
 /** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
 export function openListener(address: SocketAddressInput, options: ListenOptions): number {
   const { familyNumber, host, port, scopeId } = parseAddress(address);
-  const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false } = options;
+  const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false, noDelay = true } = options;
   checkInteger('backlog', backlog, 0, MAX_BACKLOG);
   const socketOptions = encodeOptions(options.socketOptions);
   const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -28,6 +29,8 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
       () =>
         familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0,
     ],
+    // Inherited by connections on most systems: see `TcpListener.configure`.
+    ['setsockopt', () => (noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0)],
     ['setsockopt', () => (applyOptions(fd, socketOptions), 0)],
     ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
     ['listen', () => native.listen(fd, backlog)],

@@ -4,6 +4,7 @@ import { checkFunction, checkObject } from '../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
 import { checkHandlers, type ConnectionProfile } from './socket-connection.js';
 import { openListener, takeListener } from './open-listener.js';
+import type { SettableSocketOptions } from './socket-options.js';
 import { socketName } from './stream-core.js';
 import {
   StreamListener,
@@ -17,6 +18,8 @@ import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
 const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+/** TCP_NODELAY of a connection, an int. */
+const FLAG = new Uint8Array(4);
 
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
   /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
@@ -52,6 +55,8 @@ export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
 /** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
 export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   readonly #noDelay: boolean;
+  /** Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not known yet. */
+  #inheritsNoDelay: boolean | null = null;
   readonly #blockList: BlockList | undefined;
 
   private constructor(
@@ -107,9 +112,21 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
     return new TcpListener(where, options, handlers);
   }
 
+  override setOption<Name extends keyof SettableSocketOptions>(
+    name: Name,
+    value: SettableSocketOptions[Name],
+  ): void {
+    super.setOption(name, value);
+    this.#inheritsNoDelay = null;
+  }
+
   protected configure(fd: number): void {
+    if (!this.#noDelay || this.#inheritsNoDelay === true) return;
+    // Asked of the first connection: a system call less for each of the others.
+    this.#inheritsNoDelay ??=
+      native.getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, FLAG) > 0 && FLAG.some((byte) => byte !== 0);
     // It may have been reset already; then the first read tells.
-    if (this.#noDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!this.#inheritsNoDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   }
 
   protected get mayBlock(): boolean {

@@ -211,6 +211,40 @@ function describeTable(): void {
   });
 }
 
+/** What a netfilter redirection would give, as the kernel lays it out. */
+function describeOriginalDestination(): void {
+  const v4 = Uint8Array.of(2, 0, 0x1f, 0x90, 192, 0, 2, 33, 0, 0, 0, 0, 0, 0, 0, 0);
+  const v6 = (...groups: number[]): Uint8Array => {
+    const bytes = new Uint8Array(28);
+    const view = new DataView(bytes.buffer);
+    bytes[0] = 10;
+    view.setUint16(2, 443);
+    groups.forEach((group, i) => view.setUint16(8 + i * 2, group));
+    return bytes;
+  };
+  test.each<[Uint8Array, boolean, object]>([
+    [v4, false, { address: '192.0.2.33', port: 8080, family: 'IPv4' }],
+    [v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), true, { address: '2001:db8::1', port: 443, family: 'IPv6' }],
+    [v6(0, 0, 0, 0, 0, 0, 0, 1), true, { address: '::1', port: 443, family: 'IPv6' }],
+    [v6(0xfe80, 0, 0, 1, 0, 0, 0, 0), true, { address: 'fe80:0:0:1::', port: 443, family: 'IPv6' }],
+    [v6(1, 2, 3, 4, 5, 6, 7, 8), true, { address: '1:2:3:4:5:6:7:8', port: 443, family: 'IPv6' }],
+    [v6(0, 0, 0, 0, 0, 0, 0, 0), true, { address: '::', port: 443, family: 'IPv6' }],
+  ])('originalDestination is decoded: %#', (answer, onlyV6, expected) => {
+    const binding = native as { getsockopt: typeof native.getsockopt };
+    const original = binding.getsockopt;
+    binding.getsockopt = (_fd, level, _name, out) => {
+      if (onlyV6 && level !== sys.constants['IPPROTO_IPV6']) return -(sys.errno['ENOENT'] ?? 0);
+      out.set(answer);
+      return answer.length;
+    };
+    try {
+      expect(getOption(5, 'originalDestination')).toEqual(expected);
+    } finally {
+      binding.getsockopt = original;
+    }
+  });
+}
+
 function describeBadInput(): void {
   test('a name that is none, a value of the wrong type, an fd that is none', () => {
     withSocket(AF_INET, SOCK_STREAM, (fd) => {
@@ -269,6 +303,7 @@ export function describeOptions(name: string, makeReactor: () => Reactor, featur
     afterEach(() => context.tearDown());
 
     describeTable();
+    describeOriginalDestination();
     describeBadInput();
     describeStages(context);
     describeTcpInfo(context);
@@ -337,6 +372,36 @@ function describeStages(context: Context): void {
     expect(stream.getOption('tcpKeepCount')).toBe(5);
     expect(stream.getOption('keepAlive')).toBe(true);
     expect(listener.getOption('keepAlive')).toBe(false);
+  });
+
+  test('TCP_NODELAY of accepted connections: inherited where it is, set where it is not', async () => {
+    const calls = { count: 0 };
+    const binding = native as { setsockoptInt: typeof native.setsockoptInt };
+    const original = binding.setsockoptInt;
+    const accept = async (listener: TcpListener): Promise<TcpStream> => {
+      const [{ stream }] = await Promise.all([listener.accept(), context.stream(portOf(listener))]);
+      return context.own(stream);
+    };
+    const plain = await context.bind({ noDelay: false });
+    expect((await accept(plain)).getOption('tcpNoDelay')).toBe(false);
+    const listener = await context.bind();
+    const contrary = await context.bind({ socketOptions: { tcpNoDelay: false } });
+    expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+    binding.setsockoptInt = (...values) => {
+      calls.count++;
+      return original(...values);
+    };
+    try {
+      expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+      // The client's own.
+      expect(calls.count).toBe(1);
+      expect((await accept(contrary)).getOption('tcpNoDelay')).toBe(true);
+      expect(calls.count).toBe(3);
+      listener.setOption('tcpNoDelay', false);
+      expect((await accept(listener)).getOption('tcpNoDelay')).toBe(true);
+    } finally {
+      binding.setsockoptInt = original;
+    }
   });
 
   test('after accept, one that the system refuses: that connection is dropped, and told', async () => {

@@ -55,12 +55,12 @@ test.each(names)(
     const look = () => {
       gaps.push(calls - last);
       last = calls;
-      if (gaps.length < 20) setImmediate(look);
-      else { reactor.close(); console.log(Math.max(...gaps) <= ${mostInARow[name]}, calls > 0); }
+      if (gaps.length < 20 || calls === 0) setImmediate(look);
+      else { reactor.close(); console.log(Math.max(...gaps) <= ${mostInARow[name]}); }
     };
     setImmediate(look);
   `;
     const { stdout, stderr, code } = await runScript(source);
-    expect({ stdout, stderr, code }).toEqual({ stdout: 'true true\n', stderr: '', code: 0 });
+    expect({ stdout, stderr, code }).toEqual({ stdout: 'true\n', stderr: '', code: 0 });
   },
 );
