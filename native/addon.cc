@@ -101,8 +101,10 @@ NAPI_MODULE_INIT() {
   }
   if (napi_add_env_cleanup_hook(env, CloseEnvironment, environment) != napi_ok) return nullptr;
   ExportSys(env, exports);
+  ExportMessages(env, exports);
   ExportPoller(env, exports);
   ExportRaw(env, exports);
+  ExportSources(env, exports);
   ExportTables(env, exports);
   return exports;
 }

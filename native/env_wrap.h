@@ -128,8 +128,10 @@ void ExportAll(napi_env env, napi_value exports, const Export* list, size_t coun
 
 // Each *_wrap file's contribution.
 void ExportSys(napi_env env, napi_value exports);
+void ExportMessages(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
 void ExportRaw(napi_env env, napi_value exports);
+void ExportSources(napi_env env, napi_value exports);
 
 // Start a driver for the entry. Return 0, a negative errno, or -ENOTSUP where the runtime cannot.
 int StartNestedDriver(napi_env env, PollerEntry* entry, napi_value callback);

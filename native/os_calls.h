@@ -5,6 +5,7 @@
 #define TRIPOLL_OS_CALLS_H_
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -25,6 +26,8 @@ int Connect(int fd, const sockaddr* address, socklen_t length);
 int Recv(int fd, void* buffer, size_t length, int flags);
 int Send(int fd, const void* buffer, size_t length, int flags);
 int Sendmsg(int fd, const msghdr* message, int flags);
+// fds that come with it are close-on-exec.
+int Recvmsg(int fd, msghdr* message, int flags);
 int Shutdown(int fd, int how);
 int Socketpair(int domain, int type, int protocol, int fds[2]);
 int Getsockname(int fd, sockaddr* address, socklen_t* length);
@@ -49,6 +52,14 @@ int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout
 int Eventfd(unsigned initial, int flags);
 int TimerfdCreate(int flags);
 int TimerfdSettime(int fd, int64_t timeout_ns);
+int TimerfdCreateOn(int clock, int flags);
+int TimerfdSet(int fd, int flags, int64_t value_ns, int64_t period_ns);
+int PidfdOpen(int pid, int flags);
+int PidfdSendSignal(int fd, int signal);
+int Waitid(int id_type, unsigned id, siginfo_t* status, int options);
+int InotifyInit1(int flags);
+int InotifyAddWatch(int fd, const char* path, uint32_t mask);
+int InotifyRmWatch(int fd, int watch);
 
 }  // namespace tripoll::os
 

@@ -8,3 +8,6 @@ export type { Accepted, DropInfo, ListenHandlers, ListenOptions, ListenTarget } 
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
 export * from './framing/index.js';
+export { AsyncFd, type AsyncFdOptions, type FdCall } from './async-fd.js';
+export * from './sources/index.js';
+export * from './unix/index.js';

@@ -1,4 +1,12 @@
-import { busyError, closedError, outOfRange, stateError, type TripollError } from '../binding/errors.js';
+import {
+  busyError,
+  closedError,
+  errnosOf,
+  outOfRange,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes } from '../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
@@ -6,7 +14,8 @@ import type { SocketAddress } from '../sys/address.js';
 import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
-import type { WriteOperation } from './write-queue.js';
+import type { OutgoingFds } from './unix/outgoing-fds.js';
+import type { QueuedFds, WriteOperation } from './write-queue.js';
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -91,6 +100,11 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return reader;
   }
 
+  /** A read waits. */
+  protected get isReading(): boolean {
+    return this.#reader !== null;
+  }
+
   /** One receive into `buffer`: n or -errno. */
   protected receiveInto(buffer: Uint8Array): number {
     return native.recvInto(this.fd, buffer);
@@ -156,15 +170,21 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
    * stream is destroyed, because its peer has half a message
    */
   write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.#write(buffer, false, options);
+    return this.startWrite(buffer, false, options, null);
   }
 
   /** Writes all of it; as `write` otherwise. */
   writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.#write(buffer, true, options);
+    return this.startWrite(buffer, true, options, null);
   }
 
-  #write(buffer: Uint8Array, all: boolean, options: CancelOptions | undefined): Promise<number> {
+  /** `fds`: go with the first byte. */
+  protected startWrite(
+    buffer: Uint8Array,
+    all: boolean,
+    options: CancelOptions | undefined,
+    fds: OutgoingFds | null,
+  ): Promise<number> {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     let written = 0;
@@ -173,16 +193,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     if (canWriteNow && !this.reactor.spend()) this.flushSoon();
     else if (canWriteNow) {
       try {
-        written = native.sendFrom(this.fd, buffer);
+        written = fds === null ? native.sendFrom(this.fd, buffer) : fds.send(this.fd, buffer);
       } catch (error) {
         return Promise.reject(error);
       }
       if (written > 0) this.profile.idle?.touch(this);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
+      else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
       else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
     }
-    return this.#queueWrite(buffer, all, Math.max(0, written), options);
+    return this.#queueWrite(buffer, all, Math.max(0, written), options, written > 0 ? null : fds);
   }
 
   #queueWrite(
@@ -190,14 +211,15 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     all: boolean,
     written: number,
     options: CancelOptions | undefined,
+    fds: OutgoingFds | null,
   ): Promise<number> {
+    let queuedFds: QueuedFds | null = null;
     try {
-      checkBytes('buffer', buffer);
+      this.#checkWrite(buffer);
+      queuedFds = fds?.duplicate() ?? null;
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.closed) return Promise.reject(this.#failure ?? closedError('Stream'));
-    if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
     return new Promise((resolve, reject) => {
       let stopWatch: (() => void) | null = null;
       const operation: WriteOperation = {
@@ -212,12 +234,18 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
           reject(error);
         },
       };
-      this.ensureQueue().push(buffer.subarray(written), operation);
+      this.ensureQueue().push(buffer.subarray(written), operation, queuedFds);
       if (options !== undefined) {
         stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
       }
       this.armWrite();
     });
+  }
+
+  #checkWrite(buffer: unknown): void {
+    checkBytes('buffer', buffer);
+    if (this.closed) throw this.#failure ?? closedError('Stream');
+    if (this.writeEnded) throw stateError('write() after end()');
   }
 
   #abortWrite(operation: WriteOperation, error: TripollError): void {
@@ -288,5 +316,7 @@ function refusal(options: CancelOptions): Error | null {
   }
 }
 
+/** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
+const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 /** No errno: they are small. */
 const REFUSED = -0x7fffffff;

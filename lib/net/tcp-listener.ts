@@ -14,7 +14,7 @@ import {
   type DropInfo as StreamDropInfo,
   type StreamListenOptions,
 } from './stream-listener.js';
-import type { StreamProfile, TcpOptions } from './stream-profile.js';
+import { TCP_TRAITS, type StreamProfile, type TcpOptions } from './stream-profile.js';
 import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
@@ -57,6 +57,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
     super({
       options,
       handlers,
+      traits: TCP_TRAITS,
       open: () => {
         checkBlockList(options.blockList);
         return openListener(address, options);

@@ -4,7 +4,13 @@ import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../s
 import { toIdleTracker } from './idle-tracker.js';
 import { SocketStream } from './socket-stream.js';
 import { socketName } from './stream-core.js';
-import { chooseReactor, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-profile.js';
+import {
+  chooseReactor,
+  TCP_TRAITS,
+  toStreamProfile,
+  type StreamProfile,
+  type TcpOptions,
+} from './stream-profile.js';
 
 export interface StreamOptions extends TcpOptions {
   /** Default `Reactor.default`. */
@@ -29,7 +35,7 @@ export class TcpStream extends SocketStream {
     checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = chooseReactor(options.reactor);
-    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null));
+    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS));
     return stream.whenOpen(() => stream.connectTo(hostPort, options));
   }
 

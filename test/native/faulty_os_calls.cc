@@ -87,6 +87,7 @@ CALL(Connect, (int fd, const sockaddr* address, socklen_t length), (fd, address,
 CALL(Recv, (int fd, void* buffer, size_t length, int flags), (fd, buffer, length, flags))
 CALL(Send, (int fd, const void* buffer, size_t length, int flags), (fd, buffer, length, flags))
 CALL(Sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))
+CALL(Recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))
 CALL(Shutdown, (int fd, int how), (fd, how))
 CALL(Socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 CALL(Getsockname, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
@@ -114,5 +115,15 @@ CALL(EpollPwait2, (int epoll_fd, epoll_event* events, int capacity, int64_t time
 CALL(Eventfd, (unsigned initial, int flags), (initial, flags))
 CALL(TimerfdCreate, (int flags), (flags))
 CALL(TimerfdSettime, (int fd, int64_t timeout_ns), (fd, timeout_ns))
+CALL(TimerfdCreateOn, (int clock, int flags), (clock, flags))
+CALL(TimerfdSet, (int fd, int flags, int64_t value_ns, int64_t period_ns),
+     (fd, flags, value_ns, period_ns))
+CALL(PidfdOpen, (int pid, int flags), (pid, flags))
+CALL(PidfdSendSignal, (int fd, int signal), (fd, signal))
+CALL(Waitid, (int id_type, unsigned id, siginfo_t* status, int options),
+     (id_type, id, status, options))
+CALL(InotifyInit1, (int flags), (flags))
+CALL(InotifyAddWatch, (int fd, const char* path, uint32_t mask), (fd, path, mask))
+CALL(InotifyRmWatch, (int fd, int watch), (fd, watch))
 
 }  // namespace tripoll::os

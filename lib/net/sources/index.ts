@@ -1,0 +1,2 @@
+export type { MessageHandlers } from './message-pump.js';
+export type { ReceivedMessage } from './message-socket.js';

@@ -1,0 +1,156 @@
+// Messages with addresses of any family and with fds, for JavaScript. Addresses are the system's
+// own bytes (struct sockaddr), numbers are 32-bit words in the caller's Uint8Array.
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "env_wrap.h"
+#include "unix/address.h"
+#include "unix/messages.h"
+
+namespace tripoll {
+
+namespace {
+
+constexpr size_t kWord = sizeof(int32_t);
+// Words of a control block before its fds: flags, fds kept, fds closed, length of the name.
+constexpr size_t kControlWords = 4;
+
+bool ReadSpan(const Args& args, size_t index, Span* span) {
+  return args.WholeBytes(index, &span->data, &span->length);
+}
+
+using AddressCall = int (*)(int fd, const sockaddr* address, socklen_t length);
+
+napi_value CallWithBytes(napi_env env, napi_callback_info info, AddressCall call) {
+  const Args args(env, info);
+  int32_t fd = 0;
+  Span bytes;
+  if (!args.Int32(0, &fd) || !ReadSpan(args, 1, &bytes)) return nullptr;
+  SocketAddress address;
+  if (bytes.length > sizeof address.storage) return ToValue(env, -ENAMETOOLONG);
+  if (bytes.length > 0) std::memcpy(&address.storage, bytes.data, bytes.length);
+  return ToValue(env, call(fd, address.get(), static_cast<socklen_t>(bytes.length)));
+}
+
+napi_value BindBytes(napi_env env, napi_callback_info info) {
+  return CallWithBytes(env, info, os::Bind);
+}
+napi_value ConnectBytes(napi_env env, napi_callback_info info) {
+  return CallWithBytes(env, info, os::Connect);
+}
+
+// (fd, 0 for its own or 1 for its peer's, out): the length of the address, of which as much is in
+// out as fits.
+napi_value NameBytes(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  int32_t fd = 0;
+  int32_t is_peer = 0;
+  Span out;
+  if (!args.Int32(0, &fd) || !args.Int32(1, &is_peer) || !ReadSpan(args, 2, &out)) return nullptr;
+  SocketAddress address;
+  const auto call = is_peer != 0 ? os::Getpeername : os::Getsockname;
+  const int error = call(fd, address.get(), &address.length);
+  if (error < 0) return ToValue(env, error);
+  const size_t length = std::min(static_cast<size_t>(address.length), sizeof address.storage);
+  const size_t fitting = std::min(length, out.length);
+  if (fitting > 0) std::memcpy(out.data, &address.storage, fitting);
+  return ToValue(env, static_cast<int32_t>(length));
+}
+
+// Fills the caller's control block. The fds are the environment's from here on: closed at its end,
+// if by then they are nobody's (T50).
+int ReceiveInto(const Args& args, int fd, Span buffer, Span name, int flags, Span control) {
+  const size_t words = control.length / kWord;
+  if (words < kControlWords) return -EINVAL;
+  ReceivedMessage received;
+  const int capacity = static_cast<int>(std::min<size_t>(words - kControlWords, kMostFds));
+  const int result = ReceiveMessage(fd, buffer, name, flags, capacity, &received);
+  if (result < 0) return result;
+  const int32_t head[kControlWords] = {received.flags, received.fd_count, received.closed_count,
+                                       static_cast<int32_t>(received.name_length)};
+  std::memcpy(control.data, head, sizeof head);
+  for (int i = 0; i < received.fd_count; i++) args.environment()->fds.Insert(received.fds[i]);
+  if (received.fd_count > 0) {
+    std::memcpy(control.data + sizeof head, received.fds,
+                kWord * static_cast<size_t>(received.fd_count));
+  }
+  return result;
+}
+
+// (fd, buffer, flags, control, name)
+napi_value RecvMessage(napi_env env, napi_callback_info info) {
+  const Args args(env, info, 5);
+  int32_t fd = 0;
+  int32_t flags = 0;
+  Span buffer;
+  Span control;
+  Span name;
+  if (!args.Int32(0, &fd) || !ReadSpan(args, 1, &buffer) || !args.Int32(2, &flags) ||
+      !ReadSpan(args, 3, &control) || !ReadSpan(args, 4, &name)) {
+    return nullptr;
+  }
+  return ToValue(env, ReceiveInto(args, fd, buffer, name, flags, control));
+}
+
+// (fd, control): into the arena.
+napi_value RecvMessageArena(napi_env env, napi_callback_info info) {
+  const Args args(env, info, 2);
+  int32_t fd = 0;
+  Span control;
+  if (!args.Int32(0, &fd) || !ReadSpan(args, 1, &control)) return nullptr;
+  SharedBlock* arena = args.environment()->arena;
+  if (arena == nullptr) return ToValue(env, -ENOBUFS);
+  return ToValue(env, ReceiveInto(args, fd, {arena->data(), arena->bytes()}, {}, 0, control));
+}
+
+// (fd, buffer, offset, length, fds as words, name)
+napi_value SendMessageWithFds(napi_env env, napi_callback_info info) {
+  const Args args(env, info, 6);
+  int32_t fd = 0;
+  Span buffer;
+  Span words;
+  Span name;
+  if (!args.Int32(0, &fd) || !args.Bytes(1, &buffer.data, &buffer.length) ||
+      !ReadSpan(args, 4, &words) || !ReadSpan(args, 5, &name)) {
+    return nullptr;
+  }
+  int fds[kMostFds];
+  const size_t count = words.length / kWord;
+  if (count > kMostFds) return ToValue(env, -EINVAL);
+  if (count > 0) std::memcpy(fds, words.data, count * kWord);
+  return ToValue(env, SendMessage(fd, buffer, name, fds, static_cast<int>(count)));
+}
+
+// An fd that was opened elsewhere, and is to be closed here, or at the environment's end.
+napi_value OwnFd(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  int32_t fd = 0;
+  if (!args.Int32(0, &fd)) return nullptr;
+  // Also what keeps the set from growing to a number that no fd has.
+  const int status = os::Fcntl(fd, F_GETFD, 0);
+  if (status < 0) return ToValue(env, status);
+  args.environment()->fds.Insert(fd);
+  return ToValue(env, 0);
+}
+
+const Export kExports[] = {
+    {"bindBytes", BindBytes},
+    {"connectBytes", ConnectBytes},
+    {"nameBytes", NameBytes},
+    {"recvMessage", RecvMessage},
+    {"recvMessageArena", RecvMessageArena},
+    {"sendMessage", SendMessageWithFds},
+    {"ownFd", OwnFd},
+};
+
+}  // namespace
+
+void ExportMessages(napi_env env, napi_value exports) {
+  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+}
+
+}  // namespace tripoll
