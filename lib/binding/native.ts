@@ -86,6 +86,8 @@ export interface NativeBinding {
     name: Uint8Array,
   ): number;
   ownFd(fd: number): number;
+  toSockaddr(family: number, address: string, port: number, scopeId: number, out: Uint8Array): number;
+  fromSockaddr(bytes: Uint8Array, out: object): number;
 
   // Linux
   eventfdCreate?(initial: number, flags: number): number;

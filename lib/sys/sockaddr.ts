@@ -1,5 +1,6 @@
 import { errnoOf, invalidArgType, outOfRange, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
+import { parseAddress, toSocketAddress, type SocketAddress, type SocketAddressInput } from './address.js';
 
 // Addresses as the system has them: the bytes of a struct sockaddr.
 
@@ -63,6 +64,25 @@ export function decodeUnixAddress(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? name : name.subarray(0, end));
 }
 
+/**
+ * An internet address.
+ *
+ * @throws TypeError, RangeError
+ */
+export function encodeInternetAddress(input: SocketAddressInput): Uint8Array {
+  const { familyNumber, host, port, scopeId } = parseAddress(input);
+  const out = new Uint8Array(MOST_ADDRESS_BYTES);
+  const length = native.toSockaddr(familyNumber, host, port, scopeId, out);
+  if (length < 0) throw systemError(length, 'inet_pton', { address: host });
+  return out.subarray(0, length);
+}
+
+/** Undefined for another family. */
+export function decodeInternetAddress(bytes: Uint8Array): SocketAddress | undefined {
+  const name = { family: 0, address: '', port: 0, scopeId: 0 };
+  return native.fromSockaddr(bytes, name) < 0 ? undefined : toSocketAddress(name);
+}
+
 /** The Unix name of a socket or of its peer; undefined when there is none to be had. */
 export function unixName(fd: number, side: 'local' | 'remote'): string | undefined {
   if (fd < 0) return undefined;
@@ -98,7 +118,7 @@ export interface PacketAddress {
 export function encodePacketAddress(
   interfaceIndex: number,
   protocol: number,
-  hardwareAddress = NO_ADDRESS,
+  hardwareAddress: Uint8Array = NO_ADDRESS,
 ): Uint8Array {
   const view = newAddress(AF_PACKET, PACKET_BYTES);
   view.setUint16(2, protocol);

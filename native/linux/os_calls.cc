@@ -67,7 +67,9 @@ int Sendmsg(int fd, const msghdr* message, int flags) {
   return Result(sendmsg(fd, message, flags));
 }
 int Recvmsg(int fd, msghdr* message, int flags) {
-  return Result(recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC));
+  // Without room for them none come, and packet sockets refuse the flag (packet_recvmsg).
+  const int close_on_exec = message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0;
+  return Result(recvmsg(fd, message, flags | close_on_exec));
 }
 int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {

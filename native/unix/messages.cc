@@ -44,8 +44,11 @@ int ReceiveMessage(int fd, Span buffer, Span name, int flags, int fd_capacity,
   message.msg_namelen = static_cast<socklen_t>(name.length);
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Without a capacity the system itself drops what comes.
+  if (fd_capacity > 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+  }
   const int result = os::Recvmsg(fd, &message, flags);
   if (result < 0) return result;
   received->flags = message.msg_flags;

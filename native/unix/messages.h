@@ -25,7 +25,8 @@ struct Span {
 };
 
 // One recvmsg(2). Of the fds that came with it the first fd_capacity are kept, close-on-exec; the
-// others are closed, whatever became of the message (T46). Returns the bytes, or -errno.
+// others are closed, whatever became of the message (T46); with none to keep the system drops them
+// all, and says MSG_CTRUNC. Returns the bytes, or -errno.
 int ReceiveMessage(int fd, Span buffer, Span name, int flags, int fd_capacity,
                    ReceivedMessage* received);
 

@@ -61,6 +61,48 @@ napi_value NameBytes(napi_env env, napi_callback_info info) {
   return ToValue(env, static_cast<int32_t>(length));
 }
 
+// (family, address, port, scopeId, out): an internet address as bytes; their number.
+napi_value ToSockaddr(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  InternetAddress from;
+  uint32_t port = 0;
+  Span out;
+  if (!args.Int32(0, &from.family) || !args.Text(1, &from.address) || !args.Uint32(2, &port) ||
+      !args.Uint32(3, &from.scope_id) || !ReadSpan(args, 4, &out)) {
+    return nullptr;
+  }
+  if (port > UINT16_MAX) return ThrowRange(env, "a port is at most 65535");
+  from.port = static_cast<uint16_t>(port);
+  SocketAddress address;
+  const int error = ParseAddress(from, &address);
+  if (error < 0) return ToValue(env, error);
+  if (address.length > out.length) return ToValue(env, -ENOBUFS);
+  std::memcpy(out.data, &address.storage, address.length);
+  return ToValue(env, static_cast<int32_t>(address.length));
+}
+
+// (bytes, out): fills out with { family, address, port, scopeId }.
+napi_value FromSockaddr(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  Span bytes;
+  if (!ReadSpan(args, 0, &bytes)) return nullptr;
+  SocketAddress address;
+  InternetAddress name;
+  if (bytes.length > 0) {
+    std::memcpy(&address.storage, bytes.data, std::min(bytes.length, sizeof address.storage));
+  }
+  const int error = FormatAddress(address, &name);
+  if (error < 0) return ToValue(env, error);
+  // A setter or a proxy may throw here: then that exception is what the caller gets.
+  if (!SetNumber(env, args[1], "family", name.family) ||
+      !SetText(env, args[1], "address", name.address) ||
+      !SetNumber(env, args[1], "port", name.port) ||
+      !SetNumber(env, args[1], "scopeId", name.scope_id)) {
+    return ThrowType(env, "expected an object to fill");
+  }
+  return ToValue(env, 0);
+}
+
 // Fills the caller's control block. The fds are the environment's from here on: closed at its end,
 // if by then they are nobody's (T50).
 int ReceiveInto(const Args& args, int fd, Span buffer, Span name, int flags, Span control) {
@@ -145,6 +187,8 @@ const Export kExports[] = {
     {"recvMessageArena", RecvMessageArena},
     {"sendMessage", SendMessageWithFds},
     {"ownFd", OwnFd},
+    {"toSockaddr", ToSockaddr},
+    {"fromSockaddr", FromSockaddr},
 };
 
 }  // namespace

@@ -193,6 +193,8 @@ const templates: Record<string, () => unknown[]> = {
   recvMessage: () => [socket, bytes(), 0, new Uint8Array(64), bytes()],
   recvMessageArena: () => [peer, new Uint8Array(64)],
   sendMessage: () => [socket, bytes(), 0, 4, new Uint8Array(0), new Uint8Array(0)],
+  toSockaddr: () => [c['AF_INET'], '127.0.0.1', 1, 0, new Uint8Array(32)],
+  fromSockaddr: () => [bytes(), {}],
   ownFd: () => [2 ** 31 - 1],
   eventfdCreate: () => [0, 0],
   timerfdCreate: () => [1, 0],
