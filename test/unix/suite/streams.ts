@@ -167,25 +167,29 @@ export function describeStreams(context: Context): void {
       expect(await rejection(late)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
     });
 
-    test('an idle connection times out; maxConnections drops', async () => {
+    test('maxConnections drops the next one', async () => {
       const path = newPath();
+      const { reactor } = context;
       let reason = '';
-      const told = record();
-      context.own(
-        listenUnix(
-          { path, reactor: context.reactor, idleTimeoutMs: 20, maxConnections: 1 },
-          {
-            ...(told.handlers as object),
-            drop: (_, info) => (reason = info.reason),
-          },
-        ),
-      );
-      const first = context.own(await UnixStream.connect(path, { reactor: context.reactor }));
-      const second = context.own(await UnixStream.connect(path, { reactor: context.reactor }));
+      const drop = (_: unknown, info: { reason: string }): void => {
+        reason = info.reason;
+      };
+      context.own(listenUnix({ path, reactor, maxConnections: 1 }, { drop }));
+      const first = context.own(await UnixStream.connect(path, { reactor }));
+      const second = context.own(await UnixStream.connect(path, { reactor }));
       expect(await within(second.read(new Uint8Array(1)), 'the dropped one')).toBe(0);
       expect(reason).toBe('max-connections');
+      first.close();
+    });
+
+    test('an idle connection times out', async () => {
+      const path = newPath();
+      const { reactor } = context;
+      const told = record();
+      context.own(listenUnix({ path, reactor, idleTimeoutMs: 20 }, told.handlers as object));
+      const stream = context.own(await UnixStream.connect(path, { reactor }));
       expect(await within(told.closed, 'idle')).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
-      expect(await within(first.read(new Uint8Array(1)), 'its peer')).toBe(0);
+      expect(await within(stream.read(new Uint8Array(1)), 'its peer')).toBe(0);
     });
 
     test('wrong arguments', async () => {
