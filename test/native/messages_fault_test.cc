@@ -19,7 +19,6 @@ using tripoll::kMostFds;
 using tripoll::ReceivedMessage;
 using tripoll::ReceiveMessage;
 using tripoll::SendMessage;
-using tripoll::Span;
 namespace os = tripoll::os;
 
 constexpr int kHighestFd = 1024;
