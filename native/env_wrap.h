@@ -131,12 +131,14 @@ struct Export {
 };
 void ExportAll(napi_env env, napi_value exports, const Export* list, size_t count);
 
-// Each *_wrap file's contribution.
+// Each *_wrap file's contribution; ExportSystem calls those that not every system has.
 void ExportSys(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
+void ExportSystem(napi_env env, napi_value exports);
+void ExportMessages(napi_env env, napi_value exports);
 void ExportUdp(napi_env env, napi_value exports);
-void ExportRaw(napi_env env, napi_value exports);
-void ExportTransfer(napi_env env, napi_value exports);  // Linux only
+void ExportTransfer(napi_env env, napi_value exports);
+void ExportSources(napi_env env, napi_value exports);
 
 // Start a driver for the entry. Return 0, a negative errno, or -ENOTSUP where the runtime cannot.
 int StartNestedDriver(napi_env env, PollerEntry* entry, napi_value callback);

@@ -5,6 +5,7 @@
 #define TRIPOLL_OS_CALLS_H_
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -27,6 +28,7 @@ struct BatchMessage {
 
 namespace tripoll::os {
 
+// fds that come with it are close-on-exec.
 int Recvmsg(int fd, msghdr* message, int flags);
 // Both say -ENOSYS where the system has no such call.
 int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
@@ -49,6 +51,14 @@ int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length);
 int Splice(int in_fd, int out_fd, size_t length);  // neither end waits
 int MapMemory(size_t length, void** memory);       // zeroed, and this process's own
 int UnmapMemory(void* memory, size_t length);
+int TimerfdCreateOn(int clock, int flags);
+int TimerfdSet(int fd, int flags, int64_t value_ns, int64_t period_ns);
+int PidfdOpen(int pid, int flags);
+int PidfdSendSignal(int fd, int signal);
+int Waitid(int id_type, unsigned id, siginfo_t* status, int options);
+int InotifyInit1(int flags);
+int InotifyAddWatch(int fd, const char* path, uint32_t mask);
+int InotifyRmWatch(int fd, int watch);
 
 }  // namespace tripoll::os
 

@@ -88,6 +88,36 @@ export interface NativeBinding {
   /** `out`: three u32, the first and the last send that are done, and whether they were copied. */
   takeZeroCopyNotice?(fd: number, out: Uint8Array): number;
 
+  // Addresses are the system's own bytes, lists of numbers the bytes of an Int32Array.
+  bindBytes(fd: number, address: Uint8Array): number;
+  connectBytes(fd: number, address: Uint8Array): number;
+  nameBytes(fd: number, isPeer: 0 | 1, out: Uint8Array): number;
+  recvMessage(fd: number, buffer: Uint8Array, flags: number, control: Uint8Array, name: Uint8Array): number;
+  recvMessageArena(fd: number, control: Uint8Array): number;
+  sendMessage(
+    fd: number,
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    fds: Uint8Array,
+    name: Uint8Array,
+  ): number;
+  toSockaddr(family: number, address: string, port: number, scopeId: number, out: Uint8Array): number;
+  fromSockaddr(bytes: Uint8Array, out: object): number;
+
+  // Linux
+  eventfdCreate?(initial: number, flags: number): number;
+  timerfdCreate?(clock: number, flags: number): number;
+  timerfdSet?(fd: number, flags: number, valueNs: number, periodNs: number): number;
+  pidfdOpen?(pid: number, flags: number): number;
+  pidfdSendSignal?(fd: number, signal: number): number;
+  pidfdReap?(fd: number, out: Uint8Array): number;
+  inotifyInit?(flags: number, unused: 0): number;
+  inotifyAdd?(fd: number, path: Uint8Array, mask: number): number;
+  inotifyRemove?(fd: number, watch: number): number;
+  tunSetInterface?(fd: number, name: string, flags: number, out: Uint8Array): number;
+  peerCredentials?(fd: number, out: Uint8Array): number;
+
   epollCreate1?(flags: number): number;
   epollCtl?(
     epollFd: number,

@@ -3,7 +3,7 @@ import { native } from '../binding/native.js';
 import { checkFd } from '../binding/validate.js';
 import { getOption } from './socket-options.js';
 
-const { SOCK_STREAM = 1, AF_INET = 2, AF_INET6 = 10, AF_UNIX = 1 } = native.constants;
+const { SOCK_STREAM = 1, AF_INET = 2, AF_INET6 = 10 } = native.constants;
 const {
   F_GETFL = 3,
   F_SETFL = 4,
@@ -26,11 +26,11 @@ function setFlags(fd: number): void {
   check(fd, native.fcntl(fd, F_SETFD, own | FD_CLOEXEC), 'fcntl');
 }
 
-function checkSocket(fd: unknown, listening: boolean, families: readonly number[]): asserts fd is number {
+function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
   checkFd(fd);
   if (getOption(fd, 'type') !== SOCK_STREAM) throw outOfRange('fd', 'a stream socket (SO_TYPE)', fd);
   const domain = getOption(fd, 'domain');
-  if (!families.includes(domain)) throw outOfRange('fd', `a socket of this family (SO_DOMAIN ${domain})`, fd);
+  if (domain !== AF_INET && domain !== AF_INET6) throw outOfRange('fd', 'a TCP socket (SO_DOMAIN)', fd);
   if (getOption(fd, 'acceptConnections') !== listening) {
     throw outOfRange(
       'fd',
@@ -46,16 +46,13 @@ function checkSocket(fd: unknown, listening: boolean, families: readonly number[
  * @throws TypeError; RangeError for another type or family of socket, or one that listens; ENOTSOCK, EBADF; ENOTCONN
  */
 export function prepareStreamFd(fd: unknown): asserts fd is number {
-  checkSocket(fd, false, [AF_INET, AF_INET6, AF_UNIX]);
-  const connected = native.getpeername(fd, {});
-  // Names of other families than IP are not told here, which does not matter.
-  const { EAFNOSUPPORT = 97 } = native.errnos;
-  if (connected < 0 && connected !== -EAFNOSUPPORT) throw systemError(connected, 'getpeername', { fd });
+  checkSocket(fd, false);
+  check(fd, native.getpeername(fd, {}), 'getpeername');
   setFlags(fd);
 }
 
 /** The same for a listener. @throws TypeError; RangeError for another type of socket, or one that does not listen; ENOTSOCK, EBADF */
 export function prepareListenerFd(fd: unknown): asserts fd is number {
-  checkSocket(fd, true, [AF_INET, AF_INET6]);
+  checkSocket(fd, true);
   setFlags(fd);
 }

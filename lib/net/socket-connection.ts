@@ -8,7 +8,8 @@ import type { SocketAddress } from '../sys/address.js';
 import { getArena } from './arena.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT, StreamCore } from './stream-core.js';
-import { toStreamProfile, type StreamProfile } from './stream-profile.js';
+import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
+import type { QueuedFds } from './write-queue.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
@@ -75,11 +76,11 @@ export function toConnectionProfile(
   handlers: StreamHandlers<never>,
   options: SocketConnectionOptions,
   listener: StreamProfile['owner'],
-  messages = false,
+  traits: StreamTraits,
 ): ConnectionProfile {
   const settings = toSettings(options);
   return {
-    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener, messages),
+    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener, traits),
     handlers,
     settings,
     listener,
@@ -124,7 +125,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       const received = this.receiveArena();
       if (received > 0) {
         this.profile.idle?.touch(this);
-        this.#deliver(received);
+        this.deliver(received);
         if (received < arena.bytes && this.readShort()) return;
       } else if (received === 0) {
         this.#onEnd();
@@ -145,7 +146,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     return native.recvArena(this.fd);
   }
 
-  #deliver(length: number): void {
+  /** The first bytes of the arena, to the user. */
+  protected deliver(length: number): void {
     const { handlers } = this.profile;
     if (handlers.data === undefined) return;
     const arena = getArena();
@@ -163,7 +165,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   #onEnd(): void {
     this.markReadEnded();
-    this.#call(this.profile.handlers.end);
+    this.callHandler(this.profile.handlers.end);
     if (!this.isOpen) return;
     if (!this.profile.settings.allowHalfOpen) this.endWrite();
     this.finishIfDone();
@@ -208,7 +210,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         written = 0;
       }
     }
-    return this.#enqueue(chunk, written);
+    return this.enqueue(chunk, written, null);
   }
 
   #refuseWrite(): boolean {
@@ -217,16 +219,17 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     throw stateError('write() after end()');
   }
 
-  #enqueue(chunk: Uint8Array, offset: number): boolean {
+  protected enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
     checkBytes('chunk', chunk);
     const queuedBytes = this.queuedBytes + chunk.length - offset;
     const { maxQueuedBytes, highWaterMarkBytes } = this.profile.settings;
     if (queuedBytes > maxQueuedBytes) {
+      fds?.close();
       this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
       return false;
     }
     // Not chunk.slice(): a Buffer's is no copy.
-    if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null);
+    if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null, fds);
     this.armWrite();
     if (queuedBytes <= highWaterMarkBytes) return true;
     this.flags |= NEEDS_DRAIN;
@@ -278,7 +281,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   // ---- what the core tells ----
 
   protected onOpen(): void {
-    this.#call(this.profile.handlers.open);
+    this.callHandler(this.profile.handlers.open);
   }
 
   protected onFlushed(isCall: boolean): void {
@@ -294,7 +297,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       (this.flags & NEEDS_DRAIN) !== 0 && this.queuedBytes <= this.profile.settings.lowWaterMarkBytes;
     if (!isDue || this.closed) return;
     this.flags &= ~NEEDS_DRAIN;
-    this.#call(this.profile.handlers.drain);
+    this.callHandler(this.profile.handlers.drain);
   }
 
   protected onDestroyed(error: Error | null): void {
@@ -312,7 +315,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     owner?.connectionClosed();
   }
 
-  #call(handler: ((connection: never) => unknown) | undefined): void {
+  /** A handler that is told of no bytes. */
+  protected callHandler(handler: ((connection: never) => unknown) | undefined): void {
     if (handler === undefined) return;
     try {
       const result = handler.call(this.profile.handlers, this as never);

@@ -1,4 +1,12 @@
-import { busyError, closedError, outOfRange, stateError, type TripollError } from '../binding/errors.js';
+import {
+  busyError,
+  closedError,
+  errnosOf,
+  outOfRange,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes } from '../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
@@ -7,7 +15,8 @@ import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './tcp-extras.js';
-import type { WriteOperation, WriteSource } from './write-queue.js';
+import type { OutgoingFds } from './unix/outgoing-fds.js';
+import type { QueuedFds, WriteOperation, WriteSource } from './write-queue.js';
 
 /** A way of reading other than into a buffer. */
 export interface ReadOperation {
@@ -126,6 +135,11 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return reader;
   }
 
+  /** A read waits. */
+  protected get isReading(): boolean {
+    return this.#reader !== null;
+  }
+
   /** One receive into `buffer`: n or -errno. */
   protected receiveInto(buffer: Uint8Array): number {
     return native.recvInto(this.fd, buffer);
@@ -211,15 +225,21 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
    * stream is destroyed, because its peer has half a message
    */
   write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.#write(buffer, false, options);
+    return this.startWrite(buffer, false, options, null);
   }
 
   /** Writes all of it; as `write` otherwise. */
   writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.#write(buffer, true, options);
+    return this.startWrite(buffer, true, options, null);
   }
 
-  #write(buffer: Uint8Array, all: boolean, options: CancelOptions | undefined): Promise<number> {
+  /** `fds`: go with the first byte. */
+  protected startWrite(
+    buffer: Uint8Array,
+    all: boolean,
+    options: CancelOptions | undefined,
+    fds: OutgoingFds | null,
+  ): Promise<number> {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     let written = 0;
@@ -228,23 +248,37 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     if (canWriteNow && !this.reactor.spend()) this.flushSoon();
     else if (canWriteNow) {
       try {
-        written = native.sendFrom(this.fd, buffer);
+        written = fds === null ? native.sendFrom(this.fd, buffer) : fds.send(this.fd, buffer);
       } catch (error) {
         return Promise.reject(error);
       }
       if (written > 0) this.profile.idle?.touch(this);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
+      else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
       else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
     }
+    return this.#queueRest(buffer, all, Math.max(0, written), options, fds);
+  }
+
+  /** What the socket did not take now: bytes from `sent` on, and the fds if none are out yet. */
+  #queueRest(
+    buffer: Uint8Array,
+    all: boolean,
+    sent: number,
+    options: CancelOptions | undefined,
+    fds: OutgoingFds | null,
+  ): Promise<number> {
+    let queuedFds: QueuedFds | null = null;
     try {
       checkBytes('buffer', buffer);
+      this.#checkCanWrite();
+      if (fds !== null && sent === 0) queuedFds = fds.duplicate();
     } catch (error) {
       return Promise.reject(error);
     }
-    const sent = Math.max(0, written);
     return this.#queueWrite(all, sent, options, (operation) => {
-      this.ensureQueue().push(buffer.subarray(sent), operation);
+      this.ensureQueue().push(buffer.subarray(sent), operation, queuedFds);
       this.armWrite();
     });
   }
@@ -258,6 +292,11 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   writeWith(source: WriteSource, total: number, options?: CancelOptions): Promise<number> {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
+    try {
+      this.#checkCanWrite();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const canWriteNow = this.canWriteNow;
     return this.#queueWrite(true, 0, options, (operation) => {
       this.ensureQueue().pushSource(source, total, operation);
@@ -267,14 +306,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     });
   }
 
+  #checkCanWrite(): void {
+    if (this.closed) throw this.failure ?? closedError('Stream');
+    if (this.writeEnded) throw stateError('write() after end()');
+  }
+
   #queueWrite(
     all: boolean,
     written: number,
     options: CancelOptions | undefined,
     enqueue: (operation: WriteOperation) => void,
   ): Promise<number> {
-    if (this.closed) return Promise.reject(this.failure ?? closedError('Stream'));
-    if (this.writeEnded) return Promise.reject(stateError('write() after end()'));
     return new Promise((resolve, reject) => {
       let stopWatch: (() => void) | null = null;
       const operation: WriteOperation = {
@@ -394,6 +436,8 @@ export function refusal(options: CancelOptions): Error | null {
   }
 }
 
+/** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
+const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 /** No errno: they are small. */
 const REFUSED = -0x7fffffff;
 /** A buffer that could be read into, where none is. */

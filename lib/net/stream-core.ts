@@ -189,9 +189,9 @@ export abstract class StreamCore<
     return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
   }
 
-  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up, or was one message of several. */
+  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up or such reads say nothing. */
   protected readShort(): boolean {
-    if ((this.flags & HUNG_UP) !== 0 || this.profile.messages) return false;
+    if ((this.flags & HUNG_UP) !== 0 || !this.profile.traits.shortReadEmpties) return false;
     this.flags &= ~READ_READY;
     return true;
   }
@@ -263,7 +263,7 @@ export abstract class StreamCore<
   }
 
   protected ensureQueue(): WriteQueue {
-    return (this.queue ??= new WriteQueue(this.profile.messages));
+    return (this.queue ??= new WriteQueue(this.profile.traits.messages));
   }
 
   /** Asks to be told when the socket takes bytes again. */

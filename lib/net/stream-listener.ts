@@ -8,7 +8,7 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import { chooseReactor, toStreamProfile, type StreamProfile } from './stream-profile.js';
+import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
 import type { EncodedOption, SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
@@ -93,8 +93,8 @@ interface ListenerSetup {
   readonly options: StreamListenOptions;
   /** Null for promises. */
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
-  /** Each read of its connections is a message. */
-  readonly messages?: boolean;
+  /** Of its connections. */
+  readonly traits: StreamTraits;
   /** The listening socket; called when the options were found to be right. */
   open(): number;
   /** It is the caller's until the listener has been made. */
@@ -120,7 +120,7 @@ export abstract class StreamListener<
   #waiting: PendingAccept<Stream, Address>[] = [];
   #connections = 0;
 
-  protected constructor({ options, handlers, messages = false, open, isGiven = false }: ListenerSetup) {
+  protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
@@ -128,8 +128,8 @@ export abstract class StreamListener<
     if (handlers === null) toSettings(options);
     this.#profile =
       handlers === null
-        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, messages)
-        : toConnectionProfile(this.reactor, handlers, options, this, messages);
+        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, traits)
+        : toConnectionProfile(this.reactor, handlers, options, this, traits);
     this.#maxConnections = options.maxConnections ?? Infinity;
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
@@ -389,6 +389,12 @@ export abstract class StreamListener<
     if (this.#spareFd >= 0) native.close(this.#spareFd);
     this.#spareFd = -1;
     this.#rejectWaiting(reason);
+    this.onClosed();
+  }
+
+  /** The socket has been closed. */
+  protected onClosed(): void {
+    // A name in the file system would be taken away here.
   }
 
   #rejectWaiting(reason: Error): void {

@@ -10,14 +10,28 @@ export interface TcpOptions {
   noDelay?: boolean | undefined;
 }
 
+/** How a kind of socket behaves. */
+export interface StreamTraits {
+  /** Each read and each write is a message of its own (SOCK_SEQPACKET). */
+  readonly messages: boolean;
+  /**
+   * A read that comes back short has taken all that there was. Not so on a Unix socket: a read ends after bytes that
+   * carried fds, whatever follows them (unix_stream_read_generic, T46).
+   */
+  readonly shortReadEmpties: boolean;
+}
+
+export const TCP_TRAITS: StreamTraits = { messages: false, shortReadEmpties: true };
+export const UNIX_TRAITS: StreamTraits = { messages: false, shortReadEmpties: false };
+export const SEQPACKET_TRAITS: StreamTraits = { messages: true, shortReadEmpties: false };
+
 /** What all streams of a listener, or one that was connected, share. */
 export interface StreamProfile {
   readonly reactor: Reactor;
   readonly registration: RegistrationProfile;
   /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
   readonly useEdge: boolean;
-  /** Each read and each write is a message of its own (SOCK_SEQPACKET). */
-  readonly messages: boolean;
+  readonly traits: StreamTraits;
   readonly idle: IdleTracker | null;
   /** Told when a stream of it has closed. */
   readonly owner: { connectionClosed(): void } | null;
@@ -42,9 +56,9 @@ export function toStreamProfile(
   reactor: Reactor,
   idle: IdleTracker | null,
   owner: StreamProfile['owner'],
-  messages = false,
+  traits: StreamTraits,
 ): StreamProfile {
   const useEdge = reactor.supports(Mode.EDGE);
   const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
-  return { reactor, registration, useEdge, messages, idle, owner };
+  return { reactor, registration, useEdge, traits, idle, owner };
 }

@@ -11,7 +11,7 @@ import {
 } from './socket-connection.js';
 import type { ConnectOptions } from './connect-race.js';
 import { socketName } from './stream-core.js';
-import { chooseReactor, type TcpOptions } from './stream-profile.js';
+import { chooseReactor, TCP_TRAITS, type TcpOptions } from './stream-profile.js';
 import type { TcpListener } from './tcp-listener.js';
 
 export type TcpHandlers<Data = unknown> = StreamHandlers<TcpConnection<Data>>;
@@ -42,7 +42,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     checkCancelTypes(target);
     const hostPort = splitHostPort(target);
     const reactor = chooseReactor(target.reactor);
-    const profile = toConnectionProfile(reactor, handlers, target, null);
+    const profile = toConnectionProfile(reactor, handlers, target, null, TCP_TRAITS);
     const connection = new TcpConnection<Data>(profile);
     const aborted = abortedBefore(target);
     if (aborted === null) connection.connectTo(hostPort, target);

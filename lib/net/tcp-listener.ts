@@ -13,7 +13,7 @@ import {
   type DropInfo as StreamDropInfo,
   type StreamListenOptions,
 } from './stream-listener.js';
-import type { StreamProfile, TcpOptions } from './stream-profile.js';
+import { TCP_TRAITS, type StreamProfile, type TcpOptions } from './stream-profile.js';
 import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
@@ -68,6 +68,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
       options,
       handlers,
       isGiven: isGivenListener(where),
+      traits: TCP_TRAITS,
       open: () => {
         checkBlockList(options.blockList);
         return isGivenListener(where) ? takeListener(where.fd, options) : openListener(where, options);

@@ -11,7 +11,13 @@ import { setOption } from './socket-options.js';
 import { refusal, SocketStream } from './socket-stream.js';
 import { socketName } from './stream-core.js';
 import { StreamExtras, type ExtrasHost } from './stream-extras.js';
-import { chooseReactor, toStreamProfile, type StreamProfile, type TcpOptions } from './stream-profile.js';
+import {
+  chooseReactor,
+  TCP_TRAITS,
+  toStreamProfile,
+  type StreamProfile,
+  type TcpOptions,
+} from './stream-profile.js';
 import { sendUrgent, writeZeroCopy } from './tcp-extras.js';
 import type { ZeroCopyResult } from './zero-copy.js';
 
@@ -41,21 +47,21 @@ export class TcpStream extends SocketStream implements ExtrasHost {
     checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = chooseReactor(options.reactor);
-    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null));
+    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS));
     return stream.whenOpen(() => stream.connectTo(hostPort, options));
   }
 
   /**
-   * A stream on a connected socket of TCP, or of AF_UNIX, that was opened elsewhere: it is checked, made non-blocking,
+   * A stream on a connected TCP socket that was opened elsewhere (for AF_UNIX: `UnixStream.fromFd`): it is checked, made non-blocking,
    * and closed with the stream. TCP_NODELAY is left as it is unless `noDelay` is given.
    *
-   * @throws (as rejection) TypeError; RangeError for another type of socket, or one that listens; EBADF, ENOTSOCK,
+   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens; EBADF, ENOTSOCK,
    * ENOTCONN; EEXIST when this reactor has it already. The fd is still the caller's then.
    */
   static async fromFd(fd: number, options: StreamOptions = {}): Promise<TcpStream> {
     checkObject('options', options);
     const reactor = chooseReactor(options.reactor);
-    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null);
+    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS);
     prepareStreamFd(fd);
     if (options.noDelay !== undefined) setOption(fd, 'tcpNoDelay', options.noDelay);
     const stream = new TcpStream(profile);

@@ -22,6 +22,13 @@ export interface WriteOperation {
  */
 export type WriteSource = (fd: number, written: number) => number;
 
+/** fds that go with the first byte of a write (SCM_RIGHTS), duplicates of the caller's. */
+export interface QueuedFds {
+  /** The numbers, as the bytes of an Int32Array. */
+  readonly words: Uint8Array;
+  close(): void;
+}
+
 interface Entry {
   readonly source: WriteSource | null;
   readonly bytes: Uint8Array;
@@ -29,7 +36,11 @@ interface Entry {
   readonly length: number;
   offset: number;
   readonly operation: WriteOperation | null;
+  /** Null when they are out. */
+  fds: QueuedFds | null;
 }
+
+const NO_NAME = new Uint8Array(0);
 
 /** What could not be written at once, in order. Its owner bounds `queuedBytes`. */
 export class WriteQueue {
@@ -47,14 +58,14 @@ export class WriteQueue {
     return this.#head === this.#entries.length;
   }
 
-  push(bytes: Uint8Array, operation: WriteOperation | null): void {
-    this.#entries.push({ source: null, bytes, length: bytes.length, offset: 0, operation });
+  push(bytes: Uint8Array, operation: WriteOperation | null, fds: QueuedFds | null = null): void {
+    this.#entries.push({ source: null, bytes, length: bytes.length, offset: 0, operation, fds });
     this.queuedBytes += bytes.length;
   }
 
   /** What is written by a function of its own, `total` bytes at most; it counts nothing in `queuedBytes`. */
   pushSource(source: WriteSource, total: number, operation: WriteOperation): void {
-    this.#entries.push({ source, bytes: NO_BYTES, length: total, offset: 0, operation });
+    this.#entries.push({ source, bytes: NO_BYTES, length: total, offset: 0, operation, fds: null });
   }
 
   /**
@@ -67,11 +78,23 @@ export class WriteQueue {
     if (first === undefined) return 0;
     if (first.source !== null) return this.#writeSource(fd, first, first.source);
     const count = Math.min(this.#entries.length - this.#head, this.#mostVectors);
+    if (first.fds !== null) return this.#writeFds(fd, first, first.fds);
     const written =
       count === 1
         ? native.send(fd, intact(first), first.offset, first.length - first.offset, 0)
         : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
     if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
+    return written === EINTR ? 0 : written;
+  }
+
+  /** Its fds go out with its first byte, and with nothing before it. */
+  #writeFds(fd: number, first: Entry, fds: QueuedFds): number {
+    const written = native.sendMessage(fd, intact(first), 0, first.length, fds.words, NO_NAME);
+    if (written > 0) {
+      fds.close();
+      first.fds = null;
+      this.#consume(written);
+    }
     return written === EINTR ? 0 : written;
   }
 
@@ -83,6 +106,7 @@ export class WriteQueue {
     const entry = this.#entries[at];
     if (entry === undefined || entry.offset > 0) return false;
     this.#entries.splice(at, 1);
+    entry.fds?.close();
     if (entry.source === null) this.queuedBytes -= entry.length;
     return true;
   }
@@ -93,15 +117,18 @@ export class WriteQueue {
     this.#entries = [];
     this.#head = 0;
     this.queuedBytes = 0;
-    for (const { operation } of entries) operation?.reject(error);
+    for (const { operation, fds } of entries) {
+      fds?.close();
+      operation?.reject(error);
+    }
   }
 
   #vectors(count: number): Uint8Array[] {
     const vectors: Uint8Array[] = [];
     for (let i = 0; i < count; i++) {
       const entry = this.#entries[this.#head + i];
-      // A source, or a detached one, is for a later call to refuse, when those before it are out.
-      if (entry === undefined || entry.source !== null) break;
+      // Fds need a call of their own. A source, or a detached one, is for a later call to refuse, when those before it are out.
+      if (entry === undefined || entry.source !== null || entry.fds !== null) break;
       if (i > 0 && entry.bytes.length !== entry.length) break;
       vectors.push(intact(entry));
     }

@@ -53,6 +53,20 @@ export const sys = {
     return native.bind(fd, familyNumber, host, port, scopeId);
   },
 
+  /** bind(2), to an address of any family: the bytes of its `sockaddr`. */
+  bindBytes(fd: number, address: Uint8Array): number {
+    checkFd(fd);
+    checkBytes('address', address);
+    return native.bindBytes(fd, address);
+  },
+
+  /** connect(2), to an address of any family: the bytes of its `sockaddr`. */
+  connectBytes(fd: number, address: Uint8Array): number {
+    checkFd(fd);
+    checkBytes('address', address);
+    return native.connectBytes(fd, address);
+  },
+
   /** listen(2); the system clamps the backlog (net.core.somaxconn). */
   listen(fd: number, backlog: number): number {
     checkFd(fd);

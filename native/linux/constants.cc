@@ -2,12 +2,22 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 
 #include "linux/newer.h"
 
@@ -158,6 +168,69 @@ const Constant kConstants[] = {
     {"EPIOCGPARAMS", EPIOCGPARAMS},
     {"IOV_MAX", IOV_MAX},
     {"SOMAXCONN", SOMAXCONN},
+    {"AF_NETLINK", AF_NETLINK},
+    {"AF_PACKET", AF_PACKET},
+    {"AF_VSOCK", AF_VSOCK},
+    {"AF_CAN", AF_CAN},
+    {"MSG_CTRUNC", MSG_CTRUNC},
+    {"MSG_ERRQUEUE", MSG_ERRQUEUE},
+    {"SO_PEERCRED", SO_PEERCRED},
+    {"SO_PASSCRED", SO_PASSCRED},
+    {"SO_ATTACH_FILTER", SO_ATTACH_FILTER},
+    {"IPPROTO_ICMP", IPPROTO_ICMP},
+    {"IPPROTO_ICMPV6", IPPROTO_ICMPV6},
+    {"NETLINK_ROUTE", NETLINK_ROUTE},
+    {"NETLINK_KOBJECT_UEVENT", NETLINK_KOBJECT_UEVENT},
+    {"NETLINK_GENERIC", NETLINK_GENERIC},
+    {"EFD_NONBLOCK", EFD_NONBLOCK},
+    {"EFD_CLOEXEC", EFD_CLOEXEC},
+    {"EFD_SEMAPHORE", EFD_SEMAPHORE},
+    {"TFD_NONBLOCK", TFD_NONBLOCK},
+    {"TFD_CLOEXEC", TFD_CLOEXEC},
+    {"TFD_TIMER_ABSTIME", TFD_TIMER_ABSTIME},
+    {"CLOCK_MONOTONIC", CLOCK_MONOTONIC},
+    {"CLOCK_REALTIME", CLOCK_REALTIME},
+    {"CLOCK_BOOTTIME", CLOCK_BOOTTIME},
+    {"IN_NONBLOCK", IN_NONBLOCK},
+    {"IN_CLOEXEC", IN_CLOEXEC},
+    {"IN_ACCESS", IN_ACCESS},
+    {"IN_ATTRIB", IN_ATTRIB},
+    {"IN_CLOSE_WRITE", IN_CLOSE_WRITE},
+    {"IN_CLOSE_NOWRITE", IN_CLOSE_NOWRITE},
+    {"IN_CREATE", IN_CREATE},
+    {"IN_DELETE", IN_DELETE},
+    {"IN_DELETE_SELF", IN_DELETE_SELF},
+    {"IN_MODIFY", IN_MODIFY},
+    {"IN_MOVE_SELF", IN_MOVE_SELF},
+    {"IN_MOVED_FROM", IN_MOVED_FROM},
+    {"IN_MOVED_TO", IN_MOVED_TO},
+    {"IN_OPEN", IN_OPEN},
+    {"IN_DONT_FOLLOW", IN_DONT_FOLLOW},
+    {"IN_EXCL_UNLINK", IN_EXCL_UNLINK},
+    {"IN_MASK_ADD", IN_MASK_ADD},
+    {"IN_MASK_CREATE", IN_MASK_CREATE},
+    {"IN_ONESHOT", IN_ONESHOT},
+    {"IN_ONLYDIR", IN_ONLYDIR},
+    {"IN_IGNORED", IN_IGNORED},
+    {"IN_ISDIR", IN_ISDIR},
+    {"IN_Q_OVERFLOW", IN_Q_OVERFLOW},
+    {"IN_UNMOUNT", IN_UNMOUNT},
+    {"IFF_TUN", IFF_TUN},
+    {"IFF_TAP", IFF_TAP},
+    {"IFF_NO_PI", IFF_NO_PI},
+    {"IFF_MULTI_QUEUE", IFF_MULTI_QUEUE},
+    {"ETH_P_ALL", ETH_P_ALL},
+    {"ETH_P_IP", ETH_P_IP},
+    {"ETH_P_IPV6", ETH_P_IPV6},
+    {"ETH_P_ARP", ETH_P_ARP},
+    {"CLD_EXITED", CLD_EXITED},
+    {"CLD_KILLED", CLD_KILLED},
+    {"CLD_DUMPED", CLD_DUMPED},
+    {"SOCKADDR_FAMILY_OFFSET", offsetof(sockaddr, sa_family)},
+    {"SOCKADDR_FAMILY_BYTES", sizeof(sockaddr::sa_family)},
+    {"SUN_PATH_OFFSET", offsetof(sockaddr_un, sun_path)},
+    {"SUN_PATH_BYTES", sizeof(sockaddr_un::sun_path)},
+    {"SOCKADDR_STORAGE_BYTES", sizeof(sockaddr_storage)},
 };
 
 const Constant kErrnos[] = {
@@ -237,6 +310,7 @@ const Constant kErrnos[] = {
     {"ESRCH", ESRCH},
     {"ESTALE", ESTALE},
     {"ETIMEDOUT", ETIMEDOUT},
+    {"ETOOMANYREFS", ETOOMANYREFS},
     {"ETXTBSY", ETXTBSY},
     {"EXDEV", EXDEV},
 };

@@ -121,9 +121,12 @@ const Export kExports[] = {
 
 }  // namespace
 
-void ExportRaw(napi_env env, napi_value exports) {
+void ExportSystem(napi_env env, napi_value exports) {
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+  ExportMessages(env, exports);
+  ExportUdp(env, exports);
   ExportTransfer(env, exports);
+  ExportSources(env, exports);
 }
 
 }  // namespace tripoll

@@ -4,11 +4,13 @@
 #include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +21,13 @@
 // architectures. Source: linux/arch/*/syscall.tbl.
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
+#endif
+// glibc 2.36 has wrappers for these; Linux 5.3 and 5.1, the same numbers everywhere.
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
 #endif
 
 namespace tripoll::os {
@@ -61,7 +70,11 @@ int Send(int fd, const void* buffer, size_t length, int flags) {
 int Sendmsg(int fd, const msghdr* message, int flags) {
   return Result(sendmsg(fd, message, flags));
 }
-int Recvmsg(int fd, msghdr* message, int flags) { return Result(recvmsg(fd, message, flags)); }
+int Recvmsg(int fd, msghdr* message, int flags) {
+  // Without room for them none come, and packet sockets refuse the flag (packet_recvmsg).
+  const int close_on_exec = message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0;
+  return Result(recvmsg(fd, message, flags | close_on_exec));
+}
 static_assert(sizeof(BatchMessage) == sizeof(mmsghdr) &&
                   offsetof(BatchMessage, length) == offsetof(mmsghdr, msg_len),
               "a BatchMessage is an mmsghdr under another name");
@@ -137,5 +150,24 @@ int MapMemory(size_t length, void** memory) {
   return 0;
 }
 int UnmapMemory(void* memory, size_t length) { return Result(munmap(memory, length)); }
+int TimerfdCreateOn(int clock, int flags) { return Result(timerfd_create(clock, flags)); }
+int TimerfdSet(int fd, int flags, int64_t value_ns, int64_t period_ns) {
+  itimerspec spec{};
+  spec.it_value = ToTimespec(value_ns);
+  spec.it_interval = ToTimespec(period_ns);
+  return Result(timerfd_settime(fd, flags, &spec, nullptr));
+}
+int PidfdOpen(int pid, int flags) { return Result(syscall(SYS_pidfd_open, pid, flags)); }
+int PidfdSendSignal(int fd, int signal) {
+  return Result(syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0));
+}
+int Waitid(int id_type, unsigned id, siginfo_t* status, int options) {
+  return Result(waitid(static_cast<idtype_t>(id_type), id, status, options));
+}
+int InotifyInit1(int flags) { return Result(inotify_init1(flags)); }
+int InotifyAddWatch(int fd, const char* path, uint32_t mask) {
+  return Result(inotify_add_watch(fd, path, mask));
+}
+int InotifyRmWatch(int fd, int watch) { return Result(inotify_rm_watch(fd, watch)); }
 
 }  // namespace tripoll::os

@@ -339,7 +339,7 @@ const Export kExports[] = {
 
 }  // namespace
 
-void ExportRaw(napi_env env, napi_value exports) {
+void ExportSystem(napi_env env, napi_value exports) {
   ExportErrors(env, exports);
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
 }

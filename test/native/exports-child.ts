@@ -130,6 +130,8 @@ const tube: number[] = [];
 sys.pipe2(tube, c['O_NONBLOCK'] ?? 0);
 const [tubeRead = -1, tubeWrite = -1] = tube;
 const file = openSync(__filename, 'r');
+const timer = native.timerfdCreate?.(1, 0) ?? -1;
+const inotify = native.inotifyInit?.(0, 0) ?? -1;
 const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 
 let poller = -1;
@@ -233,6 +235,25 @@ const templates: Record<string, () => unknown[]> = {
   pipeCreate: () => [bytes(), 1],
   fileOpen: () => [bytes(), 0, 3],
   handleClose: () => [2 ** 31 - 4],
+  bindBytes: () => [flagged, bytes()],
+  connectBytes: () => [flagged, bytes()],
+  nameBytes: () => [socket, 1, bytes()],
+  recvMessage: () => [socket, bytes(), 0, new Uint8Array(64), bytes()],
+  recvMessageArena: () => [peer, new Uint8Array(64)],
+  sendMessage: () => [socket, bytes(), 0, 4, new Uint8Array(0), new Uint8Array(0)],
+  toSockaddr: () => [c['AF_INET'], '127.0.0.1', 1, 0, new Uint8Array(32)],
+  fromSockaddr: () => [bytes(), {}],
+  eventfdCreate: () => [0, 0],
+  timerfdCreate: () => [1, 0],
+  timerfdSet: () => [timer, 0, 1, 0],
+  pidfdOpen: () => [process.pid, 0],
+  pidfdSendSignal: () => [socket, 0],
+  pidfdReap: () => [socket, bytes()],
+  inotifyInit: () => [0, 0],
+  inotifyAdd: () => [inotify, new Uint8Array([47]), 1],
+  inotifyRemove: () => [inotify, 1],
+  tunSetInterface: () => [socket, 'tun%d', 1, bytes()],
+  peerCredentials: () => [socket, bytes()],
   epollCreate1: () => [0],
   epollCtl: () => [epoll, 3, socket, 1, 0, 0],
   epollPwait2: () => [epoll, new Uint32Array(30), 0],
@@ -248,10 +269,20 @@ function isHarmless(name: string, position: number, value: unknown): boolean {
   return !Number.isInteger(value) || Math.abs(value) >= 2 ** 53;
 }
 
+const OPENERS = [
+  'socket',
+  'accept4',
+  'epollCreate1',
+  'eventfdCreate',
+  'timerfdCreate',
+  'pidfdOpen',
+  'inotifyInit',
+];
+
 /** Fds that a call opened are closed, so that thousands of calls fit. */
 function cleanUp(name: string, values: readonly unknown[], result: unknown): void {
   const opened = typeof result === 'number' ? result : -1;
-  if (['socket', 'accept4', 'epollCreate1'].includes(name) && opened >= 0) native.close(opened);
+  if (OPENERS.includes(name) && opened >= 0) native.close(opened);
   const duplicates = [c['F_DUPFD'], c['F_DUPFD_CLOEXEC']] as unknown[];
   if (name === 'fcntl' && opened >= 0 && duplicates.includes(values[1])) native.close(opened);
   if (name === 'rawAlloc' && opened >= 0) native.rawFree?.(opened);

@@ -125,5 +125,15 @@ CALL(Sendfile, (int out_fd, int in_fd, int64_t offset, size_t length),
 CALL(Splice, (int in_fd, int out_fd, size_t length), (in_fd, out_fd, length))
 CALL(MapMemory, (size_t length, void** memory), (length, memory))
 CALL(UnmapMemory, (void* memory, size_t length), (memory, length))
+CALL(TimerfdCreateOn, (int clock, int flags), (clock, flags))
+CALL(TimerfdSet, (int fd, int flags, int64_t value_ns, int64_t period_ns),
+     (fd, flags, value_ns, period_ns))
+CALL(PidfdOpen, (int pid, int flags), (pid, flags))
+CALL(PidfdSendSignal, (int fd, int signal), (fd, signal))
+CALL(Waitid, (int id_type, unsigned id, siginfo_t* status, int options),
+     (id_type, id, status, options))
+CALL(InotifyInit1, (int flags), (flags))
+CALL(InotifyAddWatch, (int fd, const char* path, uint32_t mask), (fd, path, mask))
+CALL(InotifyRmWatch, (int fd, int watch), (fd, watch))
 
 }  // namespace tripoll::os

@@ -1,4 +1,4 @@
-import { allocateZeroCopy, socketPair } from 'tripoll/net';
+import { allocateZeroCopy } from 'tripoll/net';
 import { native, type NativeBinding } from '#lib/binding/native';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
@@ -134,16 +134,6 @@ export function describeZeroCopy(context: Context): void {
       expect(refused).toBeGreaterThan(0);
       client.end();
       expect((await readToEnd(server)).equals(memory)).toBe(true);
-
-      const [one, other] = await socketPair({ reactor: context.reactor });
-      context.own(one);
-      context.own(other);
-      expect(await within(one.writeZeroCopy(memory), 'write')).toEqual({
-        bytesWritten: 10_000,
-        copied: true,
-      });
-      one.end();
-      expect((await readToEnd(other)).equals(memory)).toBe(true);
     });
 
     test('cancelled while it is out: the stream is destroyed; closed: rejected', async () => {

@@ -1,0 +1,62 @@
+import { outOfRange } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { FdOwner, type SourceOptions } from './fd-owner.js';
+import { need, ownFd } from './open-fd.js';
+
+const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
+const MOST_INITIAL = 0x7fffffff;
+/** The kernel refuses 2^64 - 1 (eventfd(2)). */
+const MOST_ADDED = 2n ** 64n - 2n;
+
+export interface EventFdOptions extends SourceOptions {
+  /** 0 to 2^31 - 1; default 0. */
+  initial?: number | undefined;
+  /** Each `take` takes one, and not all; default false. */
+  semaphore?: boolean | undefined;
+}
+
+/** A counter in the kernel (eventfd(2)), which another process or native code may add to. Linux only. */
+export class EventFd extends FdOwner {
+  readonly #word = new BigUint64Array(1);
+
+  /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
+  constructor(options: EventFdOptions = {}) {
+    checkObject('options', options);
+    const { initial = 0, semaphore = false } = options;
+    checkInteger('initial', initial, 0, MOST_INITIAL);
+    const flags = EFD_CLOEXEC | EFD_NONBLOCK | (semaphore ? EFD_SEMAPHORE : 0);
+    super(ownFd(need(native.eventfdCreate, 'eventfd(2)')(initial, flags), 'eventfd', options));
+  }
+
+  /**
+   * Adds to the counter; waits while that would overflow it.
+   *
+   * @param count 1 to 2^64 - 2; 0 adds nothing
+   * @throws (as rejection) RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  async add(count: bigint | number = 1, options: CancelOptions = {}): Promise<void> {
+    const added = BigInt(count);
+    if (added < 0n || added > MOST_ADDED) throw outOfRange('count', 'from 0 to 2^64 - 2', count);
+    const bytes = new Uint8Array(new BigUint64Array([added]).buffer);
+    await this.io.write(bytes, options);
+  }
+
+  /**
+   * Waits until the counter is not 0, takes it all (a semaphore: one), and says how much that was.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  async take(options: CancelOptions = {}): Promise<bigint> {
+    let taken = 0n;
+    const read = (fd: number): number => {
+      const result = native.read(fd, new Uint8Array(this.#word.buffer), 0, this.#word.byteLength);
+      taken = this.#word[0]!;
+      return result;
+    };
+    await this.io.io(Interest.READABLE, read, 'read', options);
+    return taken;
+  }
+}

@@ -1,0 +1,132 @@
+import fs from 'node:fs';
+import { isatty } from 'node:tty';
+import { errnoOf, stateError, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkBytes, checkFd, checkObject } from '../../binding/validate.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { AsyncFd } from '../async-fd.js';
+import { FdOwner, type SourceOptions } from './fd-owner.js';
+import { check, ownFd } from './open-fd.js';
+
+const { O_CLOEXEC = 0, O_NONBLOCK = 0 } = native.constants;
+const ENOTTY = errnoOf('ENOTTY');
+
+/** Which way a pipe, a FIFO or a device is opened. */
+export type FdDirection = 'read' | 'write' | 'both';
+
+const directions = {
+  read: { flags: fs.constants.O_RDONLY, interest: Interest.READABLE },
+  write: { flags: fs.constants.O_WRONLY, interest: Interest.WRITABLE },
+  both: { flags: fs.constants.O_RDWR, interest: Interest.READABLE | Interest.WRITABLE },
+};
+
+/** Bytes of a pipe, a FIFO, a terminal or another character device, with read(2) and write(2). */
+export class FdStream extends FdOwner {
+  #writing: Promise<unknown> = Promise.resolve();
+
+  private constructor(io: AsyncFd) {
+    super(io);
+  }
+
+  /**
+   * A pipe: what is written into `writer` comes out of `reader`.
+   *
+   * @throws EMFILE and what else pipe2(2) says; ERR_TRIPOLL_CLOSED
+   */
+  static pipe(options: SourceOptions = {}): { reader: FdStream; writer: FdStream } {
+    checkObject('options', options);
+    const fds: number[] = [];
+    check(native.pipe2(O_CLOEXEC | O_NONBLOCK, fds), 'pipe2');
+    const [readEnd = -1, writeEnd = -1] = fds;
+    let reader: AsyncFd;
+    try {
+      reader = ownFd(readEnd, 'pipe2', options, Interest.READABLE);
+    } catch (error) {
+      native.close(writeEnd);
+      throw error;
+    }
+    try {
+      return {
+        reader: new FdStream(reader),
+        writer: new FdStream(ownFd(writeEnd, 'pipe2', options, Interest.WRITABLE)),
+      };
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+  }
+
+  /**
+   * A FIFO, or any character device that can be waited for. Reading a FIFO ends (0) when its last writer has gone; opened
+   * for `'both'` it never does (Linux).
+   *
+   * @throws ENXIO for a FIFO to write that nobody reads (open(2)); ENOENT, EACCES; EPERM for a regular file and for a
+   * device that cannot be waited for
+   */
+  static open(path: string, direction: FdDirection, options: SourceOptions = {}): FdStream {
+    checkObject('options', options);
+    const { flags, interest } = directions[direction];
+    const fd = fs.openSync(path, flags | O_NONBLOCK);
+    return new FdStream(ownFd(fd, 'open', options, interest));
+  }
+
+  /**
+   * A terminal that is open already, as standard input. The fd stays yours; O_NONBLOCK, which a terminal shares with the
+   * shell, is put back on close and at the end of the process.
+   *
+   * @throws TypeError, RangeError; ENOTTY; EEXIST
+   */
+  static tty(fd: number, direction: FdDirection, options: SourceOptions = {}): FdStream {
+    checkFd(fd);
+    checkObject('options', options);
+    if (!isatty(fd)) throw systemError(ENOTTY, 'isatty', { fd });
+    const { interest } = directions[direction];
+    return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
+  }
+
+  /**
+   * Reads what there is, at least a byte.
+   *
+   * @returns 0 at the end: the last writer has gone, or ctrl-D
+   * @throws (as rejection) as `AsyncFd.read`
+   */
+  read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.io.read(buffer, options);
+  }
+
+  /**
+   * Writes as much as there is room for, at least a byte.
+   *
+   * @throws (as rejection) EPIPE when nobody reads any more; as `AsyncFd.write`
+   */
+  write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.io.write(buffer, options);
+  }
+
+  /**
+   * Writes all of it; calls are served in order. When it is cancelled after some bytes, what is out is out, and the
+   * stream closes.
+   */
+  writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    const writing = this.#writing.then(() => this.#writeAll(buffer, options));
+    this.#writing = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #writeAll(buffer: Uint8Array, options: CancelOptions | undefined): Promise<number> {
+    checkBytes('buffer', buffer);
+    let written = 0;
+    while (written < buffer.length) {
+      try {
+        written += await this.io.write(buffer.subarray(written), options);
+      } catch (error) {
+        // Half a message is out: what follows would be read as its other half.
+        if (written > 0) this.close();
+        throw Object.assign(error as Error, { bytesWritten: written });
+      }
+    }
+    if (this.closed) throw stateError('closed while it was written');
+    return written;
+  }
+}

@@ -1,0 +1,148 @@
+import { closedError, outOfRange } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { FdOwner, type SourceOptions } from './fd-owner.js';
+import { check, checkOpen, need, ownFd } from './open-fd.js';
+
+const { IN_CLOEXEC = 0, IN_NONBLOCK = 0, IN_IGNORED = 0x8000, IN_Q_OVERFLOW = 0x4000 } = native.constants;
+const { IN_CREATE = 0, IN_DELETE = 0, IN_MODIFY = 0, IN_MOVED_FROM = 0, IN_MOVED_TO = 0 } = native.constants;
+const { IN_CLOSE_WRITE = 0, IN_DELETE_SELF = 0, IN_MOVE_SELF = 0, IN_ATTRIB = 0 } = native.constants;
+
+/** struct inotify_event up to its name: watch, mask, cookie, length of the name. */
+const HEAD_WORDS = 4;
+const HEAD_BYTES = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+/** Some hundred events at once; the largest needs 16 bytes and a name of 256. */
+const BUFFER_BYTES = 16 * 1024;
+const MOST_MASK = 0xffffffff;
+
+/** What `add` watches for by default: whatever changes a file or the list of files, and its end. */
+export const DEFAULT_MASK =
+  IN_CREATE |
+  IN_DELETE |
+  IN_MODIFY |
+  IN_CLOSE_WRITE |
+  IN_ATTRIB |
+  IN_MOVED_FROM |
+  IN_MOVED_TO |
+  IN_DELETE_SELF |
+  IN_MOVE_SELF;
+
+export interface InotifyEvent {
+  /** Which watch; -1 for an overflow. */
+  readonly watch: number;
+  /** As it was given to `add`; undefined for an overflow. */
+  readonly path: string | undefined;
+  /** The IN_* flags of `raw.sys.constants`. */
+  readonly mask: number;
+  /** Equal for the two halves of a rename, else 0. */
+  readonly cookie: number;
+  /** The file in a watched folder; `''` for the watched file or folder itself. */
+  readonly name: string;
+  /** Events were lost, because nobody read them in time (fs.inotify.max_queued_events): look for yourself. */
+  readonly overflow: boolean;
+}
+
+/**
+ * Changes of files and folders (inotify(7)). The kernel's queue is the only one: who does not ask loses events, and is
+ * told so. Linux only.
+ */
+export class Inotify extends FdOwner {
+  readonly #paths = new Map<number, string>();
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  /** Parsed, and not asked for yet; never more than one read has. */
+  readonly #events: InotifyEvent[] = [];
+  readonly #read = (fd: number): number => {
+    const length = native.read(fd, this.#buffer, 0, BUFFER_BYTES);
+    this.#events.push(...this.#parse(length));
+    return length;
+  };
+
+  /** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances); ERR_TRIPOLL_CLOSED */
+  constructor(options: SourceOptions = {}) {
+    checkObject('options', options);
+    const fd = need(native.inotifyInit, 'inotify(7)')(IN_CLOEXEC | IN_NONBLOCK, 0);
+    super(ownFd(fd, 'inotify_init1', options, Interest.READABLE));
+  }
+
+  /**
+   * Watches a file or a folder, not what is in the folders within it. A path whose inode is watched already changes that
+   * watch's mask, and gets its number.
+   *
+   * @param mask IN_* flags of `raw.sys.constants`; by default all changes
+   * @returns the watch's number
+   * @throws TypeError, RangeError; ENOENT, EACCES, ENOSPC (fs.inotify.max_user_watches); ERR_TRIPOLL_CLOSED
+   */
+  add(path: string, mask = DEFAULT_MASK): number {
+    checkInteger('mask', mask, 1, MOST_MASK);
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+      throw outOfRange('path', 'a path without a NUL', path);
+    }
+    checkOpen(this.io, 'Inotify');
+    const add = need(native.inotifyAdd, 'inotify(7)');
+    const watch = check(add(this.fd, new TextEncoder().encode(path), mask), 'inotify_add_watch', path);
+    this.#paths.set(watch, path);
+    return watch;
+  }
+
+  /** Ends a watch; an event with IN_IGNORED is its last. @throws RangeError; EINVAL for no watch; ERR_TRIPOLL_CLOSED */
+  remove(watch: number): void {
+    checkInteger('watch', watch, 1, 0x7fffffff);
+    checkOpen(this.io, 'Inotify');
+    check(need(native.inotifyRemove, 'inotify(7)')(this.fd, watch), 'inotify_rm_watch');
+  }
+
+  /**
+   * The next event. Several calls may wait at once.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no event is lost
+   */
+  async next(options: CancelOptions = {}): Promise<InotifyEvent> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      if (this.closed) throw closedError('Inotify');
+      await this.io.io(Interest.READABLE, this.#read, 'read', options);
+    }
+  }
+
+  /** Until it closes. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<InotifyEvent, void, void> {
+    while (!this.closed) {
+      let event: InotifyEvent;
+      try {
+        event = await this.next();
+      } catch (error) {
+        if (this.closed) return;
+        throw error;
+      }
+      yield event;
+    }
+  }
+
+  #parse(length: number): InotifyEvent[] {
+    const events: InotifyEvent[] = [];
+    for (let at = 0; at + HEAD_BYTES <= length;) {
+      // The kernel pads names, so that each head is aligned.
+      const [watch = 0, mask = 0, cookie = 0, nameBytes = 0] = new Uint32Array(
+        this.#buffer.buffer,
+        at,
+        HEAD_WORDS,
+      );
+      const name = this.#buffer.subarray(at + HEAD_BYTES, at + HEAD_BYTES + nameBytes);
+      const end = name.indexOf(0);
+      events.push({
+        watch: watch | 0,
+        path: this.#paths.get(watch | 0),
+        mask,
+        cookie,
+        name: new TextDecoder().decode(end < 0 ? name : name.subarray(0, end)),
+        overflow: (mask & IN_Q_OVERFLOW) !== 0,
+      });
+      if ((mask & IN_IGNORED) !== 0) this.#paths.delete(watch | 0);
+      at += HEAD_BYTES + nameBytes;
+    }
+    return events;
+  }
+}

@@ -1,0 +1,54 @@
+import { native } from '../../binding/native.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+import { decodeNetlinkAddress, encodeNetlinkAddress } from '../../sys/sockaddr.js';
+import type { SourceOptions } from './fd-owner.js';
+import { MessageSocket } from './message-socket.js';
+import { check, ownFd } from './open-fd.js';
+
+const { AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0 } = native.constants;
+const MOST_PROTOCOL = 31;
+const MOST_GROUPS = 0xffffffff;
+
+export interface NetlinkOptions extends SourceOptions {
+  /** A mask of multicast groups, as RTMGRP_LINK (1); default 0: answers only. */
+  groups?: number | undefined;
+}
+
+export interface NetlinkAddress {
+  /** 0 is the kernel. */
+  readonly portId: number;
+  readonly groups: number;
+}
+
+/**
+ * Messages to and from the kernel (netlink(7)): addresses, routes, devices, audit. Their content is yours to make and to
+ * read. ENOBUFS of `receive` says that messages were lost. Linux only.
+ */
+export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
+  /**
+   * @param protocol NETLINK_* of `raw.sys.constants`
+   * @throws TypeError, RangeError; EPROTONOSUPPORT, EPERM for some groups; ERR_TRIPOLL_CLOSED
+   */
+  constructor(protocol: number, options: NetlinkOptions = {}) {
+    checkInteger('protocol', protocol, 0, MOST_PROTOCOL);
+    checkObject('options', options);
+    const { groups = 0 } = options;
+    checkInteger('groups', groups, 0, MOST_GROUPS);
+    const fd = native.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    super(ownFd(fd, 'socket', options));
+    try {
+      check(native.bindBytes(this.fd, encodeNetlinkAddress(0, groups)), 'bind');
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  protected encode({ portId, groups }: NetlinkAddress): Uint8Array {
+    return encodeNetlinkAddress(portId, groups);
+  }
+
+  protected decode(bytes: Uint8Array): NetlinkAddress {
+    return decodeNetlinkAddress(bytes);
+  }
+}

@@ -1,0 +1,61 @@
+import { invalidArgType } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+import { decodePacketAddress, encodePacketAddress, type PacketAddress } from '../../sys/sockaddr.js';
+import type { SourceOptions } from './fd-owner.js';
+import { interfaceIndexOf } from '../udp-options.js';
+import { MessageSocket } from './message-socket.js';
+import { check, ownFd } from './open-fd.js';
+
+const {
+  AF_PACKET = 17,
+  SOCK_RAW = 3,
+  SOCK_DGRAM = 2,
+  SOCK_CLOEXEC = 0,
+  SOCK_NONBLOCK = 0,
+} = native.constants;
+const { ETH_P_ALL = 3 } = native.constants;
+const MOST_UINT16 = 0xffff;
+
+export interface PacketSocketOptions extends SourceOptions {
+  /** ETH_P_* in the host's order; default ETH_P_ALL. */
+  protocol?: number | undefined;
+  /** With the link layer's header (`'raw'`, the default) or without (`'cooked'`). */
+  layer?: 'raw' | 'cooked' | undefined;
+}
+
+/** Frames of one network interface, as they come and go (packet(7)). Needs CAP_NET_RAW. Linux only. */
+export class PacketSocket extends MessageSocket<PacketAddress> {
+  readonly interfaceIndex: number;
+
+  /**
+   * @param device the interface's name, in the network namespace of this thread
+   * @throws TypeError, RangeError; EPERM; ENODEV; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
+   */
+  constructor(device: string, options: PacketSocketOptions = {}) {
+    if (typeof device !== 'string') throw invalidArgType('device', 'a string', device);
+    checkObject('options', options);
+    const { protocol = ETH_P_ALL, layer = 'raw' } = options;
+    checkInteger('protocol', protocol, 0, MOST_UINT16);
+    const type = layer === 'raw' ? SOCK_RAW : SOCK_DGRAM;
+    // Protocol 0 until it is bound: else it would hear all interfaces for a moment.
+    const fd = native.socket(AF_PACKET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    super(ownFd(fd, 'socket', options));
+    try {
+      const index = interfaceIndexOf(device);
+      this.interfaceIndex = index;
+      check(native.bindBytes(this.fd, encodePacketAddress(index, protocol)), 'bind', device);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  protected encode({ interfaceIndex, protocol, hardwareAddress }: PacketAddress): Uint8Array {
+    return encodePacketAddress(interfaceIndex, protocol, hardwareAddress);
+  }
+
+  protected decode(bytes: Uint8Array): PacketAddress {
+    return decodePacketAddress(bytes);
+  }
+}

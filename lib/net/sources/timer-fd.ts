@@ -1,0 +1,70 @@
+import { outOfRange } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { FdOwner, type SourceOptions } from './fd-owner.js';
+import { check, checkOpen, need, ownFd } from './open-fd.js';
+
+const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
+const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;
+const clocks = { monotonic: CLOCK_MONOTONIC, realtime: CLOCK_REALTIME, boottime: CLOCK_BOOTTIME };
+
+export interface TimerFdOptions extends SourceOptions {
+  /** `'boottime'` goes on while the system sleeps; default `'monotonic'`. */
+  clock?: keyof typeof clocks | undefined;
+}
+
+export interface TimerFdSetting {
+  /** The first expiry, in nanoseconds from now, or of the clock with `absolute`; 0 disarms. */
+  valueNs: number;
+  /** And then again and again; default 0: once. */
+  periodNs?: number | undefined;
+  absolute?: boolean | undefined;
+}
+
+/**
+ * A timer of the kernel (timerfd_create(2)): for nanoseconds, for the clock of the calendar, or to hand to somebody
+ * else. For timeouts `reactor.setTimer` is cheaper. Linux only.
+ */
+export class TimerFd extends FdOwner {
+  readonly #word = new BigUint64Array(1);
+
+  /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
+  constructor(options: TimerFdOptions = {}) {
+    checkObject('options', options);
+    const clock = clocks[options.clock ?? 'monotonic'];
+    if (clock === undefined) throw outOfRange('clock', Object.keys(clocks).join(', '), options.clock);
+    const flags = TFD_CLOEXEC | TFD_NONBLOCK;
+    const fd = need(native.timerfdCreate, 'timerfd_create(2)')(clock, flags);
+    super(ownFd(fd, 'timerfd_create', options, Interest.READABLE));
+  }
+
+  /** Arms it anew. @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED */
+  set(setting: TimerFdSetting): void {
+    checkObject('setting', setting);
+    const { valueNs, periodNs = 0, absolute = false } = setting;
+    checkInteger('valueNs', valueNs, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('periodNs', periodNs, 0, Number.MAX_SAFE_INTEGER);
+    checkOpen(this.io, 'TimerFd');
+    const set = need(native.timerfdSet, 'timerfd_settime(2)');
+    check(set(this.fd, absolute ? TFD_TIMER_ABSTIME : 0, valueNs, periodNs), 'timerfd_settime');
+  }
+
+  /**
+   * Waits until it expires.
+   *
+   * @returns how often it has since the last call, at least once
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  async expired(options: CancelOptions = {}): Promise<number> {
+    let times = 0;
+    const read = (fd: number): number => {
+      const result = native.read(fd, new Uint8Array(this.#word.buffer), 0, this.#word.byteLength);
+      times = Number(this.#word[0]);
+      return result;
+    };
+    await this.io.io(Interest.READABLE, read, 'read', options);
+    return times;
+  }
+}

@@ -1,0 +1,20 @@
+export type { PeerCredentials } from './credentials.js';
+export { PassedFds } from './passed-fds.js';
+export { connectUnix, UnixConnection } from './unix-connection.js';
+export type { UnixConnectTarget, UnixHandlers } from './unix-connection.js';
+export { listenUnix, UnixListener } from './unix-listener.js';
+export type {
+  UnixAccepted,
+  UnixListenHandlers,
+  UnixListenOptions,
+  UnixListenTarget,
+} from './unix-listener.js';
+export type { UnixBindOptions, UnixSocketType } from './unix-socket.js';
+export { UnixStream, type Received, type ReceiveOptions, type UnixStreamOptions } from './unix-stream.js';
+export { bindUnixDatagram, UnixDatagram } from './unix-datagram.js';
+export type {
+  ReceivedDatagram,
+  ReceiveDatagramOptions,
+  UnixDatagramOptions,
+  UnixDatagramTarget,
+} from './unix-datagram.js';

@@ -1,0 +1,167 @@
+import { errnoOf, errnosOf, systemError } from '../../binding/errors.js';
+import { checkFunction, checkObject } from '../../binding/validate.js';
+import { unixName } from '../../sys/sockaddr.js';
+import {
+  checkHandlers,
+  SocketConnection,
+  toConnectionProfile,
+  type ConnectionProfile,
+  type SocketConnectionOptions,
+  type StreamHandlers,
+} from '../socket-connection.js';
+import { chooseReactor } from '../stream-profile.js';
+import { readPeerCredentials, type PeerCredentials } from './credentials.js';
+import { messageReceiver } from './message-receiver.js';
+import { checkNotEmpty, MOST_FDS, OutgoingFds } from './outgoing-fds.js';
+import { NO_FDS, type PassedFds } from './passed-fds.js';
+import type { UnixListener } from './unix-listener.js';
+import { checkType, connectUnixSocket, toTraits, type UnixSocketType } from './unix-socket.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
+const EMSGSIZE = errnoOf('EMSGSIZE');
+/** Nothing was sent, and the connection is as good as before. */
+const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
+
+export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
+  /**
+   * fds came, those of one `send`, with the chunk that `data` gets next: its last bytes are those of that send. Those that
+   * are not taken when it returns are closed. Without this handler the system closes them all.
+   */
+  fds?(connection: UnixConnection<Data>, fds: PassedFds): unknown;
+}
+
+export interface UnixConnectTarget extends SocketConnectionOptions {
+  /** Of the listener, or `'\0name'`. */
+  path: string;
+  /** Default `'stream'`. */
+  type?: UnixSocketType | undefined;
+}
+
+/** @throws TypeError */
+export function checkUnixHandlers(handlers: unknown): void {
+  checkHandlers(handlers);
+  const { fds } = handlers as Partial<UnixHandlers>;
+  if (fds !== undefined) checkFunction('handlers.fds', fds);
+}
+
+/**
+ * A handler-style connection of a Unix stream or seqpacket socket. A message of more than 64 KB, the size of the read
+ * buffer, ends a seqpacket connection with EMSGSIZE.
+ */
+export class UnixConnection<Data = unknown> extends SocketConnection<Data, string> {
+  /** What came with the bytes that are about to be delivered. */
+  #passed: PassedFds = NO_FDS;
+
+  /** For `UnixListener`. */
+  static accepted(fd: number, profile: ConnectionProfile): void {
+    const connection = new UnixConnection(profile);
+    connection.adopt(fd);
+    if (connection.isOpen) connection.onOpen();
+  }
+
+  /** For `connectUnix`. */
+  static connecting<Data>(target: UnixConnectTarget, handlers: UnixHandlers<Data>): UnixConnection<Data> {
+    checkObject('target', target);
+    checkUnixHandlers(handlers);
+    const { type = 'stream' } = target;
+    checkType(type);
+    const reactor = chooseReactor(target.reactor);
+    const profile = toConnectionProfile(reactor, handlers, target, null, toTraits(type));
+    const connection = new UnixConnection<Data>(profile);
+    try {
+      connection.adopt(connectUnixSocket(target.path, type));
+    } catch (error) {
+      if ((error as { errno?: number }).errno === undefined) throw error;
+      connection.destroy(error as Error);
+      return connection;
+    }
+    // Not from in here, and before the first event: posted work runs first in a turn.
+    reactor.post(() => {
+      if (connection.isOpen) connection.onOpen();
+    });
+    return connection;
+  }
+
+  /** Whose `accept` made it; null for one that was connected. */
+  get listener(): UnixListener | null {
+    return this.profile.listener as UnixListener | null;
+  }
+
+  /** @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED */
+  get peerCredentials(): PeerCredentials {
+    return readPeerCredentials(this.fd);
+  }
+
+  protected override receiveArena(): number {
+    const wantsFds = (this.profile.handlers as UnixHandlers).fds !== undefined;
+    if (!wantsFds && !this.profile.traits.messages) return super.receiveArena();
+    const received = messageReceiver.receiveArena(this.fd, wantsFds ? MOST_FDS : 0);
+    if (received < 0) return received;
+    this.#passed = messageReceiver.takeFds();
+    if (!messageReceiver.truncated) return received;
+    this.#passed.close();
+    return EMSGSIZE;
+  }
+
+  protected override deliver(length: number): void {
+    const passed = this.#passed;
+    this.#passed = NO_FDS;
+    if (passed !== NO_FDS) {
+      const { fds } = this.profile.handlers as UnixHandlers;
+      this.callHandler(fds && ((connection: never) => fds(connection, passed)));
+      passed.close();
+      if (!this.isOpen) return;
+    }
+    super.deliver(length);
+  }
+
+  /** As of any connection; of a seqpacket socket one message, at least a byte long. */
+  override write(chunk: Uint8Array): boolean {
+    if (this.profile.traits.messages) checkNotEmpty(chunk);
+    return super.write(chunk);
+  }
+
+  /**
+   * Writes as `write`, and passes `fds` along with the first byte. They stay yours: close them when you like.
+   *
+   * @param chunk at least one byte long
+   * @param fds at most 253 numbers
+   * @throws as `write`; RangeError; EBADF; ETOOMANYREFS, EMSGSIZE, by which nothing was sent; EMFILE when they have to
+   * wait and cannot be duplicated
+   */
+  send(chunk: Uint8Array, fds: readonly number[]): boolean {
+    checkNotEmpty(chunk);
+    const outgoing = new OutgoingFds(fds);
+    // It says why, and throws or returns false.
+    if (this.closed || this.writeEnded) return super.write(chunk);
+    if (!this.canWriteNow) return this.enqueue(chunk, 0, outgoing.duplicate());
+    const written = outgoing.send(this.fd, chunk);
+    if (written === chunk.length) return true;
+    if (written > 0) return this.enqueue(chunk, written, null);
+    if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
+    if (written !== EAGAIN && written !== EINTR) {
+      this.fail(written, 'write');
+      return false;
+    }
+    if (written === EINTR) this.flushSoon();
+    return this.enqueue(chunk, 0, outgoing.duplicate());
+  }
+
+  protected addressOf(side: 'local' | 'remote'): string | undefined {
+    return unixName(this.fd, side);
+  }
+}
+
+/**
+ * Connects handler-style to a Unix socket; `open` tells when it is done. A failed connect is `error` and `close`, without
+ * `open`; a full backlog is EAGAIN.
+ *
+ * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
+ */
+export function connectUnix<Data = unknown>(
+  target: UnixConnectTarget,
+  handlers: UnixHandlers<Data>,
+): UnixConnection<Data> {
+  return UnixConnection.connecting(target, handlers);
+}

@@ -1,0 +1,201 @@
+import { closedError, errnoOf, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { decodeUnixAddress, encodeUnixAddress, NO_ADDRESS } from '../../sys/sockaddr.js';
+import type { SourceOptions } from '../sources/fd-owner.js';
+import { MessagePump, type MessageHandlers } from '../sources/message-pump.js';
+import { MessageSocket, type ReceivedMessage } from '../sources/message-socket.js';
+import { ownFd } from '../sources/open-fd.js';
+import { chooseReactor } from '../stream-profile.js';
+import { MOST_FDS, OutgoingFds } from './outgoing-fds.js';
+import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+/** No event tells that the queue of a receiver that we are not connected to has room again (unix_dgram_poll). */
+const FULL_RETRY_MS = 5;
+
+export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
+
+export interface ReceiveDatagramOptions extends CancelOptions {
+  /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 0: the system closes them all. */
+  maxFds?: number | undefined;
+}
+
+export interface ReceivedDatagram extends ReceivedMessage<string> {
+  /** Closed, as far as they were not taken, by the next receive and with the socket. */
+  readonly fds: PassedFds;
+}
+
+/**
+ * A Unix datagram socket: messages arrive whole, in order, or not at all, and a full receiver makes its senders wait.
+ * Addresses are paths, or `'\0name'`; a sender without a name has none. Its file is unlinked with it, unless it is
+ * another's by then.
+ */
+export class UnixDatagram extends MessageSocket<string> {
+  readonly #bound: BoundUnixSocket | null;
+  #untaken: PassedFds = NO_FDS;
+
+  private constructor(fd: number, bound: BoundUnixSocket | null, options: SourceOptions) {
+    super(ownFd(fd, 'socket', options));
+    this.#bound = bound;
+  }
+
+  /**
+   * A socket with a name, to which others can send.
+   *
+   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says;
+   * ERR_TRIPOLL_CLOSED
+   */
+  static override bind(path: string, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
+    return new Promise((resolve) => {
+      resolve(UnixDatagram.open(path, options));
+    });
+  }
+
+  /** A socket without a name, for sending. @throws TypeError; EMFILE; ERR_TRIPOLL_CLOSED */
+  static unbound(options: SourceOptions = {}): UnixDatagram {
+    checkObject('options', options);
+    chooseReactor(options.reactor);
+    return new UnixDatagram(openUnnamed(), null, options);
+  }
+
+  /** For `bind` and `bindUnixDatagram`. */
+  static open(path: string, options: UnixDatagramOptions): UnixDatagram {
+    checkObject('options', options);
+    chooseReactor(options.reactor);
+    const bound = new BoundUnixSocket(path, 'datagram', options);
+    try {
+      return new UnixDatagram(bound.fd, bound, options);
+    } catch (error) {
+      bound.unlink();
+      throw error;
+    }
+  }
+
+  /**
+   * From here on `send` needs no address, and only that socket's messages are received.
+   *
+   * @throws TypeError, RangeError; ENOENT, ECONNREFUSED, EACCES, EPROTOTYPE; ERR_TRIPOLL_CLOSED
+   */
+  connect(path: string): void {
+    if (this.closed) throw closedError('UnixDatagram');
+    const error = native.connectBytes(this.fd, encodeUnixAddress(path));
+    if (error < 0) throw systemError(error, 'connect', { address: path });
+  }
+
+  protected encode(address: string): Uint8Array {
+    return encodeUnixAddress(address);
+  }
+
+  protected decode(bytes: Uint8Array): string | undefined {
+    return decodeUnixAddress(bytes) || undefined;
+  }
+
+  /**
+   * The next datagram, with the fds that came with it.
+   *
+   * @throws (as rejection) as `MessageSocket.receive`; RangeError
+   */
+  override async receive(
+    buffer: Uint8Array,
+    options: ReceiveDatagramOptions = {},
+  ): Promise<ReceivedDatagram> {
+    checkObject('options', options);
+    const { maxFds = 0 } = options;
+    checkInteger('maxFds', maxFds, 0, MOST_FDS);
+    const { message, fds } = await this.receiveWith(buffer, maxFds, options);
+    return { ...message, fds };
+  }
+
+  protected override noteFds(fds: PassedFds): PassedFds {
+    this.#untaken.close();
+    this.#untaken = fds;
+    return fds;
+  }
+
+  /**
+   * Sends one message with fds, which stay yours: not to be closed before the promise settles.
+   *
+   * @param fds at most 253 numbers
+   * @throws (as rejection) as `send`; EBADF, ETOOMANYREFS
+   */
+  async sendFds(
+    buffer: Uint8Array,
+    fds: readonly number[],
+    address?: string,
+    options: CancelOptions = {},
+  ): Promise<number> {
+    const queued = new OutgoingFds(fds).duplicate();
+    try {
+      const name = address === undefined ? NO_ADDRESS : this.encode(address);
+      return await this.sendWith(buffer, name, queued.words, options);
+    } finally {
+      queued.close();
+    }
+  }
+
+  protected override sendWhenRoom(
+    call: (fd: number) => number,
+    name: Uint8Array,
+    options: CancelOptions,
+  ): Promise<number> {
+    if (name.length === 0) return super.sendWhenRoom(call, name, options);
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        timer.cancel();
+        stopWatch();
+        finish();
+      };
+      const attempt = () => {
+        if (this.closed) {
+          settle(() => reject(closedError('UnixDatagram')));
+          return;
+        }
+        let sent: number;
+        try {
+          sent = call(this.fd);
+        } catch (error) {
+          // The buffer was detached meanwhile.
+          settle(() => reject(error));
+          return;
+        }
+        if (sent >= 0) settle(() => resolve(sent));
+        else if (sent !== EAGAIN) settle(() => reject(systemError(sent, 'sendmsg')));
+      };
+      // As long as its caller lets it: `signal` and `timeoutMs` are its bounds, and the life of the socket.
+      const timer = this.reactor.setTimer(FULL_RETRY_MS, attempt, { repeatMs: FULL_RETRY_MS });
+      timer.onDrop = () => settle(() => reject(closedError('Reactor')));
+      const stopWatch = watchCancel(options, this.reactor, (error) => settle(() => reject(error)));
+    });
+  }
+
+  protected override onClosed(reason: Error): void {
+    this.#untaken.close();
+    this.#bound?.unlink();
+    super.onClosed(reason);
+  }
+}
+
+export interface UnixDatagramTarget extends UnixDatagramOptions {
+  /** A path, or `'\0name'`. */
+  path: string;
+}
+
+/**
+ * Binds handler-style: `message` is called for each datagram, with a chunk that is lent until it returns.
+ *
+ * @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT; ERR_TRIPOLL_CLOSED
+ */
+export function bindUnixDatagram(
+  target: UnixDatagramTarget,
+  handlers: MessageHandlers<UnixDatagram, string>,
+): UnixDatagram {
+  checkObject('target', target);
+  checkObject('handlers', handlers);
+  checkFunction('handlers.message', handlers.message);
+  const socket = UnixDatagram.open(target.path, target);
+  new MessagePump(socket, handlers).start();
+  return socket;
+}

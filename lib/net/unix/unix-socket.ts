@@ -1,0 +1,132 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger } from '../../binding/validate.js';
+import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream-profile.js';
+import { encodeUnixAddress } from '../../sys/sockaddr.js';
+
+const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 } = native.constants;
+const { SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const EADDRINUSE = errnoOf('EADDRINUSE');
+const ECONNREFUSED = errnoOf('ECONNREFUSED');
+const MOST_MODE = 0o777;
+
+/** `'seqpacket'`: connected as a stream, but what is written at once is read at once (unix(7)). */
+export type UnixSocketType = 'stream' | 'seqpacket';
+
+/** How a name in the file system is treated; an abstract name has none of it. */
+export interface UnixBindOptions {
+  /** Permission bits of the socket's file, of which connecting needs the one to write; default: what umask(2) leaves. */
+  mode?: number | undefined;
+  /**
+   * A socket's file that nobody listens on any more (connect(2) says ECONNREFUSED) is unlinked first, instead of
+   * EADDRINUSE; default false. Two programs that do so at the very same time can take each other's name away.
+   */
+  unlinkStale?: boolean | undefined;
+}
+
+const types = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM };
+
+function openSocket(type: keyof typeof types): number {
+  const fd = native.socket(AF_UNIX, types[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(fd, 'socket');
+  return fd;
+}
+
+/** @throws RangeError */
+export function checkType(type: UnixSocketType): void {
+  if (type !== 'stream' && type !== 'seqpacket') {
+    throw outOfRange('type', `'stream' or 'seqpacket'`, type);
+  }
+}
+
+export function toTraits(type: UnixSocketType): StreamTraits {
+  return type === 'seqpacket' ? SEQPACKET_TRAITS : UNIX_TRAITS;
+}
+
+/** An unnamed one. */
+export function openUnnamed(): number {
+  return openSocket('datagram');
+}
+
+/**
+ * A connected socket. The system connects at once or not at all; EAGAIN means that the listener's backlog is full.
+ *
+ * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
+ */
+export function connectUnixSocket(address: string, type: UnixSocketType): number {
+  const bytes = encodeUnixAddress(address);
+  const fd = openSocket(type);
+  const error = native.connectBytes(fd, bytes);
+  if (error === 0) return fd;
+  native.close(fd);
+  throw systemError(error, 'connect', { address });
+}
+
+/** A socket with a name, which is taken away again when the socket has closed. */
+export class BoundUnixSocket {
+  readonly fd: number;
+  /** Null for an abstract name: that goes with its socket. */
+  readonly #file: string | null;
+  readonly #identity: string | null;
+
+  /** @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says */
+  constructor(address: string, type: UnixSocketType | 'datagram', options: UnixBindOptions) {
+    const { mode, unlinkStale = false } = options;
+    if (mode !== undefined) checkInteger('mode', mode, 0, MOST_MODE);
+    const bytes = encodeUnixAddress(address);
+    // The working directory may be another when the socket closes.
+    this.#file = address.startsWith('\0') ? null : path.resolve(address);
+    this.fd = openSocket(type);
+    try {
+      // Before bind, or others could connect in between: Linux gives the file the socket's own mode (unix_bind).
+      if (mode !== undefined && this.#file !== null) fs.fchmodSync(this.fd, mode);
+      this.#bind(address, bytes, type, unlinkStale);
+      // And after it, for the bits that umask(2) took.
+      if (mode !== undefined && this.#file !== null) fs.chmodSync(this.#file, mode);
+    } catch (error) {
+      native.close(this.fd);
+      throw error;
+    }
+    this.#identity = identify(this.#file);
+  }
+
+  #bind(address: string, bytes: Uint8Array, type: UnixSocketType | 'datagram', unlinkStale: boolean): void {
+    let error = native.bindBytes(this.fd, bytes);
+    if (error === EADDRINUSE && unlinkStale && this.#file !== null && removeStale(this.#file, bytes, type)) {
+      error = native.bindBytes(this.fd, bytes);
+    }
+    if (error < 0) throw systemError(error, 'bind', { address });
+  }
+
+  /** To be called when the fd has been closed. A file that is another's by now stays. */
+  unlink(): void {
+    if (this.#file === null || this.#identity === null || identify(this.#file) !== this.#identity) return;
+    try {
+      fs.unlinkSync(this.#file);
+    } catch {
+      // The program has given up its right to, or another was faster: the socket is closed all the same.
+    }
+  }
+}
+
+/** Device and inode of a socket's file; null when there is no such file. */
+function identify(file: string | null): string | null {
+  if (file === null) return null;
+  const status = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  return status?.isSocket() === true ? `${status.dev}:${status.ino}` : null;
+}
+
+/** Whether a file that no socket listens on was there, and is gone. */
+function removeStale(file: string, bytes: Uint8Array, type: UnixSocketType | 'datagram'): boolean {
+  const before = identify(file);
+  if (before === null) return false;
+  const probe = openSocket(type);
+  const error = native.connectBytes(probe, bytes);
+  native.close(probe);
+  // Any other answer comes from one that is alive: a full backlog, another type of socket, a refusal.
+  if (error !== ECONNREFUSED || identify(file) !== before) return false;
+  fs.rmSync(file, { force: true });
+  return true;
+}

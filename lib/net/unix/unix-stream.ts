@@ -1,0 +1,225 @@
+import { busyError, errnoOf, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import { sleep } from '../../reactor/timers.js';
+import { unixName } from '../../sys/sockaddr.js';
+import { toIdleTracker } from '../idle-tracker.js';
+import { SocketStream } from '../socket-stream.js';
+import { chooseReactor, toStreamProfile, type StreamProfile } from '../stream-profile.js';
+import { readPeerCredentials, type PeerCredentials } from './credentials.js';
+import { messageReceiver } from './message-receiver.js';
+import { checkNotEmpty, MOST_FDS, OutgoingFds } from './outgoing-fds.js';
+import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { checkType, connectUnixSocket, toTraits, type UnixSocketType } from './unix-socket.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+const EMSGSIZE = errnoOf('EMSGSIZE');
+/** No event tells that a full backlog has room again. */
+const BACKLOG_RETRY_MS = 10;
+
+const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_SEQPACKET = 5, SOCK_NONBLOCK = 0 } = native.constants;
+const { SOCK_CLOEXEC = 0, SOL_SOCKET = 1, SO_TYPE = 3 } = native.constants;
+const { F_GETFL = 3, F_SETFL = 4, O_NONBLOCK = 0 } = native.constants;
+
+export interface UnixStreamOptions {
+  /** Default `Reactor.default`. */
+  reactor?: Reactor | undefined;
+  /** As of `ConnectionOptions`. */
+  idleTimeoutMs?: number | undefined;
+  /** Default `'stream'`. */
+  type?: UnixSocketType | undefined;
+}
+
+export interface ReceiveOptions extends CancelOptions {
+  /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 253. */
+  maxFds?: number | undefined;
+}
+
+/** What `UnixStream.receive` gives. */
+export interface Received {
+  /** 0 at the end of the stream. */
+  readonly length: number;
+  /** Closed, as far as they were not taken, by the next receive and with the stream. */
+  readonly fds: PassedFds;
+  /** A message of a seqpacket socket was longer than the buffer: its rest is lost. */
+  readonly truncated: boolean;
+}
+
+/** A call of `receive` that waits for its bytes. */
+interface PendingReceive {
+  readonly maxFds: number;
+  fds: PassedFds;
+  truncated: boolean;
+}
+
+/**
+ * A Unix stream or seqpacket socket with promises. `read` discards fds that come with the bytes: the system closes them.
+ * Addresses are paths, `'\0name'` for an abstract name, `''` for an unnamed socket.
+ */
+export class UnixStream extends SocketStream<string> {
+  #receiving: PendingReceive | null = null;
+  /** What was received last, and is closed unless somebody takes it. */
+  #untaken: PassedFds = NO_FDS;
+
+  /**
+   * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms.
+   *
+   * @param path of the listener, or `'\0name'`
+   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE
+   * (it is of another type) and what else connect(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  static async connect(path: string, options: UnixStreamOptions & CancelOptions = {}): Promise<UnixStream> {
+    checkCancel(options);
+    const { type = 'stream', timeoutMs = 0 } = options;
+    checkType(type);
+    const profile = toUnixProfile(options, type);
+    const endMs = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return UnixStream.accepted(connectUnixSocket(path, type), profile);
+      } catch (error) {
+        if ((error as { errno?: number }).errno !== EAGAIN || performance.now() >= endMs) throw error;
+      }
+      await sleep(BACKLOG_RETRY_MS, { signal: options.signal, reactor: profile.reactor });
+    }
+  }
+
+  /**
+   * Two connected sockets, unnamed.
+   *
+   * @throws TypeError, RangeError; EMFILE and what else socketpair(2) says; ERR_TRIPOLL_CLOSED
+   */
+  static pair(options: UnixStreamOptions = {}): [UnixStream, UnixStream] {
+    checkObject('options', options);
+    const { type = 'stream' } = options;
+    checkType(type);
+    const profile = toUnixProfile(options, type);
+    const kind = type === 'stream' ? SOCK_STREAM : SOCK_SEQPACKET;
+    const fds: number[] = [];
+    const error = native.socketpair(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
+    if (error < 0) throw systemError(error, 'socketpair');
+    const [one, other] = fds as [number, number];
+    return [UnixStream.accepted(one, profile), UnixStream.accepted(other, profile)];
+  }
+
+  /**
+   * A connected Unix socket that was opened elsewhere: inherited, or passed by another process. It is the stream's from
+   * here on, made non-blocking, and closed with it.
+   *
+   * @param options `type` is the socket's own
+   * @throws TypeError, RangeError; EBADF, ENOTSOCK; EEXIST, and then the fd stays yours
+   */
+  static fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): UnixStream {
+    checkFd(fd);
+    checkObject('options', options);
+    const value = new Uint8Array(Int32Array.BYTES_PER_ELEMENT);
+    const error = native.getsockopt(fd, SOL_SOCKET, SO_TYPE, value);
+    if (error < 0) throw systemError(error, 'getsockopt', { fd });
+    const type = new Int32Array(value.buffer)[0] === SOCK_SEQPACKET ? 'seqpacket' : 'stream';
+    const stream = new UnixStream(toUnixProfile(options, type));
+    const flags = native.fcntl(fd, F_GETFL, 0);
+    const changed = flags < 0 ? flags : native.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    if (changed < 0) throw systemError(changed, 'fcntl', { fd });
+    native.ownFd(fd);
+    stream.adopt(fd);
+    return stream;
+  }
+
+  /** For `UnixListener`. */
+  static accepted(fd: number, profile: StreamProfile): UnixStream {
+    const stream = new UnixStream(profile);
+    stream.adopt(fd);
+    return stream;
+  }
+
+  /** @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED */
+  get peerCredentials(): PeerCredentials {
+    return readPeerCredentials(this.fd);
+  }
+
+  // ---- reading ----
+
+  /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
+  override async read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    if (!this.profile.traits.messages) return super.read(buffer, options);
+    const { length, truncated } = await this.receive(buffer, { ...options, maxFds: 0 });
+    if (truncated) throw systemError(EMSGSIZE, 'read');
+    return length;
+  }
+
+  /**
+   * Reads as `read`, and gets the fds that came with these bytes: those of at most one send, whose bytes are the last of
+   * the receive. On a stream there may be earlier bytes before them: say in the bytes where fds belong.
+   *
+   * @throws (as rejection) as `read`
+   */
+  async receive(buffer: Uint8Array, options: ReceiveOptions = {}): Promise<Received> {
+    checkCancel(options);
+    const { maxFds = MOST_FDS } = options;
+    checkInteger('maxFds', maxFds, 0, MOST_FDS);
+    if (this.isReading) throw busyError('another read() is waiting');
+    const pending: PendingReceive = { maxFds, fds: NO_FDS, truncated: false };
+    this.#receiving = pending;
+    try {
+      const length = await super.read(buffer, options);
+      return { length, fds: pending.fds, truncated: pending.truncated };
+    } finally {
+      if (this.#receiving === pending) this.#receiving = null;
+    }
+  }
+
+  protected override receiveInto(buffer: Uint8Array): number {
+    const pending = this.#receiving;
+    if (pending === null) return super.receiveInto(buffer);
+    const received = messageReceiver.receive(this.fd, buffer, pending.maxFds);
+    if (received < 0) return received;
+    this.#receiving = null;
+    this.#untaken.close();
+    this.#untaken = pending.fds = messageReceiver.takeFds();
+    pending.truncated = messageReceiver.truncated;
+    return received;
+  }
+
+  // ---- writing ----
+
+  /** As of any stream; of a seqpacket socket one message, at least a byte long. EMSGSIZE when it is too long. */
+  override async write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    if (this.profile.traits.messages) checkNotEmpty(buffer);
+    return super.write(buffer, options);
+  }
+
+  override async writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    if (this.profile.traits.messages) checkNotEmpty(buffer);
+    return super.writeAll(buffer, options);
+  }
+
+  /**
+   * Writes all of `buffer`, and passes `fds` along with its first byte. They stay yours: close them when you like, also
+   * before the promise settles.
+   *
+   * @param buffer at least one byte long
+   * @param fds at most 253 numbers
+   * @throws (as rejection) TypeError, RangeError; EBADF; ETOOMANYREFS when too many fds are on their way
+   * (unix(7)); EMFILE when they have to wait and cannot be duplicated; else as `write`
+   */
+  async send(buffer: Uint8Array, fds: readonly number[], options?: CancelOptions): Promise<number> {
+    checkNotEmpty(buffer);
+    return this.startWrite(buffer, true, options, new OutgoingFds(fds));
+  }
+
+  protected addressOf(side: 'local' | 'remote'): string | undefined {
+    return unixName(this.fd, side);
+  }
+
+  protected override onDestroyed(error: Error | null): void {
+    this.#untaken.close();
+    super.onDestroyed(error);
+  }
+}
+
+function toUnixProfile(options: UnixStreamOptions, type: UnixSocketType): StreamProfile {
+  const reactor = chooseReactor(options.reactor);
+  return toStreamProfile(reactor, toIdleTracker(reactor, options), null, toTraits(type));
+}

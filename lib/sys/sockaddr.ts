@@ -1,0 +1,155 @@
+import { errnoOf, invalidArgType, outOfRange, systemError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { parseAddress, toSocketAddress, type SocketAddress, type SocketAddressInput } from './address.js';
+
+// Addresses as the system has them: the bytes of a struct sockaddr.
+
+const { AF_UNIX = 1, AF_NETLINK = 16, AF_PACKET = 17, AF_VSOCK = 40, AF_CAN = 29 } = native.constants;
+const { SOCKADDR_FAMILY_OFFSET = 0, SOCKADDR_FAMILY_BYTES = 2 } = native.constants;
+const { SUN_PATH_OFFSET = 2, SUN_PATH_BYTES = 108, SOCKADDR_STORAGE_BYTES = 128 } = native.constants;
+
+/** No address: an unnamed socket's. */
+export const NO_ADDRESS = new Uint8Array(0);
+/** What any address fits into. */
+export const MOST_ADDRESS_BYTES = SOCKADDR_STORAGE_BYTES;
+
+const ENAMETOOLONG = errnoOf('ENAMETOOLONG');
+/** sockaddr_nl, sockaddr_ll, sockaddr_vm, sockaddr_can: of Linux alone, by its headers. */
+const NETLINK_BYTES = 12;
+const PACKET_BYTES = 20;
+const VSOCK_BYTES = 16;
+const CAN_BYTES = 24;
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+function newAddress(family: number, length: number): DataView {
+  const view = new DataView(new ArrayBuffer(length));
+  if (SOCKADDR_FAMILY_BYTES === 1) view.setUint8(SOCKADDR_FAMILY_OFFSET, family);
+  else view.setUint16(SOCKADDR_FAMILY_OFFSET, family, isLittleEndian);
+  return view;
+}
+
+function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer);
+}
+
+/**
+ * A path, or a name of the abstract namespace, which begins with a NUL.
+ *
+ * @throws TypeError; RangeError for an empty path or a NUL within; ENAMETOOLONG beyond what a `sockaddr_un` holds
+ */
+export function encodeUnixAddress(address: unknown): Uint8Array {
+  if (typeof address !== 'string') throw invalidArgType('path', 'a string', address);
+  const isAbstract = address.startsWith('\0');
+  if (address === '' || (!isAbstract && address.includes('\0'))) {
+    throw outOfRange('path', 'a path without a NUL, or an abstract name that begins with one', address);
+  }
+  const name = new TextEncoder().encode(address);
+  // A path ends with a NUL, an abstract name where its length says.
+  const length = isAbstract ? name.length : name.length + 1;
+  if (length > SUN_PATH_BYTES) {
+    const error = systemError(ENAMETOOLONG, 'bind', { address });
+    error.message += ` (${name.length} bytes, a socket's path has at most ${SUN_PATH_BYTES - 1})`;
+    throw error;
+  }
+  const bytes = bytesOf(newAddress(AF_UNIX, SUN_PATH_OFFSET + length));
+  bytes.set(name, SUN_PATH_OFFSET);
+  return bytes;
+}
+
+/** The path, an abstract name with its leading NUL, or `''` for an unnamed socket. */
+export function decodeUnixAddress(bytes: Uint8Array): string {
+  const name = bytes.subarray(SUN_PATH_OFFSET);
+  if (name.length === 0) return '';
+  const end = name[0] === 0 ? name.length : name.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? name : name.subarray(0, end));
+}
+
+/**
+ * An internet address.
+ *
+ * @throws TypeError, RangeError
+ */
+export function encodeInternetAddress(input: SocketAddressInput): Uint8Array {
+  const { familyNumber, host, port, scopeId } = parseAddress(input);
+  const out = new Uint8Array(MOST_ADDRESS_BYTES);
+  const length = native.toSockaddr(familyNumber, host, port, scopeId, out);
+  if (length < 0) throw systemError(length, 'inet_pton', { address: host });
+  return out.subarray(0, length);
+}
+
+/** Undefined for another family. */
+export function decodeInternetAddress(bytes: Uint8Array): SocketAddress | undefined {
+  const name = { family: 0, address: '', port: 0, scopeId: 0 };
+  return native.fromSockaddr(bytes, name) < 0 ? undefined : toSocketAddress(name);
+}
+
+/** The Unix name of a socket or of its peer; undefined when there is none to be had. */
+export function unixName(fd: number, side: 'local' | 'remote'): string | undefined {
+  if (fd < 0) return undefined;
+  const out = new Uint8Array(MOST_ADDRESS_BYTES);
+  const length = native.nameBytes(fd, side === 'local' ? 0 : 1, out);
+  return length < 0 ? undefined : decodeUnixAddress(out.subarray(0, length));
+}
+
+/** netlink(7): `portId` 0 is the kernel, or to `bind` one of its choice; `groups` a mask of the first 32. */
+export function encodeNetlinkAddress(portId: number, groups: number): Uint8Array {
+  const view = newAddress(AF_NETLINK, NETLINK_BYTES);
+  view.setUint32(4, portId, isLittleEndian);
+  view.setUint32(8, groups, isLittleEndian);
+  return bytesOf(view);
+}
+
+export function decodeNetlinkAddress(bytes: Uint8Array): { portId: number; groups: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { portId: view.getUint32(4, isLittleEndian), groups: view.getUint32(8, isLittleEndian) };
+}
+
+/** packet(7). */
+export interface PacketAddress {
+  readonly interfaceIndex: number;
+  /** ETH_P_*, in the host's order. */
+  readonly protocol: number;
+  /** The hardware address, 6 bytes on Ethernet. */
+  readonly hardwareAddress: Uint8Array;
+  /** PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4; of what was received. */
+  readonly packetType: number;
+}
+
+export function encodePacketAddress(
+  interfaceIndex: number,
+  protocol: number,
+  hardwareAddress: Uint8Array = NO_ADDRESS,
+): Uint8Array {
+  const view = newAddress(AF_PACKET, PACKET_BYTES);
+  view.setUint16(2, protocol);
+  view.setInt32(4, interfaceIndex, isLittleEndian);
+  view.setUint8(11, hardwareAddress.length);
+  const bytes = bytesOf(view);
+  bytes.set(hardwareAddress, 12);
+  return bytes;
+}
+
+export function decodePacketAddress(bytes: Uint8Array): PacketAddress {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    protocol: view.getUint16(2),
+    interfaceIndex: view.getInt32(4, isLittleEndian),
+    packetType: view.getUint8(10),
+    hardwareAddress: bytes.slice(12, 12 + view.getUint8(11)),
+  };
+}
+
+/** vsock(7): a virtual machine's id and a port. */
+export function encodeVsockAddress(contextId: number, port: number): Uint8Array {
+  const view = newAddress(AF_VSOCK, VSOCK_BYTES);
+  view.setUint32(4, port, isLittleEndian);
+  view.setUint32(8, contextId, isLittleEndian);
+  return bytesOf(view);
+}
+
+/** SocketCAN: an interface's number, 0 for all of them. */
+export function encodeCanAddress(interfaceIndex: number): Uint8Array {
+  const view = newAddress(AF_CAN, CAN_BYTES);
+  view.setInt32(4, interfaceIndex, isLittleEndian);
+  return bytesOf(view);
+}

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { packageRoot } from '../support/child.js';
+import { within } from '../support/deadline.js';
+import { runExample } from './example.js';
+
+const script = path.join(packageRoot, 'out/examples/tun-responder.js');
+
+/** Why it cannot be tried here; '' when it can. */
+function whyNot(): string {
+  if (spawnSync('ping', ['-V']).error !== undefined) return 'ping(8) is not installed';
+  const probe = spawnSync('unshare', ['-n', 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tun'], {
+    encoding: 'utf8',
+  });
+  if (probe.error !== undefined) return probe.error.message;
+  return probe.status === 0 ? '' : probe.stderr.trim();
+}
+
+const reason = whyNot();
+const inNamespace = reason === '' ? test : (name: string): void => test.skip(`${name} (${reason})`, () => {});
+
+inNamespace('ping(8) is answered, for every host of its network, until SIGINT', () => {
+  // All within one network namespace, which goes with the shell.
+  const command = `
+    "$0" "$1" 10.9.8.1/24 > "$2" & responder=$!
+    tail --pid=$responder -n +1 -f "$2" | grep -q -m 1 '^responding'
+    ping -n -c 3 -i 0.2 -W 5 10.9.8.77 && ping -n -c 1 -s 1400 -W 5 10.9.8.200
+    status=$?
+    kill -INT $responder; wait $responder; echo "exit $? $status"; cat "$2"; rm "$2"`;
+  const output = path.join(packageRoot, `out/tun-responder-${process.pid}.log`);
+  const result = spawnSync('unshare', ['-n', 'sh', '-c', command, process.execPath, script, output], {
+    encoding: 'utf8',
+    timeout: 18_000,
+  });
+  expect(result.stderr).toBe('');
+  expect(result.stdout).toContain('3 packets transmitted, 3 received, 0% packet loss');
+  expect(result.stdout).toContain('1408 bytes from 10.9.8.200');
+  expect(result.stdout).toContain('exit 0 0');
+  expect(result.stdout).toContain('answered for 10.9.8.77');
+});
+
+test('usage', async () => {
+  const running = runExample('tun-responder', ['localhost']);
+  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
+  expect(running.errors()).toContain('usage:');
+});

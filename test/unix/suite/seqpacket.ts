@@ -1,0 +1,81 @@
+import { connectUnix, listenUnix, UnixStream } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
+import { within } from '../../support/deadline.js';
+import { record, rejection, rejectionError, type Context } from '../../net/tools.js';
+import { bindUnix, newPath, unixPair } from '../tools.js';
+
+const { SOL_SOCKET = 1, SO_SNDBUF = 7 } = sys.constants;
+const type = 'seqpacket' as const;
+
+export function describeSeqpacket(context: Context): void {
+  describe('seqpacket', () => {
+    test('each write is one read, also those that had to wait', async () => {
+      const { client, server } = await unixPair(context, { type });
+      const count = 2000;
+      const writes: Promise<number>[] = [];
+      for (let i = 0; i < count; i++) writes.push(client.writeAll(Buffer.from(`message ${i}`)));
+      expect(client.queuedBytes).toBeGreaterThan(0); // else nothing had to wait
+      const buffer = new Uint8Array(100);
+      for (let i = 0; i < count; i++) {
+        const length = await within(server.read(buffer), `message ${i}`);
+        expect(Buffer.from(buffer.subarray(0, length)).toString()).toBe(`message ${i}`);
+      }
+      await within(Promise.all(writes), 'writes');
+      client.end();
+      expect(await within(server.read(buffer), 'the end')).toBe(0);
+    });
+
+    test('handlers: a chunk a message, many in one turn', async () => {
+      const path = newPath();
+      const chunks: string[] = [];
+      const told = record({ data: (_, chunk) => void chunks.push(Buffer.from(chunk).toString()) });
+      context.own(listenUnix({ path, type, reactor: context.reactor }, told.handlers as object));
+      const client = connectUnix({ path, type, reactor: context.reactor }, {});
+      context.own(client);
+      const sent = Array.from({ length: 1000 }, (_, i) => `m${i}`);
+      for (const text of sent) client.write(Buffer.from(text));
+      client.end();
+      expect(await within(told.closed, 'close')).toBeNull();
+      expect(chunks).toEqual(sent);
+    });
+
+    test('a message that is longer than the buffer is reported, and the next one is whole', async () => {
+      const { client, server } = await unixPair(context, { type });
+      for (const text of ['much too long', 'too long, too', 'short']) await client.write(Buffer.from(text));
+      const buffer = new Uint8Array(8);
+      const first = await within(server.receive(buffer), 'the first');
+      expect(first).toMatchObject({ length: 8, truncated: true });
+      expect(await rejection(server.read(buffer))).toMatchObject({ code: 'EMSGSIZE' });
+      const third = await within(server.receive(buffer), 'the third');
+      expect(third).toMatchObject({ length: 5, truncated: false });
+    });
+
+    test('a message that does not fit the arena ends a connection with handlers', async () => {
+      const path = newPath();
+      const told = record();
+      context.own(listenUnix({ path, type, reactor: context.reactor }, told.handlers as object));
+      const client = context.own(await UnixStream.connect(path, { type, reactor: context.reactor }));
+      await client.write(new Uint8Array(65_537));
+      expect(await within(told.closed, 'close')).toMatchObject({ code: 'EMSGSIZE' });
+      expect(told.received()).toBe(0);
+    });
+
+    test('too long a message is refused, and the stream is as good as before', async () => {
+      const { client, server } = await unixPair(context, { type });
+      const { fd } = client as unknown as { fd: number };
+      sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, 4096);
+      expect(await rejection(client.write(new Uint8Array(100_000)))).toMatchObject({ code: 'EMSGSIZE' });
+      expect(await rejection(client.write(new Uint8Array(0)))).toMatchObject({ name: 'RangeError' });
+      await client.write(Buffer.from('fits'));
+      expect(await within(server.read(new Uint8Array(10)), 'read')).toBe(4);
+    });
+
+    test('another type at the other end is EPROTOTYPE', async () => {
+      const { path } = await bindUnix(context, { type });
+      expect(await rejectionError(UnixStream.connect(path, { reactor: context.reactor }))).toMatchObject({
+        code: 'EPROTOTYPE',
+        address: path,
+      });
+    });
+  });
+}

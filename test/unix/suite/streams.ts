@@ -1,0 +1,209 @@
+import { connectUnix, copyBidirectional, listenUnix, UnixStream } from 'tripoll/net';
+import { within } from '../../support/deadline.js';
+import { thrownBy } from '../../support/errors.js';
+import { digest, pattern, record, rejection, type Context } from '../../net/tools.js';
+import { bindUnix, newPath, unixPair } from '../tools.js';
+
+const BIG = 4 * 1024 * 1024;
+
+async function readToEnd(stream: UnixStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const buffer = new Uint8Array(100_000);
+  for (;;) {
+    const received = await stream.read(buffer);
+    if (received === 0) return Buffer.concat(chunks);
+    chunks.push(Buffer.from(buffer.subarray(0, received)));
+  }
+}
+
+export function describeStreams(context: Context): void {
+  describe('streams', () => {
+    test('4 MB both ways, promises', async () => {
+      const { client, server } = await unixPair(context);
+      const sent = pattern(BIG);
+      const echo = (async () => {
+        const buffer = new Uint8Array(65_536);
+        for (let n = await server.read(buffer); n > 0; n = await server.read(buffer)) {
+          await server.writeAll(buffer.subarray(0, n));
+        }
+        server.end();
+      })();
+      const reading = readToEnd(client);
+      await within(client.writeAll(sent), 'writeAll');
+      client.end();
+      expect(digest(await within(reading, 'the echo'))).toBe(digest(sent));
+      await within(echo, 'the server');
+    });
+
+    test('4 MB both ways, handlers', async () => {
+      const path = newPath();
+      const served = record({
+        data(connection, chunk) {
+          if (!connection.write(chunk)) connection.pause();
+        },
+        drain: (connection) => connection.resume(),
+      });
+      const listener = context.own(listenUnix({ path, reactor: context.reactor }, served.handlers as object));
+      const sent = pattern(BIG);
+      let at = 0;
+      const pump = (connection: { write(chunk: Uint8Array): boolean; end(): void }): void => {
+        while (at < sent.length) {
+          const piece = sent.subarray(at, at + 50_000);
+          at += piece.length;
+          if (!connection.write(piece)) return;
+        }
+        connection.end();
+      };
+      const told = record({ open: pump, drain: pump });
+      context.own(connectUnix({ path, reactor: context.reactor }, told.handlers as object));
+      expect(await within(told.closed, 'close')).toBeNull();
+      expect(await within(served.closed, 'close of the server')).toBeNull();
+      expect(digest(told.bytes())).toBe(digest(sent));
+      expect(told.events.filter((event) => event !== 'drain' && event !== 'data')).toEqual([
+        'open',
+        'end',
+        'close',
+      ]);
+      listener.close();
+    });
+
+    test('open comes before the first data, and the listener is known', async () => {
+      const path = newPath();
+      const listener = context.own(
+        listenUnix(
+          { path, reactor: context.reactor },
+          {
+            open(connection) {
+              expect(connection.listener).toBe(listener);
+              connection.end(Buffer.from('at once'));
+            },
+          },
+        ),
+      );
+      const told = record();
+      const connection = connectUnix({ path, reactor: context.reactor }, told.handlers as object);
+      expect(connection.listener).toBeNull();
+      expect(connection.remoteAddress).toBe(path);
+      expect(await within(told.closed, 'close')).toBeNull();
+      expect(told.events).toEqual(['open', 'data', 'end', 'close']);
+      expect(told.bytes().toString()).toBe('at once');
+    });
+
+    test('a failed connect: error and close without open; a rejection', async () => {
+      const path = newPath();
+      const told = record();
+      connectUnix({ path, reactor: context.reactor }, told.handlers as object);
+      expect(await within(told.closed, 'close')).toMatchObject({ code: 'ENOENT', syscall: 'connect' });
+      expect(told.events).toEqual(['error', 'close']);
+      expect(await rejection(UnixStream.connect(path, { reactor: context.reactor }))).toMatchObject({
+        code: 'ENOENT',
+      });
+    });
+
+    test('addresses and credentials of both ends', async () => {
+      const { listener, path } = await bindUnix(context);
+      const [client, { stream: server, address }] = await within(
+        Promise.all([UnixStream.connect(path, { reactor: context.reactor }), listener.accept()]),
+        'connect',
+      );
+      context.own(client);
+      context.own(server);
+      expect(listener.localAddress).toBe(path);
+      expect(client.remoteAddress).toBe(path);
+      expect(client.localAddress).toBe('');
+      expect(server.localAddress).toBe(path);
+      expect(address).toBe('');
+      const own = { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() };
+      expect(client.peerCredentials).toEqual(own);
+      expect(server.peerCredentials).toEqual(own);
+      client.close();
+      expect(client.localAddress).toBeUndefined();
+      expect(thrownBy(() => client.peerCredentials).code).toBe('ERR_TRIPOLL_CLOSED');
+    });
+
+    test('a pair, split and copied, ends on both sides', async () => {
+      const [a, b] = UnixStream.pair({ reactor: context.reactor });
+      const [c, d] = UnixStream.pair({ reactor: context.reactor });
+      const copying = copyBidirectional(b, c);
+      await a.writeAll(Buffer.from('over two pairs'));
+      a.end();
+      expect((await within(readToEnd(d), 'the copy')).toString()).toBe('over two pairs');
+      d.close();
+      expect(await within(copying, 'the end')).toEqual({ bytesFromA: 14, bytesFromB: 0 });
+      a.close();
+    });
+
+    test('a full backlog: EAGAIN at once, or until timeoutMs', async () => {
+      const { listener, path } = await bindUnix(context, { backlog: 0 });
+      const waiting: UnixStream[] = [];
+      const connect = (timeoutMs: number): Promise<UnixStream> =>
+        UnixStream.connect(path, { reactor: context.reactor, timeoutMs });
+      let failure: unknown = null;
+      // As many as net.core.somaxconn allows, at the most.
+      for (let i = 0; failure === null && i < 5000; i++) {
+        try {
+          waiting.push(context.own(await connect(0)));
+        } catch (error) {
+          failure = error;
+        }
+      }
+      expect(failure).toMatchObject({ code: 'EAGAIN', syscall: 'connect', address: path });
+      const patient = connect(10_000);
+      const { stream } = await within(listener.accept(), 'accept');
+      context.own(stream);
+      context.own(await within(patient, 'the retry'));
+    });
+
+    test('cancelling a connect, a read and an accept', async () => {
+      const { listener, path } = await bindUnix(context);
+      const aborted = { reactor: context.reactor, signal: AbortSignal.abort() };
+      expect(await rejection(UnixStream.connect(path, aborted))).toMatchObject({ code: 'ABORT_ERR' });
+      expect(await rejection(listener.accept({ timeoutMs: 1 }))).toMatchObject({
+        code: 'ERR_TRIPOLL_TIMEOUT',
+      });
+      const { client } = await unixPair(context);
+      const late = client.receive(new Uint8Array(10), { timeoutMs: 1 });
+      expect(await rejection(client.receive(new Uint8Array(1)))).toMatchObject({ code: 'ERR_TRIPOLL_BUSY' });
+      expect(await rejection(late)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
+    });
+
+    test('maxConnections drops the next one', async () => {
+      const path = newPath();
+      const { reactor } = context;
+      let reason = '';
+      const drop = (_: unknown, info: { reason: string }): void => {
+        reason = info.reason;
+      };
+      context.own(listenUnix({ path, reactor, maxConnections: 1 }, { drop }));
+      const first = context.own(await UnixStream.connect(path, { reactor }));
+      const second = context.own(await UnixStream.connect(path, { reactor }));
+      expect(await within(second.read(new Uint8Array(1)), 'the dropped one')).toBe(0);
+      expect(reason).toBe('max-connections');
+      first.close();
+    });
+
+    test('an idle connection times out', async () => {
+      const path = newPath();
+      const { reactor } = context;
+      const told = record();
+      context.own(listenUnix({ path, reactor, idleTimeoutMs: 20 }, told.handlers as object));
+      const stream = context.own(await UnixStream.connect(path, { reactor }));
+      expect(await within(told.closed, 'idle')).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
+      expect(await within(stream.read(new Uint8Array(1)), 'its peer')).toBe(0);
+    });
+
+    test('wrong arguments', async () => {
+      const { reactor } = context;
+      const wrong = 3 as unknown as string;
+      expect(await rejection(UnixStream.connect(wrong, { reactor }))).toMatchObject({ name: 'TypeError' });
+      expect(await rejection(UnixStream.connect('', { reactor }))).toMatchObject({ name: 'RangeError' });
+      const type = 'dgram' as 'stream';
+      expect(await rejection(UnixStream.connect('/x', { reactor, type }))).toMatchObject({
+        name: 'RangeError',
+      });
+      expect(() => listenUnix({ path: '/x', reactor }, { fds: 1 as never })).toThrow(TypeError);
+      expect(() => connectUnix({ path: wrong, reactor }, {})).toThrow(TypeError);
+      expect(() => UnixStream.fromFd(-1)).toThrow(RangeError);
+    });
+  });
+}
