@@ -15,6 +15,11 @@
 
 struct epoll_event;
 
+// macOS has no such flag: its sockets have SO_NOSIGPIPE instead (bsd/os_calls.cc).
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 namespace tripoll::os {
 
 int Socket(int domain, int type, int protocol);

@@ -83,6 +83,12 @@ export interface NativeBinding {
   epollPwait2?(epollFd: number, events: Uint32Array, timeoutNs: number): number;
   epollSetParams?(epollFd: number, usecs: number, budget: number, prefer: number): number;
   epollGetParams?(epollFd: number, out: number[]): number;
+
+  /** The layout of struct kevent, and the constants of <sys/event.h>. */
+  readonly keventLayout?: Readonly<Record<string, number>>;
+  readonly kqueueConstants?: Readonly<Record<string, number>>;
+  kqueue?(): number;
+  kevent?(kqueueFd: number, changes: Uint8Array, events: Uint8Array, timeoutNs: number): number;
 }
 
 type Load = (root: string) => unknown;

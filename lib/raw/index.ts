@@ -1,3 +1,5 @@
 export { sys } from '../sys/sys.js';
 export type { SocketAddress, SocketAddressInput } from '../sys/address.js';
 export { Epoll, type EpollParams } from './epoll.js';
+export { Kqueue } from './kqueue.js';
+export { KeventList, type Kevent } from './kevent-list.js';

@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 
 #include "os_calls.h"
 #include "unix/readiness.h"
+#include "unix/steady_clock.h"
 
 // Linux and FreeBSD have it; elsewhere the hint is missing, which the contract allows.
 #ifndef POLLRDHUP
@@ -20,23 +19,6 @@ namespace tripoll {
 namespace {
 
 constexpr int kMaxFd = INT_MAX - 1;
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-int64_t AddSaturating(int64_t a, int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
-
-int64_t RemainingNs(int64_t until_ns) {
-  return until_ns < 0 ? -1 : std::max<int64_t>(0, until_ns - NowNs());
-}
-
-int64_t Earlier(int64_t a_ns, int64_t b_ns) {
-  if (a_ns < 0) return b_ns;
-  return b_ns < 0 ? a_ns : std::min(a_ns, b_ns);
-}
 
 short ToPollEvents(uint32_t interest) {
   int events = 0;
@@ -170,7 +152,7 @@ int PollPoller::Wake() {
 
 int PollPoller::SetDeadline(int64_t timeout_ns) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  deadline_ns_ = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  deadline_ns_ = UntilNs(timeout_ns);
   return NotifyWaiter();
 }
 
@@ -219,7 +201,7 @@ int PollPoller::Collect(EventRecord* out) {
 }
 
 WaitResult PollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
-  const int64_t until_ns = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  const int64_t until_ns = UntilNs(timeout_ns);
   std::unique_lock<std::mutex> lock(mutex_);
   // Bounded by its callers' changes: each further pass is one Add, Modify, Delete or SetDeadline.
   for (;;) {

@@ -1,16 +1,24 @@
-import { Poller } from 'tripoll';
-import { describePoller } from './conformance';
+import { type BackendName, capabilities, Poller } from 'tripoll';
+import { describePoller, type Features } from './conformance';
 
-describePoller('epoll', () => new Poller({ backend: 'epoll' }), {
-  edge: true,
-  exclusive: true,
-  knowsFiles: true,
-  nestable: true,
-});
+const backends: Partial<Record<BackendName, Features>> = {
+  epoll: { edge: true, exclusive: true, knowsFiles: true, nestable: true, unasked: true, priority: true },
+  kqueue: {
+    edge: true,
+    exclusive: false,
+    knowsFiles: true,
+    nestable: false,
+    unasked: false,
+    priority: capabilities.platform === 'darwin' || capabilities.platform === 'openbsd',
+  },
+  poll: { edge: false, exclusive: false, knowsFiles: false, nestable: false, unasked: true, priority: true },
+};
 
-describePoller('poll(2)', () => new Poller({ backend: 'poll' }), {
-  edge: false,
-  exclusive: false,
-  knowsFiles: false,
-  nestable: false,
+for (const backend of capabilities.backends) {
+  const features = backends[backend];
+  if (features !== undefined) describePoller(backend, () => new Poller({ backend }), features);
+}
+
+test('every backend of this platform is tested', () => {
+  expect(capabilities.backends.filter((backend) => !(backend in backends))).toEqual([]);
 });
