@@ -1,4 +1,5 @@
 import { runFile, runScript } from '../support/child.js';
+import { FD_FOLDER } from '../support/fds.js';
 import { driverKinds } from '../reactor/driver-rig.js';
 
 const automatic = driverKinds
@@ -74,9 +75,9 @@ describe('Reactor.default', () => {
     const source = `
       const fs = require('node:fs');
       require('node-gyp-build');
-      const before = fs.readdirSync('/proc/self/fd').length;
+      const before = fs.readdirSync('${FD_FOLDER}').length;
       require('tripoll');
-      console.log(fs.readdirSync('/proc/self/fd').length - before);
+      console.log(fs.readdirSync('${FD_FOLDER}').length - before);
     `;
     expect(await lines(source)).toEqual(['0']);
   });
@@ -97,9 +98,9 @@ test('T50 the package is loaded again and again in one thread', async () => {
     }
     (async () => {
       await load();
-      const before = fs.readdirSync('/proc/self/fd').length;
+      const before = fs.readdirSync('${FD_FOLDER}').length;
       for (let i = 0; i < 10; i++) await load();
-      console.log(fired, fs.readdirSync('/proc/self/fd').length - before);
+      console.log(fired, fs.readdirSync('${FD_FOLDER}').length - before);
     })();
   `;
   const { stdout, stderr, code, signal } = await runScript(source);

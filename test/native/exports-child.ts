@@ -125,18 +125,21 @@ const listener = sys.socket(c['AF_INET'] ?? 0, STREAM);
 sys.listen(listener, 4);
 // F_SETFL may make it blocking: no other call gets it.
 const flagged = sys.socket(c['AF_INET'] ?? 0, STREAM);
+const kqueue = native.kqueue?.() ?? -1;
 const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 
 let poller = -1;
 function openPoller(): number {
   if (poller < 0 || native.pollerWake(poller) < 0) {
-    poller = native.pollerOpen(random.below(2) === 0 ? 'epoll' : 'poll');
+    poller = native.pollerOpen(random.pick(native.backends));
   }
   return poller;
 }
 
 const bytes = (): Uint8Array => new Uint8Array(16);
 const lists = (): Uint8Array[] => [bytes(), bytes()];
+
+const kevents = (): Uint8Array => new Uint8Array(native.keventLayout?.['bytes'] ?? 0);
 
 const templates: Record<string, () => unknown[]> = {
   pollerOpen: () => ['poll'],
@@ -190,10 +193,12 @@ const templates: Record<string, () => unknown[]> = {
   epollPwait2: () => [epoll, new Uint32Array(30), 0],
   epollSetParams: () => [epoll, 0, 0, 0],
   epollGetParams: () => [epoll, []],
+  kqueue: () => [],
+  kevent: () => [kqueue, new Uint8Array(0), kevents(), 0],
 };
 
 /** Where a good number would really wait, a bad value must be no number that means a time. */
-const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2 };
+const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2, kevent: 3 };
 
 function isHarmless(name: string, position: number, value: unknown): boolean {
   if (WAITS[name] !== position || typeof value !== 'number') return true;
@@ -203,7 +208,7 @@ function isHarmless(name: string, position: number, value: unknown): boolean {
 /** Fds that a call opened are closed, so that thousands of calls fit. */
 function cleanUp(name: string, values: readonly unknown[], result: unknown): void {
   const opened = typeof result === 'number' ? result : -1;
-  if (['socket', 'accept4', 'epollCreate1'].includes(name) && opened >= 0) native.close(opened);
+  if (['socket', 'accept4', 'epollCreate1', 'kqueue'].includes(name) && opened >= 0) native.close(opened);
   const duplicates = [c['F_DUPFD'], c['F_DUPFD_CLOEXEC']] as unknown[];
   if (name === 'fcntl' && opened >= 0 && duplicates.includes(values[1])) native.close(opened);
   if (name === 'pollerOpen' && opened >= 0) native.pollerClose(opened);
@@ -299,7 +304,7 @@ function main(): void {
   callAtRandom(functions);
 
   // After all that the addon still works.
-  const probe = native.pollerOpen('epoll');
+  const probe = native.pollerOpen(native.backends[0] ?? '');
   const fresh: number[] = [];
   sys.pipe2(fresh, 0);
   native.write(fresh[1] ?? -1, new Uint8Array(1), 0, 1);

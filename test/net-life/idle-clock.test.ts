@@ -6,7 +6,7 @@ import { Random, testSeed } from '../support/random.js';
 import { sys } from 'tripoll/raw';
 import { failureOf, fdOf, LOOPBACK, pattern, portOf, RawPeer } from '../net/tools.js';
 
-const backends = (['epoll', 'poll'] as const).filter((name) => capabilities.backends.includes(name));
+const backends = capabilities.backends;
 
 describe.each(backends)('idleTimeoutMs on a clock of its own, %s', (backend) => {
   let clock: FakeClock;

@@ -1,4 +1,5 @@
 // What needs a process of its own: an uncaught error, an exit.
+import { capabilities } from 'tripoll';
 import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
 
 const prelude = `
@@ -15,7 +16,7 @@ function reported(result: ChildResult): unknown {
   return JSON.parse(result.stdout);
 }
 
-describe.each(['epoll', 'poll'])('in a process of their own, %s', (backend) => {
+describe.each(capabilities.backends)('in a process of their own, %s', (backend) => {
   const run = (script: string): Promise<ChildResult> =>
     runScript(`${prelude}\n${script}`, { env: { TRIPOLL_BACKEND: backend } });
 

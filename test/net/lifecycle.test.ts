@@ -10,6 +10,7 @@ interface Combination {
 const combinations: Combination[] = [
   { driver: 'nested', backend: 'epoll' },
   { driver: 'watcher', backend: 'epoll' },
+  { driver: 'watcher', backend: 'kqueue' },
   { driver: 'watcher', backend: 'poll' },
 ].filter(
   ({ driver, backend }) =>

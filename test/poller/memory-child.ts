@@ -1,7 +1,7 @@
 // Run with --expose-gc: the batch's memory under collection, transfer and close (T07).
 import assert from 'node:assert/strict';
 import { MessageChannel } from 'node:worker_threads';
-import { Interest, Mode, Poller } from 'tripoll';
+import { type BackendName, capabilities, Interest, Mode, Poller } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
 
@@ -35,7 +35,7 @@ async function settle(): Promise<void> {
 }
 
 /** Views other than the poller's own are collected: the memory stays the poller's. */
-async function surviveCollection(backend: 'epoll' | 'poll'): Promise<void> {
+async function surviveCollection(backend: BackendName): Promise<void> {
   const index = native.pollerOpen(backend);
   assert.equal(native.pollerAdd(index, reader, 5, 77, Interest.READABLE, Mode.LEVEL), 0);
   for (let i = 0; i < 20; i++) native.pollerEvents(index);
@@ -51,7 +51,7 @@ async function surviveCollection(backend: 'epoll' | 'poll'): Promise<void> {
 }
 
 /** A view outlives its poller. */
-async function surviveClose(backend: 'epoll' | 'poll'): Promise<void> {
+async function surviveClose(backend: BackendName): Promise<void> {
   const poller = new Poller({ backend });
   assert.equal(poller.add(reader, 6, 77, Interest.READABLE, Mode.LEVEL), 0);
   waitFor(poller, 6);
@@ -67,7 +67,7 @@ async function surviveClose(backend: 'epoll' | 'poll'): Promise<void> {
 type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer; resize?: (bytes: number) => void };
 
 /** Whatever is tried with the view, native code writes into its own memory, and the process lives. */
-async function surviveTransfer(backend: 'epoll' | 'poll'): Promise<void> {
+async function surviveTransfer(backend: BackendName): Promise<void> {
   const attempts: ((memory: Transferable) => void)[] = [
     (memory) => structuredClone(memory, { transfer: [memory] }),
     (memory) => new MessageChannel().port1.postMessage(memory, [memory]),
@@ -94,13 +94,13 @@ async function surviveTransfer(backend: 'epoll' | 'poll'): Promise<void> {
 }
 
 /** Pollers nobody closed and nobody knows any more: nothing of them is collected under native code. */
-async function forget(backend: 'epoll' | 'poll'): Promise<void> {
+async function forget(backend: BackendName): Promise<void> {
   for (let i = 0; i < 10; i++) new Poller({ backend }).add(reader, i, 77, Interest.READABLE, Mode.LEVEL);
   await settle();
 }
 
 async function main(): Promise<void> {
-  for (const backend of ['epoll', 'poll'] as const) {
+  for (const backend of capabilities.backends) {
     await surviveCollection(backend);
     await surviveClose(backend);
     await surviveTransfer(backend);

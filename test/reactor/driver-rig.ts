@@ -1,5 +1,6 @@
 import { type BackendName, type DriverName, type EventHandler, Reactor, type Registration } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { canNest, systemBackend } from '../support/backends.js';
 import { within } from '../support/deadline.js';
 
 /** One way to run a reactor: the suite is a function of this. */
@@ -11,15 +12,17 @@ export interface DriverKind {
   readonly run?: boolean;
 }
 
-export const driverKinds: readonly DriverKind[] = [
-  { driver: 'nested', backend: 'epoll', edge: true },
-  { driver: 'watcher', backend: 'epoll', edge: true },
+const allKinds: readonly DriverKind[] = [
+  { driver: 'nested', backend: systemBackend, edge: true },
+  { driver: 'watcher', backend: systemBackend, edge: true },
   { driver: 'watcher', backend: 'poll', edge: false },
-  { driver: 'manual', backend: 'epoll', edge: true },
+  { driver: 'manual', backend: systemBackend, edge: true },
   { driver: 'manual', backend: 'poll', edge: false },
-  { driver: 'nested', backend: 'epoll', edge: true, run: true },
+  { driver: canNest ? 'nested' : 'watcher', backend: systemBackend, edge: true, run: true },
   { driver: 'watcher', backend: 'poll', edge: false, run: true },
 ];
+
+export const driverKinds = allKinds.filter(({ driver }) => driver !== 'nested' || canNest);
 
 export const namedDriverKinds = driverKinds.map((kind) => {
   const { driver, backend, run } = kind;

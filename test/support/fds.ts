@@ -1,11 +1,20 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 
-/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`). Linux only. */
+/** Where this system lists a process's own fds; FreeBSD only with fdescfs mounted there. */
+export const FD_FOLDER = existsSync('/proc/self/fd') ? '/proc/self/fd' : '/dev/fd';
+
+/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); elsewhere than on Linux its inode. */
+function targetOf(fd: number): string {
+  if (FD_FOLDER.startsWith('/proc/')) return readlinkSync(`${FD_FOLDER}/${fd}`);
+  const { dev, ino } = fstatSync(fd);
+  return `${dev}:${ino}`;
+}
+
 export function openFds(): Map<number, string> {
   const fds = new Map<number, string>();
-  for (const name of readdirSync('/proc/self/fd')) {
+  for (const name of readdirSync(FD_FOLDER)) {
     try {
-      fds.set(Number(name), readlinkSync(`/proc/self/fd/${name}`));
+      fds.set(Number(name), targetOf(Number(name)));
     } catch {
       // The listing's own fd, which is closed by now.
     }

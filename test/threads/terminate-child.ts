@@ -1,6 +1,7 @@
 // Terminates workers at random moments, a few at a time. Arguments: a plan as JSON. Prints what it saw.
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { canNest, systemBackend } from '../support/backends.js';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
 import type { TerminatedPlan } from './terminated-worker.js';
@@ -24,13 +25,14 @@ export interface TerminateReport {
 }
 
 type Way = Pick<TerminatedPlan, 'driver' | 'backend' | 'run'>;
-const ways: readonly Way[] = [
-  { driver: 'nested', backend: 'epoll', run: false },
-  { driver: 'watcher', backend: 'epoll', run: false },
+const allWays: readonly Way[] = [
+  { driver: 'nested', backend: systemBackend, run: false },
+  { driver: 'watcher', backend: systemBackend, run: false },
   { driver: 'watcher', backend: 'poll', run: false },
-  { driver: 'nested', backend: 'epoll', run: true },
+  { driver: canNest ? 'nested' : 'watcher', backend: systemBackend, run: true },
   { driver: 'watcher', backend: 'poll', run: true },
 ];
+const ways = allWays.filter(({ driver }) => driver !== 'nested' || canNest);
 const MOMENTS = ['at once', 'online', 'soon', 'enough'] as const;
 const SOON_MS = 60;
 

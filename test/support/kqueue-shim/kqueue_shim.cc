@@ -29,6 +29,10 @@
 #define SYS_epoll_pwait2 441
 #endif
 
+// By the linker's --wrap: what the addon itself closes, so that a kqueue's end is noticed.
+extern "C" int __real_close(int fd);
+extern "C" int __wrap_close(int fd);
+
 namespace kqueue_shim {
 
 namespace {
@@ -39,10 +43,6 @@ using Key = std::pair<uintptr_t, short>;  // ident, filter
 constexpr int kHints = 1024;
 constexpr uint64_t kDoorbellData = UINT64_MAX;
 
-// Readable for ever. Each kqueue has it in its epoll set, disarmed; to arm it once wakes whoever
-// waits there. One for the process, so that no kqueue owns an fd beside its own.
-const int doorbell = eventfd(1, EFD_CLOEXEC);
-
 struct Knote {
   struct kevent event {};  // flags: those of its adding
   bool disabled = false;
@@ -52,7 +52,10 @@ struct Knote {
 
 class Queue {
  public:
-  explicit Queue(int epoll_fd) : epoll_fd_(epoll_fd) {}
+  Queue(int epoll_fd, int doorbell_fd) : epoll_fd_(epoll_fd), doorbell_fd_(doorbell_fd) {}
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  ~Queue() { __real_close(doorbell_fd_); }
 
   int Run(const struct kevent* changes, int change_count, struct kevent* events, int event_count,
           const timespec* timeout);
@@ -76,14 +79,15 @@ class Queue {
   bool Report(const Key& key, Knote* knote, struct kevent* out);
 
   const int epoll_fd_;
+  // Readable for ever, and in the epoll set, disarmed: to arm it once wakes whoever waits there.
+  const int doorbell_fd_;
   std::mutex mutex_;
   std::map<Key, Knote> knotes_;
   std::deque<Key> ready_;
 };
 
 std::mutex queues_mutex;
-std::map<int, std::shared_ptr<Queue>>
-    queues;  // one that was closed goes when its number comes back
+std::map<int, std::shared_ptr<Queue>> queues;
 
 Knote* Queue::Find(const Key& key) {
   const auto found = knotes_.find(key);
@@ -231,7 +235,7 @@ void Queue::Ring() const {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLONESHOT;
   event.data.u64 = kDoorbellData;
-  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, doorbell, &event);
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, doorbell_fd_, &event);
 }
 
 // Asks epoll where something happened. 0 or an errno; *any tells whether something did.
@@ -339,17 +343,27 @@ int kqueue() {
   using namespace kqueue_shim;
   const int fd = epoll_create1(0);
   if (fd < 0) return -1;
+  const int doorbell_fd = eventfd(1, EFD_CLOEXEC);
   epoll_event event{};
   event.data.u64 = kDoorbellData;
-  if (epoll_ctl(fd, EPOLL_CTL_ADD, doorbell, &event) < 0) {
+  if (doorbell_fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, doorbell_fd, &event) < 0) {
     const int error = errno;
-    close(fd);
+    if (doorbell_fd >= 0) __real_close(doorbell_fd);
+    __real_close(fd);
     errno = error;
     return -1;
   }
   const std::lock_guard<std::mutex> lock(queues_mutex);
-  queues[fd] = std::make_shared<Queue>(fd);
+  queues[fd] = std::make_shared<Queue>(fd, doorbell_fd);
   return fd;
+}
+
+int __wrap_close(int fd) {
+  {
+    const std::lock_guard<std::mutex> lock(kqueue_shim::queues_mutex);
+    kqueue_shim::queues.erase(fd);
+  }
+  return __real_close(fd);
 }
 
 int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent* eventlist,
