@@ -12,8 +12,6 @@ namespace tripoll::os {
 
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-
 // int everywhere but on NetBSD, where it is size_t.
 template <typename R, typename Count>
 int Call(R (*function)(int, const struct kevent*, Count, struct kevent*, Count, const timespec*),
@@ -40,6 +38,7 @@ int Kqueue() {
 
 int Kevent(int kqueue_fd, const struct kevent* changes, int change_count, struct kevent* events,
            int event_count, int64_t timeout_ns) {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
   timespec timeout{};
   timeout.tv_sec = static_cast<time_t>(timeout_ns / kNsPerSecond);
   timeout.tv_nsec = static_cast<long>(timeout_ns % kNsPerSecond);

@@ -293,8 +293,12 @@ int KqueuePoller::Add(const Registration& r) {
 // EV_CLEAR and EV_DISPATCH of a filter that exists cannot be changed. Only what was there to be
 // deleted is added again.
 int KqueuePoller::ChangeMode(Watched* watched, const Registration& to) {
-  const int error = RemoveFilters(watched, watched->present);
-  if (error != 0) return error > 0 ? -ENOENT : error;
+  const uint32_t present = watched->present;
+  const int error = RemoveFilters(watched, present);
+  if (error != 0) {
+    watched->present = present;  // for Delete, which then finds that they have gone
+    return error > 0 ? -ENOENT : error;
+  }
   static_cast<Registration&>(*watched) = to;
   return AddFilters(watched, Available(to.interest) | kInterestReadable);
 }
