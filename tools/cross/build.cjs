@@ -9,6 +9,7 @@ const { spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { performance } = require('node:perf_hooks');
 const { readBinary } = require('./symbols.cjs');
 
 const root = path.join(__dirname, '../..');
@@ -166,7 +167,8 @@ function loadKnown(modules) {
   return {
     version8: new Set([...js, ...node]),
     nodeExports: new Set(exported.filter(({ defined }) => defined).map(({ name }) => name)),
-    libSystem: new Set([...tbd.matchAll(/\b_([\w$]+)/g)].map(([, name]) => name)),
+    // The binder is dyld's own, which the linker of x86_64 asks for and the list leaves out.
+    libSystem: new Set(['dyld_stub_binder', ...[...tbd.matchAll(/\b_([\w$]+)/g)].map(([, name]) => name)]),
   };
 }
 
