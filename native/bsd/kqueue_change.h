@@ -3,6 +3,7 @@
 #define TRIPOLL_BSD_KQUEUE_CHANGE_H_
 
 #include <cstdint>
+#include <cstring>
 
 #include "bsd/kqueue_calls.h"
 
@@ -18,7 +19,9 @@ inline uint32_t SlotOf(uint64_t token) { return static_cast<uint32_t>(token); }
 inline uint32_t GenerationOf(uint64_t token) { return static_cast<uint32_t>(token >> 32); }
 
 inline uint64_t TokenOf(const struct kevent& event) {
-  return reinterpret_cast<uint64_t>(event.udata);
+  uint64_t token = 0;
+  std::memcpy(&token, &event.udata, sizeof token);
+  return token;
 }
 
 // Every change carries the token, for a change of a filter that exists replaces its udata too.
@@ -29,7 +32,7 @@ inline struct kevent MakeChange(uintptr_t ident, int filter, uint32_t flags, uin
   change.filter = static_cast<decltype(change.filter)>(filter);
   change.flags = static_cast<decltype(change.flags)>(flags);
   change.fflags = static_cast<decltype(change.fflags)>(fflags);
-  change.udata = reinterpret_cast<decltype(change.udata)>(token);
+  std::memcpy(&change.udata, &token, sizeof token);
   return change;
 }
 

@@ -34,6 +34,7 @@ class KqueuePoller final : public Poller {
 
  private:
   struct Watched : Registration {
+    Watched() : Registration() {}
     uint32_t present = 0;  // the filters that the kernel has, as bits of Interest
     bool known = false;
     bool armed = true;    // false: a oneshot that has been told

@@ -16,7 +16,6 @@
 namespace {
 
 using tripoll::EventRecord;
-using tripoll::Registration;
 namespace os = tripoll::os;
 
 constexpr uint32_t kRead = tripoll::kInterestReadable;

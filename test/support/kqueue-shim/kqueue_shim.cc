@@ -29,9 +29,10 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-// By the linker's --wrap: what the addon itself closes, so that a kqueue's end is noticed.
-extern "C" int __real_close(int fd);
-extern "C" int __wrap_close(int fd);
+// By the linker's --wrap, which makes these names: what the addon itself closes, so that a kqueue's
+// end is noticed.
+extern "C" int __real_close(int fd);  // NOLINT(bugprone-reserved-identifier)
+extern "C" int __wrap_close(int fd);  // NOLINT(bugprone-reserved-identifier)
 
 namespace kqueue_shim {
 
