@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "bsd/kqueue_poller.h"
 #include "check.h"
@@ -131,6 +132,15 @@ TEST(without_EVFILT_USER_a_pipe_wakes) {
   }
   CHECK_EQ(fault::Calls("Write"), 3);
   CHECK_EQ(poller->Wait(0, out.data()).count, 0);
+}
+
+TEST(T57_a_deadline_that_comes_into_a_longer_wait_ends_it) {
+  Fixture fixture;
+  fault::Before("Kevent", [&fixture] { CHECK_EQ(fixture.poller->SetDeadline(1'000'000), 0); });
+  const auto start = std::chrono::steady_clock::now();
+  const tripoll::WaitResult result = fixture.poller->Wait(5 * kSecondNs, fixture.out.data());
+  CHECK(result.woken);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(4));
 }
 
 TEST(a_wake_that_fails_says_so) {
