@@ -12,7 +12,7 @@ const plainNode = {
 
 // test/types are users of the built package: tsc checks them, after a build.
 export default tseslint.config(
-  { ignores: ['build', 'build-*', 'dist', 'out', 'prebuilds', 'bench/native/build', 'test/types'] },
+  { ignores: ['.cache', 'build', 'build-*', 'dist', 'out', 'prebuilds', 'bench/native/build', 'test/types'] },
   js.configs.recommended,
   {
     rules: {

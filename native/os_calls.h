@@ -26,6 +26,11 @@ struct BatchMessage {
 
 }  // namespace tripoll
 
+// macOS has no such flag: its sockets have SO_NOSIGPIPE instead (bsd/os_calls.cc).
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 namespace tripoll::os {
 
 // fds that come with it are close-on-exec.

@@ -26,6 +26,11 @@ inline int64_t Earlier(int64_t a_ns, int64_t b_ns) {
   return b_ns < 0 ? a_ns : std::min(a_ns, b_ns);
 }
 
+// The point in time that lies timeout_ns ahead.
+inline int64_t UntilNs(int64_t timeout_ns) {
+  return timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+}
+
 constexpr int64_t kNsPerMs = 1'000'000;
 
 // Rounded up, so that a wait of half a millisecond does not become a busy loop (T14); -1 stays.

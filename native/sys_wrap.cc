@@ -212,7 +212,7 @@ napi_value SysSendv(napi_env env, napi_callback_info info) {
   if (!args.Int32(0, &fd) || !ReadVectors(args, vectors, &count)) return nullptr;
   msghdr message{};
   message.msg_iov = vectors;
-  message.msg_iovlen = count;
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);  // an int on the BSDs
   return ToValue(env, os::Sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 

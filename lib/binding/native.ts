@@ -159,6 +159,12 @@ export interface NativeBinding {
   pipeCreate?(name: Uint8Array, mostInstances: number): number;
   fileOpen?(name: Uint8Array, access: number, disposition: number): number;
   handleClose?(handle: number): number;
+
+  /** The layout of struct kevent, and the constants of <sys/event.h>. */
+  readonly keventLayout?: Readonly<Record<string, number>>;
+  readonly kqueueConstants?: Readonly<Record<string, number>>;
+  kqueue?(): number;
+  kevent?(kqueueFd: number, changes: Uint8Array, events: Uint8Array, timeoutNs: number): number;
 }
 
 /** Over `length` bytes from `offset` of a block that `rawAlloc` made; returns the operation's number. */

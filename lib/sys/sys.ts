@@ -27,6 +27,11 @@ function checkBuffers(buffers: unknown): asserts buffers is readonly Uint8Array[
   });
 }
 
+function constantsOfPlatform(): Readonly<Record<string, number>> {
+  const { constants, kqueueConstants } = native;
+  return kqueueConstants === undefined ? constants : { ...constants, ...kqueueConstants };
+}
+
 /**
  * The system's calls under their own names. Each returns `n >= 0` or a negative errno (`-sys.errno.EAGAIN`) and
  * throws only on wrong arguments (TypeError, RangeError). An fd that was opened here is closed here, with
@@ -35,8 +40,8 @@ function checkBuffers(buffers: unknown): asserts buffers is readonly Uint8Array[
 export const sys = {
   /** Positive errno values of this platform, by name. */
   errno: native.errnos,
-  /** Constants of this platform's headers, by name (`AF_INET`, `SOCK_STREAM`, `EPOLLIN`, ...). */
-  constants: native.constants,
+  /** Constants of this platform's headers, by name (`AF_INET`, `SOCK_STREAM`, `EPOLLIN`, `EVFILT_READ`, ...). */
+  constants: constantsOfPlatform(),
 
   /** socket(2): the new fd. */
   socket(domain: number, type: number, protocol = 0): number {

@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "os_calls.h"
+#include "steady_time.h"
 #include "unix/readiness.h"
 
 // Linux and FreeBSD have it; elsewhere the hint is missing, which the contract allows.
@@ -151,7 +152,7 @@ int PollPoller::Wake() {
 
 int PollPoller::SetDeadline(int64_t timeout_ns) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  deadline_ns_ = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  deadline_ns_ = UntilNs(timeout_ns);
   return NotifyWaiter();
 }
 
@@ -200,7 +201,7 @@ int PollPoller::Collect(EventRecord* out) {
 }
 
 WaitResult PollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
-  const int64_t until_ns = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  const int64_t until_ns = UntilNs(timeout_ns);
   std::unique_lock<std::mutex> lock(mutex_);
   // Bounded by its callers' changes: each further pass is one Add, Modify, Delete or SetDeadline.
   for (;;) {

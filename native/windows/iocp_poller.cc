@@ -286,7 +286,7 @@ int IocpPoller::Wake() {
 
 int IocpPoller::SetDeadline(int64_t timeout_ns) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  deadline_ns_ = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  deadline_ns_ = UntilNs(timeout_ns);
   return waiting_ ? os::PostPacket(port_, kDeadlineKey) : 0;
 }
 
@@ -351,7 +351,7 @@ void IocpPoller::TakePackets(ULONG packets, EventRecord* out, WaitResult* result
 }
 
 WaitResult IocpPoller::Wait(int64_t timeout_ns, EventRecord* out) {
-  const int64_t until_ns = timeout_ns < 0 ? -1 : AddSaturating(NowNs(), timeout_ns);
+  const int64_t until_ns = UntilNs(timeout_ns);
   std::unique_lock<std::mutex> lock(mutex_);
   // Bounded by its callers' changes: each further pass follows a SetDeadline, or a poll that a
   // change has ended and that is started anew.

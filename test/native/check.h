@@ -67,7 +67,13 @@ inline int RunAll() {
 #define CHECK(condition) \
   ((condition) ? (void)0 : check::Fail(__FILE__, __LINE__, "not true: " #condition))
 #define CHECK_EQ(actual, expected) check::Equal(actual, expected, #actual, __FILE__, __LINE__)
+// Of several files that are linked into one program, another has the main function.
+#ifdef TRIPOLL_TESTS_IN_ONE_PROGRAM
+#define RUN_TESTS() \
+  namespace {}
+#else
 #define RUN_TESTS() \
   int main() { return check::RunAll(); }
+#endif
 
 #endif  // TRIPOLL_TEST_NATIVE_CHECK_H_

@@ -132,6 +132,7 @@ const [tubeRead = -1, tubeWrite = -1] = tube;
 const file = openSync(__filename, 'r');
 const timer = native.timerfdCreate?.(1, 0) ?? -1;
 const inotify = native.inotifyInit?.(0, 0) ?? -1;
+const kqueue = native.kqueue?.() ?? -1;
 const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 
 let poller = -1;
@@ -153,6 +154,8 @@ const bytes = (): Uint8Array => new Uint8Array(16);
 const lists = (): Uint8Array[] => [bytes(), bytes()];
 /** A header and one record of a batch of datagrams. */
 const records = (): Uint8Array => new Uint8Array(32 + 128);
+
+const kevents = (): Uint8Array => new Uint8Array(native.keventLayout?.['bytes'] ?? 0);
 
 const templates: Record<string, () => unknown[]> = {
   pollerOpen: () => [native.backends[0]],
@@ -259,10 +262,12 @@ const templates: Record<string, () => unknown[]> = {
   epollPwait2: () => [epoll, new Uint32Array(30), 0],
   epollSetParams: () => [epoll, 0, 0, 0],
   epollGetParams: () => [epoll, []],
+  kqueue: () => [],
+  kevent: () => [kqueue, new Uint8Array(0), kevents(), 0],
 };
 
 /** Where a good number would really wait, a bad value must be no number that means a time. */
-const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2, portWait: 2 };
+const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2, portWait: 2, kevent: 3 };
 
 function isHarmless(name: string, position: number, value: unknown): boolean {
   if (WAITS[name] !== position || typeof value !== 'number') return true;
@@ -273,6 +278,7 @@ const OPENERS = [
   'socket',
   'accept4',
   'epollCreate1',
+  'kqueue',
   'eventfdCreate',
   'timerfdCreate',
   'pidfdOpen',

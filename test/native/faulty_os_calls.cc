@@ -8,7 +8,12 @@
 
 // The real calls, once more under another name. os_calls.h came before, so it is not renamed.
 #define os real_os
+#if __has_include(<sys/epoll.h>)
 #include "linux/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
+#else
+#include "bsd/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
+#endif
+#include "bsd/kqueue_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #undef os
 
 namespace fault {
@@ -18,6 +23,7 @@ struct Plan {
   int error = 0;
   int times = 0;
   int calls = 0;
+  std::function<void()> first;
   std::function<void()> then;
 };
 
@@ -31,6 +37,15 @@ int Take(const std::string& call) {
   if (plan.times == 0) return 0;
   if (plan.times > 0) --plan.times;
   return plan.error;
+}
+
+void RunBefore(const std::string& call) {
+  std::function<void()> first;
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    first = std::exchange(plans[call].first, nullptr);
+  }
+  if (first) first();
 }
 
 void RunAfter(const std::string& call) {
@@ -55,6 +70,11 @@ void After(const std::string& call, std::function<void()> then) {
   plans[call].then = std::move(then);
 }
 
+void Before(const std::string& call, std::function<void()> first) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  plans[call].first = std::move(first);
+}
+
 int Calls(const std::string& call) {
   const std::lock_guard<std::mutex> lock(mutex);
   return plans[call].calls;
@@ -70,6 +90,7 @@ void Reset() {
 // A call that native/os_calls.h gains, and this list lacks, is reported by the linker.
 #define CALL(name, parameters, arguments)                           \
   int name parameters {                                             \
+    fault::RunBefore(#name);                                        \
     if (const int error = fault::Take(#name); error) return -error; \
     const int result = real_os::name arguments;                     \
     fault::RunAfter(#name);                                         \
@@ -110,6 +131,25 @@ CALL(Fstat, (int fd, struct stat* status), (fd, status))
 CALL(Poll, (pollfd * fds, size_t count, int timeout_ms), (fds, count, timeout_ms))
 CALL(Ioctl, (int fd, unsigned long request, void* argument), (fd, request, argument))
 CALL(IfNametoindex, (const char* name), (name))
+CALL(Kqueue, (), ())
+
+int Kevent(int kqueue_fd, const struct kevent* changes, int change_count, struct kevent* events,
+           int event_count, int64_t timeout_ns) {
+  fault::RunBefore("Kevent");
+  if (const int error = fault::Take("Kevent"); error) return -error;
+  const int count =
+      real_os::Kevent(kqueue_fd, changes, change_count, events, event_count, timeout_ns);
+  fault::RunAfter("Kevent");
+  for (int i = 0; i < count && change_count > 0; i++) {
+    if (const int error = fault::Take("Receipt"); error) events[i].data = error;
+    if (events[i].filter != EVFILT_WRITE) continue;
+    if (const int error = fault::Take("Receipt of EVFILT_WRITE"); error) events[i].data = error;
+  }
+  if (const int error = fault::Take("Kevent after"); error) return -error;
+  return count;
+}
+
+#if __has_include(<sys/epoll.h>)
 CALL(EpollCreate1, (int flags), (flags))
 CALL(EpollCtl, (int epoll_fd, int operation, int fd, epoll_event* event),
      (epoll_fd, operation, fd, event))
@@ -135,5 +175,6 @@ CALL(Waitid, (int id_type, unsigned id, siginfo_t* status, int options),
 CALL(InotifyInit1, (int flags), (flags))
 CALL(InotifyAddWatch, (int fd, const char* path, uint32_t mask), (fd, path, mask))
 CALL(InotifyRmWatch, (int fd, int watch), (fd, watch))
+#endif
 
 }  // namespace tripoll::os

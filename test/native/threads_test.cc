@@ -1,5 +1,6 @@
 // Two threads at one poller, as the watcher driver has them: one waits, the owner adds, modifies,
 // deletes and wakes. For every backend; a run under -fsanitize=thread looks at the locks.
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -93,7 +94,10 @@ class Waiter {
 
 struct Pair {
   int fds[2];
-  Pair() { CHECK_EQ(tripoll::os::Socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0); }
+  Pair() {
+    CHECK_EQ(tripoll::os::Socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    for (const int fd : fds) CHECK(tripoll::os::Fcntl(fd, F_SETFL, O_NONBLOCK) >= 0);
+  }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
   ~Pair() {

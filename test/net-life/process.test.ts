@@ -1,6 +1,6 @@
 // What needs a process of its own: an uncaught error, an exit.
-import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
 import { capabilities } from 'tripoll';
+import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
 
 const prelude = `
   'use strict';

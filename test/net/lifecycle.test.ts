@@ -11,6 +11,7 @@ interface Combination {
 const combinations: Combination[] = [
   { driver: 'nested', backend: 'epoll' },
   { driver: 'watcher', backend: 'epoll' },
+  { driver: 'watcher', backend: 'kqueue' },
   { driver: 'watcher', backend: 'poll' },
   { driver: 'watcher', backend: 'iocp' },
 ].filter(

@@ -1,48 +1,58 @@
 import { type BackendName, capabilities, Poller } from 'tripoll';
 import { describePoller, type Features } from './conformance';
 
-const kinds: [name: string, backend: BackendName, features: Features][] = [
-  [
-    'epoll',
-    'epoll',
-    {
-      anyFd: true,
-      hangsUp: true,
-      endsEarly: true,
-      edge: true,
-      exclusive: true,
-      knowsFiles: true,
-      nestable: true,
-    },
-  ],
-  [
-    'poll(2)',
-    'poll',
-    {
-      anyFd: true,
-      hangsUp: true,
-      endsEarly: true,
-      edge: false,
-      exclusive: false,
-      knowsFiles: false,
-      nestable: false,
-    },
-  ],
-  [
-    'IOCP',
-    'iocp',
-    {
-      anyFd: false,
-      hangsUp: false,
-      endsEarly: false,
-      edge: false,
-      exclusive: false,
-      knowsFiles: false,
-      nestable: false,
-    },
-  ],
-];
+const backends: Partial<Record<BackendName, Features>> = {
+  epoll: {
+    anyFd: true,
+    hangsUp: true,
+    endsEarly: true,
+    edge: true,
+    exclusive: true,
+    knowsFiles: true,
+    nestable: true,
+    unasked: true,
+    priority: true,
+  },
+  kqueue: {
+    anyFd: true,
+    hangsUp: true,
+    endsEarly: true,
+    edge: true,
+    exclusive: false,
+    knowsFiles: true,
+    nestable: false,
+    unasked: false,
+    priority: capabilities.platform === 'darwin' || capabilities.platform === 'openbsd',
+  },
+  poll: {
+    anyFd: true,
+    hangsUp: true,
+    endsEarly: true,
+    edge: false,
+    exclusive: false,
+    knowsFiles: false,
+    nestable: false,
+    unasked: true,
+    priority: true,
+  },
+  iocp: {
+    anyFd: false,
+    hangsUp: false,
+    endsEarly: false,
+    edge: false,
+    exclusive: false,
+    knowsFiles: false,
+    nestable: false,
+    unasked: true,
+    priority: true,
+  },
+};
 
-for (const [name, backend, features] of kinds) {
-  if (capabilities.backends.includes(backend)) describePoller(name, () => new Poller({ backend }), features);
+for (const backend of capabilities.backends) {
+  const features = backends[backend];
+  if (features !== undefined) describePoller(backend, () => new Poller({ backend }), features);
 }
+
+test('every backend of this platform is tested', () => {
+  expect(capabilities.backends.filter((backend) => !(backend in backends))).toEqual([]);
+});

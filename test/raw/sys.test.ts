@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type SocketAddress, sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
+import { hasBackend } from '../support/backends';
 import { expectCleanExit, runScript } from '../support/child';
 import { untilSync } from '../support/deadline';
 import { invalidType, outOfRange, thrownBy } from '../support/errors';
-import { openedSince, openFds } from '../support/fds';
+import { FD_FOLDER, openedSince, openFds } from '../support/fds';
 import { constant, fill, minus, Rig, send } from '../poller/rig';
 import { testAnyFd, testIf, testSignals } from '../support/applies';
 import { isWindows, isWine } from '../support/platform';
@@ -440,15 +441,16 @@ describe('fds', () => {
     const script = `
       const { readdirSync } = require('node:fs');
       const { Worker } = require('node:worker_threads');
-      const count = () => readdirSync('/proc/self/fd').length;
+      const count = () => readdirSync('${FD_FOLDER}').length;
       const work = \`
-        const { sys, Epoll } = require('tripoll/raw');
+        const { sys, Epoll, Kqueue } = require('tripoll/raw');
         const { Poller } = require('tripoll');
         const c = sys.constants;
         const pair = [];
         sys.pipe2(pair); sys.socketpair([], c.AF_UNIX, c.SOCK_STREAM); sys.socket(c.AF_INET, c.SOCK_STREAM);
         sys.fcntl(pair[0], c.F_DUPFD_CLOEXEC, 50);
-        new Epoll(); new Poller(); new Poller({ backend: 'poll' });
+        new ${hasBackend('epoll') ? 'Epoll' : 'Kqueue'}();
+        new Poller(); new Poller({ backend: 'poll' });
         if (process.argv[2] === 'spin') for (;;);
       \`;
       const run = (kind) => new Promise((resolve) => {

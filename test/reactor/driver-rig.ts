@@ -7,6 +7,7 @@ import {
   type Registration,
 } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { canNest, hasEdge, systemBackend } from '../support/backends.js';
 import { within } from '../support/deadline.js';
 import { openPipe, openPipeAt, openSocketPair } from '../support/pairs.js';
 
@@ -20,20 +21,19 @@ export interface DriverKind {
 }
 
 const allKinds: readonly DriverKind[] = [
-  { driver: 'nested', backend: 'epoll', edge: true },
-  { driver: 'watcher', backend: 'epoll', edge: true },
+  { driver: 'nested', backend: systemBackend, edge: true },
+  { driver: 'watcher', backend: systemBackend, edge: hasEdge },
   { driver: 'watcher', backend: 'poll', edge: false },
-  { driver: 'manual', backend: 'epoll', edge: true },
+  { driver: 'manual', backend: systemBackend, edge: hasEdge },
   { driver: 'manual', backend: 'poll', edge: false },
-  { driver: 'nested', backend: 'epoll', edge: true, run: true },
+  { driver: canNest ? 'nested' : 'watcher', backend: systemBackend, edge: hasEdge, run: true },
   { driver: 'watcher', backend: 'poll', edge: false, run: true },
-  { driver: 'watcher', backend: 'iocp', edge: false },
-  { driver: 'manual', backend: 'iocp', edge: false },
-  { driver: 'watcher', backend: 'iocp', edge: false, run: true },
 ];
 
 /** Those that this platform has. */
-export const driverKinds = allKinds.filter(({ backend }) => capabilities.backends.includes(backend));
+export const driverKinds = allKinds.filter(
+  ({ driver, backend }) => (driver !== 'nested' || canNest) && capabilities.backends.includes(backend),
+);
 
 export const namedDriverKinds = driverKinds.map((kind) => {
   const { driver, backend, run } = kind;

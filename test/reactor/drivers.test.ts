@@ -48,15 +48,17 @@ describe.each(namedDriverKinds)('%s', (_name, kind: DriverKind) => {
 
   test('writable, both, and paused', async () => {
     const { read, write } = rig.socketPair();
-    const calls = new Calls((registration) => registration.setInterest(0));
+    const calls = new Calls((registration) => calls.seen.length === 0 && registration.setInterest(0));
     const registration = rig.reactor.register(read, WRITABLE, calls);
     await calls.reach(1);
     writeByte(write);
     await rig.settle();
     expect(calls.seen).toEqual([WRITABLE]);
     registration.setInterest(READABLE | WRITABLE);
-    await calls.reach(2);
-    expect(calls.seen).toEqual([WRITABLE, READABLE | WRITABLE]);
+    // kqueue knows each direction by itself, and who waits meanwhile may get the first alone.
+    const told = (): number => calls.seen.slice(1).reduce((all, one) => all | one, 0);
+    await until(() => told() === (READABLE | WRITABLE), 'both');
+    registration.setInterest(0);
   });
 
   test('the end of a stream is READ_CLOSED', async () => {

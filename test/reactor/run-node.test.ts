@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { canNest, systemBackend } from '../support/backends.js';
 import { expectCleanExit, runFile, runScript } from '../support/child.js';
 import { type BackendName, capabilities } from 'tripoll';
 import { testIf } from '../support/applies.js';
@@ -36,19 +37,17 @@ interface Line {
   readonly driver: string;
 }
 
+const ofSystem = canNest ? 'inverted' : 'immediate';
+
 const kinds: [driver: string, backend: BackendName, refed: string, where: string][] = [
-  ['inverted', 'epoll', 'ref', 'main'],
-  ['inverted', 'epoll', 'unref', 'main'],
-  ['inverted', 'epoll', 'ref', 'worker'],
-  ['inverted', 'epoll', 'unref', 'worker'],
+  [ofSystem, systemBackend, 'ref', 'main'],
+  [ofSystem, systemBackend, 'unref', 'main'],
+  [ofSystem, systemBackend, 'ref', 'worker'],
+  [ofSystem, systemBackend, 'unref', 'worker'],
   ['immediate', 'poll', 'ref', 'main'],
   ['immediate', 'poll', 'unref', 'main'],
   ['immediate', 'poll', 'ref', 'worker'],
   ['immediate', 'poll', 'unref', 'worker'],
-  ['immediate', 'iocp', 'ref', 'main'],
-  ['immediate', 'iocp', 'unref', 'main'],
-  ['immediate', 'iocp', 'ref', 'worker'],
-  ['immediate', 'iocp', 'unref', 'worker'],
 ];
 
 /** What the child leaves out, and why. */

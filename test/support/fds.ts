@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { sys } from 'tripoll/raw';
 import { isWindows } from './platform.js';
 
@@ -28,13 +28,23 @@ export function countHandles(): number {
   return count;
 }
 
-/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); on Windows each socket. */
+/** Where this system lists a process's own fds; FreeBSD only with fdescfs mounted there. */
+export const FD_FOLDER = existsSync('/proc/self/fd') ? '/proc/self/fd' : '/dev/fd';
+
+/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); on other Unix systems its inode. */
+function targetOf(fd: number): string {
+  if (FD_FOLDER.startsWith('/proc/')) return readlinkSync(`${FD_FOLDER}/${fd}`);
+  const { dev, ino } = fstatSync(fd);
+  return `${dev}:${ino}`;
+}
+
+/** Of this process; on Windows its sockets. */
 export function openFds(): Map<number, string> {
   if (isWindows) return openSockets();
   const fds = new Map<number, string>();
-  for (const name of readdirSync('/proc/self/fd')) {
+  for (const name of readdirSync(FD_FOLDER)) {
     try {
-      fds.set(Number(name), readlinkSync(`/proc/self/fd/${name}`));
+      fds.set(Number(name), targetOf(Number(name)));
     } catch {
       // The listing's own fd, which is closed by now.
     }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Waker } from 'tripoll';
 import { sys } from 'tripoll/raw';
+import { hasBackend, testWhere } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
 import { type ExclusivePlan, ORDER, type Ready } from './exclusive-worker.js';
 
@@ -106,8 +107,8 @@ async function countWakes(run: boolean): Promise<number> {
   return wakes;
 }
 
-test(
-  'EXCLUSIVE under run(): a connection wakes one of the threads, where nested wakes all',
+testWhere(hasBackend('epoll'))(
+  'EXCLUSIVE (epoll) under run(): a connection wakes one of the threads, where nested wakes all',
   async () => {
     const inverted = (await countWakes(true)) / CONNECTIONS;
     const nested = (await countWakes(false)) / CONNECTIONS;

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { capabilities } from 'tripoll';
+import { canNest, systemBackend } from '../support/backends.js';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
 import type { TerminatedPlan } from './terminated-worker.js';
@@ -26,16 +27,15 @@ export interface TerminateReport {
 
 type Way = Pick<TerminatedPlan, 'driver' | 'backend' | 'run'>;
 const allWays: readonly Way[] = [
-  { driver: 'nested', backend: 'epoll', run: false },
-  { driver: 'watcher', backend: 'epoll', run: false },
+  { driver: 'nested', backend: systemBackend, run: false },
+  { driver: 'watcher', backend: systemBackend, run: false },
   { driver: 'watcher', backend: 'poll', run: false },
-  { driver: 'nested', backend: 'epoll', run: true },
+  { driver: canNest ? 'nested' : 'watcher', backend: systemBackend, run: true },
   { driver: 'watcher', backend: 'poll', run: true },
-  { driver: 'watcher', backend: 'iocp', run: false },
-  { driver: 'watcher', backend: 'iocp', run: true },
 ];
-const { backends } = capabilities;
-const ways = allWays.filter(({ backend }) => backends.includes(backend));
+const ways = allWays.filter(
+  ({ driver, backend }) => (driver !== 'nested' || canNest) && capabilities.backends.includes(backend),
+);
 const MOMENTS = ['at once', 'online', 'soon', 'enough'] as const;
 const SOON_MS = 60;
 

@@ -1,0 +1,289 @@
+#include "bsd/kqueue_constants.h"
+
+#include "bsd/kqueue_calls.h"
+
+namespace tripoll {
+
+// clang-format off: a constant a line, so that a diff shows which came or went.
+const Constant kKqueueConstants[] = {
+    {"EVFILT_READ", EVFILT_READ},
+    {"EVFILT_WRITE", EVFILT_WRITE},
+#ifdef EVFILT_AIO
+    {"EVFILT_AIO", EVFILT_AIO},
+#endif
+#ifdef EVFILT_VNODE
+    {"EVFILT_VNODE", EVFILT_VNODE},
+#endif
+#ifdef EVFILT_PROC
+    {"EVFILT_PROC", EVFILT_PROC},
+#endif
+#ifdef EVFILT_SIGNAL
+    {"EVFILT_SIGNAL", EVFILT_SIGNAL},
+#endif
+#ifdef EVFILT_TIMER
+    {"EVFILT_TIMER", EVFILT_TIMER},
+#endif
+#ifdef EVFILT_PROCDESC
+    {"EVFILT_PROCDESC", EVFILT_PROCDESC},
+#endif
+#ifdef EVFILT_FS
+    {"EVFILT_FS", EVFILT_FS},
+#endif
+#ifdef EVFILT_LIO
+    {"EVFILT_LIO", EVFILT_LIO},
+#endif
+#ifdef EVFILT_USER
+    {"EVFILT_USER", EVFILT_USER},
+#endif
+#ifdef EVFILT_SENDFILE
+    {"EVFILT_SENDFILE", EVFILT_SENDFILE},
+#endif
+#ifdef EVFILT_EMPTY
+    {"EVFILT_EMPTY", EVFILT_EMPTY},
+#endif
+#ifdef EVFILT_JAIL
+    {"EVFILT_JAIL", EVFILT_JAIL},
+#endif
+#ifdef EVFILT_JAILDESC
+    {"EVFILT_JAILDESC", EVFILT_JAILDESC},
+#endif
+#ifdef EVFILT_MACHPORT
+    {"EVFILT_MACHPORT", EVFILT_MACHPORT},
+#endif
+#ifdef EVFILT_VM
+    {"EVFILT_VM", EVFILT_VM},
+#endif
+#ifdef EVFILT_EXCEPT
+    {"EVFILT_EXCEPT", EVFILT_EXCEPT},
+#endif
+#ifdef EVFILT_DEVICE
+    {"EVFILT_DEVICE", EVFILT_DEVICE},
+#endif
+    {"EV_ADD", EV_ADD},
+    {"EV_DELETE", EV_DELETE},
+    {"EV_ENABLE", EV_ENABLE},
+    {"EV_DISABLE", EV_DISABLE},
+#ifdef EV_FORCEONESHOT
+    {"EV_FORCEONESHOT", EV_FORCEONESHOT},
+#endif
+#ifdef EV_KEEPUDATA
+    {"EV_KEEPUDATA", EV_KEEPUDATA},
+#endif
+    {"EV_ONESHOT", EV_ONESHOT},
+    {"EV_CLEAR", EV_CLEAR},
+    {"EV_RECEIPT", EV_RECEIPT},
+    {"EV_DISPATCH", EV_DISPATCH},
+    {"EV_EOF", EV_EOF},
+    {"EV_ERROR", EV_ERROR},
+#ifdef EV_UDATA_SPECIFIC
+    {"EV_UDATA_SPECIFIC", EV_UDATA_SPECIFIC},
+#endif
+#ifdef EV_DISPATCH2
+    {"EV_DISPATCH2", EV_DISPATCH2},
+#endif
+#ifdef EV_VANISHED
+    {"EV_VANISHED", EV_VANISHED},
+#endif
+#ifdef EV_POLL
+    {"EV_POLL", EV_POLL},
+#endif
+#ifdef EV_OOBAND
+    {"EV_OOBAND", EV_OOBAND},
+#endif
+#ifdef NOTE_FFNOP
+    {"NOTE_FFNOP", NOTE_FFNOP},
+#endif
+#ifdef NOTE_FFAND
+    {"NOTE_FFAND", NOTE_FFAND},
+#endif
+#ifdef NOTE_FFOR
+    {"NOTE_FFOR", NOTE_FFOR},
+#endif
+#ifdef NOTE_FFCOPY
+    {"NOTE_FFCOPY", NOTE_FFCOPY},
+#endif
+#ifdef NOTE_FFCTRLMASK
+    {"NOTE_FFCTRLMASK", NOTE_FFCTRLMASK},
+#endif
+#ifdef NOTE_FFLAGSMASK
+    {"NOTE_FFLAGSMASK", NOTE_FFLAGSMASK},
+#endif
+#ifdef NOTE_TRIGGER
+    {"NOTE_TRIGGER", NOTE_TRIGGER},
+#endif
+#ifdef NOTE_LOWAT
+    {"NOTE_LOWAT", NOTE_LOWAT},
+#endif
+#ifdef NOTE_FILE_POLL
+    {"NOTE_FILE_POLL", NOTE_FILE_POLL},
+#endif
+#ifdef NOTE_DELETE
+    {"NOTE_DELETE", NOTE_DELETE},
+#endif
+#ifdef NOTE_WRITE
+    {"NOTE_WRITE", NOTE_WRITE},
+#endif
+#ifdef NOTE_EXTEND
+    {"NOTE_EXTEND", NOTE_EXTEND},
+#endif
+#ifdef NOTE_ATTRIB
+    {"NOTE_ATTRIB", NOTE_ATTRIB},
+#endif
+#ifdef NOTE_LINK
+    {"NOTE_LINK", NOTE_LINK},
+#endif
+#ifdef NOTE_RENAME
+    {"NOTE_RENAME", NOTE_RENAME},
+#endif
+#ifdef NOTE_REVOKE
+    {"NOTE_REVOKE", NOTE_REVOKE},
+#endif
+#ifdef NOTE_OPEN
+    {"NOTE_OPEN", NOTE_OPEN},
+#endif
+#ifdef NOTE_CLOSE
+    {"NOTE_CLOSE", NOTE_CLOSE},
+#endif
+#ifdef NOTE_CLOSE_WRITE
+    {"NOTE_CLOSE_WRITE", NOTE_CLOSE_WRITE},
+#endif
+#ifdef NOTE_READ
+    {"NOTE_READ", NOTE_READ},
+#endif
+#ifdef NOTE_EXIT
+    {"NOTE_EXIT", NOTE_EXIT},
+#endif
+#ifdef NOTE_FORK
+    {"NOTE_FORK", NOTE_FORK},
+#endif
+#ifdef NOTE_EXEC
+    {"NOTE_EXEC", NOTE_EXEC},
+#endif
+#ifdef NOTE_TRACK
+    {"NOTE_TRACK", NOTE_TRACK},
+#endif
+#ifdef NOTE_TRACKERR
+    {"NOTE_TRACKERR", NOTE_TRACKERR},
+#endif
+#ifdef NOTE_CHILD
+    {"NOTE_CHILD", NOTE_CHILD},
+#endif
+#ifdef NOTE_JAIL_CHILD
+    {"NOTE_JAIL_CHILD", NOTE_JAIL_CHILD},
+#endif
+#ifdef NOTE_JAIL_SET
+    {"NOTE_JAIL_SET", NOTE_JAIL_SET},
+#endif
+#ifdef NOTE_JAIL_ATTACH
+    {"NOTE_JAIL_ATTACH", NOTE_JAIL_ATTACH},
+#endif
+#ifdef NOTE_JAIL_REMOVE
+    {"NOTE_JAIL_REMOVE", NOTE_JAIL_REMOVE},
+#endif
+#ifdef NOTE_JAIL_MULTI
+    {"NOTE_JAIL_MULTI", NOTE_JAIL_MULTI},
+#endif
+#ifdef NOTE_JAIL_CTRLMASK
+    {"NOTE_JAIL_CTRLMASK", NOTE_JAIL_CTRLMASK},
+#endif
+#ifdef NOTE_SECONDS
+    {"NOTE_SECONDS", NOTE_SECONDS},
+#endif
+#ifdef NOTE_MSECONDS
+    {"NOTE_MSECONDS", NOTE_MSECONDS},
+#endif
+#ifdef NOTE_USECONDS
+    {"NOTE_USECONDS", NOTE_USECONDS},
+#endif
+#ifdef NOTE_NSECONDS
+    {"NOTE_NSECONDS", NOTE_NSECONDS},
+#endif
+#ifdef NOTE_ABSTIME
+    {"NOTE_ABSTIME", NOTE_ABSTIME},
+#endif
+#ifdef NOTE_SIGNAL
+    {"NOTE_SIGNAL", NOTE_SIGNAL},
+#endif
+#ifdef NOTE_OOB
+    {"NOTE_OOB", NOTE_OOB},
+#endif
+#ifdef NOTE_NONE
+    {"NOTE_NONE", NOTE_NONE},
+#endif
+#ifdef NOTE_FUNLOCK
+    {"NOTE_FUNLOCK", NOTE_FUNLOCK},
+#endif
+#ifdef NOTE_LEASE_DOWNGRADE
+    {"NOTE_LEASE_DOWNGRADE", NOTE_LEASE_DOWNGRADE},
+#endif
+#ifdef NOTE_LEASE_RELEASE
+    {"NOTE_LEASE_RELEASE", NOTE_LEASE_RELEASE},
+#endif
+#ifdef NOTE_EXITSTATUS
+    {"NOTE_EXITSTATUS", NOTE_EXITSTATUS},
+#endif
+#ifdef NOTE_EXIT_DETAIL
+    {"NOTE_EXIT_DETAIL", NOTE_EXIT_DETAIL},
+#endif
+#ifdef NOTE_EXIT_DETAIL_MASK
+    {"NOTE_EXIT_DETAIL_MASK", NOTE_EXIT_DETAIL_MASK},
+#endif
+#ifdef NOTE_EXIT_DECRYPTFAIL
+    {"NOTE_EXIT_DECRYPTFAIL", NOTE_EXIT_DECRYPTFAIL},
+#endif
+#ifdef NOTE_EXIT_MEMORY
+    {"NOTE_EXIT_MEMORY", NOTE_EXIT_MEMORY},
+#endif
+#ifdef NOTE_EXIT_CSERROR
+    {"NOTE_EXIT_CSERROR", NOTE_EXIT_CSERROR},
+#endif
+#ifdef NOTE_VM_PRESSURE
+    {"NOTE_VM_PRESSURE", NOTE_VM_PRESSURE},
+#endif
+#ifdef NOTE_VM_PRESSURE_TERMINATE
+    {"NOTE_VM_PRESSURE_TERMINATE", NOTE_VM_PRESSURE_TERMINATE},
+#endif
+#ifdef NOTE_VM_PRESSURE_SUDDEN_TERMINATE
+    {"NOTE_VM_PRESSURE_SUDDEN_TERMINATE", NOTE_VM_PRESSURE_SUDDEN_TERMINATE},
+#endif
+#ifdef NOTE_VM_ERROR
+    {"NOTE_VM_ERROR", NOTE_VM_ERROR},
+#endif
+#ifdef NOTE_ABSOLUTE
+    {"NOTE_ABSOLUTE", NOTE_ABSOLUTE},
+#endif
+#ifdef NOTE_LEEWAY
+    {"NOTE_LEEWAY", NOTE_LEEWAY},
+#endif
+#ifdef NOTE_CRITICAL
+    {"NOTE_CRITICAL", NOTE_CRITICAL},
+#endif
+#ifdef NOTE_BACKGROUND
+    {"NOTE_BACKGROUND", NOTE_BACKGROUND},
+#endif
+#ifdef NOTE_MACH_CONTINUOUS_TIME
+    {"NOTE_MACH_CONTINUOUS_TIME", NOTE_MACH_CONTINUOUS_TIME},
+#endif
+#ifdef NOTE_MACHTIME
+    {"NOTE_MACHTIME", NOTE_MACHTIME},
+#endif
+#ifdef NOTE_EOF
+    {"NOTE_EOF", NOTE_EOF},
+#endif
+#ifdef NOTE_TRUNCATE
+    {"NOTE_TRUNCATE", NOTE_TRUNCATE},
+#endif
+#ifdef NOTE_CHANGE
+    {"NOTE_CHANGE", NOTE_CHANGE},
+#endif
+#ifdef NOTE_SUBMIT
+    {"NOTE_SUBMIT", NOTE_SUBMIT},
+#endif
+#ifdef NOTE_TIMER_UNITMASK
+    {"NOTE_TIMER_UNITMASK", NOTE_TIMER_UNITMASK},
+#endif
+};
+// clang-format on
+const size_t kKqueueConstantCount = sizeof kKqueueConstants / sizeof kKqueueConstants[0];
+
+}  // namespace tripoll

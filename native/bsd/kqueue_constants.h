@@ -1,0 +1,14 @@
+#ifndef TRIPOLL_BSD_KQUEUE_CONSTANTS_H_
+#define TRIPOLL_BSD_KQUEUE_CONSTANTS_H_
+
+#include "constants.h"
+
+namespace tripoll {
+
+// Those of this system's <sys/event.h>, of which each has others.
+extern const Constant kKqueueConstants[];
+extern const size_t kKqueueConstantCount;
+
+}  // namespace tripoll
+
+#endif  // TRIPOLL_BSD_KQUEUE_CONSTANTS_H_

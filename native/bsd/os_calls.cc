@@ -1,0 +1,189 @@
+#include "os_calls.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <initializer_list>
+
+#include "bsd/missing.h"
+
+namespace tripoll::os {
+
+namespace {
+
+template <typename T>
+int Result(T value) {
+  return value < 0 ? -errno : static_cast<int>(value);
+}
+
+#ifdef TRIPOLL_FLAGS_AFTER_BIRTH
+
+constexpr int kBirthFlags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+int SetFlags(int fd, bool close_on_exec, bool non_blocking) {
+  if (close_on_exec && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+  if (!non_blocking) return 0;
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -errno;
+  return Result(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+// What the socket's type could not say, and that a send never raises SIGPIPE (T43): there is no
+// MSG_NOSIGNAL. Closes it when that fails.
+int FinishSocket(int fd, int flags) {
+  if (fd < 0) return fd;
+  int error = SetFlags(fd, (flags & SOCK_CLOEXEC) != 0, (flags & SOCK_NONBLOCK) != 0);
+  const int on = 1;
+  // EINVAL: the peer of an accepted socket has gone already, and the option with it.
+  if (error >= 0 && setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) < 0 && errno != EINVAL)
+    error = -errno;
+  if (error >= 0) return fd;
+  static_cast<void>(close(fd));
+  return error;
+}
+
+int FinishPair(int fds[2], int first, int second) {
+  fds[0] = first;
+  fds[1] = second;
+  if (first >= 0 && second >= 0) return 0;
+  for (const int fd : {first, second}) {
+    if (fd >= 0) static_cast<void>(close(fd));
+  }
+  return first < 0 ? first : second;
+}
+
+#endif
+
+#ifndef MSG_CMSG_CLOEXEC
+// macOS: a fork in another thread, between recvmsg and this, lets the child inherit them.
+void CloseFdsOnExec(msghdr* message) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(message); header != nullptr;
+       header = CMSG_NXTHDR(message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (static_cast<size_t>(header->cmsg_len) - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      static_cast<void>(fcntl(fd, F_SETFD, FD_CLOEXEC));
+    }
+  }
+}
+#endif
+
+}  // namespace
+
+#ifdef TRIPOLL_FLAGS_AFTER_BIRTH
+
+int Socket(int domain, int type, int protocol) {
+  return FinishSocket(Result(socket(domain, type & ~kBirthFlags, protocol)), type);
+}
+
+int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  const int accepted = Result(accept(fd, address, length));
+  if (accepted < 0) return accepted;
+  // It inherits O_NONBLOCK from its listener here, and must not where that was not asked for.
+  const int status = fcntl(accepted, F_GETFL);
+  if (status >= 0 && (flags & SOCK_NONBLOCK) == 0)
+    static_cast<void>(fcntl(accepted, F_SETFL, status & ~O_NONBLOCK));
+  return FinishSocket(accepted, flags);
+}
+
+int Socketpair(int domain, int type, int protocol, int fds[2]) {
+  const int error = Result(socketpair(domain, type & ~kBirthFlags, protocol, fds));
+  if (error < 0) return error;
+  return FinishPair(fds, FinishSocket(fds[0], type), FinishSocket(fds[1], type));
+}
+
+int Pipe2(int fds[2], int flags) {
+  const int error = Result(pipe(fds));
+  if (error < 0) return error;
+  int ends[2];
+  for (int i = 0; i < 2; i++) {
+    const int failed = SetFlags(fds[i], (flags & O_CLOEXEC) != 0, (flags & O_NONBLOCK) != 0);
+    if (failed < 0) static_cast<void>(close(fds[i]));
+    ends[i] = failed < 0 ? failed : fds[i];
+  }
+  return FinishPair(fds, ends[0], ends[1]);
+}
+
+#else
+
+int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
+int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  return Result(accept4(fd, address, length, flags));
+}
+int Socketpair(int domain, int type, int protocol, int fds[2]) {
+  return Result(socketpair(domain, type, protocol, fds));
+}
+int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
+
+#endif
+
+int Bind(int fd, const sockaddr* address, socklen_t length) {
+  return Result(bind(fd, address, length));
+}
+int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
+int Connect(int fd, const sockaddr* address, socklen_t length) {
+  return Result(connect(fd, address, length));
+}
+int Recv(int fd, void* buffer, size_t length, int flags) {
+  return Result(recv(fd, buffer, length, flags));
+}
+int Send(int fd, const void* buffer, size_t length, int flags) {
+  return Result(send(fd, buffer, length, flags));
+}
+int Sendmsg(int fd, const msghdr* message, int flags) {
+  return Result(sendmsg(fd, message, flags));
+}
+int Recvmsg(int fd, msghdr* message, int flags) {
+#ifdef MSG_CMSG_CLOEXEC
+  return Result(
+      recvmsg(fd, message, flags | (message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0)));
+#else
+  const int received = Result(recvmsg(fd, message, flags));
+  if (received >= 0) CloseFdsOnExec(message);
+  return received;
+#endif
+}
+// Where there are such calls they are loops of the C library's: datagrams.cc has its own.
+int Sendmmsg(int /*fd*/, BatchMessage* /*messages*/, unsigned /*count*/, int /*flags*/) {
+  return -ENOSYS;
+}
+int Recvmmsg(int /*fd*/, BatchMessage* /*messages*/, unsigned /*count*/, int /*flags*/) {
+  return -ENOSYS;
+}
+int IfNametoindex(const char* name) {
+  const unsigned index = if_nametoindex(name);
+  return index == 0 ? -errno : static_cast<int>(index);
+}
+int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
+int Getsockname(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getsockname(fd, address, length));
+}
+int Getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getpeername(fd, address, length));
+}
+int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  return Result(setsockopt(fd, level, name, value, length));
+}
+int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  return Result(getsockopt(fd, level, name, value, length));
+}
+int Read(int fd, void* buffer, size_t length) { return Result(read(fd, buffer, length)); }
+int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, buffer, length)); }
+int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
+int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
+int Close(int fd) { return Result(close(fd)); }
+int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
+int Poll(pollfd* fds, size_t count, int timeout_ms) {
+  return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms));
+}
+int Ioctl(int fd, unsigned long request, void* argument) {
+  return Result(ioctl(fd, request, argument));
+}
+
+}  // namespace tripoll::os

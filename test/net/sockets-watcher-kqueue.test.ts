@@ -1,0 +1,10 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeSockets } from './sockets.js';
+
+const here = capabilities.backends.includes('kqueue');
+
+if (here)
+  describeSockets('watcher kqueue', () => new Reactor({ driver: 'watcher', backend: 'kqueue' }), {
+    edge: true,
+  });
+else test.skip('watcher kqueue does not exist here', () => {});

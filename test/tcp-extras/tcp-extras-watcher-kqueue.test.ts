@@ -1,0 +1,10 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeTcpExtras } from './tcp-extras.js';
+
+const here = capabilities.backends.includes('kqueue');
+
+if (here)
+  describeTcpExtras('watcher kqueue', () => new Reactor({ driver: 'watcher', backend: 'kqueue' }), {
+    edge: true,
+  });
+else test.skip('watcher kqueue (does not apply: this system has no such backend or driver)', () => {});

@@ -1,0 +1,8 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeUdp } from './udp.js';
+
+const here = capabilities.backends.includes('kqueue');
+
+if (here)
+  describeUdp('watcher kqueue', () => new Reactor({ driver: 'watcher', backend: 'kqueue' }), { edge: true });
+else test.skip('watcher kqueue (does not apply: this system has no such backend or driver)', () => {});
