@@ -40,6 +40,7 @@ struct SockWish {
   uint32_t polled;
 };
 
+// NOLINTBEGIN(bugprone-branch-clone): each state has its own sentence, also where it does the same
 inline SockStep UpdateSock(SockState state, const SockWish& wish) {
   switch (state) {
     case SockState::kIdle:
@@ -88,6 +89,8 @@ inline SockStep RemoveSock(SockState state) {
       return {SockState::kReleased, SockAction::kNone};
   }
 }
+
+// NOLINTEND(bugprone-branch-clone)
 
 inline SockStep NextSockStep(SockState state, SockInput input, const SockWish& wish) {
   if (input == SockInput::kPacket) return OnSockPacket(state);

@@ -90,7 +90,7 @@ TEST(T31_never_two_polls_in_the_kernel) {
       auto input = static_cast<SockInput>(random() % 3);
       if (input == SockInput::kRemove && i < 10) input = SockInput::kUpdate;
       if (input == SockInput::kPacket && in_kernel == 0) continue;
-      const SockWish wish{random() % 8, polled};
+      const SockWish wish{static_cast<uint32_t>(random() % 8), polled};
       const SockStep step = NextSockStep(state, input, wish);
       state = step.next;
       if (input == SockInput::kPacket) in_kernel--;

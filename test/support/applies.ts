@@ -29,7 +29,10 @@ export const testFewFds = testIf(
 );
 
 /** Of fds that are no sockets: pipes, files, duplicates of a number. */
-export const testAnyFd = testIf(!isWindows, 'Windows polls sockets only, and has neither pipe(2) nor dup(2)');
+export const testAnyFd = testIf(
+  !isWindows,
+  'Windows polls sockets only, and has neither Unix’ pipes nor duplicates of a number',
+);
 
 /** Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no ECONNRESET. */
 export const testReset = testIf(!isWine, 'Wine 8 tells a reset as the end of the stream');

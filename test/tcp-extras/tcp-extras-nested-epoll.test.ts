@@ -7,4 +7,4 @@ if (here)
   describeTcpExtras('nested epoll', () => new Reactor({ driver: 'nested', backend: 'epoll' }), {
     edge: true,
   });
-else test.skip('nested epoll does not exist here', () => {});
+else test.skip('nested epoll (does not apply: this system has no such backend or driver)', () => {});

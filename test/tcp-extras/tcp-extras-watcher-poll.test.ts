@@ -7,4 +7,4 @@ if (here)
   describeTcpExtras('watcher poll', () => new Reactor({ driver: 'watcher', backend: 'poll' }), {
     edge: false,
   });
-else test.skip('watcher poll does not exist here', () => {});
+else test.skip('watcher poll (does not apply: this system has no such backend or driver)', () => {});

@@ -3,6 +3,7 @@ import { within } from '../../support/deadline.js';
 import { Random, testSeed } from '../../support/random.js';
 import { digest, pattern, rejection, turnOf, type Context } from '../../net/tools.js';
 import { peerOf } from '../tools.js';
+import { testReset } from '../../support/applies.js';
 
 /** So that the abort comes at another moment of the turn each time. */
 function aMoment(random: Random, reactor: Reactor): Promise<void> {
@@ -44,7 +45,7 @@ export function describeAbortedReads(context: Context): void {
       expect(buffer).toEqual(new Uint8Array(10));
     });
 
-    test('nor the end, nor an error', async () => {
+    testReset('nor the end, nor an error', async () => {
       const { stream, peer } = await context.acceptedStream();
       const controller = new AbortController();
       const reading = rejection(stream.read(new Uint8Array(10), controller));

@@ -13,6 +13,7 @@ import {
   type RawPeer,
 } from '../../net/tools.js';
 import { heldBy, listenersOf } from '../tools.js';
+import { testReset } from '../../support/applies.js';
 
 interface Between {
   a: TcpStream;
@@ -59,19 +60,20 @@ export function describeCopying(context: Context): void {
       expect(await within(copying, 'copy')).toEqual({ bytesFromA: 6, bytesFromB: 3 });
     });
 
-    test.each(['left', 'right'] as const)('%s resets: its error is told, both are closed', async (which) => {
-      const ends = await between();
-      const { a, b } = ends;
-      const copying = rejection(copyBidirectional(a, b));
-      await turnOf(context.reactor);
-      ends[which].reset();
-      expect(await copying).toEqual({ name: 'Error', code: 'ECONNRESET' });
-      expect([a.closed, b.closed]).toEqual([true, true]);
-      const other = which === 'left' ? ends.right : ends.left;
-      expect((await other.receiveToEnd()).length).toBe(0);
-      await turnOf(context.reactor);
-      expect(heldBy(context.reactor)).toEqual({ timers: 0, refs: 0 });
-    });
+    for (const which of ['left', 'right'] as const)
+      testReset(`${which} resets: its error is told, both are closed`, async () => {
+        const ends = await between();
+        const { a, b } = ends;
+        const copying = rejection(copyBidirectional(a, b));
+        await turnOf(context.reactor);
+        ends[which].reset();
+        expect(await copying).toEqual({ name: 'Error', code: 'ECONNRESET' });
+        expect([a.closed, b.closed]).toEqual([true, true]);
+        const other = which === 'left' ? ends.right : ends.left;
+        expect((await other.receiveToEnd()).length).toBe(0);
+        await turnOf(context.reactor);
+        expect(heldBy(context.reactor)).toEqual({ timers: 0, refs: 0 });
+      });
 
     test('one of them is closed already, or meanwhile: ERR_TRIPOLL_CLOSED', async () => {
       const first = await between();

@@ -1,16 +1,20 @@
-// The drivers that live in libuv's loop: a completion port can be watched by no other, so neither
-// exists here.
+// What does not exist on Windows.
 #include "env_wrap.h"
 
 #include "os_errno.h"
 
 namespace tripoll {
 
+// The drivers that live in libuv's loop: a completion port can be watched by no other.
 int StartNestedDriver(napi_env /*env*/, PollerEntry* /*entry*/, napi_value /*callback*/) {
   return -ENOTSUP;
 }
 int StartInvertedDriver(napi_env /*env*/, PollerEntry* /*entry*/, napi_value /*callback*/) {
   return -ENOTSUP;
 }
+
+// Batches of datagrams have no Windows twin yet: nothing is exported, and lib/binding/native-udp.ts
+// says ERR_TRIPOLL_UNSUPPORTED.
+void ExportUdp(napi_env /*env*/, napi_value /*exports*/) {}
 
 }  // namespace tripoll
