@@ -13,8 +13,4 @@ int StartInvertedDriver(napi_env /*env*/, PollerEntry* /*entry*/, napi_value /*c
   return -ENOTSUP;
 }
 
-// Batches of datagrams have no Windows twin yet: nothing is exported, and lib/binding/native-udp.ts
-// says ERR_TRIPOLL_UNSUPPORTED.
-void ExportUdp(napi_env /*env*/, napi_value /*exports*/) {}
-
 }  // namespace tripoll

@@ -11,20 +11,13 @@ import {
   LOOPBACK,
   passedMs,
   portOf,
+  refusingPort,
   record,
   rejection,
   rejectionError,
   turnOf,
   type Features,
 } from '../net/tools.js';
-
-/** Nobody listens there: a port that was free a moment ago. */
-async function closedPort(context: Context): Promise<number> {
-  const listener = await context.bind();
-  const port = portOf(listener);
-  listener.close();
-  return port;
-}
 
 export function describeNames(name: string, makeReactor: () => Reactor, features: Features): void {
   const context = new Context(makeReactor, features);
@@ -102,7 +95,7 @@ export function describeNames(name: string, makeReactor: () => Reactor, features
     });
 
     test('all fail: one AggregateError with each failure, the code is the first’s', async () => {
-      const port = await closedPort(context);
+      const port = refusingPort(context);
       const error = await rejectionError(start(port, () => ['127.0.0.2', '127.0.0.3', '::1']));
       expect(error.name).toBe('AggregateError');
       expect(error.code).toBe('ECONNREFUSED');
@@ -118,7 +111,7 @@ export function describeNames(name: string, makeReactor: () => Reactor, features
     });
 
     test('one address that fails: its own error', async () => {
-      const port = await closedPort(context);
+      const port = refusingPort(context);
       const error = await rejectionError(start(port, () => ['127.0.0.2']));
       expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', address: '127.0.0.2', port });
     });
@@ -170,7 +163,7 @@ export function describeNames(name: string, makeReactor: () => Reactor, features
     });
 
     test('handlers: error and close with the aggregate; bytes written before it is connected arrive', async () => {
-      const port = await closedPort(context);
+      const port = refusingPort(context);
       const told = record();
       const resolver = () => ['127.0.0.2', '127.0.0.3'];
       context.own(connect({ host: 'name.test', port, reactor: context.reactor, resolver }, told.handlers));
@@ -227,7 +220,7 @@ export function describeNames(name: string, makeReactor: () => Reactor, features
 
     test('our end: localAddress and localPort', async () => {
       const listener = await context.bind({}, '0.0.0.0');
-      const free = await closedPort(context);
+      const free = refusingPort(context);
       const more = { localAddress: '127.0.0.5', localPort: free };
       const stream = await within(
         start(portOf(listener), () => [LOOPBACK], more),

@@ -26,6 +26,17 @@ export interface Closable {
   close(): void;
 }
 
+/** A port that refuses connections as long as the test runs: bound, so that nobody else gets it, and not listening. */
+export function refusingPort(context: Context): number {
+  const { AF_INET = 2, SOCK_STREAM = 1, SOCK_CLOEXEC = 0 } = sys.constants;
+  const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+  const name: { port?: number } = {};
+  context.own({ close: () => sys.close(fd) });
+  expect(sys.bind(fd, { host: LOOPBACK, port: 0 })).toBe(0);
+  sys.getsockname(fd, name);
+  return name.port ?? 0;
+}
+
 /** A test's own reactor, and what it opened on it. */
 export class Context {
   readonly features: Features;

@@ -8,7 +8,7 @@ import {
   failureOf,
   LOOPBACK,
   pattern,
-  portOf,
+  refusingPort,
   record,
   rejection,
   rejectionError,
@@ -20,17 +20,9 @@ const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 const RESET = /^(ECONNRESET|EPIPE)$/;
 
 export function describeFailures(context: Context): void {
-  /** A port that nobody listens on: it was ours a moment ago. */
-  function freePort(): number {
-    const listener = context.listen();
-    const port = portOf(listener);
-    listener.close();
-    return port;
-  }
-
   describe('what the network does', () => {
     test('refused, handlers: error and close with ECONNREFUSED, no open', async () => {
-      const port = freePort();
+      const port = refusingPort(context);
       const told = record();
       const connection = context.connect(port, told.handlers);
       expect(told.events).toEqual([]);
@@ -43,14 +35,14 @@ export function describeFailures(context: Context): void {
     });
 
     test('refused, promises', async () => {
-      const port = freePort();
+      const port = refusingPort(context);
       const error = await rejectionError(context.stream(port));
       expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', address: LOOPBACK, port });
       expect(error.errno).toBe(-(sys.errno['ECONNREFUSED'] ?? 0));
     });
 
     test('refused by every address of a name: the last refusal is told', async () => {
-      const port = freePort();
+      const port = refusingPort(context);
       const error = await rejectionError(context.stream(port, 'localhost'));
       expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', port });
     });
