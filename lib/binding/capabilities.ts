@@ -1,3 +1,4 @@
+import { unsupportedError } from './errors.js';
 import { native } from './native.js';
 
 export type Runtime = 'node' | 'bun' | 'deno';
@@ -12,6 +13,10 @@ export interface Capabilities {
   readonly backends: readonly BackendName[];
   /** The drivers that work here with the default backend. */
   readonly drivers: readonly DriverName[];
+  /** `UdpSocket` and `bindUdp`; not on Windows yet. */
+  readonly udp: boolean;
+  /** Unix sockets, and messages with addresses of any family; not on Windows. */
+  readonly unixSockets: boolean;
   /** `copyBidirectional` can pass bytes on inside the kernel; Linux. */
   readonly splice: boolean;
   /** Streams have `sendfile`; Linux. */
@@ -38,6 +43,8 @@ function detect(): Capabilities {
     runtime,
     backends: Object.freeze([...backends]),
     drivers: Object.freeze<DriverName[]>(nested ? ['nested', 'watcher', 'manual'] : ['watcher', 'manual']),
+    udp: 'udpReceive' in native,
+    unixSockets: 'sendMessage' in native,
     splice: native.spliceRelay !== undefined,
     sendfile: native.sendfile !== undefined,
     zeroCopy: native.zeroCopyCreate !== undefined,
@@ -46,6 +53,11 @@ function detect(): Capabilities {
 }
 
 export const capabilities: Capabilities = detect();
+
+/** @throws ERR_TRIPOLL_UNSUPPORTED where `capabilities.unixSockets` is false */
+export function needUnixSockets(what: string): void {
+  if (!capabilities.unixSockets) throw unsupportedError(`this platform has no ${what} here`);
+}
 
 /** The backend that `TRIPOLL_BACKEND` asks for, if any; read when a reactor is made. */
 export function requestedBackend(): string | undefined {

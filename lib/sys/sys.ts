@@ -1,3 +1,4 @@
+import { needUnixSockets } from '../binding/capabilities.js';
 import { native } from '../binding/native.js';
 import { invalidArgType } from '../binding/errors.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
@@ -62,6 +63,7 @@ export const sys = {
   bindBytes(fd: number, address: Uint8Array): number {
     checkFd(fd);
     checkBytes('address', address);
+    needUnixSockets('bindBytes');
     return native.bindBytes(fd, address);
   },
 
@@ -69,6 +71,7 @@ export const sys = {
   connectBytes(fd: number, address: Uint8Array): number {
     checkFd(fd);
     checkBytes('address', address);
+    needUnixSockets('connectBytes');
     return native.connectBytes(fd, address);
   },
 

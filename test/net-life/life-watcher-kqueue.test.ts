@@ -5,4 +5,4 @@ const here = capabilities.backends.includes('kqueue');
 
 if (here)
   describeLife('watcher kqueue', () => new Reactor({ driver: 'watcher', backend: 'kqueue' }), { edge: true });
-else test.skip('watcher kqueue does not exist here', () => {});
+else test.skip('watcher kqueue (does not apply: this system has no such backend or driver)', () => {});

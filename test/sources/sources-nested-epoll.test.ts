@@ -5,4 +5,4 @@ const here = capabilities.backends.includes('epoll') && capabilities.drivers.inc
 
 if (here)
   describeSources('nested epoll', () => new Reactor({ driver: 'nested', backend: 'epoll' }), { edge: true });
-else test.skip('nested epoll does not exist here', () => {});
+else test.skip('nested epoll (does not apply: this system has no such backend or driver)', () => {});

@@ -5,4 +5,4 @@ const here = capabilities.backends.includes('poll');
 
 if (here)
   describeSources('watcher poll', () => new Reactor({ driver: 'watcher', backend: 'poll' }), { edge: false });
-else test.skip('watcher poll does not exist here', () => {});
+else test.skip('watcher poll (does not apply: this system has no such backend or driver)', () => {});

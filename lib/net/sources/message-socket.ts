@@ -1,3 +1,4 @@
+import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
@@ -31,6 +32,9 @@ export abstract class MessageSocket<Address> extends FdOwner {
 
   protected constructor(io: AsyncFd) {
     super(io);
+    if (capabilities.unixSockets) return;
+    this.close();
+    needUnixSockets('sockets of messages');
   }
 
   protected override onClosed(reason: Error): void {

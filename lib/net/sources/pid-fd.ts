@@ -1,4 +1,4 @@
-import { errnoOf, systemError } from '../../binding/errors.js';
+import { errnoOf, errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -8,7 +8,8 @@ import { FdOwner, type SourceOptions } from './fd-owner.js';
 import { check, checkOpen, need, ownFd } from './open-fd.js';
 
 const { CLD_EXITED = 1 } = native.constants;
-const ECHILD = errnoOf('ECHILD');
+/** Windows has no such errno. */
+const NO_CHILD = errnosOf('ECHILD');
 const EAGAIN = errnoOf('EAGAIN');
 const MOST_PID = 0x7fffffff;
 const MOST_SIGNAL = 64;
@@ -61,7 +62,7 @@ export class PidFd extends FdOwner {
     checkOpen(this.io, 'PidFd');
     const words = new Int32Array(3);
     const error = need(native.pidfdReap, 'waitid(P_PIDFD)')(this.fd, new Uint8Array(words.buffer));
-    if (error === ECHILD) return null;
+    if (NO_CHILD.has(error)) return null;
     if (error === EAGAIN) throw systemError(error, 'waitid');
     check(error, 'waitid');
     const [, how, status = 0] = words;

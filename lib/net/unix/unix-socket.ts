@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
@@ -29,6 +30,7 @@ export interface UnixBindOptions {
 const types = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM };
 
 function openSocket(type: keyof typeof types): number {
+  needUnixSockets('Unix sockets');
   const fd = native.socket(AF_UNIX, types[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   return fd;

@@ -1,3 +1,4 @@
+import { needUnixSockets } from '../../binding/capabilities.js';
 import { busyError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
@@ -95,6 +96,7 @@ export class UnixStream extends SocketStream<string> {
     checkObject('options', options);
     const { type = 'stream' } = options;
     checkType(type);
+    needUnixSockets('Unix sockets');
     const profile = toUnixProfile(options, type);
     const kind = type === 'stream' ? SOCK_STREAM : SOCK_SEQPACKET;
     const fds: number[] = [];
@@ -114,6 +116,7 @@ export class UnixStream extends SocketStream<string> {
   static fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): UnixStream {
     checkFd(fd);
     checkObject('options', options);
+    needUnixSockets('Unix sockets');
     const value = new Uint8Array(Int32Array.BYTES_PER_ELEMENT);
     const error = native.getsockopt(fd, SOL_SOCKET, SO_TYPE, value);
     if (error < 0) throw systemError(error, 'getsockopt', { fd });
