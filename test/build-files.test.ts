@@ -1,4 +1,5 @@
 // A native file that no build compiles is dead, and one listed twice does not link: the one list names each file once.
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -54,3 +55,11 @@ test.each(['tripoll', 'tripoll/net', 'tripoll/raw'])(
     expect(await runScript(script)).toMatchObject({ stdout: 'true true\n', stderr: '' });
   },
 );
+
+test('docs/portability.md has the table that tools/portability-table.cjs writes', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['tools/portability-table.cjs', '--check'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});

@@ -14,6 +14,7 @@ const env = { ...process.env, TRIPOLL_PREBUILD: folder };
 
 // All of test/ but what reads the sources, and the C++ tests, which are built below.
 const suites = [
+  'capabilities',
   'context',
   'examples',
   'lifecycle',

@@ -137,7 +137,14 @@ function startNode(exe) {
 
 function fillStage() {
   fs.rmSync(stage, { recursive: true, force: true });
-  for (const name of ['dist', 'out/test', 'package.json', 'jest.config.cjs', 'test/not-on-windows.json']) {
+  for (const name of [
+    'dist',
+    'out/test',
+    'package.json',
+    'jest.config.cjs',
+    'test/not-on-windows.json',
+    'test/capabilities/recorded.json',
+  ]) {
     fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
   }
   fs.symlinkSync(path.join(root, 'node_modules'), path.join(stage, 'node_modules'));
