@@ -71,7 +71,10 @@ function printSkipped(result) {
       if (status === 'pending') names.add(`  ${file.replace(/\.js$/, '')}: ${fullName}`);
     }
   }
-  if (names.size > 0) console.log(`Does not apply here (no epoll in this addon):\n${[...names].join('\n')}`);
+  if (names.size > 0)
+    console.log(
+      `Does not apply here (no epoll in this addon, nor what else only Linux has):\n${[...names].join('\n')}`,
+    );
   console.log(
     'Not shown here, as the shim has only READ, WRITE and USER: the other filters of raw.Kqueue, PRIORITY, ttys,\n' +
       "fork (T24), and every kernel's own timing and quirks. `npm test` on macOS and FreeBSD shows those.",

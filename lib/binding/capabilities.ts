@@ -59,6 +59,11 @@ export function needUnixSockets(what: string): void {
   if (!capabilities.unixSockets) throw unsupportedError(`this platform has no ${what} here`);
 }
 
+/** Whether a backend ever tells PRIORITY: kqueue only where it has EVFILT_EXCEPT, as on macOS and OpenBSD. */
+export function tellsPriority(backend: string): boolean {
+  return backend !== 'kqueue' || native.kqueueConstants?.['EVFILT_EXCEPT'] !== undefined;
+}
+
 /** The backend that `TRIPOLL_BACKEND` asks for, if any; read when a reactor is made. */
 export function requestedBackend(): string | undefined {
   const name = process.env['TRIPOLL_BACKEND'];

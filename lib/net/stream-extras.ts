@@ -1,4 +1,5 @@
-import { busyError, errnoOf, systemError, type TripollError } from '../binding/errors.js';
+import { tellsPriority } from '../binding/capabilities.js';
+import { busyError, errnoOf, systemError, unsupportedError, type TripollError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { Readiness } from '../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
@@ -56,6 +57,9 @@ export class StreamExtras {
 
   /** The next urgent byte. */
   receiveUrgent(options: CancelOptions): Promise<number> {
+    if (!tellsPriority(this.#host.reactor.backend)) {
+      return Promise.reject(unsupportedError('the kqueue of this system does not tell of urgent data'));
+    }
     if (this.#urgent !== null) return Promise.reject(busyError('another receiveUrgent() is waiting'));
     return new Promise((resolve, reject) => {
       const waiting: PendingUrgent = { resolve, reject, stopWatch: null };

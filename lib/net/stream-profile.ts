@@ -1,3 +1,4 @@
+import { tellsPriority } from '../binding/capabilities.js';
 import { closedError, invalidArgType } from '../binding/errors.js';
 import { Mode } from '../poller/flags.js';
 import { toProfile } from '../reactor/context.js';
@@ -16,7 +17,8 @@ export interface StreamTraits {
   readonly messages: boolean;
   /**
    * A read that comes back short has taken all that there was. Not so on a Unix socket: a read ends after bytes that
-   * carried fds, whatever follows them (unix_stream_read_generic, T46).
+   * carried fds, whatever follows them (unix_stream_read_generic, T46); nor where no PRIORITY tells of an urgent byte,
+   * at whose place a read stops (T17).
    */
   readonly shortReadEmpties: boolean;
 }
@@ -60,5 +62,6 @@ export function toStreamProfile(
 ): StreamProfile {
   const useEdge = reactor.supports(Mode.EDGE);
   const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
-  return { reactor, registration, useEdge, traits, idle, owner };
+  const known = tellsPriority(reactor.backend) ? traits : { ...traits, shortReadEmpties: false };
+  return { reactor, registration, useEdge, traits: known, idle, owner };
 }

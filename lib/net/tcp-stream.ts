@@ -105,7 +105,8 @@ export class TcpStream extends SocketStream implements ExtrasHost {
    * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces it. Under the
    * option `urgentInline` it is part of the stream instead, and this does not settle.
    *
-   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
+   * ERR_TRIPOLL_UNSUPPORTED under the kqueue of FreeBSD and NetBSD, which does not tell of it
    */
   receiveUrgent(options: CancelOptions = {}): Promise<number> {
     const refused = refusal(options);

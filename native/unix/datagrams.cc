@@ -205,7 +205,7 @@ unsigned Sender::Prepare(unsigned first, unsigned count) {
     uint32_t segment = runs[k] > 1 ? record.length : 0;
     if (IsSegmented(record)) segment = record.segment_bytes;
     msghdr& header = chunk.messages[k].header;
-    header.msg_iovlen = runs[k];
+    header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(runs[k]);
     if (segment == 0 && (record.flags & kAskedFlags) == 0) continue;
     header.msg_control = chunk.control[k];
     WriteDatagramControl(record, segment, &header);

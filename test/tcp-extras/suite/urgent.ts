@@ -1,4 +1,5 @@
 import { sys } from 'tripoll/raw';
+import { testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange } from '../../support/errors.js';
 import { rejection, turnOf, type Context } from '../../net/tools.js';
@@ -7,8 +8,11 @@ import { blockedStream } from '../../net-life/tools.js';
 const { MSG_OOB = 1 } = sys.constants;
 
 export function describeUrgent(context: Context): void {
+  const isTold = context.features.priority !== false;
+  const testTold = testIf(isTold, 'this kqueue has no EVFILT_EXCEPT');
+
   describe('urgent data', () => {
-    test('is received apart from the stream, before or after it was asked for', async () => {
+    testTold('is received apart from the stream, before or after it was asked for', async () => {
       const { client, server } = await context.streamPair();
       const waiting = server.receiveUrgent();
       await client.writeAll(Buffer.from('ab'));
@@ -29,7 +33,7 @@ export function describeUrgent(context: Context): void {
       expect(await within(third, 'urgent')).toBe(35);
     });
 
-    test('a stream that waits for it does not spin, and reads and writes go on', async () => {
+    testTold('a stream that waits for it does not spin, and reads and writes go on', async () => {
       const { client, server } = await context.streamPair();
       const waiting = server.receiveUrgent();
       const buffer = new Uint8Array(65_536);
@@ -51,7 +55,7 @@ export function describeUrgent(context: Context): void {
       expect(await within(waiting, 'urgent')).toBe(1);
     });
 
-    test('with urgentInline it stays in the stream', async () => {
+    testTold('with urgentInline it stays in the stream', async () => {
       const { client, server } = await context.streamPair();
       server.setOption('urgentInline', true);
       const controller = new AbortController();
@@ -112,8 +116,8 @@ export function describeUrgent(context: Context): void {
       connection.close();
     });
 
-    test('one waits at a time; timeout, close, wrong arguments', async () => {
-      const { client, server } = await context.streamPair();
+    testTold('one waits at a time; timeout, close', async () => {
+      const { server } = await context.streamPair();
       const waiting = server.receiveUrgent({ timeoutMs: 20 });
       expect((await rejection(server.receiveUrgent()))?.code).toBe('ERR_TRIPOLL_BUSY');
       expect((await rejection(waiting))?.code).toBe('ERR_TRIPOLL_TIMEOUT');
@@ -121,9 +125,18 @@ export function describeUrgent(context: Context): void {
       server.close();
       expect((await rejection(again))?.code).toBe('ERR_TRIPOLL_CLOSED');
       expect((await rejection(server.receiveUrgent()))?.code).toBe('ERR_TRIPOLL_CLOSED');
+      expect(context.reactor.inspect().timers).toBe(0);
+    });
+
+    testIf(!isTold, 'this backend tells of urgent data')('to wait for it is refused at once', async () => {
+      const { server } = await context.streamPair();
+      expect((await rejection(server.receiveUrgent()))?.code).toBe('ERR_TRIPOLL_UNSUPPORTED');
+    });
+
+    test('wrong arguments', async () => {
+      const { client } = await context.streamPair();
       expect(await rejection(client.sendUrgent(256))).toEqual(outOfRange);
       expect(await rejection(client.sendUrgent('x' as never))).toEqual(invalidType);
-      expect(context.reactor.inspect().timers).toBe(0);
     });
   });
 }

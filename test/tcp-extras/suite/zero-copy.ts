@@ -1,5 +1,7 @@
+import { capabilities } from 'tripoll';
 import { allocateZeroCopy } from 'tripoll/net';
 import { native, type NativeBinding } from '#lib/binding/native';
+import { describeIf, testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
 import { digest, pattern, rejection, rejectionError, turnOf, type Context } from '../../net/tools.js';
@@ -22,7 +24,11 @@ async function replaced<Name extends keyof NativeBinding>(
 }
 
 export function describeZeroCopy(context: Context): void {
-  describe('zero-copy writes', () => {
+  testIf(!capabilities.zeroCopy, 'the system has MSG_ZEROCOPY')('memory for zero-copy is refused', () => {
+    expect(thrownBy(() => allocateZeroCopy(4096)).code).toBe('ERR_TRIPOLL_UNSUPPORTED');
+  });
+
+  describeIf(capabilities.zeroCopy, 'the system has no MSG_ZEROCOPY')('zero-copy writes', () => {
     test('all bytes, in order; settled when the memory has come back; on loopback the kernel copies, and says so', async () => {
       const { client, server } = await context.streamPair();
       const memory = allocateZeroCopy(3_000_000);

@@ -1,4 +1,6 @@
 import { connectUnix, copyBidirectional, listenUnix, UnixStream } from 'tripoll/net';
+import { native } from '#lib/binding/native';
+import { testIf } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
 import { digest, pattern, record, rejection, type Context } from '../../net/tools.js';
@@ -100,7 +102,7 @@ export function describeStreams(context: Context): void {
       });
     });
 
-    test('addresses and credentials of both ends', async () => {
+    test('addresses of both ends', async () => {
       const { listener, path } = await bindUnix(context);
       const [client, { stream: server, address }] = await within(
         Promise.all([UnixStream.connect(path, { reactor: context.reactor }), listener.accept()]),
@@ -113,12 +115,24 @@ export function describeStreams(context: Context): void {
       expect(client.localAddress).toBe('');
       expect(server.localAddress).toBe(path);
       expect(address).toBe('');
+      client.close();
+      expect(client.localAddress).toBeUndefined();
+    });
+
+    const hasCredentials = native.peerCredentials !== undefined;
+
+    testIf(hasCredentials, 'the addon has no SO_PEERCRED here')('credentials of both ends', async () => {
+      const { client, server } = await unixPair(context);
       const own = { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() };
       expect(client.peerCredentials).toEqual(own);
       expect(server.peerCredentials).toEqual(own);
       client.close();
-      expect(client.localAddress).toBeUndefined();
       expect(thrownBy(() => client.peerCredentials).code).toBe('ERR_TRIPOLL_CLOSED');
+    });
+
+    testIf(!hasCredentials, 'the addon has SO_PEERCRED')('credentials are refused', async () => {
+      const { client } = await unixPair(context);
+      expect(thrownBy(() => client.peerCredentials).code).toBe('ERR_TRIPOLL_UNSUPPORTED');
     });
 
     test('a pair, split and copied, ends on both sides', async () => {
