@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { Readiness } from 'tripoll';
 import { connect } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { native } from '#lib/binding/native';
 import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { isWindows } from '../../support/platform.js';
@@ -72,6 +73,24 @@ function replaceByStranger(fd: number): Stranger {
 }
 
 export function describeTraps(context: Context): void {
+  test('T15 a registration persists: messages cost no call that changes it', async () => {
+    const { peer, connection } = await context.accepted({ data: (c, chunk) => c.write(chunk) });
+    const changes = (['pollerAdd', 'pollerModify', 'pollerDelete'] as const).map((name) =>
+      jest.spyOn(native, name),
+    );
+    try {
+      for (let i = 0; i < 50; i++) {
+        peer.send('ping');
+        expect((await peer.receiveBytes(4)).toString()).toBe('ping');
+      }
+      expect(changes.map((change) => change.mock.calls.length)).toEqual([0, 0, 0]);
+      connection.close();
+      expect(changes.map((change) => change.mock.calls.length)).toEqual([0, 0, 1]);
+    } finally {
+      for (const change of changes) change.mockRestore();
+    }
+  });
+
   describe('T02 the fd is closed behind the stream', () => {
     test("T02 handlers: a write tells it, and the stranger's fd stays open", async () => {
       const { connection, told } = await context.accepted();
