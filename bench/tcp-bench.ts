@@ -151,9 +151,18 @@ function report(
   for (const [of, to] of ratios) console.log(`    ${ratio(samples, of, to)}`);
 }
 
+const usage = `npm run bench:tcp -- [options]
+  --work splice,short   a proxy of writes of 64 KB; accept, one request, close
+  --rounds 7            interleaved rounds
+  --json file           where to save the raw results`;
+
 async function main(): Promise<void> {
   const string = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { work: string, rounds: string, json: string } });
+  const { values } = parseArgs({ options: { work: string, rounds: string, json: string, help: { type: 'boolean' } } });
+  if (values.help === true) {
+    console.log(usage);
+    return;
+  }
   const rounds = Number(values.rounds ?? '7');
   const wanted = (values.work ?? 'splice,short').split(',');
   const cores = chooseCores();

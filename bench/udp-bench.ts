@@ -230,14 +230,24 @@ async function measurePart(
   return samples;
 }
 
+const usage = `npm run bench:udp -- [options]
+  --rounds 7    interleaved rounds
+  --seconds 2   of each side in a round
+  --json file   where to save the raw results`;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '2' },
       json: { type: 'string' },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   if (process.platform !== 'linux') throw new Error('the benchmark compares with recvmmsg: it needs Linux');
   const plan = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
   if (!(plan.rounds >= 1 && plan.seconds > 0)) throw new Error('--rounds and --seconds are positive numbers');
