@@ -52,8 +52,9 @@ test('iperf3 through it, up and down, and with four streams at once', async () =
   for (const options of [[], ['-R'], ['-P', '4']]) {
     const { sent, received } = await iperf(port, ...options);
     expect(sent).toBeGreaterThanOrEqual(MEGABYTES * 2 ** 20);
-    // The server counts up to the moment when it is told to stop: what is still under way then is lost to it.
-    expect(received).toBeGreaterThan(sent * 0.9);
+    // The server counts up to the moment when it is told to stop: what is then in the buffers of two sockets and a pipe
+    // each is lost to it. Whether all bytes arrive is asked in test/tcp-extras/suite/splice.ts.
+    expect(received).toBeGreaterThan(sent / 2);
   }
   example?.interrupt();
   expect(await within(example!.exited, 'exit')).toEqual({ code: 0, signal: null });
