@@ -4,7 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { capabilities, Mode, Poller } from 'tripoll';
 
-const columns: Partial<Record<string, string>> = { epoll: 'Linux', kqueue: 'macOS, BSD', iocp: 'Windows' };
+const columns: Partial<Record<string, string>> = {
+  epoll: 'Linux',
+  kqueue: 'NetBSD, OpenBSD',
+  iocp: 'Windows',
+};
+if (['darwin', 'freebsd'].includes(capabilities.platform)) columns['kqueue'] = 'macOS, FreeBSD';
 const { LEVEL, EDGE, ONESHOT, EDGE_ONESHOT, EXCLUSIVE } = Mode;
 const modes = {
   LEVEL,

@@ -3,16 +3,17 @@ import { native } from '../../binding/native.js';
 
 /** Who is at the other end, as of its connect(2), listen(2) or socketpair(2). */
 export interface PeerCredentials {
-  /** As seen from this process's pid namespace; 0 when it is not in it. */
+  /** As seen from this process's pid namespace; 0 when it is not in it, and on FreeBSD before 13. */
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** @throws ERR_TRIPOLL_UNSUPPORTED where the system has no SO_PEERCRED; ENOTCONN and others; ERR_TRIPOLL_CLOSED */
+/** @throws ERR_TRIPOLL_UNSUPPORTED where the system tells no such thing; ENOTCONN and others; ERR_TRIPOLL_CLOSED */
 export function readPeerCredentials(fd: number): PeerCredentials {
   if (fd < 0) throw closedError('Socket');
-  if (native.peerCredentials === undefined) throw unsupportedError('this platform lacks SO_PEERCRED');
+  if (native.peerCredentials === undefined)
+    throw unsupportedError('this platform tells no credentials of a peer here');
   const words = new Int32Array(3);
   const error = native.peerCredentials(fd, new Uint8Array(words.buffer));
   if (error < 0) throw systemError(error, 'getsockopt');
