@@ -21,11 +21,16 @@ const suites = [
   'native',
   'net',
   'net-life',
+  'options',
   'poller',
   'raw',
   'reactor',
+  'sources',
+  'tcp-extras',
   'threads',
   'timers',
+  'udp',
+  'unix',
 ];
 
 function run(command, args, options = {}) {

@@ -1,5 +1,6 @@
 // sendfile and the credentials of a peer, under the names and with the arguments of Linux' twins.
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "bsd/transfer_calls.h"
@@ -36,9 +37,10 @@ napi_value PeerCredentials(napi_env env, napi_callback_info info) {
   size_t length = 0;
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
   int32_t words[3] = {0, 0, 0};
+  if (length < sizeof words) return ToValue(env, -EINVAL);
   const int error = os::PeerCredentials(fd, words);
   if (error < 0) return ToValue(env, error);
-  std::memcpy(out, words, std::min(length, sizeof words));
+  std::memcpy(out, words, sizeof words);
   return ToValue(env, 0);
 }
 

@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -77,13 +76,17 @@ napi_value PidfdReap(napi_env env, napi_callback_info info) {
   int32_t fd = 0;
   uint8_t* out = nullptr;
   size_t length = 0;
+  int32_t words[3] = {0, 0, 0};
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
+  if (length < sizeof words) return ToValue(env, -EINVAL);
   siginfo_t status{};
   const int error = os::Waitid(kPidfdIdType, static_cast<unsigned>(fd), &status, WEXITED | WNOHANG);
   if (error < 0) return ToValue(env, error);
   if (status.si_pid == 0) return ToValue(env, -EAGAIN);
-  const int32_t words[] = {status.si_pid, status.si_code, status.si_status};
-  std::memcpy(out, words, std::min(length, sizeof words));
+  words[0] = status.si_pid;
+  words[1] = status.si_code;
+  words[2] = status.si_status;
+  std::memcpy(out, words, sizeof words);
   return ToValue(env, 0);
 }
 
@@ -133,11 +136,11 @@ napi_value TunSetInterface(napi_env env, napi_callback_info info) {
       !args.WholeBytes(3, &out, &length)) {
     return nullptr;
   }
+  if (length < sizeof request.ifr_name) return ToValue(env, -ENOBUFS);
   request.ifr_flags = static_cast<short>(flags);
   if (error == 0) error = os::Ioctl(fd, TUNSETIFF, &request);
   if (error < 0) return ToValue(env, error);
   const size_t named = strnlen(request.ifr_name, sizeof request.ifr_name);
-  if (named > length) return ToValue(env, -ENOBUFS);
   std::memcpy(out, request.ifr_name, named);
   return ToValue(env, static_cast<int32_t>(named));
 }
@@ -149,13 +152,14 @@ napi_value PeerCredentials(napi_env env, napi_callback_info info) {
   uint8_t* out = nullptr;
   size_t length = 0;
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
+  if (length < 3 * sizeof(int32_t)) return ToValue(env, -EINVAL);
   ucred credentials{};
   socklen_t size = sizeof credentials;
   const int error = os::Getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   if (error < 0) return ToValue(env, error);
   const int32_t words[] = {credentials.pid, static_cast<int32_t>(credentials.uid),
                            static_cast<int32_t>(credentials.gid)};
-  std::memcpy(out, words, std::min(length, sizeof words));
+  std::memcpy(out, words, sizeof words);
   return ToValue(env, 0);
 }
 
