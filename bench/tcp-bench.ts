@@ -158,7 +158,9 @@ const usage = `npm run bench:tcp -- [options]
 
 async function main(): Promise<void> {
   const string = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { work: string, rounds: string, json: string, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { work: string, rounds: string, json: string, help: { type: 'boolean' } },
+  });
   if (values.help === true) {
     console.log(usage);
     return;
