@@ -88,6 +88,17 @@ int TimerfdSettime(int fd, int64_t timeout_ns) {
   spec.it_value = ToTimespec(timeout_ns);
   return Result(timerfd_settime(fd, 0, &spec, nullptr));
 }
+const bool kHasSendfile = true;
+int PeerCredentials(int fd, int32_t out[3]) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  const int error = Result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size));
+  if (error < 0) return error;
+  out[0] = credentials.pid;
+  out[1] = static_cast<int32_t>(credentials.uid);
+  out[2] = static_cast<int32_t>(credentials.gid);
+  return 0;
+}
 int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
   off_t from = offset;
   return Result(sendfile(out_fd, in_fd, &from, length));
