@@ -9,8 +9,9 @@ import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
-import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
-import type { EncodedOption, SettableSocketOptions, SocketOptionName } from './socket-options.js';
+import { applyOptions, type EncodedOption } from './encoded-option.js';
+import { encodeOptions, getOption, setOption } from './socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
 import {
   toConnectionProfile,
@@ -134,7 +135,8 @@ export abstract class StreamListener<
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
     }
-    this.#acceptedOptions = encodeOptions(options.acceptedSocketOptions);
+    const { acceptedSocketOptions } = options;
+    this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
     this.#fd = open();
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
