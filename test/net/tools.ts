@@ -1,7 +1,7 @@
 // What the socket tests share: a context with a reactor of its own, connected pairs, recordings of what
 // handlers were told, and a peer made of plain syscalls, which does just what a test says, at once.
 import { createHash } from 'node:crypto';
-import type { Reactor } from 'tripoll';
+import { capabilities, Reactor } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
 import type {
   ConnectionOptions,
@@ -11,6 +11,7 @@ import type {
   TcpHandlers,
 } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { openedSince, openFds } from '../support/fds.js';
 
@@ -22,6 +23,44 @@ export interface Features {
   readonly edge: boolean;
   /** Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default: yes. */
   readonly priority?: boolean;
+}
+
+const LEGS = {
+  'nested epoll': { driver: 'nested', backend: 'epoll', edge: true },
+  'watcher epoll': { driver: 'watcher', backend: 'epoll', edge: true },
+  'watcher kqueue': {
+    driver: 'watcher',
+    backend: 'kqueue',
+    edge: true,
+    priority: 'EVFILT_EXCEPT' in sys.constants,
+  },
+  'watcher poll': { driver: 'watcher', backend: 'poll', edge: false },
+  'watcher iocp': { driver: 'watcher', backend: 'iocp', edge: false },
+} as const;
+
+/** The same tests on each of these drivers and backends; what this system has not is skipped by its name. */
+export function describeOn(
+  legs: readonly (keyof typeof LEGS)[],
+  title: string,
+  define: (context: Context) => void,
+): void {
+  const { backends, drivers } = capabilities;
+  for (const leg of legs) {
+    const { driver, backend, ...features } = LEGS[leg];
+    const name = `${title}, ${leg}`;
+    if (!drivers.includes(driver) || !backends.includes(backend)) {
+      testIf(false, 'this system has no such backend or driver')(name);
+      continue;
+    }
+    describe(name, () => {
+      const context = new Context(() => new Reactor({ driver, backend }), features);
+      beforeEach(() => {
+        context.setUp();
+      });
+      afterEach(() => context.tearDown());
+      define(context);
+    });
+  }
 }
 
 export interface Closable {
