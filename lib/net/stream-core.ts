@@ -6,6 +6,7 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
 import { ConnectRace, type ConnectOptions, type Racer } from './connect-race.js';
+import { Resource } from './resource.js';
 import { getOption, setOption } from './socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
@@ -68,7 +69,7 @@ interface ConnectAttempt {
 export abstract class StreamCore<
   Profile extends StreamProfile = StreamProfile,
   Address = SocketAddress,
-> implements Racer {
+> extends Resource implements Racer {
   protected readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;
@@ -79,6 +80,7 @@ export abstract class StreamCore<
   #attempt: ConnectAttempt | null = null;
 
   protected constructor(profile: Profile) {
+    super();
     this.profile = profile;
   }
 

@@ -7,6 +7,7 @@ import { toProfile } from '../reactor/context.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
+import { Resource } from './resource.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
@@ -105,7 +106,7 @@ interface ListenerSetup {
 export abstract class StreamListener<
   Stream extends { readonly remoteAddress: Address | undefined },
   Address,
-> implements EventHandler {
+> extends Resource implements EventHandler {
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
@@ -121,6 +122,7 @@ export abstract class StreamListener<
   #connections = 0;
 
   protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
+    super();
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
@@ -404,15 +406,6 @@ export abstract class StreamListener<
       stopWatch?.();
       reject(reason);
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   /** Keeps the process alive (the default). */
