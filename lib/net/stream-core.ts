@@ -66,10 +66,10 @@ interface ConnectAttempt {
  * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
  * for the first blocked write; under level mode the interest follows what is wanted.
  */
-export abstract class StreamCore<
-  Profile extends StreamProfile = StreamProfile,
-  Address = SocketAddress,
-> extends Resource implements Racer {
+export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
+  extends Resource
+  implements Racer
+{
   protected readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;

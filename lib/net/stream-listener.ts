@@ -103,10 +103,10 @@ interface ListenerSetup {
 }
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
-export abstract class StreamListener<
-  Stream extends { readonly remoteAddress: Address | undefined },
-  Address,
-> extends Resource implements EventHandler {
+export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+  extends Resource
+  implements EventHandler
+{
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
