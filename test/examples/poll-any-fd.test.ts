@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { expectExit, isInstalled, runExample, runExampleInTerminal } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+const folder = temporaryFolder();
 const fifo = path.join(folder, 'fifo');
 execFileSync('mkfifo', [fifo]);
-afterAll(() => rmSync(folder, { recursive: true }));
 
 test('standard input is no terminal: it watches the FIFO alone, until SIGINT', async () => {
   const running = runExample('poll-any-fd', [fifo]);

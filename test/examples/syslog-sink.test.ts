@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import { testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { expectExit, isInstalled, runExample, type Example } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-syslog-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const socket = path.join(folder, 'log');
 
 const loggerTest = testIf(isInstalled('logger', '--version'), 'logger(1) is not installed');

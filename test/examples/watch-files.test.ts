@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { native } from '#lib/binding/native';
 import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { expectExit, runExample } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-watch-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 describeIf(native.inotifyInit !== undefined, 'the system has no inotify(7)')('watch-files', () => {
   test('what other programs do to files is told, until SIGINT', async () => {

@@ -38,17 +38,22 @@ const LEGS = {
   'watcher iocp': { driver: 'watcher', backend: 'iocp', edge: false },
 } as const;
 
+const isHere = ({ driver, backend }: (typeof LEGS)[keyof typeof LEGS]): boolean =>
+  capabilities.drivers.includes(driver) && capabilities.backends.includes(backend);
+
+/** Those that this system has. */
+export const legsHere = Object.values(LEGS).filter(isHere);
+
 /** The same tests on each of these drivers and backends; what this system has not is skipped by its name. */
 export function describeOn(
   legs: readonly (keyof typeof LEGS)[],
   title: string,
   define: (context: Context) => void,
 ): void {
-  const { backends, drivers } = capabilities;
   for (const leg of legs) {
     const { driver, backend, ...features } = LEGS[leg];
     const name = `${title}, ${leg}`;
-    if (!drivers.includes(driver) || !backends.includes(backend)) {
+    if (!isHere(LEGS[leg])) {
       testIf(false, 'this system has no such backend or driver')(name);
       continue;
     }
@@ -328,6 +333,16 @@ export function fdOf(stream: TcpConnection | TcpStream): number {
   return (stream as unknown as Inside).fd;
 }
 
+export async function readToEnd(stream: { read(buffer: Uint8Array): Promise<number> }): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const buffer = new Uint8Array(100_000);
+  for (;;) {
+    const received = await stream.read(buffer);
+    if (received === 0) return Buffer.concat(chunks);
+    chunks.push(Buffer.from(buffer.subarray(0, received)));
+  }
+}
+
 /** Readiness that no event brought (T44): delivered in the next turn. */
 export function pretendReady(stream: TcpConnection | TcpStream, readiness: number): void {
   const { registration } = stream as unknown as Inside;
@@ -358,6 +373,15 @@ export function passedMs(reactor: Reactor, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     reactor.setTimer(delayMs, resolve);
   });
+}
+
+/** Without an event to tell of, the reactor sleeps. */
+export async function expectNoSpin(reactor: Reactor): Promise<void> {
+  for (let i = 0; i < 20; i++) await turnOf(reactor);
+  const { turns } = reactor.inspect();
+  await passedMs(reactor, 20);
+  // The timer's own turn, and what is left of those before it.
+  expect(reactor.inspect().turns - turns).toBeLessThan(10);
 }
 
 // ---- a peer of plain syscalls ----

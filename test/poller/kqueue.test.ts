@@ -5,7 +5,8 @@ import { native } from '#lib/binding/native';
 import { testIf } from '../support/applies';
 import { hasBackend } from '../support/backends';
 import { thrownBy } from '../support/errors';
-import { constant, drain, expectEvents, expectNoEvents, minus, reset, Rig, send, waitOnce } from './rig';
+import { constant, expectEvents, expectNoEvents, minus, reset, Rig, send, waitOnce } from './rig';
+import { drain } from '../support/pairs';
 
 const { READABLE, WRITABLE } = Interest;
 const { READ_CLOSED, WRITE_CLOSED, ERROR } = Readiness;

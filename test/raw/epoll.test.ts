@@ -4,7 +4,8 @@ import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
 import { testIf } from '../support/applies';
 import { hasBackend } from '../support/backends';
 import { openedSince, openFds } from '../support/fds';
-import { constant, drain, minus, nowNs, Rig, send } from '../poller/rig';
+import { constant, minus, nowNs, Rig, send } from '../poller/rig';
+import { drain } from '../support/pairs';
 
 const IN = sys.constants['EPOLLIN'] ?? 0;
 const OUT = sys.constants['EPOLLOUT'] ?? 0;

@@ -1,11 +1,12 @@
 // raw.Kqueue with the filters that the shim of test/support/kqueue-shim has too; the others, of real systems, are in
 // kqueue-filters.test.ts.
 import { KeventList, Kqueue, sys } from 'tripoll/raw';
-import { constant, drain, minus, nowNs, Rig, send } from '../poller/rig';
+import { constant, minus, nowNs, Rig, send } from '../poller/rig';
 import { testIf } from '../support/applies';
 import { hasBackend } from '../support/backends';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
+import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors';
 import { openedSince, openFds } from '../support/fds';
+import { drain } from '../support/pairs';
 
 const here = hasBackend('kqueue');
 const testHere = testIf(here, 'this system has no kqueue');
@@ -59,7 +60,6 @@ function systemError(code: string): object {
 }
 
 testIf(!here, 'this system has kqueue')('elsewhere Kqueue and KeventList are unsupported', () => {
-  const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
   expect(thrownBy(() => new Kqueue())).toEqual(unsupported);
   expect(thrownBy(() => new KeventList(1))).toEqual(unsupported);
   expect(sys.constants['EVFILT_READ']).toBeUndefined();
