@@ -5,22 +5,16 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { failed, finish, root, run, runJest, runLine, suitesBut } = require('./legs.cjs');
+const { buildAddon, failed, finish, isLoaded, root, runJest, suitesBut } = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');
 
 const sanitizers = 'address,undefined';
-/** Ours is build/Release in it: node-gyp-build looks there when TRIPOLL_PREBUILD names the folder. */
 const folder = path.join(root, 'build-asan');
 const addon = path.join(folder, 'build/Release/tripoll.node');
 const reports = path.join(folder, 'reports');
 
 // Not the simulation and what else tests TypeScript alone, nor what measures memory (a sanitizer keeps what is freed).
 const leftOut = ['capabilities', 'examples', 'names', 'net-framing', 'simulation', 'timer', 'windows'];
-
-function buildAddon() {
-  const build = `cmake-js compile --silent --out build-asan/build --CDTRIPOLL_SANITIZE=${sanitizers}`;
-  return runLine(`npm run --silent build:ts && npx --no-install ${build}`);
-}
 
 /** The sanitizers' libraries, which must be in the process before node's own; [] when the addon carries none. */
 function findRuntimes() {
@@ -43,16 +37,6 @@ function sanitizerEnv(runtimes) {
   };
 }
 
-/** Whether a Node that is started like this has the sanitized addon in it: else all below would prove nothing. */
-function isLoaded(env) {
-  const script = `
-    require('tripoll');
-    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
-    process.exit(maps.includes(process.argv[1]) && maps.includes('libasan') ? 0 : 1);
-  `;
-  return run(process.execPath, ['-e', script, addon], { env });
-}
-
 /** A report fails the run even where no test looks at how its child ended. */
 function showReports() {
   const files = fs.existsSync(reports) ? fs.readdirSync(reports) : [];
@@ -63,10 +47,10 @@ function showReports() {
 function runAddonTests(patterns) {
   fs.rmSync(reports, { recursive: true, force: true });
   fs.mkdirSync(reports, { recursive: true });
-  if (!buildAddon()) return failed('addon');
+  if (!buildAddon('build-asan', `TRIPOLL_SANITIZE=${sanitizers}`)) return failed('addon');
   const runtimes = findRuntimes();
   const env = sanitizerEnv(runtimes);
-  if (runtimes.length === 0 || !isLoaded(env))
+  if (runtimes.length === 0 || !isLoaded(env, addon, "maps.includes('libasan')"))
     return failed(
       'addon',
       'the addon is not sanitized, or Node does not load it: see findRuntimes in tools/asan-tests.cjs',

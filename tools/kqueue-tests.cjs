@@ -4,32 +4,17 @@
 // It shows the logic of that file, not what a kernel of macOS or a BSD does. Arguments are patterns for Jest, which
 // then runs alone. Its last line is "N passed, N failed".
 const path = require('node:path');
-const { failed, finish, listSkipped, root, run, runJest, runLine, suitesBut } = require('./legs.cjs');
+const { buildAddon, failed, finish, isLoaded, listSkipped, root, runJest, suitesBut } = require('./legs.cjs');
 
-/** The addon is build/Release in it: node-gyp-build looks there when TRIPOLL_PREBUILD names the folder. */
 const folder = path.join(root, 'build-kqueue');
+const addon = path.join(folder, 'build/Release/tripoll.node');
 const env = { ...process.env, TRIPOLL_PREBUILD: folder };
 
-function build() {
-  const addon = 'cmake-js compile --log-level error --out build-kqueue/build --CDTRIPOLL_KQUEUE_SHIM=ON';
-  const stdio = ['ignore', 'ignore', 'inherit'];
-  return runLine(`npm run --silent build:ts && npx --no-install ${addon}`, { stdio });
-}
-
-/** Whether a Node that is started like this has that addon: else all below would prove nothing. */
-function isLoaded() {
-  const script = `
-    const { capabilities, Poller } = require('tripoll');
-    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
-    const addon = maps.includes(process.argv[1]) && capabilities.backends.join() === 'kqueue,poll';
-    process.exit(addon && new Poller().backend === 'kqueue' ? 0 : 1);
-  `;
-  return run(process.execPath, ['-e', script, path.join(folder, 'build/Release/tripoll.node')], { env });
-}
+const condition = "capabilities.backends.join() === 'kqueue,poll' && new Poller().backend === 'kqueue'";
 
 if (process.platform !== 'linux')
   finish([failed('build', 'the shim is made of epoll: here `npm test` runs on the system itself')]);
-if (!build() || !isLoaded())
+if (!buildAddon('build-kqueue', 'TRIPOLL_KQUEUE_SHIM=ON') || !isLoaded(env, addon, condition))
   finish([failed('build', 'build-kqueue/ was not built, or Node does not load it')]);
 const only = process.argv.slice(2);
 // All but the fds that only Linux has, and what is about Windows.

@@ -27,6 +27,23 @@ function buildByCmake(folder, ...options) {
   );
 }
 
+/** An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name: node-gyp-build looks into it. */
+function buildAddon(folder, option) {
+  const compile = `cmake-js compile --log-level error --out ${folder}/build --CD${option}`;
+  const stdio = ['ignore', 'ignore', 'inherit'];
+  return runLine(`npm run --silent build:ts && npx --no-install ${compile}`, { stdio });
+}
+
+/** Whether a Node that is started like this has that addon, and `condition` holds in it: else its tests prove nothing. */
+function isLoaded(env, addon, condition) {
+  const script = `
+    const { capabilities, Poller } = require('tripoll');
+    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
+    process.exit(maps.includes(process.argv[1]) && (${condition}) ? 0 : 1);
+  `;
+  return run(process.execPath, ['-e', script, addon], { env });
+}
+
 /** Patterns for Jest: the folders of test/ but those named. A new one is run unless somebody leaves it out. */
 function suitesBut(...leftOut) {
   return fs
@@ -107,9 +124,11 @@ function finish(legs) {
 }
 
 module.exports = {
+  buildAddon,
   buildByCmake,
   failed,
   finish,
+  isLoaded,
   listSkipped,
   readReport,
   removeStaleTests,
