@@ -337,7 +337,7 @@ export async function readToEnd(stream: { read(buffer: Uint8Array): Promise<numb
   const chunks: Buffer[] = [];
   const buffer = new Uint8Array(100_000);
   for (;;) {
-    const received = await stream.read(buffer);
+    const received = await within(stream.read(buffer), 'read');
     if (received === 0) return Buffer.concat(chunks);
     chunks.push(Buffer.from(buffer.subarray(0, received)));
   }
