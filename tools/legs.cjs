@@ -85,7 +85,7 @@ function listSkipped(suites) {
   let unexplained = 0;
   for (const { status, fullName } of suites.flatMap((suite) => suite.assertionResults)) {
     if (status !== 'pending' && status !== 'todo') continue;
-    const [, name, reason] = /^(.*?) ?\(does not apply: (.*?)\)/.exec(fullName) ?? [];
+    const [, name, reason] = /^(.*?) ?\(does not apply: ((?:[^()]|\(.*?\))*)\)/.exec(fullName) ?? [];
     if (reason === undefined) {
       unexplained++;
       console.log(`skipped without a reason: ${fullName}`);

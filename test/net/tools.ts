@@ -18,7 +18,7 @@ import { openedSince, openFds } from '../support/fds.js';
 export const LOOPBACK = '127.0.0.1';
 
 /** What a combination of driver and backend has. */
-export interface Features {
+interface Features {
   /** Streams on it use edges; else levels, with interests that follow what is wanted. */
   readonly edge: boolean;
   /** Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default: yes. */
