@@ -16,16 +16,14 @@ function inNamespace(command: string): { status: number | null; stdout: string; 
   return spawnSync('unshare', script, { encoding: 'utf8', timeout: 15_000, cwd: packageRoot });
 }
 
-testIf(inNamespace('true').status === 0, 'no network namespace with a bridge can be made here: unshare, ip')(
-  'IPv6 groups, with and without a source filter',
-  () => {
-    const child = path.join(packageRoot, 'out/test/udp/groups-v6-child.js');
-    const { status, stdout, stderr } = inNamespace(`'${process.execPath}' '${child}'`);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(JSON.parse(stdout)).toEqual([
-      ['wanted', 'ff12::77:1', 'fd00::1'],
-      ['now heard', 'ff12::77:1', 'fd00::2'],
-      ['direct', 'fd00::2', 'fd00::2'],
-    ]);
-  },
-);
+const why = 'no network namespace with a bridge can be made here (unshare, ip)';
+testIf(inNamespace('true').status === 0, why)('IPv6 groups, with and without a source filter', () => {
+  const child = path.join(packageRoot, 'out/test/udp/groups-v6-child.js');
+  const { status, stdout, stderr } = inNamespace(`'${process.execPath}' '${child}'`);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual([
+    ['wanted', 'ff12::77:1', 'fd00::1'],
+    ['now heard', 'ff12::77:1', 'fd00::2'],
+    ['direct', 'fd00::2', 'fd00::2'],
+  ]);
+});
