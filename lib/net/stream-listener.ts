@@ -7,6 +7,7 @@ import { toProfile } from '../reactor/context.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
+import { Resource } from './resource.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from './encoded-option.js';
@@ -103,10 +104,10 @@ interface ListenerSetup {
 }
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
-export abstract class StreamListener<
-  Stream extends { readonly remoteAddress: Address | undefined },
-  Address,
-> implements EventHandler {
+export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+  extends Resource
+  implements EventHandler
+{
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
@@ -122,6 +123,7 @@ export abstract class StreamListener<
   #connections = 0;
 
   protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
+    super();
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
@@ -406,15 +408,6 @@ export abstract class StreamListener<
       stopWatch?.();
       reject(reason);
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   /** Keeps the process alive (the default). */

@@ -3,10 +3,8 @@ import { listen, TcpListener } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testIf, testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
-import { thrownBy } from '../../support/errors.js';
+import { closed, thrownBy } from '../../support/errors.js';
 import { LOOPBACK, portOf, RawPeer, record, rejection, rejectionError, type Context } from '../tools.js';
-
-const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 
 const { F_GETFD = 1 } = sys.constants;
 

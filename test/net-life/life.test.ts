@@ -1,6 +1,5 @@
 // Cancellation and life of the sockets: the same tests for each driver and backend.
-import type { Reactor } from 'tripoll';
-import { Context, type Features } from '../net/tools.js';
+import { describeOn } from '../net/tools.js';
 import { describeAbortedReads } from './suite/aborted-reads.js';
 import { describeAbortedWrites } from './suite/aborted-writes.js';
 import { describeCancellation } from './suite/cancellation.js';
@@ -12,15 +11,10 @@ import { describeIdling } from './suite/idling.js';
 import { describeLimits } from './suite/limits.js';
 import { describeSplitting } from './suite/splitting.js';
 
-export function describeLife(name: string, makeReactor: () => Reactor, features: Features): void {
-  const context = new Context(makeReactor, features);
-
-  describe(`life of sockets, ${name}`, () => {
-    beforeEach(() => {
-      context.setUp();
-    });
-    afterEach(() => context.tearDown());
-
+describeOn(
+  ['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'],
+  'life of sockets',
+  (context) => {
     describeCancellation(context);
     describeConnecting(context);
     describeAbortedReads(context);
@@ -31,5 +25,5 @@ export function describeLife(name: string, makeReactor: () => Reactor, features:
     describeFlowAtTheEnd(context);
     describeIdling(context);
     describeLimits(context);
-  });
-}
+  },
+);
