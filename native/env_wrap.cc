@@ -131,8 +131,9 @@ void CallContained(napi_env env, napi_async_context context, napi_ref callback, 
   napi_value value = ToValue(env, argument);
   if (value != nullptr && napi_get_reference_value(env, callback, &function) == napi_ok &&
       napi_get_global(env, &receiver) == napi_ok) {
+    napi_value ignored = nullptr;  // Deno 2 writes to it without asking
     // Its own failures are the exception below, or an environment that is being torn down.
-    static_cast<void>(napi_make_callback(env, context, receiver, function, 1, &value, nullptr));
+    static_cast<void>(napi_make_callback(env, context, receiver, function, 1, &value, &ignored));
     bool pending = false;
     napi_value error = nullptr;
     if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
