@@ -2,7 +2,7 @@ import type { BlockList } from 'node:net';
 import { native } from '../binding/native.js';
 import { checkFunction, checkObject } from '../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
-import { checkHandlers, type ConnectionProfile } from './socket-connection.js';
+import type { ConnectionProfile } from './socket-connection.js';
 import { openListener, takeListener } from './open-listener.js';
 import type { SettableSocketOptions } from './socket-options.js';
 import { socketName } from './stream-core.js';
@@ -14,7 +14,7 @@ import {
   type StreamListenOptions,
 } from './stream-listener.js';
 import { TCP_TRAITS, type StreamProfile, type TcpOptions } from './stream-profile.js';
-import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
+import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
 const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
@@ -108,7 +108,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
     const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
     checkObject('target', options);
-    checkHandlers(handlers);
+    checkTcpHandlers(handlers, options.reactor);
     const where = isGivenListener(options) ? { fd: options.fd } : { host: options.host, port: options.port };
     return new TcpListener(where, options, handlers);
   }

@@ -2,6 +2,9 @@
 import type { Reactor } from 'tripoll';
 import { Context, type Features } from '../net/tools.js';
 import { describeGivenFds } from './suite/given-fds.js';
+import { describeHandlerCopies } from './suite/handler-copies.js';
+import { describeHandlerReads } from './suite/handler-reads.js';
+import { describeHandlerWrites } from './suite/handler-writes.js';
 import { describePeek } from './suite/peek.js';
 import { describeSendfile } from './suite/sendfile.js';
 import { describeSplice } from './suite/splice.js';
@@ -23,5 +26,8 @@ export function describeTcpExtras(name: string, makeReactor: () => Reactor, feat
     describeUrgent(context);
     describeZeroCopy(context);
     describeGivenFds(context);
+    describeHandlerReads(context);
+    describeHandlerWrites(context);
+    describeHandlerCopies(context);
   });
 }
