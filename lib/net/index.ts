@@ -4,7 +4,14 @@ export { ReadHalf, WriteHalf } from './split.js';
 export { connect, TcpConnection } from './tcp-connection.js';
 export type { ConnectionOptions, ConnectTarget, TcpHandlers } from './tcp-connection.js';
 export { listen, TcpListener } from './tcp-listener.js';
-export type { Accepted, DropInfo, ListenHandlers, ListenOptions, ListenTarget } from './tcp-listener.js';
+export type {
+  Accepted,
+  BindOptions,
+  DropInfo,
+  ListenHandlers,
+  ListenOptions,
+  ListenTarget,
+} from './tcp-listener.js';
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
 export * from './framing/index.js';

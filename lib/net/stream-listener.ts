@@ -1,6 +1,13 @@
-import { closedError, errnoOf, errnosOf, stateError, systemError } from '../binding/errors.js';
+import {
+  closedError,
+  errnoOf,
+  errnosOf,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkFunction, checkInteger, checkObject } from '../binding/validate.js';
 import { Interest, Mode } from '../poller/flags.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import { toProfile } from '../reactor/context.js';
@@ -70,7 +77,7 @@ export interface DropInfo<Address> {
   readonly error?: Error;
 }
 
-/** What a handler-style listener calls besides the handlers of its connections. */
+/** What a listener calls besides the handlers of its connections: one of `listen` among its handlers, of `bind` among its options. */
 export interface DropHandlers<Listener, Address> {
   /** A connection was accepted only to be closed. */
   drop?(listener: Listener, info: DropInfo<Address>): void;
@@ -90,7 +97,7 @@ interface PendingAccept<Stream, Address> {
 
 /** How a listener comes to be. */
 interface ListenerSetup {
-  readonly options: StreamListenOptions;
+  readonly options: StreamListenOptions & DropHandlers<never, never>;
   /** Null for promises. */
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   /** Of its connections. */
@@ -110,6 +117,7 @@ export abstract class StreamListener<
   #fd = -1;
   readonly #registration: Registration;
   readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  readonly #dropHandlers: DropHandlers<never, never>;
   /** Of the connections; a promise-style listener has none for handlers. */
   readonly #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
@@ -124,8 +132,10 @@ export abstract class StreamListener<
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
+    this.#dropHandlers = handlers ?? options;
     // Those that only connections with handlers heed are looked at all the same.
     if (handlers === null) toSettings(options);
+    if (this.#dropHandlers.drop !== undefined) checkFunction('drop', this.#dropHandlers.drop);
     this.#profile =
       handlers === null
         ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, traits)
@@ -204,8 +214,9 @@ export abstract class StreamListener<
   /**
    * The next connection. Several may wait at once; they are served in order.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM; ERR_TRIPOLL_STATE on a listener with
-   * handlers; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no connection is lost
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM, after which the listener rests for 100 ms: call it
+   * again; what setsockopt(2) said of `acceptedSocketOptions`; ERR_TRIPOLL_STATE on a listener with handlers; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT, by which no connection is lost
    */
   // Async, so that a wrong option is a rejection too.
   async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
@@ -225,14 +236,22 @@ export abstract class StreamListener<
     });
   }
 
+  /**
+   * Connections, until the listener is closed. It survives what a listener with handlers survives: without a free fd it
+   * rests for 100 ms and tries again, and a connection that refuses an option is dropped; the option `drop` is told.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening socket itself
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+    if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
     while (!this.closed) {
       let accepted: AcceptedStream<Stream, Address>;
       try {
         accepted = await this.accept();
       } catch (error) {
-        // Closed while we waited: that is the end of the loop, not its failure.
-        if (this.closed) return;
+        // Not this connection, but perhaps the next: `#onAcceptError` bounds how often it is tried.
+        if (!this.closed) continue;
+        if ((error as Partial<TripollError>).code === 'ERR_TRIPOLL_CLOSED') return;
         throw error;
       }
       yield accepted.stream;
@@ -311,7 +330,7 @@ export abstract class StreamListener<
 
   #tellDrop(info: DropInfo<Address>): void {
     try {
-      this.#handlers?.drop?.(this as never, info as never);
+      this.#dropHandlers.drop?.(this as never, info as never);
     } catch (error) {
       // The listener is as good as before.
       native.fatalException(error);

@@ -48,6 +48,8 @@ export type ListenTarget = ListenOptions &
     | { fd: number; host?: undefined; port?: undefined }
   );
 
+/** Of `TcpListener.bind`. */
+export type BindOptions = ListenOptions & DropHandlers<TcpListener, SocketAddress>;
 export type DropInfo = StreamDropInfo<SocketAddress>;
 export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<TcpListener, SocketAddress>;
 export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
@@ -61,7 +63,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
 
   private constructor(
     where: SocketAddressInput | GivenListener,
-    options: ListenOptions,
+    options: BindOptions,
     handlers: ListenHandlers | null,
   ) {
     super({
@@ -84,7 +86,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
    * @param address `'127.0.0.1:8080'`, `'[::1]:0'` or `{ host, port }`; an IP address, not a name
    * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says
    */
-  static override bind(address: SocketAddressInput, options: ListenOptions = {}): Promise<TcpListener> {
+  static override bind(address: SocketAddressInput, options: BindOptions = {}): Promise<TcpListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
       resolve(new TcpListener(address, options, null));
@@ -98,7 +100,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
    * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF, ENOTSOCK; EEXIST when this
    * reactor has it already. The fd is still the caller's then.
    */
-  static fromFd(fd: number, options: ListenOptions = {}): Promise<TcpListener> {
+  static fromFd(fd: number, options: BindOptions = {}): Promise<TcpListener> {
     return new Promise((resolve) => {
       resolve(new TcpListener({ fd }, options, null));
     });
