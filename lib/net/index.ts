@@ -12,6 +12,7 @@ export type {
   ListenOptions,
   ListenTarget,
 } from './tcp-listener.js';
+export type { ShutdownResult } from './listener-shutdown.js';
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
 export * from './framing/index.js';

@@ -14,6 +14,7 @@ import { toProfile } from '../reactor/context.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
+import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
@@ -109,10 +110,9 @@ interface ListenerSetup {
 }
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
-export abstract class StreamListener<
-  Stream extends { readonly remoteAddress: Address | undefined },
-  Address,
-> implements EventHandler {
+export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+  implements EventHandler, ShutdownHost
+{
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
@@ -127,6 +127,7 @@ export abstract class StreamListener<
   #resting = false;
   #waiting: PendingAccept<Stream, Address>[] = [];
   #connections = 0;
+  #onceEmpty: (() => void)[] = [];
 
   protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
     checkObject('options', options);
@@ -207,6 +208,8 @@ export abstract class StreamListener<
   /** For its connections. */
   connectionClosed(): void {
     this.#connections--;
+    if (this.#connections > 0) return;
+    for (const tell of this.#onceEmpty.splice(0)) tell();
   }
 
   // ---- accepting ----
@@ -392,6 +395,32 @@ export abstract class StreamListener<
     this.#end(error);
     // A handler-style listener has nobody who waits.
     if (this.#handlers !== null) native.fatalException(error);
+  }
+
+  /**
+   * Stops listening, and waits for the connections to end. When the time is up, or the signal aborts, the rest is closed
+   * (their error is ERR_TRIPOLL_CLOSED, and what they had queued is lost): neither makes this reject. Without both it waits as
+   * long as there is one. Connections of the backlog, which nobody had accepted, are reset.
+   *
+   * @returns how many ended by themselves, and how many were closed, of those that were open at the call; settled
+   * when the last `close` handler has been called
+   * @throws (as rejection) TypeError, RangeError
+   */
+  shutdown(options: CancelOptions = {}): Promise<ShutdownResult> {
+    return shutdown(this, options);
+  }
+
+  /** For `shutdown`. */
+  findConnections(): { expire(error: Error): void }[] {
+    // All of them have our profile, so that none has to be kept in a list.
+    return this.#registration
+      .findWithProfile(this.#profile.registration)
+      .map(({ handler }) => handler as unknown as { expire(error: Error): void });
+  }
+
+  /** For `shutdown`. */
+  onceEmpty(fn: () => void): void {
+    this.#onceEmpty.push(fn);
   }
 
   /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

@@ -10,6 +10,7 @@ import { describeCopying } from './suite/copying.js';
 import { describeFlowAtTheEnd } from './suite/flow-at-the-end.js';
 import { describeIdling } from './suite/idling.js';
 import { describeLimits } from './suite/limits.js';
+import { describeShuttingDown } from './suite/shutting-down.js';
 import { describeSplitting } from './suite/splitting.js';
 
 export function describeLife(name: string, makeReactor: () => Reactor, features: Features): void {
@@ -31,5 +32,6 @@ export function describeLife(name: string, makeReactor: () => Reactor, features:
     describeFlowAtTheEnd(context);
     describeIdling(context);
     describeLimits(context);
+    describeShuttingDown(context);
   });
 }
