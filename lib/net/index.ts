@@ -23,7 +23,7 @@ export { decodeTcpInfo, tcpInfo, type TcpInfo } from './tcp-info.js';
 export type { ConnectOptions } from './connect-race.js';
 export type { Resolver } from './resolve.js';
 export { listenFds, type ListenFd } from './listen-fds.js';
-export type { SendfileOptions } from './tcp-extras.js';
+export type { AnyStream, SendfileOptions } from './tcp-extras.js';
 export { allocateZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 export type { GivenListener } from './tcp-listener.js';
 export { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';

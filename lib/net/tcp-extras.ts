@@ -34,7 +34,7 @@ export interface SendfileOptions extends CancelOptions {
   length?: number | undefined;
 }
 
-/** Of either style. */
+/** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
 export type AnyStream = StreamOperations<StreamProfile, unknown>;
 
 // What the methods of these names do. Async functions: a wrong argument is a rejection.
