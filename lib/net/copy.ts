@@ -47,8 +47,8 @@ async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<numbe
  * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles, unless it was
  * for a wrong argument.
  *
- * @param a a stream, or a connection with handlers: from here on its `data`, `drain` and `end` are not called any more, `error` and
- * `close` are. What `data` had been given, and not used, is `unreadFromA`
+ * @param a a stream, or a connection with handlers, whose `data` and `end` are not called any more from here on. What `data`
+ * had been given, and not used, is `unreadFromA`
  * @param b the same; the two may be of different kinds
  * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
  * ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
