@@ -69,7 +69,7 @@ export abstract class HeldReads<
     rare.reader = null;
     reader.stopWatch?.();
     // When all microtasks have run, in which the one who waited goes on; until then there may be several turns.
-    queueMicrotask(() => process.nextTick(() => this.#release()));
+    if (!rare.isTakenOver && !this.closed) queueMicrotask(() => process.nextTick(() => this.#release()));
     return reader;
   }
 

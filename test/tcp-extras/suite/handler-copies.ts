@@ -44,6 +44,7 @@ export function describeHandlerCopies(context: Context): void {
       expect([digest(toA), digest(toB)]).toEqual([digest(down), digest(up)]);
       a.peer.endWrite();
       expect(await b.peer.receiveToEnd()).toEqual(Buffer.alloc(0));
+      expect([a.connection.readEnded, b.connection.readEnded]).toEqual([true, false]);
       // The other direction goes on.
       b.peer.send('more');
       expect((await a.peer.receiveBytes(4)).toString()).toBe('more');
