@@ -34,6 +34,7 @@ export function describeHandlerCopies(context: Context): void {
       const up = pattern(5_000_003, 5);
       const down = pattern(2_000_001, 6);
       const copying = copyBidirectional(a.connection, b.connection, options);
+      copying.catch(() => {});
       const flows = Promise.all([
         a.peer.sendAll(up),
         b.peer.sendAll(down),
@@ -79,6 +80,7 @@ export function describeHandlerCopies(context: Context): void {
       const { a, b } = await proxied();
       a.connection.pause();
       const copying = copyBidirectional(a.connection, b.connection, options);
+      copying.catch(() => {});
       a.connection.resume();
       const bytes = pattern(40_000_000, 7);
       let sent = 0;
