@@ -71,6 +71,10 @@ export default tseslint.config(
           selector: "BinaryExpression[operator='instanceof']",
           message: 'Objects of another realm (Jest, vm) are no instances: test `code`, `name` or a brand.',
         },
+        {
+          selector: "ExportNamedDeclaration > VariableDeclaration[kind='let']",
+          message: 'Another bundle takes its first value (tools/bundle.cjs): export a function or an object.',
+        },
       ],
     },
   },

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const alive = new Set<ChildProcessWithoutNullStreams>();
@@ -71,6 +72,22 @@ export class Child {
         },
       };
     });
+  }
+
+  /** The next line, which is `word N`: N. */
+  async nextNumber(word: string, timeoutMs: number): Promise<number> {
+    const line = await this.nextLine(timeoutMs);
+    const number = line.startsWith(`${word} `) ? Number(line.slice(word.length)) : NaN;
+    if (Number.isNaN(number)) throw this.#error(`printed '${line}' instead of '${word} N'`);
+    return number;
+  }
+
+  /** CPU time of all its threads so far (proc(5), task/schedstat: the first number, ns). */
+  cpuNs(): number {
+    const tasks = `/proc/${this.pid}/task`;
+    return readdirSync(tasks)
+      .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
+      .reduce((sum, ns) => sum + ns, 0);
   }
 
   /** Waits for a clean end, that is, with status 0. */

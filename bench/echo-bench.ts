@@ -1,13 +1,12 @@
 // The benchmark's runner; bench/README.md says how it measures.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { begin, runCommand, save } from './command.js';
 import { measureEcho } from './echo-rounds.js';
 import type { EchoPlan } from './echo-rounds.js';
 import { echoRatios, pingPongRatios } from './goals.js';
 import type { RatioGoal } from './goals.js';
 import { measureIdleRss } from './idle-rss.js';
 import type { Cores } from './load.js';
-import { chooseCores, describeMachine, pinRunner } from './machine.js';
 import { parseOptions, usage } from './options.js';
 import type { BenchOptions, PartName } from './options.js';
 import { resultsFolder } from './paths.js';
@@ -112,24 +111,14 @@ class Bench {
   }
 }
 
-function save(file: string, record: Record<string, unknown>): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
-  process.stdout.write(`\nSaved: ${path.relative(process.cwd(), file)}\n`);
-}
-
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') {
     console.log(usage);
     return;
   }
-  if (process.platform !== 'linux') throw new Error('the benchmark compares with epoll: it needs Linux');
   const date = new Date().toISOString();
-  const machine = describeMachine();
-  const cores = chooseCores();
-  pinRunner(cores);
-  console.log(Object.values(machine).join(' · '));
+  const { machine, cores } = begin();
   const bench = new Bench(options, cores);
   for (const part of options.parts) await bench.run(part);
   const file =
@@ -143,7 +132,4 @@ async function main(): Promise<void> {
     });
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-});
+runCommand(main);

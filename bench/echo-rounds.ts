@@ -5,6 +5,7 @@ import type { Cores, LoadResult } from './load.js';
 import type { Progress } from './progress.js';
 import { ServerProcess } from './server-process.js';
 import type { SideName } from './sides.js';
+import { rotated } from './statistics.js';
 
 const depths = [1, 2, 4, 8, 16];
 const calibrationSeconds = 0.5;
@@ -158,8 +159,7 @@ async function measureRounds(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let round = 0; round < plan.rounds; round++) {
-    const first = round % plan.sides.length;
-    for (const side of [...plan.sides.slice(first), ...plan.sides.slice(0, first)]) {
+    for (const side of rotated(plan.sides, round)) {
       progress.show(
         `${plan.connections} connections, depth ${depth}: round ${round + 1} of ${plan.rounds}, ${side}`,
       );

@@ -1,37 +1,14 @@
 // The tables. Nothing here knows a result in advance: only the goals are fixed.
 import type { EchoResult, Sample } from './echo-rounds.js';
-import { idleRssGoal, meets, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
-import type { Goal, RatioGoal } from './goals.js';
+import { idleRssGoal, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
+import type { RatioGoal } from './goals.js';
 import type { IdleSample } from './idle-rss.js';
 import { sides } from './sides.js';
 import type { SideName } from './sides.js';
 import { median, pairedRatios, spreadOf } from './statistics.js';
 import type { Spread } from './statistics.js';
-import { renderTable } from './table.js';
+import { goalRow, percent, renderGoals, renderTable } from './table.js';
 import type { FiringResult, TimerSample } from './timers.js';
-
-const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
-
-function verdict(
-  value: number,
-  limit: number | undefined,
-  direction: Goal['direction'],
-  digits: number,
-): string {
-  if (limit === undefined) return '-';
-  const sign = direction === 'at most' ? '<=' : '>=';
-  return `${sign} ${limit.toFixed(digits)} ${meets(value, limit, direction) ? 'pass' : 'MISS'}`;
-}
-
-function goalRow(name: string, spread: Spread, goal: Goal, digits: number): string[] {
-  return [
-    name,
-    spread.median.toFixed(digits),
-    `${spread.min.toFixed(digits)}..${spread.max.toFixed(digits)}`,
-    verdict(spread.median, goal.required, goal.direction, digits),
-    verdict(spread.median, goal.stretch, goal.direction, digits),
-  ];
-}
 
 function samplesOf(result: EchoResult, side: SideName): Sample[] {
   return result.samples.filter((sample) => sample.side === side).sort((a, b) => a.round - b.round);
@@ -65,7 +42,6 @@ const sideHeader = [
   'RSS MB',
   'core busy',
 ];
-const ratioHeader = ['', 'median', 'min..max', 'required', 'stretch'];
 
 export function summarizeRatios(
   result: EchoResult,
@@ -99,9 +75,7 @@ export function renderEcho(result: EchoResult, goals: readonly RatioGoal[]): str
     goalRow(`${sides[goal.of].label} / ${sides[goal.to].label}`, ratio, goal, 2),
   );
   const ratioTable =
-    ratios.length === 0
-      ? ''
-      : `\n  CPU per message, ratio in the same round\n${renderTable(ratioHeader, ratios)}`;
+    ratios.length === 0 ? '' : `\n  CPU per message, ratio in the same round\n${renderGoals(ratios)}`;
   return (
     `\n${title}, depth ${depth}, ${rounds} (server on core ${plan.cores.server}, load on core ${plan.cores.load})\n` +
     `${describeSaturation(result)}\n` +
@@ -133,12 +107,12 @@ export function renderIdle(samples: readonly IdleSample[], ours: SideName, their
       goalRow(`${sides[side].label}, CPU-us in a second`, spreadOf(cpu), { direction: 'at most' }, 0),
     );
   }
-  return `\nRSS per idle connection, ${samples[0]?.connections} open, after gc\n\n${renderTable(ratioHeader, rows)}`;
+  return `\nRSS per idle connection, ${samples[0]?.connections} open, after gc\n\n${renderGoals(rows)}`;
 }
 
 export function renderRequire(timesMs: readonly number[]): string {
   const row = goalRow("require('tripoll') and 'tripoll/net', ms", spreadOf(timesMs), requireGoalMs, 1);
-  return `\nLoading the package, ${timesMs.length} fresh processes\n\n${renderTable(ratioHeader, [row])}`;
+  return `\nLoading the package, ${timesMs.length} fresh processes\n\n${renderGoals([row])}`;
 }
 
 export function renderTimers(samples: readonly TimerSample[], firing: FiringResult): string {
@@ -151,7 +125,7 @@ export function renderTimers(samples: readonly TimerSample[], firing: FiringResu
   ];
   const { timers, fired, firedTwice, early, cpuNsPerTimer } = firing;
   return (
-    `\nTimers, 100,000 live on each side\n\n${renderTable(ratioHeader, rows)}` +
+    `\nTimers, 100,000 live on each side\n\n${renderGoals(rows)}` +
     `\n  ${timers} live timers: ${fired} fired, ${firedTwice} twice, ${early} early; ` +
     `${cpuNsPerTimer.toFixed(0)} ns CPU each to set and fire\n`
   );

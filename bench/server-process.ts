@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Child } from './child.js';
@@ -23,10 +23,7 @@ export class ServerProcess {
       ...side.args,
       String(cpu),
     ]);
-    const line = await child.nextLine(startTimeoutMs);
-    const port = Number(/^port (\d+)$/.exec(line)?.[1]);
-    if (Number.isNaN(port)) throw new Error(`side ${name} printed '${line}' instead of its port`);
-    return new ServerProcess(name, child, port);
+    return new ServerProcess(name, child, await child.nextNumber('port', startTimeoutMs));
   }
 
   private constructor(name: SideName, child: Child, port: number) {
@@ -52,12 +49,9 @@ export class ServerProcess {
     return Number(kilobytes) * 1024;
   }
 
-  /** CPU time of all its threads so far (proc(5), task/schedstat: the first number, ns). */
+  /** CPU time of all its threads so far. */
   cpuNs(): number {
-    const tasks = `/proc/${this.pid}/task`;
-    return readdirSync(tasks)
-      .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
-      .reduce((sum, ns) => sum + ns, 0);
+    return this.#child.cpuNs();
   }
 
   /** What the load met is the symptom; how the server ended, if it did, is the cause. */

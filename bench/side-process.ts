@@ -2,6 +2,7 @@
 // `port N`; then the line `gc` on standard input is answered with `gc` after a collection. The C peers
 // block the only thread that could answer, so they hear nothing, and end with their parent.
 import { writeSync } from 'node:fs';
+import type { AddressInfo, Server } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { checkResult, loadPeersAddon } from './peers-addon.js';
@@ -17,6 +18,13 @@ export function enterSideProcess(): void {
 export function announcePort(port: number | undefined): void {
   if (port === undefined) throw new Error('the listener has no port');
   writeSync(1, `port ${port}\n`);
+}
+
+/** Announces the port once it listens. */
+export function listenAndAnnounce(server: Server): void {
+  server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
+    announcePort((server.address() as AddressInfo).port);
+  });
 }
 
 export function obeyHarness(): void {

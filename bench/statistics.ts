@@ -18,6 +18,12 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
+/** The order of a round: nobody always comes after the same side. */
+export function rotated<T>(sides: readonly T[], round: number): T[] {
+  const first = round % sides.length;
+  return [...sides.slice(first), ...sides.slice(0, first)];
+}
+
 /** Ratios of what ran in the same round, so that a slow minute of the machine is in both. */
 export function pairedRatios(numerators: readonly number[], denominators: readonly number[]): Spread {
   return spreadOf(

@@ -1,13 +1,12 @@
 // The two TCP rows: a proxy by splice, CPU per byte; accept, one request, close: connections per CPU second.
 //   node out/bench/tcp-bench.js [--work splice,short] [--rounds 7] [--json file]
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child.js';
+import { begin, runCommand, save } from './command.js';
 import type { Cores } from './load.js';
-import { chooseCores, describeMachine, pinRunner } from './machine.js';
 import { tcpLoad, tcpPeer } from './paths.js';
-import { pairedRatios, spreadOf, type Spread } from './statistics.js';
+import { pairedRatios, rotated, spreadOf, type Spread } from './statistics.js';
 
 const startTimeoutMs = 15_000;
 const runTimeoutMs = 60_000;
@@ -48,23 +47,6 @@ const servers: Side[] = [
   })),
 ];
 
-/** CPU time of all its threads, in nanoseconds. */
-function cpuNsOf(pid: number): number {
-  const tasks = `/proc/${pid}/task`;
-  return readdirSync(tasks)
-    .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
-    .reduce((sum, ns) => sum + ns, 0);
-}
-
-function parseLine(line: string, pattern: RegExp): number {
-  const found = pattern.exec(line)?.[1];
-  if (found === undefined) throw new Error(`unexpected: '${line}'`);
-  return Number(found);
-}
-
-const portOf = (line: string): number => parseLine(line, /^port (\d+)$/);
-const countOf = (line: string): number => parseLine(line, /^done (\d+)$/);
-
 /** CPU nanoseconds per byte, or per connection, of one side in one round: a process of its own, warmed up. */
 async function measure(
   side: Side,
@@ -77,13 +59,13 @@ async function measure(
   const [command, args] = side.command(cores.server, sinkPort);
   const server = new Child(side.name, command, args);
   try {
-    const port = portOf(await server.nextLine(startTimeoutMs));
+    const port = await server.nextNumber('port', startTimeoutMs);
     load.send(`go ${port} ${warmup}`);
-    countOf(await load.nextLine(runTimeoutMs));
-    const before = cpuNsOf(server.pid);
+    await load.nextNumber('done', runTimeoutMs);
+    const before = server.cpuNs();
     load.send(`go ${port} ${order}`);
-    const count = countOf(await load.nextLine(runTimeoutMs));
-    return (cpuNsOf(server.pid) - before) / count;
+    const count = await load.nextNumber('done', runTimeoutMs);
+    return (server.cpuNs() - before) / count;
   } finally {
     await server.kill();
   }
@@ -116,12 +98,10 @@ const works: Record<'splice' | 'short', Work> = {
 async function run({ sides, order, warmup, isFlow }: Work, rounds: number, cores: Cores): Promise<Samples> {
   const samples: Samples = Object.fromEntries(sides.map(({ name }) => [name, []]));
   const load = new Child('tcp_load', tcpLoad, [isFlow ? 'flow' : 'short', String(cores.load)]);
-  const first = await load.nextLine(startTimeoutMs);
-  const sinkPort = isFlow ? portOf(first) : 0;
+  const sinkPort = isFlow ? await load.nextNumber('port', startTimeoutMs) : 0;
+  if (!isFlow) await load.nextLine(startTimeoutMs); // "ready"
   for (let round = 0; round < rounds; round++) {
-    // The order rotates: nobody always comes after the same side.
-    const turn = round % sides.length;
-    for (const side of [...sides.slice(turn), ...sides.slice(0, turn)]) {
+    for (const side of rotated(sides, round)) {
       samples[side.name]?.push(await measure(side, load, sinkPort, order, warmup, cores));
     }
     process.stderr.write(`round ${round + 1} of ${rounds}\n`);
@@ -167,8 +147,7 @@ async function main(): Promise<void> {
   }
   const rounds = Number(values.rounds ?? '7');
   const wanted = (values.work ?? 'splice,short').split(',');
-  const cores = chooseCores();
-  pinRunner(cores);
+  const { machine, cores } = begin();
   const results: Record<string, Samples> = {};
   if (wanted.includes('splice')) {
     const samples = (results['splice'] = await run(works.splice, rounds, cores));
@@ -191,13 +170,7 @@ async function main(): Promise<void> {
       ['node-net', 'tripoll-promises'],
     ]);
   }
-  if (values.json !== undefined) {
-    const file = { machine: describeMachine(), rounds, cpuNs: results };
-    writeFileSync(values.json, `${JSON.stringify(file, null, 2)}\n`);
-  }
+  if (values.json !== undefined) save(values.json, { machine, rounds, cpuNs: results });
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+runCommand(main);

@@ -1,17 +1,16 @@
 // UDP: CPU time per packet, received and sent, against node:dgram and against C. bench/README.md says how.
 //   node out/bench/udp-bench.js [--rounds N] [--seconds S] [--json FILE]
-import { writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child.js';
-import { meets, saturatedCoreShare } from './goals.js';
+import { begin, runCommand, save } from './command.js';
+import { saturatedCoreShare } from './goals.js';
 import type { Goal } from './goals.js';
 import type { Cores } from './load.js';
-import { chooseCores, describeMachine, pinRunner } from './machine.js';
 import { udpPeer } from './paths.js';
 import { Progress } from './progress.js';
-import { median, pairedRatios, spreadOf } from './statistics.js';
-import { renderTable } from './table.js';
+import { median, pairedRatios, rotated, spreadOf } from './statistics.js';
+import { goalRow, percent, renderGoals, renderTable } from './table.js';
 import type { UdpResult } from './udp-meter.js';
 
 const graceMs = 20_000;
@@ -117,13 +116,6 @@ function startSide(name: string, side: UdpSide, core: number, seconds: number, p
   return new Child(name, process.execPath, [entry, side.way, ...[...times, ...more, core].map(String)]);
 }
 
-async function portOf(child: Child): Promise<number> {
-  const line = await child.nextLine(graceMs);
-  const port = Number(/^port (\d+)$/.exec(line)?.[1]);
-  if (Number.isNaN(port)) throw new Error(`'${line}' instead of a port`);
-  return port;
-}
-
 async function resultOf(child: Child, seconds: number): Promise<UdpResult> {
   const result = JSON.parse(await child.nextLine(graceMs + (warmupS + seconds) * 1000)) as UdpResult;
   await child.finish(graceMs);
@@ -139,7 +131,7 @@ async function measureReceive(
   seconds: number,
 ): Promise<UdpResult> {
   const child = startSide(name, side, cores.server, seconds, 0);
-  const port = await portOf(child);
+  const port = await child.nextNumber('port', graceMs);
   const flood = new Child('flood', udpPeer, ['flood', ...[cores.load, port, smallBytes].map(String)]);
   try {
     return await resultOf(child, seconds);
@@ -157,7 +149,7 @@ async function measureSend(
 ): Promise<UdpResult> {
   const sink = new Child('sink', udpPeer, ['sink', String(cores.load), takesSegments ? '1' : '0']);
   try {
-    const port = await portOf(sink);
+    const port = await sink.nextNumber('port', graceMs);
     return await resultOf(startSide(name, side, cores.server, seconds, port), seconds);
   } finally {
     await sink.kill();
@@ -166,11 +158,6 @@ async function measureSend(
 
 const busyOf = ({ cpuUsec, seconds }: UdpResult) => cpuUsec / 1e6 / seconds;
 const nsPerPacket = ({ cpuUsec, packets }: UdpResult) => (cpuUsec * 1000) / packets;
-
-function verdict(value: number, limit: number | undefined, direction: Goal['direction']): string {
-  if (limit === undefined) return '-';
-  return `${direction === atMost ? '<=' : '>='} ${limit.toFixed(2)} ${meets(value, limit, direction) ? 'pass' : 'MISS'}`;
-}
 
 function render(part: UdpPart, samples: Samples, rounds: number, seconds: number): string {
   const of = (name: string) => samples[name] ?? [];
@@ -183,18 +170,12 @@ function render(part: UdpPart, samples: Samples, rounds: number, seconds: number
       ns.median.toFixed(0),
       `${ns.min.toFixed(0)}..${ns.max.toFixed(0)}`,
       (rate / 1000).toFixed(0),
-      `${(busy * 100).toFixed(1)} %`,
+      percent(busy),
     ];
   });
-  const ratios = part.ratios.map(({ of: a, to: b, required, stretch, direction }) => {
+  const ratios = part.ratios.map(({ of: a, to: b, ...goal }) => {
     const ratio = pairedRatios(of(a).map(nsPerPacket), of(b).map(nsPerPacket));
-    return [
-      `${part.sides[a]?.label} / ${part.sides[b]?.label}`,
-      ratio.median.toFixed(2),
-      `${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}`,
-      verdict(ratio.median, required, direction),
-      verdict(ratio.median, stretch, direction),
-    ];
+    return goalRow(`${part.sides[a]?.label} / ${part.sides[b]?.label}`, ratio, goal, 2);
   });
   const idle = Object.keys(part.sides).filter((name) => median(of(name).map(busyOf)) < saturatedCoreShare);
   const warning = idle.length === 0 ? '' : `NOT SATURATED: ${idle.join(', ')}\n`;
@@ -202,7 +183,7 @@ function render(part: UdpPart, samples: Samples, rounds: number, seconds: number
     `\n${part.title}: ${rounds} rounds of ${seconds} s, new processes\n${warning}\n` +
     renderTable(['side', 'CPU-ns/packet', 'min..max', 'kpackets/s', 'CPU'], rows) +
     `\n  CPU per packet, ratio in the same round\n` +
-    renderTable(['', 'median', 'min..max', 'required', 'stretch'], ratios)
+    renderGoals(ratios)
   );
 }
 
@@ -220,8 +201,7 @@ async function measurePart(
       ? measureReceive(sideName, side, cores, plan.seconds)
       : measureSend(sideName, side, cores, plan.seconds, name === 'send-segments');
   for (let round = 0; round < plan.rounds; round++) {
-    const first = round % names.length;
-    for (const side of [...names.slice(first), ...names.slice(0, first)]) {
+    for (const side of rotated(names, round)) {
       progress.show(`${name}: round ${round + 1} of ${plan.rounds}, ${side}`);
       const entry = part.sides[side];
       if (entry !== undefined) samples[side]?.push(await measure(side, entry));
@@ -248,13 +228,9 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
-  if (process.platform !== 'linux') throw new Error('the benchmark compares with recvmmsg: it needs Linux');
   const plan = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
   if (!(plan.rounds >= 1 && plan.seconds > 0)) throw new Error('--rounds and --seconds are positive numbers');
-  const machine = describeMachine();
-  const cores = chooseCores();
-  pinRunner(cores);
-  console.log(Object.values(machine).join(' · '));
+  const { machine, cores } = begin();
   const progress = new Progress();
   const results: Record<string, Samples> = {};
   for (const [name, part] of Object.entries(parts)) {
@@ -262,12 +238,8 @@ async function main(): Promise<void> {
     progress.clear();
     process.stdout.write(render(part, results[name], plan.rounds, plan.seconds));
   }
-  if (values.json === undefined) return;
-  const record = { date: new Date().toISOString(), machine, plan, results };
-  writeFileSync(values.json, `${JSON.stringify(record, null, 1)}\n`);
+  if (values.json !== undefined)
+    save(values.json, { date: new Date().toISOString(), machine, plan, results });
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-});
+runCommand(main);

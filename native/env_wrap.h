@@ -137,6 +137,7 @@ void ExportPoller(napi_env env, napi_value exports);
 void ExportSystem(napi_env env, napi_value exports);
 void ExportMessages(napi_env env, napi_value exports);
 void ExportUdp(napi_env env, napi_value exports);
+void ExportStreams(napi_env env, napi_value exports);
 void ExportTransfer(napi_env env, napi_value exports);
 void ExportSources(napi_env env, napi_value exports);
 

@@ -43,6 +43,12 @@ int Poll(pollfd* fds, size_t count, int timeout_ms);
 int Ioctl(int fd, unsigned long request, void* argument);
 // The number of a network interface.
 int IfNametoindex(const char* name);
+// pid (0 where the system does not tell), effective uid and gid of a Unix socket's peer.
+int PeerCredentials(int fd, int32_t out[3]);
+// NetBSD and OpenBSD have none, and say -ENOSYS.
+extern const bool kHasSendfile;
+// The bytes that went out, 0 at the end of the file.
+int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length);
 
 // Linux only; declared here so that one faulty twin covers all of it.
 int EpollCreate1(int flags);
@@ -52,7 +58,6 @@ int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout
 int Eventfd(unsigned initial, int flags);
 int TimerfdCreate(int flags);
 int TimerfdSettime(int fd, int64_t timeout_ns);
-int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length);
 int Splice(int in_fd, int out_fd, size_t length);  // neither end waits
 int MapMemory(size_t length, void** memory);       // zeroed, and this process's own
 int UnmapMemory(void* memory, size_t length);

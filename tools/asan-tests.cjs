@@ -5,45 +5,16 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { buildAddon, failed, finish, isLoaded, root, runJest, suitesBut } = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');
 
-const root = path.join(__dirname, '..');
 const sanitizers = 'address,undefined';
-/** Ours is build/Release in it: node-gyp-build looks there when TRIPOLL_PREBUILD names the folder. */
 const folder = path.join(root, 'build-asan');
 const addon = path.join(folder, 'build/Release/tripoll.node');
 const reports = path.join(folder, 'reports');
 
 // Not the simulation and what else tests TypeScript alone, nor what measures memory (a sanitizer keeps what is freed).
-const suites = [
-  'context',
-  'lifecycle',
-  'native',
-  'net',
-  'net-life',
-  'options',
-  'poller',
-  'raw',
-  'reactor',
-  'sources',
-  'tcp-extras',
-  'threads',
-  'timers',
-  'udp',
-  'unix',
-];
-
-function run(command, args, options = {}) {
-  const started = spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: 30 * 60_000, ...options });
-  if (started.error !== undefined) console.error(`${command}: ${started.error.message}`);
-  return started.status === 0;
-}
-
-/** One string: with a shell, npm finds the tools of the package. */
-function buildAddon() {
-  const build = `cmake-js compile --silent --out build-asan/build --CDTRIPOLL_SANITIZE=${sanitizers}`;
-  return run(`npm run --silent build:ts && npx --no-install ${build}`, [], { shell: true });
-}
+const leftOut = ['capabilities', 'examples', 'names', 'net-framing', 'simulation', 'timer', 'windows'];
 
 /** The sanitizers' libraries, which must be in the process before node's own; [] when the addon carries none. */
 function findRuntimes() {
@@ -66,28 +37,6 @@ function sanitizerEnv(runtimes) {
   };
 }
 
-/** Whether a Node that is started like this has the sanitized addon in it: else all below would prove nothing. */
-function isLoaded(env) {
-  const script = `
-    require('tripoll');
-    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
-    process.exit(maps.includes(process.argv[1]) && maps.includes('libasan') ? 0 : 1);
-  `;
-  return run(process.execPath, ['-e', script, addon], { env });
-}
-
-function runJest(env, patterns) {
-  const report = path.join(folder, 'jest.json');
-  fs.rmSync(report, { force: true });
-  const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
-  const args = [jest, '--json', `--outputFile=${report}`, '--testTimeout=90000', ...patterns];
-  const ok = run(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
-  const result = JSON.parse(fs.readFileSync(report, 'utf8'));
-  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  return { passed: result.numPassedTests, failed: ok ? failed : Math.max(failed, 1) };
-}
-
 /** A report fails the run even where no test looks at how its child ended. */
 function showReports() {
   const files = fs.existsSync(reports) ? fs.readdirSync(reports) : [];
@@ -98,32 +47,19 @@ function showReports() {
 function runAddonTests(patterns) {
   fs.rmSync(reports, { recursive: true, force: true });
   fs.mkdirSync(reports, { recursive: true });
-  if (!buildAddon()) return { passed: 0, failed: 1 };
+  if (!buildAddon('build-asan', `TRIPOLL_SANITIZE=${sanitizers}`)) return failed('addon');
   const runtimes = findRuntimes();
   const env = sanitizerEnv(runtimes);
-  if (runtimes.length === 0 || !isLoaded(env)) {
-    console.error(
+  if (runtimes.length === 0 || !isLoaded(env, addon, "maps.includes('libasan')"))
+    return failed(
+      'addon',
       'the addon is not sanitized, or Node does not load it: see findRuntimes in tools/asan-tests.cjs',
     );
-    return { passed: 0, failed: 1 };
-  }
-  const { passed, failed } = runJest(env, patterns);
-  return { passed, failed: failed + showReports() };
+  const leg = runJest(path.join(folder, 'jest.json'), ['--testTimeout=90000', ...patterns], env);
+  return { ...leg, name: 'addon', failed: leg.failed + showReports() };
 }
 
 const only = process.argv.slice(2);
-const patterns = only.length > 0 ? only : suites.map((name) => `/out/test/${name}/`);
-const legs = { addon: runAddonTests(patterns) };
-if (only.length === 0) legs.native = runNativeTests(sanitizers);
-let [passed, failed] = [0, 0];
-for (const [name, leg] of Object.entries(legs)) {
-  const { missing } = leg;
-  // Without CMake the addon was not built either.
-  console.log(
-    `${name}: ${leg.passed} passed, ${leg.failed} failed${missing ? ` (not run: no ${missing})` : ''}`,
-  );
-  passed += leg.passed;
-  failed += leg.failed + (missing === undefined ? 0 : 1);
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+const legs = [runAddonTests(only.length > 0 ? only : suitesBut(...leftOut))];
+if (only.length === 0) legs.push(runNativeTests(sanitizers));
+finish(legs);

@@ -1,6 +1,7 @@
 'use strict';
-// Bundles lib/ into dist/bundle/tripoll.js, one file for all entries: fifty small files took three times as long to load. Every
-// module keeps a file of its own in dist/, which hands out the bundle's namespace of it: the tests see what users load, once.
+// Bundles lib/ into few files, dist/bundle/*.js, one for what is used together: a hundred small files take longer to load, and so
+// does what nobody asked for. Every module keeps a file of its own in dist/, which hands out its bundle's namespace of it: the tests
+// see what users load, once.
 const fs = require('node:fs');
 const path = require('node:path');
 const esbuild = require('esbuild');
@@ -8,25 +9,39 @@ const esbuild = require('esbuild');
 const root = path.join(__dirname, '..');
 const lib = path.join(root, 'lib');
 const dist = path.join(root, 'dist');
+const folder = path.join(dist, 'bundle');
 
-/** 'reactor/reactor' and so on, in a fixed order: the namespaces are named by it. */
-function moduleNames(folder = lib) {
-  return fs
-    .readdirSync(folder, { withFileTypes: true })
-    .flatMap((entry) => {
-      const file = path.join(folder, entry.name);
-      if (entry.isDirectory()) return moduleNames(file);
-      return file.endsWith('.ts') ? [path.relative(lib, file).replaceAll(path.sep, '/').slice(0, -3)] : [];
-    })
-    .sort();
-}
+/**
+ * The bundles, by the modules that lead into them. A module is in the first one that reaches it, so a new one finds its place by
+ * itself. An earlier bundle loads a later one when it first uses a name of the modules listed there; a later one loads the earlier
+ * ones that it needs at once. So whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier one.
+ */
+const BUNDLES = {
+  core: ['index', 'net/index'], // the reactor and TCP
+  extras: [
+    'net/async-fd',
+    'net/copy',
+    'net/given-fd',
+    'net/listen-fds',
+    'net/socket-options',
+    'net/split',
+    'net/stream-extras',
+    'net/tcp-extras',
+    'net/tcp-info',
+    'net/zero-copy',
+  ],
+  framing: ['net/framing/index'],
+  unix: ['net/unix/index'],
+  sources: ['net/sources/index', 'net/unix/unix-datagram'],
+  udp: ['net/datagram-batch', 'net/udp-endpoint', 'net/udp-options', 'net/udp-socket'],
+  raw: ['raw/index'],
+};
 
-function write(file, text) {
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, text);
-}
+/** Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when a name of them is first read. */
+const SLOW_BUILTINS = ['node:tty', 'node:worker_threads'];
 
 const common = {
+  absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node20', // package.json's engines
@@ -36,57 +51,168 @@ const common = {
   tsconfig: path.join(lib, 'tsconfig.json'),
 };
 
-/** The entries that package.json names, each with the names of what it exports. */
-function entryExports() {
-  const entries = Object.values(require('../package.json').exports)
+/** 'reactor/reactor' of a file's path. */
+const moduleName = (file) =>
+  path.relative(lib, path.resolve(root, file)).replaceAll(path.sep, '/').slice(0, -3);
+
+function moduleNames() {
+  return fs
+    .readdirSync(lib, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => moduleName(path.join(lib, file)))
+    .sort();
+}
+
+/** The package's entries: 'index', 'net/index' and so on. */
+function entryNames() {
+  return Object.values(require('../package.json').exports)
     .filter((entry) => typeof entry === 'object')
-    .map((entry) => path.relative('dist', entry.require.default).slice(0, -'.js'.length));
-  const { metafile } = esbuild.buildSync({
+    .map((entry) => path.relative('dist', entry.require.default).replaceAll(path.sep, '/').slice(0, -3));
+}
+
+/** Of each module: which it imports, types aside, and the names that it exports. */
+async function analyse(names) {
+  const { metafile } = await esbuild.build({
     ...common,
-    entryPoints: entries.map((entry) => path.join(lib, `${entry}.ts`)),
+    entryPoints: names.map((name) => path.join(lib, `${name}.ts`)),
     format: 'esm',
+    splitting: true,
     write: false,
     outdir: dist,
     outbase: lib,
     metafile: true,
-    absWorkingDir: root,
   });
-  return new Map(
-    entries.map((entry) => [entry, metafile.outputs[path.posix.join('dist', `${entry}.js`)].exports]),
-  );
+  const modules = new Map();
+  for (const { entryPoint, exports } of Object.values(metafile.outputs)) {
+    if (entryPoint === undefined) continue;
+    const imports = metafile.inputs[entryPoint].imports.filter((imported) => imported.external !== true);
+    modules.set(moduleName(entryPoint), {
+      exports,
+      imports: imports.map((imported) => moduleName(imported.path)),
+    });
+  }
+  return modules;
 }
 
-/** By name where it is an entry: an ES module learns a CommonJS module's exports by reading assignments, without running it. */
-function moduleText(from, index, exported) {
-  const namespace = `require('${from}').m${index}`;
-  if (exported === undefined) return `'use strict';\nmodule.exports = ${namespace};\n`;
-  const assignments = exported.map((name) => `exports.${name} = lib.${name};\n`).join('');
-  return `'use strict';\nconst lib = ${namespace};\n${assignments}`;
+/** Module -> the name of its bundle. What no bundle leads to has types only, or is reached by tests alone: the last takes it. */
+function assign(modules) {
+  const bundleOf = new Map();
+  const heads = new Set(Object.values(BUNDLES).flat());
+  const take = (name, bundle) => {
+    if (bundleOf.has(name)) return;
+    if (!modules.has(name)) throw new Error(`tools/bundle.cjs: lib/${name}.ts does not exist`);
+    bundleOf.set(name, bundle);
+    for (const imported of modules.get(name).imports) if (!heads.has(imported)) take(imported, bundle);
+  };
+  for (const [bundle, ownHeads] of Object.entries(BUNDLES)) for (const head of ownHeads) take(head, bundle);
+  for (const name of modules.keys()) take(name, Object.keys(BUNDLES).at(-1));
+  return bundleOf;
 }
 
-function main() {
-  const names = moduleNames();
-  const bundle = path.join(dist, 'bundle/tripoll.js');
-  esbuild.buildSync({
+/** An earlier bundle's module: it has been evaluated, so its exports are constants here. */
+function earlierModule(name, bundle, exported) {
+  const constants = exported.map((key) => `export const ${key} = lib.${key};`).join('\n');
+  return `const lib = require('./${bundle}.js')['${name}'];\n${constants}`;
+}
+
+/** A module that is loaded when a name of it is first read. */
+function lazyModule(source, exported) {
+  return `let lib;
+for (const key of ${JSON.stringify(exported)}) {
+  Object.defineProperty(exports, key, { enumerable: true, get() { return (lib ??= ${source})[key]; } });
+}`;
+}
+
+/** Takes what another bundle has from there. */
+function otherBundles(current, modules, bundleOf) {
+  const order = Object.keys(BUNDLES);
+  const textOf = (name) => {
+    if (SLOW_BUILTINS.includes(name)) return lazyModule(`require('${name}')`, Object.keys(require(name)));
+    const bundle = bundleOf.get(name);
+    const { exports: exported } = modules.get(name);
+    if (order.indexOf(bundle) < order.indexOf(current)) return earlierModule(name, bundle, exported);
+    return lazyModule(`require('./${bundle}.js')['${name}']`, exported);
+  };
+  return {
+    name: 'other-bundles',
+    setup(build) {
+      build.onResolve({ filter: /^(\.\.?\/|node:)/ }, ({ path: target, resolveDir, namespace }) => {
+        if (namespace === 'other') return { path: target, external: true };
+        if (target.startsWith('node:')) {
+          return SLOW_BUILTINS.includes(target) ? { path: target, namespace: 'other' } : undefined;
+        }
+        const name = moduleName(path.resolve(resolveDir, target.replace(/\.js$/, '.ts')));
+        return bundleOf.get(name) === current ? undefined : { path: name, namespace: 'other' };
+      });
+      build.onLoad({ filter: /.*/, namespace: 'other' }, ({ path: name }) => ({
+        contents: textOf(name),
+        loader: 'js',
+        resolveDir: lib,
+      }));
+    },
+  };
+}
+
+async function writeBundle(bundle, modules, bundleOf) {
+  const own = [...modules.keys()].filter((name) => bundleOf.get(name) === bundle);
+  await esbuild.build({
     ...common,
     stdin: {
-      contents: names.map((name, i) => `export * as m${i} from './${name}.js';`).join('\n'),
+      contents: own.map((name) => `export * as '${name}' from './${name}.js';`).join('\n'),
       resolveDir: lib,
     },
     format: 'cjs',
     sourcemap: 'linked',
-    outfile: bundle,
+    outfile: path.join(folder, `${bundle}.js`),
+    plugins: [otherBundles(bundle, modules, bundleOf)],
   });
-  const entries = entryExports();
-  names.forEach((name, i) => {
-    const file = path.join(dist, `${name}.js`);
-    const target = path.relative(path.dirname(file), bundle).replaceAll(path.sep, '/');
-    const from = target.startsWith('.') ? target : `./${target}`;
-    write(file, moduleText(from, i, entries.get(name)));
-  });
-  for (const entry of entries.keys()) {
-    fs.copyFileSync(path.join(lib, `${entry}.mts`), path.join(dist, `${entry}.mjs`));
-  }
 }
 
-main();
+/**
+ * An entry's exports are read when they are first asked for, since that may load a bundle. The last line never runs: it is how an ES
+ * module learns a CommonJS module's names, without running it (https://github.com/nodejs/cjs-module-lexer).
+ */
+function entryText(namespace, exported) {
+  return `'use strict';
+const lib = ${namespace};
+for (const name of ${JSON.stringify(exported)}) {
+  const set = (value) => Object.defineProperty(exports, name, { value, writable: true, enumerable: true, configurable: true });
+  const get = () => {
+    const value = lib[name];
+    set(value);
+    return value;
+  };
+  Object.defineProperty(exports, name, { get, set, enumerable: true, configurable: true });
+}
+0 && (module.exports = { ${exported.join(', ')} });
+`;
+}
+
+function writeModule(name, bundle, { exports: exported }, isEntry) {
+  const file = path.join(dist, `${name}.js`);
+  const target = path
+    .relative(path.dirname(file), path.join(folder, `${bundle}.js`))
+    .replaceAll(path.sep, '/');
+  const namespace = `require('${target.startsWith('.') ? target : `./${target}`}')['${name}']`;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(
+    file,
+    isEntry ? entryText(namespace, exported) : `'use strict';\nmodule.exports = ${namespace};\n`,
+  );
+}
+
+async function main() {
+  fs.rmSync(folder, { recursive: true, force: true });
+  const modules = await analyse(moduleNames());
+  const bundleOf = assign(modules);
+  for (const bundle of Object.keys(BUNDLES)) await writeBundle(bundle, modules, bundleOf);
+  const entries = entryNames();
+  for (const [name, module] of modules) writeModule(name, bundleOf.get(name), module, entries.includes(name));
+  for (const entry of entries)
+    fs.copyFileSync(path.join(lib, `${entry}.mts`), path.join(dist, `${entry}.mjs`));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -2,14 +2,8 @@
 // Builds and runs test/native/*_test.cc by CMake and ctest. Alone: node tools/native-tests.cjs [--sanitize=address,undefined]
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
-
-const root = path.join(__dirname, '..');
-
-function run(command, ...args) {
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: 20 * 60_000 }).status === 0;
-}
+const { buildByCmake, failed, finish, root, run } = require('./legs.cjs');
 
 /** Adds up the last line of each program, "N passed, N failed"; one that fails without saying so counts as a failure. */
 function count(junit) {
@@ -23,30 +17,30 @@ function count(junit) {
   return { passed, failed };
 }
 
-/** Returns what ran, `{ passed, failed }`; with `missing` when there is no CMake. */
+/** Returns what ran; with `missing` when there is no CMake. */
 function runNativeTests(sanitize = '') {
-  if (spawnSync('cmake', ['--version']).status !== 0) return { passed: 0, failed: 0, missing: 'cmake' };
+  if (spawnSync('cmake', ['--version']).status !== 0)
+    return { ...failed('native'), note: 'not run: no cmake', missing: true };
   const build = sanitize === '' ? 'build-native' : `build-native-${sanitize.replace(/\W/g, '-')}`;
   const junit = path.join(root, build, 'junit.xml');
   fs.rmSync(junit, { force: true });
-  const options = ['-DTRIPOLL_NATIVE_TESTS=ON', `-DTRIPOLL_SANITIZE=${sanitize}`, '--log-level=NOTICE'];
-  const jobs = String(os.availableParallelism());
-  if (!run('cmake', '-S', '.', '-B', build, ...options)) return { passed: 0, failed: 1 };
-  if (!run('cmake', '--build', build, '--parallel', jobs, '--', '--quiet')) return { passed: 0, failed: 1 };
+  if (!buildByCmake(build, '-DTRIPOLL_NATIVE_TESTS=ON', `-DTRIPOLL_SANITIZE=${sanitize}`))
+    return failed('native');
   // Without the size ctest would cut off the line that is counted.
   const flags = ['--output-on-failure', '--no-tests=error', '--test-output-size-passed', '1000000'];
-  const ok = run('ctest', '--test-dir', build, ...flags, '--output-junit', junit);
-  const { passed, failed } = count(fs.existsSync(junit) ? fs.readFileSync(junit, 'utf8') : '');
+  const ok = run('ctest', ['--test-dir', build, ...flags, '--output-junit', junit]);
+  const counted = count(fs.existsSync(junit) ? fs.readFileSync(junit, 'utf8') : '');
   // ctest's word counts above its report's: a run that it calls bad has at least one failure.
-  return { passed, failed: ok ? failed : Math.max(failed, 1) };
+  return {
+    name: 'native',
+    passed: counted.passed,
+    failed: ok ? counted.failed : Math.max(counted.failed, 1),
+  };
 }
 
 module.exports = { runNativeTests };
 
 if (require.main === module) {
   const flag = process.argv.slice(2).find((argument) => argument.startsWith('--sanitize='));
-  const { passed, failed, missing } = runNativeTests(flag?.slice('--sanitize='.length));
-  if (missing !== undefined) console.error(`native tests: not run, ${missing} was not found`);
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 && missing === undefined ? 0 : 1;
+  finish([runNativeTests(flag?.slice('--sanitize='.length))]);
 }

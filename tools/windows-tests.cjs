@@ -7,19 +7,29 @@
 // TRIPOLL_CACHE: where the prefix and node.exe are kept; default .cache
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
+const {
+  buildByCmake,
+  failed,
+  finish,
+  listSkipped,
+  readReport,
+  removeStaleTests,
+  root,
+  run,
+  runLine,
+} = require('./legs.cjs');
 
-const root = path.join(__dirname, '..');
 const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache', 'windows');
 const build = path.join(root, 'build-windows');
 // Wine sees through symbolic links, and so would node-gyp-build find the addon of this system: these are copies.
 const stage = path.join(build, 'stage');
 const minutes = 60_000;
-// This build is where the warnings of -Wall -Wextra -Wpedantic -Wconversion are errors.
-const WERROR = '-DCMAKE_COMPILE_WARNING_AS_ERROR=ON';
-const toolchain = path.join(root, 'cmake/mingw-w64.cmake');
-const jobs = String(os.availableParallelism());
+const cmakeOptions = [
+  `-DCMAKE_TOOLCHAIN_FILE=${path.join(root, 'cmake/mingw-w64.cmake')}`,
+  // This build is where the warnings of -Wall -Wextra -Wpedantic -Wconversion are errors.
+  '-DCMAKE_COMPILE_WARNING_AS_ERROR=ON',
+];
 // Debian keeps wine64 there.
 process.env.PATH += ':/usr/lib/wine';
 
@@ -41,32 +51,7 @@ function need(command, hint) {
 }
 
 function fail(message) {
-  console.error(message);
-  console.log('0 passed, 1 failed');
-  process.exit(1);
-}
-
-function run(command, args, options = {}) {
-  const { error, status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
-  if (error !== undefined) console.error(`${command}: ${error.message}`);
-  return status === 0;
-}
-
-function crossBuild() {
-  const configure = [
-    '-S',
-    '.',
-    '-B',
-    build,
-    `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
-    '--log-level=NOTICE',
-    WERROR,
-  ];
-  return (
-    run('npm', ['run', '--silent', 'build:ts']) &&
-    run('cmake', configure) &&
-    run('cmake', ['--build', build, '--parallel', jobs, '--', '--quiet'])
-  );
+  finish([failed('start', message)]);
 }
 
 /** From npm, by exact version and checksum. */
@@ -137,6 +122,7 @@ function startNode(exe) {
 
 function fillStage() {
   fs.rmSync(stage, { recursive: true, force: true });
+  removeStaleTests();
   for (const name of [
     'dist',
     'out/test',
@@ -153,27 +139,6 @@ function fillStage() {
   fs.copyFileSync(path.join(build, 'tripoll.node'), path.join(prebuilds, 'tripoll.node'));
 }
 
-/** Jest's skipped tests say in their name why they do not apply. */
-function tellSkipped(result) {
-  const reasons = new Map();
-  let unexplained = 0;
-  for (const suite of result.testResults) {
-    for (const { status, fullName } of suite.assertionResults) {
-      if (status !== 'pending' && status !== 'todo') continue;
-      const why = /^(.*?) ?\(does not apply: (.*?)\)/.exec(fullName);
-      if (why === null) {
-        unexplained++;
-        console.log(`skipped without a reason: ${fullName}`);
-      } else reasons.set(why[2], [...(reasons.get(why[2]) ?? []), why[1]]);
-    }
-  }
-  console.log('\nWhat does not apply:');
-  for (const [name, why] of Object.entries(LEFT_OUT)) console.log(`- test/${name}*: ${why}`);
-  for (const [why, names] of reasons)
-    console.log(`- ${why}:${names.map((name) => `\n    ${name}`).join('')}`);
-  return unexplained;
-}
-
 function runJest(exe) {
   const report = path.join(stage, 'jest.json');
   const args = [
@@ -183,25 +148,18 @@ function runJest(exe) {
   ];
   const { ok, stderr } = wine(args, { timeout: 40 * minutes, show: false });
   console.log(stderr);
-  if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
-  const result = JSON.parse(fs.readFileSync(report, 'utf8'));
-  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites + tellSkipped(result);
-  return { passed: result.numPassedTests, failed: ok ? failed : Math.max(failed, 1) };
+  const leg = readReport(report, ok);
+  console.log('\nLeft out:');
+  for (const [name, why] of Object.entries(LEFT_OUT)) console.log(`- test/${name}*: ${why}`);
+  leg.failed += listSkipped(leg.suites);
+  return leg;
 }
 
 /** The native tests: programs that say how many passed, in their last line. */
 function runNativeTests() {
   const folder = `${build}-native`;
-  const options = [
-    '-DTRIPOLL_NATIVE_TESTS=ON',
-    `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
-    '--log-level=NOTICE',
-    WERROR,
-  ];
-  if (!run('cmake', ['-S', '.', '-B', folder, ...options])) return { passed: 0, failed: 1 };
-  if (!run('cmake', ['--build', folder, '--parallel', jobs, '--', '--quiet']))
-    return { passed: 0, failed: 1 };
-  const total = { passed: 0, failed: 0 };
+  if (!buildByCmake(folder, '-DTRIPOLL_NATIVE_TESTS=ON', ...cmakeOptions)) return failed('native');
+  const total = { name: 'native', passed: 0, failed: 0 };
   const programs = fs
     .readdirSync(path.join(folder, 'test/native'))
     .filter((name) => name.endsWith('_test.exe'));
@@ -220,19 +178,15 @@ function main() {
   need('cmake', 'cmake');
   need('x86_64-w64-mingw32-g++-posix', 'g++-mingw-w64-x86-64-posix');
   need('wine64', 'wine64');
-  if (!crossBuild()) fail('the cross build failed');
+  if (!runLine('npm run --silent build:ts') || !buildByCmake(build, ...cmakeOptions))
+    fail('the cross build failed');
   fillStage();
   const exe = fetchNode();
   makePrefix();
   startNode(exe);
-  const legs = { jest: runJest(exe) };
-  if (process.argv.length === 2) legs.native = runNativeTests();
-  for (const [name, leg] of Object.entries(legs))
-    console.log(`${name}: ${leg.passed} passed, ${leg.failed} failed`);
-  const passed = Object.values(legs).reduce((sum, leg) => sum + leg.passed, 0);
-  const failed = Object.values(legs).reduce((sum, leg) => sum + leg.failed, 0);
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  const legs = [runJest(exe)];
+  if (process.argv.length === 2) legs.push(runNativeTests());
+  finish(legs);
 }
 
 main();

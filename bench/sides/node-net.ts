@@ -1,7 +1,7 @@
 // Shared functions, as our handlers are: a closure per socket would be counted against node:net when idle.
 import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
+import type { Socket } from 'node:net';
+import { enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
 
 function onData(this: Socket, chunk: Buffer): void {
   if (this.write(chunk)) return;
@@ -22,7 +22,5 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', onData);
   socket.on('error', onError);
 });
-server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
-  announcePort((server.address() as AddressInfo).port);
-});
+listenAndAnnounce(server);
 obeyHarness();

@@ -1,7 +1,7 @@
 // A proxy of the TCP rows: argv is tripoll-splice, tripoll-copy or node-net, the target's port, and the core.
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { createServer, connect, type Socket } from 'node:net';
 import { copyBidirectional, TcpListener, TcpStream } from 'tripoll/net';
-import { announcePort, enterSideProcess } from '../side-process.js';
+import { announcePort, enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
 
 const host = '127.0.0.1';
 const [kind, targetPort] = process.argv.slice(2);
@@ -27,12 +27,10 @@ function serveNode(): void {
     client.on('error', destroy(upstream));
     upstream.on('error', destroy(client));
   });
-  server.listen({ host, port: 0, backlog: 4096 }, () => {
-    announcePort((server.address() as AddressInfo).port);
-  });
+  listenAndAnnounce(server);
 }
 
 enterSideProcess();
 if (kind === 'node-net') serveNode();
 else void serveTripoll();
-process.stdin.on('close', () => process.exit(0)).resume();
+obeyHarness();

@@ -1,7 +1,7 @@
 // A server of the TCP rows: accept, one request, one reply, close. argv is tripoll, tripoll-promises or node-net, and the core.
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { listen, TcpListener, type TcpStream } from 'tripoll/net';
-import { announcePort, enterSideProcess } from '../side-process.js';
+import { announcePort, enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
 
 const host = '127.0.0.1';
 const kind = process.argv[2];
@@ -47,13 +47,11 @@ function serveNode(): void {
     socket.on('data', onData);
     socket.on('error', onError);
   });
-  server.listen({ host, port: 0, backlog: 4096 }, () => {
-    announcePort((server.address() as AddressInfo).port);
-  });
+  listenAndAnnounce(server);
 }
 
 enterSideProcess();
 if (kind === 'node-net') serveNode();
 else if (kind === 'tripoll-promises') void servePromises();
 else serveHandlers();
-process.stdin.on('close', () => process.exit(0)).resume();
+obeyHarness();

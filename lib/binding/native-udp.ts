@@ -1,28 +1,22 @@
 import { unsupportedError } from './errors.js';
 import { native } from './native.js';
 
+type RecordsCall = (
+  fd: number,
+  records: Uint8Array,
+  payload: Uint8Array,
+  slotBytes: number,
+  first: number,
+  count: number,
+  options: number,
+) => number;
+
 /** The datagram calls of the addon; `records` is a header and its records, as of `datagrams.h`. */
 export interface UdpBinding {
   readonly udpLayout: Readonly<Record<string, number>>;
   readonly udpConstants: Readonly<Record<string, number>>;
-  udpReceive(
-    fd: number,
-    records: Uint8Array,
-    payload: Uint8Array,
-    slotBytes: number,
-    first: number,
-    count: number,
-    options: number,
-  ): number;
-  udpSend(
-    fd: number,
-    records: Uint8Array,
-    payload: Uint8Array,
-    slotBytes: number,
-    first: number,
-    count: number,
-    options: number,
-  ): number;
+  readonly udpReceive: RecordsCall;
+  readonly udpSend: RecordsCall;
   udpGetAddress(records: Uint8Array, index: number, local: number, out: object): number;
   udpSetAddress(
     records: Uint8Array,

@@ -1,5 +1,14 @@
 import path from 'node:path';
 
+type PollerChange = (
+  poller: number,
+  fd: number,
+  slot: number,
+  generation: number,
+  interest: number,
+  mode: number,
+) => number;
+
 /** What the compiled addon exports. Calls return `n >= 0` or `-errno`; wrong types throw. */
 export interface NativeBinding {
   readonly constants: Readonly<Record<string, number>>;
@@ -12,22 +21,8 @@ export interface NativeBinding {
   pollerClose(poller: number): number;
   pollerEvents(poller: number): ArrayBuffer | number | undefined;
   pollerSupports(poller: number, mode: number): number;
-  pollerAdd(
-    poller: number,
-    fd: number,
-    slot: number,
-    generation: number,
-    interest: number,
-    mode: number,
-  ): number;
-  pollerModify(
-    poller: number,
-    fd: number,
-    slot: number,
-    generation: number,
-    interest: number,
-    mode: number,
-  ): number;
+  readonly pollerAdd: PollerChange;
+  readonly pollerModify: PollerChange;
   pollerDelete(poller: number, fd: number, slot: number, generation: number): number;
   pollerWait(poller: number, timeoutNs: number): number;
   pollerWake(poller: number): number;

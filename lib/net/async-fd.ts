@@ -7,6 +7,7 @@ import type { EventHandler } from '../reactor/event-handler.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { BlockingFlag } from './blocking-flag.js';
+import { Resource } from './resource.js';
 import { chooseReactor } from './stream-profile.js';
 
 const EAGAIN = errnoOf('EAGAIN');
@@ -44,7 +45,7 @@ interface Waiter {
  *
  * A regular file cannot be waited for: EPERM. The fd stays yours unless `own` is set: close this object before it.
  */
-export class AsyncFd implements EventHandler {
+export class AsyncFd extends Resource implements EventHandler {
   readonly fd: number;
   readonly reactor: Reactor;
   readonly #registration: Registration;
@@ -67,6 +68,7 @@ export class AsyncFd implements EventHandler {
    * ERR_TRIPOLL_CLOSED. Whatever it throws, the fd is as it was, and yours.
    */
   constructor(fd: number, options: AsyncFdOptions = {}) {
+    super();
     checkFd(fd);
     checkObject('options', options);
     const { interest = Interest.READABLE | Interest.WRITABLE, own = false, name } = options;
@@ -295,15 +297,6 @@ export class AsyncFd implements EventHandler {
     }
     this.#watcher = null;
     this.onClosed?.(reason);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   /** Keeps the process alive (the default). */

@@ -14,9 +14,9 @@ import type { EventHandler } from '../reactor/event-handler.js';
 import type { Registration } from '../reactor/registration.js';
 import type { Timer } from '../reactor/timer.js';
 import { parseAddress, type HostPort, type ParsedAddress } from '../sys/address.js';
+import { applyOptions, type EncodedOption } from './encoded-option.js';
 import { interleave, resolve, type Resolver } from './resolve.js';
-import { applyOptions, encodeOptions, type EncodedOption } from './socket-options.js';
-import type { SettableSocketOptions } from './socket-options.js';
+import { encodeOptions, type SettableSocketOptions } from './socket-options.js';
 import type { StreamProfile, TcpOptions } from './stream-profile.js';
 
 /** Connection Attempt Delay of RFC 8305, section 5, and its least. */
@@ -71,7 +71,7 @@ function toSettings(options: ConnectOptions): Settings {
     resolver,
     attemptDelayMs: Math.max(LEAST_ATTEMPT_DELAY_MS, attemptDelayMs),
     local: isLocal ? { host: localAddress ?? '', port: localPort } : null,
-    socketOptions: encodeOptions(socketOptions),
+    socketOptions: socketOptions === undefined ? [] : encodeOptions(socketOptions),
   };
 }
 

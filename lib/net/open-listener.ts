@@ -2,8 +2,9 @@ import { errnoOf, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkInteger } from '../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../sys/address.js';
+import { applyOptions } from './encoded-option.js';
 import { prepareListenerFd } from './given-fd.js';
-import { applyOptions, encodeOptions } from './socket-options.js';
+import { encodeOptions } from './socket-options.js';
 import { DEFAULT_BACKLOG, MAX_BACKLOG } from './stream-listener.js';
 import type { ListenOptions } from './tcp-listener.js';
 
@@ -18,7 +19,8 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
   const { familyNumber, host, port, scopeId } = parseAddress(address);
   const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false, noDelay = true } = options;
   checkInteger('backlog', backlog, 0, MAX_BACKLOG);
-  const socketOptions = encodeOptions(options.socketOptions);
+  const { socketOptions } = options;
+  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
   const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   const steps: [string, () => number][] = [
@@ -31,7 +33,7 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
     ],
     // Inherited by connections on most systems: see `TcpListener.configure`.
     ['setsockopt', () => (noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0)],
-    ['setsockopt', () => (applyOptions(fd, socketOptions), 0)],
+    ['setsockopt', () => (applyOptions(fd, encoded), 0)],
     ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
     ['listen', () => native.listen(fd, backlog)],
   ];
@@ -54,8 +56,9 @@ function setReusePort(fd: number): number {
 
 /** A socket that listens already, which stays the caller's until the listener is made. @throws as `prepareListenerFd` */
 export function takeListener(fd: number, options: ListenOptions): number {
-  const socketOptions = encodeOptions(options.socketOptions);
+  const { socketOptions } = options;
+  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
   prepareListenerFd(fd);
-  applyOptions(fd, socketOptions);
+  applyOptions(fd, encoded);
   return fd;
 }

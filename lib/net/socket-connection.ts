@@ -337,15 +337,6 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     this.resetNow();
   }
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
-  }
-
   // ---- what the core tells ----
 
   protected onOpen(): void {

@@ -1,7 +1,8 @@
-import { invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { invalidArgType, outOfRange, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
 import type { SocketAddress } from '../sys/address.js';
+import { applyOptions, optionError, type EncodedOption } from './encoded-option.js';
 import { table, type OptionKind, type OptionSpec, type SocketOptions } from './socket-option-table.js';
 
 const MAX_INT32 = 0x7fffffff;
@@ -26,14 +27,6 @@ export type SettableSocketOptions = Omit<
   | 'protocol'
   | 'type'
 >;
-
-/** An option ready to be set on any number of sockets: checked and encoded once. */
-export interface EncodedOption {
-  readonly name: string;
-  readonly level: number;
-  readonly option: number;
-  readonly value: Uint8Array;
-}
 
 function specOf(name: unknown): OptionSpec {
   if (typeof name !== 'string') throw invalidArgType('name', 'the name of a socket option', name);
@@ -129,12 +122,6 @@ function originalOfV6(fd: number, bytes: Uint8Array, before: number): number {
   return length < 0 ? before : length;
 }
 
-function optionError(errno: number, syscall: string, fd: number, name: string): Error {
-  const error = systemError(errno, syscall, { fd });
-  error.message += ` for ${name}`;
-  return error;
-}
-
 /**
  * A typed option of any socket, by its fd.
  *
@@ -166,12 +153,12 @@ export function setOption<Name extends keyof SettableSocketOptions>(
 }
 
 /**
- * Checks and encodes options, in the order in which they were given; an undefined value is left out.
+ * Checks and encodes options, in the order in which they were given; an undefined value is left out. Not to be called for none: few
+ * sockets are given options, and this module is loaded for those only (tools/bundle.cjs).
  *
  * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
  */
-export function encodeOptions(options: Partial<SettableSocketOptions> | undefined): readonly EncodedOption[] {
-  if (options === undefined) return [];
+export function encodeOptions(options: Partial<SettableSocketOptions>): readonly EncodedOption[] {
   checkObject('socketOptions', options);
   return Object.entries(options)
     .filter(([, value]) => value !== undefined)
@@ -181,14 +168,6 @@ export function encodeOptions(options: Partial<SettableSocketOptions> | undefine
       const bytes = encode(name, kind, value);
       return { name, level: constant(level), option: constant(option), value: bytes };
     });
-}
-
-/** @throws what setsockopt(2) says, with the option's name in the message; those before it are set by then */
-export function applyOptions(fd: number, options: readonly EncodedOption[]): void {
-  for (const { name, level, option, value } of options) {
-    const error = native.setsockopt(fd, level, option, value);
-    if (error < 0) throw optionError(error, 'setsockopt', fd, name);
-  }
 }
 
 /**

@@ -309,15 +309,6 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     this.destroy(null);
   }
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
-  }
-
   protected onOpen(): void {
     const opening = this.#opening;
     this.#opening = null;

@@ -6,6 +6,7 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
 import { ConnectRace, type ConnectOptions, type Racer } from './connect-race.js';
+import { Resource } from './resource.js';
 import { getOption, setOption } from './socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
@@ -63,10 +64,10 @@ export const FIRST_FREE_FLAG = 1 << 13;
  * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
  * for the first blocked write; under level mode the interest follows what is wanted.
  */
-export abstract class StreamCore<
-  Profile extends StreamProfile = StreamProfile,
-  Address = SocketAddress,
-> implements Racer {
+export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
+  extends Resource
+  implements Racer
+{
   protected readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;
@@ -76,6 +77,7 @@ export abstract class StreamCore<
   protected rare: RareState | null = null;
 
   protected constructor(profile: Profile) {
+    super();
     this.profile = profile;
   }
 

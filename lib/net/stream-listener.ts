@@ -15,10 +15,12 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
+import { Resource } from './resource.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
-import { applyOptions, encodeOptions, getOption, setOption } from './socket-options.js';
-import type { EncodedOption, SettableSocketOptions, SocketOptionName } from './socket-options.js';
+import { applyOptions, type EncodedOption } from './encoded-option.js';
+import { encodeOptions, getOption, setOption } from './socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
 import {
   toConnectionProfile,
@@ -111,6 +113,7 @@ interface ListenerSetup {
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
 export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+  extends Resource
   implements EventHandler, ShutdownHost
 {
   readonly reactor: Reactor;
@@ -130,6 +133,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #onceEmpty: (() => void)[] = [];
 
   protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
+    super();
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
@@ -145,7 +149,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
     }
-    this.#acceptedOptions = encodeOptions(options.acceptedSocketOptions);
+    const { acceptedSocketOptions } = options;
+    this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
     this.#fd = open();
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
@@ -452,15 +457,6 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
       stopWatch?.();
       reject(reason);
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   /** Keeps the process alive (the default). */

@@ -35,7 +35,6 @@ export abstract class StreamOperations<Profile extends StreamProfile = StreamPro
   abstract copyTo(bytes: Uint8Array): Promise<number>;
   /** For copies: from here on what comes is theirs. */
   abstract takeOver(): void;
-  abstract close(): void;
 
   /** What it is told who comes too late. */
   protected whyClosed(): Error {

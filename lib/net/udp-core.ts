@@ -10,6 +10,7 @@ import type { Registration, RegistrationProfile } from '../reactor/registration.
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from './idle-tracker.js';
+import { Resource } from './resource.js';
 import { socketName } from './stream-core.js';
 import { chooseReactor } from './stream-profile.js';
 import {
@@ -55,7 +56,7 @@ const errorPayload = new Uint8Array(ERRORS_PER_CALL * ERROR_SLOT_BYTES);
  * What both styles of UDP socket share: opening, options, groups, readiness, the error queue, the end. The
  * registration is always level: what a cap cuts off comes again by itself, and the interest follows what is wanted.
  */
-export abstract class UdpCore implements EventHandler {
+export abstract class UdpCore extends Resource implements EventHandler {
   readonly reactor: Reactor;
   protected fd = -1;
   protected readonly profile: RegistrationProfile;
@@ -71,6 +72,7 @@ export abstract class UdpCore implements EventHandler {
   #coalesceOption = COALESCE;
 
   protected constructor(options: UdpOptions) {
+    super();
     checkUdp();
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
@@ -352,15 +354,6 @@ export abstract class UdpCore implements EventHandler {
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
   close(): void {
     this.destroy(null);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   get closed(): boolean {

@@ -1,5 +1,4 @@
-#include "bsd/transfer_calls.h"
-
+// sendfile, and who is at the other end: what each of these systems does in its own way.
 #include <sys/types.h>
 
 #include <sys/param.h>
@@ -12,6 +11,8 @@
 #endif
 
 #include <cerrno>
+
+#include "os_calls.h"
 
 namespace tripoll::os {
 

@@ -1,11 +1,9 @@
 #include "os_calls.h"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -16,6 +14,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <ctime>
+
+#include "unix/result.h"
 
 // glibc 2.35 has the wrapper, older ones do not; the number is the kernel's (5.11), the same on all
 // architectures. Source: linux/arch/*/syscall.tbl.
@@ -36,11 +36,6 @@ namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 
-template <typename T>
-int Result(T value) {
-  return value < 0 ? -errno : static_cast<int>(value);
-}
-
 timespec ToTimespec(int64_t ns) {
   timespec time{};
   time.tv_sec = static_cast<time_t>(ns / kNsPerSecond);
@@ -51,24 +46,8 @@ timespec ToTimespec(int64_t ns) {
 }  // namespace
 
 int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
-int Bind(int fd, const sockaddr* address, socklen_t length) {
-  return Result(bind(fd, address, length));
-}
-int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   return Result(accept4(fd, address, length, flags));
-}
-int Connect(int fd, const sockaddr* address, socklen_t length) {
-  return Result(connect(fd, address, length));
-}
-int Recv(int fd, void* buffer, size_t length, int flags) {
-  return Result(recv(fd, buffer, length, flags));
-}
-int Send(int fd, const void* buffer, size_t length, int flags) {
-  return Result(send(fd, buffer, length, flags));
-}
-int Sendmsg(int fd, const msghdr* message, int flags) {
-  return Result(sendmsg(fd, message, flags));
 }
 int Recvmsg(int fd, msghdr* message, int flags) {
   // Without room for them none come, and packet sockets refuse the flag (packet_recvmsg).
@@ -84,37 +63,10 @@ int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
 int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
   return Result(recvmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags, nullptr));
 }
-int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
 }
-int Getsockname(int fd, sockaddr* address, socklen_t* length) {
-  return Result(getsockname(fd, address, length));
-}
-int Getpeername(int fd, sockaddr* address, socklen_t* length) {
-  return Result(getpeername(fd, address, length));
-}
-int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
-  return Result(setsockopt(fd, level, name, value, length));
-}
-int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
-  return Result(getsockopt(fd, level, name, value, length));
-}
-int Read(int fd, void* buffer, size_t length) { return Result(read(fd, buffer, length)); }
-int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, buffer, length)); }
-int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
-int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
 int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
-int Close(int fd) { return Result(close(fd)); }
-int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
-int Poll(pollfd* fds, size_t count, int timeout_ms) { return Result(poll(fds, count, timeout_ms)); }
-int Ioctl(int fd, unsigned long request, void* argument) {
-  return Result(ioctl(fd, request, argument));
-}
-int IfNametoindex(const char* name) {
-  const unsigned index = if_nametoindex(name);
-  return index == 0 ? -errno : static_cast<int>(index);
-}
 
 int EpollCreate1(int flags) { return Result(epoll_create1(flags)); }
 int EpollCtl(int epoll_fd, int operation, int fd, epoll_event* event) {
@@ -135,6 +87,17 @@ int TimerfdSettime(int fd, int64_t timeout_ns) {
   itimerspec spec{};
   spec.it_value = ToTimespec(timeout_ns);
   return Result(timerfd_settime(fd, 0, &spec, nullptr));
+}
+const bool kHasSendfile = true;
+int PeerCredentials(int fd, int32_t out[3]) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  const int error = Result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size));
+  if (error < 0) return error;
+  out[0] = credentials.pid;
+  out[1] = static_cast<int32_t>(credentials.uid);
+  out[2] = static_cast<int32_t>(credentials.gid);
+  return 0;
 }
 int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
   off_t from = offset;

@@ -145,31 +145,12 @@ napi_value TunSetInterface(napi_env env, napi_callback_info info) {
   return ToValue(env, static_cast<int32_t>(named));
 }
 
-// (fd, out): fills out with pid, uid and gid of who connected, or listened, as words.
-napi_value PeerCredentials(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  uint8_t* out = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
-  if (length < 3 * sizeof(int32_t)) return ToValue(env, -EINVAL);
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  const int error = os::Getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
-  if (error < 0) return ToValue(env, error);
-  const int32_t words[] = {credentials.pid, static_cast<int32_t>(credentials.uid),
-                           static_cast<int32_t>(credentials.gid)};
-  std::memcpy(out, words, sizeof words);
-  return ToValue(env, 0);
-}
-
 const Export kExports[] = {
     {"eventfdCreate", EventfdCreate},     {"timerfdCreate", TimerfdCreateOn},
     {"timerfdSet", TimerfdSet},           {"pidfdOpen", PidfdOpen},
     {"pidfdSendSignal", PidfdSendSignal}, {"pidfdReap", PidfdReap},
     {"inotifyInit", InotifyInit},         {"inotifyAdd", InotifyAdd},
     {"inotifyRemove", InotifyRemove},     {"tunSetInterface", TunSetInterface},
-    {"peerCredentials", PeerCredentials},
 };
 
 }  // namespace

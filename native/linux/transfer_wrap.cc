@@ -12,6 +12,7 @@
 #include "env_wrap.h"
 #include "linux/splice_relay.h"
 #include "os_calls.h"
+#include "unix/transfer_limit.h"
 
 namespace tripoll {
 
@@ -24,27 +25,8 @@ struct Mapping {
   size_t bytes;
 };
 
-// One call may not hold up the turn for longer than this takes to hand over.
-constexpr size_t kMostPerCall = size_t{1} << 20;
-
 // More at once than a socket could take in minutes.
 constexpr uint32_t kMostZeroCopyBytes = uint32_t{1} << 28;
-
-// (outFd, inFd, offset, length)
-napi_value SysSendfile(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t out_fd = 0;
-  int32_t in_fd = 0;
-  int64_t offset = 0;
-  int64_t length = 0;
-  if (!args.Int32(0, &out_fd) || !args.Int32(1, &in_fd) || !args.Int53(2, &offset) ||
-      !args.Int53(3, &length)) {
-    return nullptr;
-  }
-  if (offset < 0 || length < 0) return ThrowRange(env, "offset and length are not negative");
-  const size_t count = std::min(static_cast<size_t>(length), kMostPerCall);
-  return ToValue(env, os::Sendfile(out_fd, in_fd, offset, count));
-}
 
 // (inFd, outFd, length): one of the two is a pipe.
 napi_value SysSplice(napi_env env, napi_callback_info info) {
@@ -155,9 +137,11 @@ napi_value TakeZeroCopyNotice(napi_env env, napi_callback_info info) {
 }
 
 const Export kExports[] = {
-    {"sendfile", SysSendfile},          {"splice", SysSplice},
-    {"spliceRelay", SpliceRelay},       {"setPipeSize", SetPipeSize},
-    {"zeroCopyCreate", ZeroCopyCreate}, {"takeZeroCopyNotice", TakeZeroCopyNotice},
+    {"splice", SysSplice},
+    {"spliceRelay", SpliceRelay},
+    {"setPipeSize", SetPipeSize},
+    {"zeroCopyCreate", ZeroCopyCreate},
+    {"takeZeroCopyNotice", TakeZeroCopyNotice},
 };
 
 }  // namespace

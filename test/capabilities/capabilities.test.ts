@@ -6,10 +6,10 @@ import { capabilities, Mode, Poller } from 'tripoll';
 
 const columns: Partial<Record<string, string>> = {
   epoll: 'Linux',
-  kqueue: 'NetBSD, OpenBSD',
+  kqueue: 'macOS, FreeBSD',
   iocp: 'Windows',
 };
-if (['darwin', 'freebsd'].includes(capabilities.platform)) columns['kqueue'] = 'macOS, FreeBSD';
+if (['netbsd', 'openbsd'].includes(capabilities.platform)) columns['kqueue'] = 'NetBSD, OpenBSD';
 const { LEVEL, EDGE, ONESHOT, EDGE_ONESHOT, EXCLUSIVE } = Mode;
 const modes = {
   LEVEL,

@@ -3,8 +3,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Interest, interval, type Registration, sleep, timeout, Waker } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream, type TcpConnection, type TcpHandlers } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { drain, DriverRig, type DriverKind, driverKinds, writeByte } from '../reactor/driver-rig.js';
+import { DriverRig, type DriverKind, driverKinds, writeByte } from '../reactor/driver-rig.js';
 import { until, within } from '../support/deadline.js';
+import { drain } from '../support/pairs.js';
 
 const { READABLE, WRITABLE } = Interest;
 const host = '127.0.0.1';

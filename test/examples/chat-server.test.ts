@@ -1,21 +1,16 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { until, within } from '../support/deadline.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, runExample, startServer, type Example } from './example.js';
 
-let example: Example | undefined;
 let clients: Client[] = [];
 afterEach(() => {
-  example?.kill();
   for (const client of clients) client.socket.destroy();
   clients = [];
 });
 
-async function start(): Promise<{ running: Example; port: number }> {
-  const running = runExample('chat-server', ['0']);
-  example = running;
-  const [, port] = await running.printed(/^chat on 127\.0\.0\.1:(\d+)$/m);
-  return { running, port: Number(port) };
+function start(): Promise<{ running: Example; port: number }> {
+  return startServer('chat-server', ['0'], /^chat on 127\.0\.0\.1:(\d+)$/m);
 }
 
 /** Somebody at a keyboard: reads all that is said, unless told not to. */
@@ -75,7 +70,7 @@ test('all hear what is said, who comes and who goes', async () => {
   await ann.hears('Ann: alone');
   running.interrupt();
   await ann.hears('* closing');
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(running, 0);
 });
 
 test('lines that are cut anywhere, several in a packet, with CRLF, and in UTF-8', async () => {
@@ -163,8 +158,7 @@ test('somebody who has ended, but is not read empty, hurts nobody', async () => 
   ann.write('still here\n');
   await ann.hears('Ann: still here');
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
 });
 
 test('SIGINT ends it also with strangers, and with members who neither read nor hang up', async () => {
@@ -184,7 +178,5 @@ test('SIGINT ends it also with strangers, and with members who neither read nor 
 });
 
 test.each([[['--help']], [['0', 'more']], [['x']]])('%j: usage', async (args) => {
-  const running = runExample('chat-server', args);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('chat-server', args), 2, 'usage:');
 });

@@ -1,86 +1,70 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { UdpSocket } from 'tripoll/net';
+import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { Random, testSeed } from '../support/random.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, isInstalled, runExample, runTool, startServer, type Example } from './example.js';
 
-let example: Example | undefined;
-afterEach(() => example?.kill());
-
-async function start(host = '127.0.0.1'): Promise<{ running: Example; port: number }> {
-  const running = runExample('dns-server', [host.includes(':') ? `[${host}]:0` : `${host}:0`]);
-  example = running;
-  const [, port] = await running.printed(/^example\.test on \S+:(\d+)$/m);
-  return { running, port: Number(port) };
+function start(host = '127.0.0.1'): Promise<{ running: Example; port: number }> {
+  return startServer(
+    'dns-server',
+    [host.includes(':') ? `[${host}]:0` : `${host}:0`],
+    /^example\.test on \S+:(\d+)$/m,
+  );
 }
 
 function dig(port: number, words: readonly string[], host = '127.0.0.1'): Promise<string> {
   const args = [`@${host}`, '-p', String(port), '+tries=1', '+time=10', ...words];
-  return within(
-    new Promise((resolve, reject) => {
-      execFile('dig', args, { timeout: 15_000 }, (error, stdout, stderr) => {
-        if (error !== null) reject(new Error(`${error.message}\n${stdout}${stderr}`));
-        else resolve(stdout);
-      });
-    }),
-    'dig',
-    18_000,
-  );
+  return runTool('dig', args);
 }
 
-const installed = spawnSync('dig', ['-v'], { stdio: 'ignore' }).error === undefined;
-
-if (installed)
-  describe('dig', () => {
-    test('records of each kind, and the case of the letters', async () => {
-      const { running, port } = await start();
-      const answers: [string[], string][] = [
-        [['example.test', 'A'], '192.0.2.1\n'],
-        [['EXAMPLE.tesT', 'AAAA'], '2001:db8::1\n'],
-        [['example.test', 'MX'], '10 mail.example.test.\n'],
-        [['example.test', 'TXT'], '"answered by tripoll"\n'],
-        [['www.example.test', 'A'], 'example.test.\n192.0.2.1\n'],
-        [['ns.example.test', 'AAAA'], ''],
-        [['example.test', 'MX', '+tcp'], '10 mail.example.test.\n'],
-        [['example.test', 'A', '+noedns'], '192.0.2.1\n'],
-      ];
-      for (const [words, expected] of answers) {
-        expect(await dig(port, ['+short', ...words])).toBe(expected);
-      }
-      running.interrupt();
-      expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-      expect(running.errors()).toBe('');
-    });
-
-    test('what there is not, and what is not ours', async () => {
-      const { port } = await start();
-      const none = await dig(port, ['nope.example.test']);
-      expect(none).toMatch(/status: NXDOMAIN/);
-      expect(none).toMatch(/^example\.test\.\s+300\s+IN\s+SOA\s/m);
-      expect(await dig(port, ['example.org'])).toMatch(/status: REFUSED/);
-      expect(await dig(port, ['example.test', 'CH', 'TXT'])).toMatch(/status: REFUSED/);
-      expect(await dig(port, ['example.test', '+opcode=notify'])).toMatch(/status: NOTIMP/);
-    });
-
-    test('too long for a datagram: truncated, and dig comes again by TCP', async () => {
-      const { port } = await start();
-      const cut = await dig(port, ['big.example.test', 'TXT', '+ignore']);
-      expect(cut).toMatch(/flags:[a-z ]* tc[; ]/);
-      const whole = await dig(port, ['big.example.test', 'TXT', '+short']);
-      expect(whole.trim().split('\n').length).toBe(20);
-    });
-
-    test('many at once, over IPv6', async () => {
-      const { port } = await start('::1');
-      const questions = Array.from({ length: 30 }, (_, i) =>
-        i % 3 === 0 ? ['www.example.test', 'A'] : ['mail.example.test', 'A'],
-      );
-      const answers = (await dig(port, ['+short', ...questions.flat()], '::1')).trim().split('\n');
-      expect(answers.filter((line) => line === '192.0.2.25').length).toBe(20);
-      expect(answers.filter((line) => line === '192.0.2.1').length).toBe(10);
-    });
+describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('dig', () => {
+  test('records of each kind, and the case of the letters', async () => {
+    const { running, port } = await start();
+    const answers: [string[], string][] = [
+      [['example.test', 'A'], '192.0.2.1\n'],
+      [['EXAMPLE.tesT', 'AAAA'], '2001:db8::1\n'],
+      [['example.test', 'MX'], '10 mail.example.test.\n'],
+      [['example.test', 'TXT'], '"answered by tripoll"\n'],
+      [['www.example.test', 'A'], 'example.test.\n192.0.2.1\n'],
+      [['ns.example.test', 'AAAA'], ''],
+      [['example.test', 'MX', '+tcp'], '10 mail.example.test.\n'],
+      [['example.test', 'A', '+noedns'], '192.0.2.1\n'],
+    ];
+    for (const [words, expected] of answers) {
+      expect(await dig(port, ['+short', ...words])).toBe(expected);
+    }
+    running.interrupt();
+    await expectExit(running, 0, '');
   });
-else test.skip('dig is not installed (bind9-dnsutils): nothing tried with it', () => {});
+
+  test('what there is not, and what is not ours', async () => {
+    const { port } = await start();
+    const none = await dig(port, ['nope.example.test']);
+    expect(none).toMatch(/status: NXDOMAIN/);
+    expect(none).toMatch(/^example\.test\.\s+300\s+IN\s+SOA\s/m);
+    expect(await dig(port, ['example.org'])).toMatch(/status: REFUSED/);
+    expect(await dig(port, ['example.test', 'CH', 'TXT'])).toMatch(/status: REFUSED/);
+    expect(await dig(port, ['example.test', '+opcode=notify'])).toMatch(/status: NOTIMP/);
+  });
+
+  test('too long for a datagram: truncated, and dig comes again by TCP', async () => {
+    const { port } = await start();
+    const cut = await dig(port, ['big.example.test', 'TXT', '+ignore']);
+    expect(cut).toMatch(/flags:[a-z ]* tc[; ]/);
+    const whole = await dig(port, ['big.example.test', 'TXT', '+short']);
+    expect(whole.trim().split('\n').length).toBe(20);
+  });
+
+  test('many at once, over IPv6', async () => {
+    const { port } = await start('::1');
+    const questions = Array.from({ length: 30 }, (_, i) =>
+      i % 3 === 0 ? ['www.example.test', 'A'] : ['mail.example.test', 'A'],
+    );
+    const answers = (await dig(port, ['+short', ...questions.flat()], '::1')).trim().split('\n');
+    expect(answers.filter((line) => line === '192.0.2.25').length).toBe(20);
+    expect(answers.filter((line) => line === '192.0.2.1').length).toBe(10);
+  });
+});
 
 /** A question for `example.test A`. */
 const question = Buffer.from('123401000001000000000000076578616d706c6504746573740000010001', 'hex');
@@ -117,12 +101,9 @@ test('nonsense is answered with an error, or not at all, and the server goes on'
     socket.close();
   }
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
 });
 
 test.each([[['--help']], [['127.0.0.1:0', 'more']]])('%j: usage', async (args) => {
-  const running = runExample('dns-server', args);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('dns-server', args), 2, 'usage:');
 });

@@ -1,4 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
@@ -20,14 +22,37 @@ export interface Example {
   endInput(): void;
   interrupt(): void;
   readonly exited: Promise<Exit>;
-  /** If it still runs: for afterEach. */
   kill(): void;
 }
+
+const started = new Set<Example>();
+afterEach(() => {
+  for (const example of started) example.kill();
+  started.clear();
+});
 
 const runner = (name: string): string => path.join(packageRoot, 'out/examples', `${name}.js`);
 
 export function runExample(name: string, args: readonly string[]): Example {
   return run(process.execPath, [runner(name), ...args]);
+}
+
+/** The same, once it has printed where it listens; the first group of `listening` is the port. */
+export async function startServer(
+  name: string,
+  args: readonly string[],
+  listening: RegExp,
+): Promise<{ running: Example; port: number }> {
+  const running = runExample(name, args);
+  const [, port] = await running.printed(listening);
+  return { running, port: Number(port) };
+}
+
+/** Waits for its end; `said` is in what it wrote to stderr, and '' when that is nothing. */
+export async function expectExit(running: Example, code: number, said?: string): Promise<void> {
+  expect(await within(running.exited, 'exit')).toEqual({ code, signal: null });
+  if (said === '') expect(running.errors()).toBe('');
+  else if (said !== undefined) expect(running.errors()).toContain(said);
 }
 
 /** Within a terminal of its own, which util-linux's script(1) makes. */
@@ -58,7 +83,7 @@ function run(command: string, args: readonly string[]): Example {
       for (const listener of listeners) listener();
     });
   });
-  return {
+  const example: Example = {
     pid: child.pid,
     output: () => output,
     errors: () => errors,
@@ -81,4 +106,34 @@ function run(command: string, args: readonly string[]): Example {
     exited,
     kill: () => child.kill('SIGKILL'),
   };
+  started.add(example);
+  return example;
+}
+
+export function isInstalled(command: string, versionOption: string): boolean {
+  return spawnSync(command, [versionOption], { stdio: 'ignore' }).error === undefined;
+}
+
+/** Of the loopback; nobody listens there. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** What another program prints, once it has ended well. */
+export function runTool(command: string, args: readonly string[]): Promise<string> {
+  return within(
+    new Promise((resolve, reject) => {
+      execFile(command, args, { timeout: 15_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+        if (error !== null) reject(new Error(`${error.message}\n${stdout}${stderr}`));
+        else resolve(stdout);
+      });
+    }),
+    command,
+    18_000,
+  );
 }

@@ -1,19 +1,13 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
+import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, isInstalled, runExample, runTool, startServer, type Example } from './example.js';
 
 const HELLO = 'Hello, world!\n';
 
-let example: Example | undefined;
-afterEach(() => example?.kill());
-
-async function start(args: readonly string[] = []): Promise<{ running: Example; port: number }> {
-  const running = runExample('http-hello', ['0', ...args]);
-  example = running;
-  const [, port] = await running.printed(/^http:\/\/127\.0\.0\.1:(\d+)\/$/m);
-  return { running, port: Number(port) };
+function start(args: readonly string[] = []): Promise<{ running: Example; port: number }> {
+  return startServer('http-hello', ['0', ...args], /^http:\/\/127\.0\.0\.1:(\d+)\/$/m);
 }
 
 interface Answer {
@@ -72,8 +66,7 @@ describe.each([[[]], [['--run']]])('by hand, %j', (args: string[]) => {
       'close',
     ]);
     running.interrupt();
-    expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-    expect(running.errors()).toBe('');
+    await expectExit(running, 0, '');
   });
 
   test('5000 pipelined: as many answers, in their order', async () => {
@@ -181,31 +174,13 @@ describe('by hand', () => {
   });
 
   test.each([[['--help']], [['0', '1']], [['x']], [['0', '--fast']]])('%j: usage', async (args) => {
-    const running = runExample('http-hello', args);
-    expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-    expect(running.errors()).toContain('usage:');
+    await expectExit(runExample('http-hello', args), 2, 'usage:');
   });
 });
 
-function installed(command: string, versionOption: string): boolean {
-  return spawnSync(command, [versionOption], { stdio: 'ignore' }).error === undefined;
-}
-
-function runTool(command: string, args: readonly string[]): Promise<string> {
-  return within(
-    new Promise((resolve, reject) => {
-      execFile(command, args, { timeout: 15_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
-        if (error !== null) reject(new Error(`${error.message}\n${stdout}${stderr}`));
-        else resolve(stdout);
-      });
-    }),
-    command,
-    18_000,
-  );
-}
-
-if (installed('curl', '--version'))
-  describe.each([[[]], [['--run']]])('curl, %j', (args: string[]) => {
+const withCurl = describeIf(isInstalled('curl', '--version'), 'curl is not installed');
+for (const args of [[], ['--run']])
+  withCurl(`curl, ${JSON.stringify(args)}`, () => {
     // The status, how many connections were new for it, and the method, after each body.
     const report = ['-sS', '--noproxy', '*', '-w', '%{http_code} %{num_connects} %{method}\n'];
 
@@ -251,10 +226,10 @@ if (installed('curl', '--version'))
       );
     });
   });
-else test.skip('curl is not installed: nothing tried with it', () => {});
 
-if (installed('wrk', '-v'))
-  describe.each([[[]], [['--run']]])('wrk, %j', (args: string[]) => {
+const withWrk = describeIf(isInstalled('wrk', '-v'), 'wrk is not installed');
+for (const args of [[], ['--run']])
+  withWrk(`wrk, ${JSON.stringify(args)}`, () => {
     test('64 connections for a second: answers, and no error', async () => {
       const { running, port } = await start(args);
       const text = await runTool('wrk', ['-t1', '-c64', '-d1s', `http://127.0.0.1:${port}/`]);
@@ -263,8 +238,6 @@ if (installed('wrk', '-v'))
       // It tells nothing of an answer too many: the server has to be well after it.
       expect(answersIn(await talk(port, [last])).length).toBe(1);
       running.interrupt();
-      expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-      expect(running.errors()).toBe('');
+      await expectExit(running, 0, '');
     });
   });
-else test.skip('wrk is not installed: nothing tried with it', () => {});

@@ -1,21 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
+import { testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { runExample, runExampleInTerminal, type Example } from './example.js';
+import { expectExit, isInstalled, runExample, runExampleInTerminal } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+const folder = temporaryFolder();
 const fifo = path.join(folder, 'fifo');
 execFileSync('mkfifo', [fifo]);
-afterAll(() => rmSync(folder, { recursive: true }));
-
-let example: Example | undefined;
-afterEach(() => example?.kill());
 
 test('standard input is no terminal: it watches the FIFO alone, until SIGINT', async () => {
   const running = runExample('poll-any-fd', [fifo]);
-  example = running;
   await running.printed(/^watching fifo;/m);
   appendFileSync(fifo, 'hello\n');
   await running.printed(/^fifo: hello$/m);
@@ -23,27 +19,22 @@ test('standard input is no terminal: it watches the FIFO alone, until SIGINT', a
   appendFileSync(fifo, 'again\n');
   await running.printed(/^fifo: again$/m);
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
 });
 
-const hasScript = spawnSync('script', ['--version']).error === undefined;
-const terminalTest = hasScript
-  ? test
-  : (name: string, run: () => Promise<void>): void => test.skip(`${name} (script(1) is not installed)`, run);
+const terminalTest = testIf(isInstalled('script', '--version'), 'script(1) is not installed');
 
 terminalTest('it watches a terminal too, and leaves its flags as they were', async () => {
   // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is 04000).
   const flags = 'grep flags /proc/self/fdinfo/0;';
   const running = runExampleInTerminal('poll-any-fd', [fifo], flags, flags);
-  example = running;
   await running.printed(/watching fifo and tty;/);
   running.write('typed\n');
   await running.printed(/tty: typed/);
   appendFileSync(fifo, 'hello\n');
   await running.printed(/fifo: hello/);
   running.write('\u0004'); // ctrl-D: the end
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(running, 0);
   const [before, after, ...rest] = [...running.output().matchAll(/flags:\s*(\d+)/g)].map((match) => match[1]);
   expect(rest).toEqual([]);
   expect(after).toBe(before);
@@ -53,7 +44,6 @@ terminalTest('it watches a terminal too, and leaves its flags as they were', asy
 terminalTest('ctrl-C in the terminal restores them as well', async () => {
   const flags = 'grep flags /proc/self/fdinfo/0;';
   const running = runExampleInTerminal('poll-any-fd', [fifo], `trap : INT; ${flags}`, flags);
-  example = running;
   await running.printed(/watching fifo and tty;/);
   running.write('\u0003');
   await within(running.exited, 'exit');
@@ -63,9 +53,7 @@ terminalTest('ctrl-C in the terminal restores them as well', async () => {
 });
 
 test.each([[[]], [['--help']]])('%j: usage', async (args: string[]) => {
-  const running = runExample('poll-any-fd', args);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('poll-any-fd', args), 2, 'usage:');
 });
 
 test('a regular file cannot be waited for: it says so', async () => {

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { promisify } from 'node:util';
 import { within } from '../support/deadline.js';
 import { digest, pattern } from '../net/tools.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, freePort, runExample, type Example } from './example.js';
 
 const run = promisify(execFile);
 const body = pattern(2_000_003);
@@ -27,7 +27,6 @@ beforeEach(async () => {
   await once(server.listen(0, '::'), 'listening');
 });
 afterEach(() => {
-  example.kill();
   server.closeAllConnections();
   server.close();
 });
@@ -60,11 +59,7 @@ test('curl uploads through it', async () => {
 });
 
 test('what is refused is told as SOCKS tells it', async () => {
-  const free = net.createServer().listen(0, '127.0.0.1');
-  await once(free, 'listening');
-  const { port } = free.address() as net.AddressInfo;
-  free.close();
-  await once(free, 'close');
+  const port = await freePort();
   // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection refused".
   const refused = curl('--socks5-hostname', proxy, `http://127.0.0.1:${port}/`);
   await expect(refused).rejects.toMatchObject({ code: 97, stderr: expect.anything() as unknown });
@@ -88,6 +83,6 @@ test('nonsense is hung up on, and SIGINT ends it', async () => {
   const idle = net.connect(Number(port), host);
   await once(idle, 'connect');
   example.interrupt();
-  expect(await within(example.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(example, 0);
   idle.destroy();
 });

@@ -4,31 +4,18 @@ import net from 'node:net';
 import { promisify } from 'node:util';
 import { within } from '../support/deadline.js';
 import { digest, pattern } from '../net/tools.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, freePort, runExample, startServer, type Example } from './example.js';
 
 const run = promisify(execFile);
 const MEGABYTES = 300;
 
-let example: Example | undefined;
 let iperfServer: ChildProcess | undefined;
 afterEach(() => {
-  example?.kill();
   iperfServer?.kill('SIGKILL');
 });
 
-async function startTo(target: string): Promise<number> {
-  example = runExample('splice-proxy', ['127.0.0.1:0', target]);
-  const [, port] = await example.printed(/splice proxy on 127\.0\.0\.1:(\d+)/);
-  return Number(port);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+function startTo(target: string): Promise<{ running: Example; port: number }> {
+  return startServer('splice-proxy', ['127.0.0.1:0', target], /splice proxy on 127\.0\.0\.1:(\d+)/);
 }
 
 /** Its control connection and its data connection both go through the proxy. */
@@ -48,7 +35,7 @@ test('iperf3 through it, up and down, and with four streams at once', async () =
   });
   iperfServer = server;
   await within(once(server.stdout, 'data'), 'iperf3 -s');
-  const port = await startTo(`127.0.0.1:${target}`);
+  const { running, port } = await startTo(`127.0.0.1:${target}`);
   for (const options of [[], ['-R'], ['-P', '4']]) {
     const { sent, received } = await iperf(port, ...options);
     expect(sent).toBeGreaterThanOrEqual(MEGABYTES * 2 ** 20);
@@ -56,8 +43,8 @@ test('iperf3 through it, up and down, and with four streams at once', async () =
     // each is lost to it. Whether all bytes arrive is asked in test/tcp-extras/suite/splice.ts.
     expect(received).toBeGreaterThan(sent / 2);
   }
-  example?.interrupt();
-  expect(await within(example!.exited, 'exit')).toEqual({ code: 0, signal: null });
+  running.interrupt();
+  await expectExit(running, 0);
 }, 60_000);
 
 test('bytes come out as they went in, half-close too; SIGINT ends what is open', async () => {
@@ -65,7 +52,7 @@ test('bytes come out as they went in, half-close too; SIGINT ends what is open',
     .createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket))
     .listen(0, '127.0.0.1');
   await once(echo, 'listening');
-  const port = await startTo(`localhost:${(echo.address() as net.AddressInfo).port}`);
+  const { running, port } = await startTo(`localhost:${(echo.address() as net.AddressInfo).port}`);
   const bytes = pattern(5_000_000);
   const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   socket.end(bytes);
@@ -76,14 +63,12 @@ test('bytes come out as they went in, half-close too; SIGINT ends what is open',
   idle.on('error', () => {});
   idle.write('x');
   await within(once(idle, 'data'), 'an echo');
-  example?.interrupt();
-  expect(await within(example!.exited, 'exit')).toEqual({ code: 0, signal: null });
+  running.interrupt();
+  await expectExit(running, 0);
   idle.destroy();
   echo.close();
 });
 
 test('usage', async () => {
-  const running = runExample('splice-proxy', ['127.0.0.1:0']);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('splice-proxy', ['127.0.0.1:0']), 2, 'usage:');
 });

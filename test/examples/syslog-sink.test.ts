@@ -1,21 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
+import { testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, isInstalled, runExample, type Example } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-syslog-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 const socket = path.join(folder, 'log');
 
-let example: Example | undefined;
-afterEach(() => example?.kill());
-
-const hasLogger = spawnSync('logger', ['--version']).error === undefined;
-const loggerTest = hasLogger
-  ? test
-  : (name: string, run: () => Promise<void>): void => test.skip(`${name} (logger(1) is not installed)`, run);
+const loggerTest = testIf(isInstalled('logger', '--version'), 'logger(1) is not installed');
 
 function log(...args: string[]): void {
   const { status, stderr } = spawnSync('logger', ['-u', socket, ...args], { encoding: 'utf8' });
@@ -24,7 +18,6 @@ function log(...args: string[]): void {
 
 async function start(): Promise<Example> {
   const running = runExample('syslog-sink', [socket]);
-  example = running;
   await running.printed(/^listening on /m);
   return running;
 }
@@ -39,8 +32,7 @@ loggerTest('what logger(1) sends is printed, and the socket goes with it', async
   log('-p', 'user.err', '-t', 'tester', 'a \u001b[31mred\u001b[0m one');
   await running.printed(/^user\.err .*tester: a \?\[31mred\?\[0m one$/m);
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
   expect(existsSync(socket)).toBe(false);
 });
 
@@ -58,7 +50,5 @@ loggerTest('it takes over the socket of one that was killed, not of one that liv
 });
 
 test('usage', async () => {
-  const running = runExample('syslog-sink', []);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('syslog-sink', []), 2, 'usage:');
 });

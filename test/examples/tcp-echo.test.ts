@@ -2,16 +2,10 @@ import net from 'node:net';
 import { once } from 'node:events';
 import { within } from '../support/deadline.js';
 import { digest, pattern } from '../net/tools.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, runExample, startServer, type Example } from './example.js';
 
-let example: Example | undefined;
-afterEach(() => example?.kill());
-
-async function start(): Promise<{ running: Example; port: number }> {
-  const running = runExample('tcp-echo', ['127.0.0.1:0']);
-  example = running;
-  const [, port] = await running.printed(/^echo on 127\.0\.0\.1:(\d+)$/m);
-  return { running, port: Number(port) };
+function start(): Promise<{ running: Example; port: number }> {
+  return startServer('tcp-echo', ['127.0.0.1:0'], /^echo on 127\.0\.0\.1:(\d+)$/m);
 }
 
 async function echoed(port: number, sent: Buffer): Promise<Buffer> {
@@ -33,8 +27,7 @@ test('it echoes, to several at once, and ends on SIGINT', async () => {
   idle.write('x');
   await within(once(idle, 'data'), 'the echo of the last');
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
   idle.destroy();
 });
 
@@ -46,17 +39,13 @@ test('a client that resets is not the end of the others', async () => {
   rude.resetAndDestroy();
   expect((await within(echoed(port, Buffer.from('hello')), 'an echo')).toString()).toBe('hello');
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(running, 0);
 });
 
 test.each([[['--help']], [['127.0.0.1:0', 'more']]])('%j: usage', async (args) => {
-  const running = runExample('tcp-echo', args);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('tcp-echo', args), 2, 'usage:');
 });
 
 test('a name is no address to listen on', async () => {
-  const running = runExample('tcp-echo', ['localhost:0']);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 1, signal: null });
-  expect(running.errors()).toContain('localhost');
+  await expectExit(runExample('tcp-echo', ['localhost:0']), 1, 'localhost');
 });

@@ -2,12 +2,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { within } from '../support/deadline.js';
 import { digest, pattern } from '../net/tools.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, freePort, runExample, startServer, type Example } from './example.js';
 
-let example: Example | undefined;
 let target: net.Server | undefined;
 afterEach(() => {
-  example?.kill();
   target?.close();
 });
 
@@ -18,11 +16,12 @@ async function start(serve: (socket: net.Socket) => void): Promise<{ running: Ex
   return startTo((target.address() as net.AddressInfo).port);
 }
 
-async function startTo(targetPort: number): Promise<{ running: Example; port: number }> {
-  const running = runExample('tcp-proxy', ['127.0.0.1:0', `127.0.0.1:${targetPort}`]);
-  example = running;
-  const [, port] = await running.printed(/^proxy on 127\.0\.0\.1:(\d+) to/m);
-  return { running, port: Number(port) };
+function startTo(targetPort: number): Promise<{ running: Example; port: number }> {
+  return startServer(
+    'tcp-proxy',
+    ['127.0.0.1:0', `127.0.0.1:${targetPort}`],
+    /^proxy on 127\.0\.0\.1:(\d+) to/m,
+  );
 }
 
 async function collect(socket: net.Socket): Promise<Buffer> {
@@ -45,8 +44,7 @@ test('bytes pass both ways, for several at once, and SIGINT ends it', async () =
   idle.write('x');
   await within(once(idle, 'data'), 'an echo');
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-  expect(running.errors()).toBe('');
+  await expectExit(running, 0, '');
   idle.destroy();
 });
 
@@ -96,15 +94,11 @@ test('back-pressure: who does not read stops the one who writes', async () => {
   expect(sent).toBeLessThan(60_000_000);
   socket.destroy();
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(running, 0);
 });
 
 test('a target that refuses: the client is reset, the proxy goes on', async () => {
-  const closed = net.createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port: refusing } = closed.address() as net.AddressInfo;
-  closed.close();
-  const { running, port } = await startTo(refusing);
+  const { running, port } = await startTo(await freePort());
   for (let i = 0; i < 2; i++) {
     const socket = net.connect(port, '127.0.0.1');
     const [error] = (await within(
@@ -115,11 +109,9 @@ test('a target that refuses: the client is reset, the proxy goes on', async () =
   }
   expect(running.errors()).toContain('ECONNREFUSED');
   running.interrupt();
-  expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
+  await expectExit(running, 0);
 });
 
 test.each([[[]], [['127.0.0.1:0']], [['127.0.0.1:0', 'nonsense']]])('%j: usage', async (args: string[]) => {
-  const running = runExample('tcp-proxy', args);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('tcp-proxy', args), 2, 'usage:');
 });

@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { native } from '#lib/binding/native';
+import { testIf } from '../support/applies.js';
 import { packageRoot } from '../support/child.js';
-import { within } from '../support/deadline.js';
-import { runExample } from './example.js';
+import { expectExit, isInstalled, runExample } from './example.js';
 
 const script = path.join(packageRoot, 'out/examples/tun-responder.js');
 
 /** Why it cannot be tried here; '' when it can. */
 function whyNot(): string {
   if (native.tunSetInterface === undefined) return 'this addon has no TUN devices';
-  if (spawnSync('ping', ['-V']).error !== undefined) return 'ping(8) is not installed';
+  if (!isInstalled('ping', '-V')) return 'ping(8) is not installed';
   const probe = spawnSync('unshare', ['-n', 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tun'], {
     encoding: 'utf8',
   });
@@ -19,12 +19,11 @@ function whyNot(): string {
 }
 
 const reason = whyNot();
-const inNamespace = reason === '' ? test : (name: string): void => test.skip(`${name} (${reason})`, () => {});
 
-inNamespace('ping(8) is answered, for every host of its network, until SIGINT', () => {
+testIf(reason === '', reason)('ping(8) is answered, for every host of its network, until SIGINT', () => {
   // All within one network namespace, which goes with the shell.
   const command = `
-    "$0" "$1" 10.9.8.1/24 > "$2" & responder=$!
+    : > "$2"; "$0" "$1" 10.9.8.1/24 >> "$2" & responder=$!
     tail --pid=$responder -n +1 -f "$2" | grep -q -m 1 '^responding'
     ping -n -c 3 -i 0.2 -W 5 10.9.8.77 && ping -n -c 1 -s 1400 -W 5 10.9.8.200
     status=$?
@@ -42,7 +41,5 @@ inNamespace('ping(8) is answered, for every host of its network, until SIGINT', 
 });
 
 test('usage', async () => {
-  const running = runExample('tun-responder', ['localhost']);
-  expect(await within(running.exited, 'exit')).toEqual({ code: 2, signal: null });
-  expect(running.errors()).toContain('usage:');
+  await expectExit(runExample('tun-responder', ['localhost']), 2, 'usage:');
 });

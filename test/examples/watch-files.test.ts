@@ -1,22 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { native } from '#lib/binding/native';
 import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { runExample, type Example } from './example.js';
+import { expectExit, runExample } from './example.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-watch-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-let example: Example | undefined;
-afterEach(() => example?.kill());
+const folder = temporaryFolder();
 
 describeIf(native.inotifyInit !== undefined, 'the system has no inotify(7)')('watch-files', () => {
   test('what other programs do to files is told, until SIGINT', async () => {
     const running = runExample('watch-files', [folder]);
-    example = running;
     await running.printed(/^watching /m);
     execFileSync('sh', ['-c', 'echo hello > one; mv one two; mkdir deep; rm two'], { cwd: folder });
     await running.printed(/^DELETE .*two$/m);
@@ -39,8 +33,7 @@ describeIf(native.inotifyInit !== undefined, 'the system has no inotify(7)')('wa
     expect(cookies.length).toBe(2);
     expect(cookies[0]).toBe(cookies[1]);
     running.interrupt();
-    expect(await within(running.exited, 'exit')).toEqual({ code: 0, signal: null });
-    expect(running.errors()).toBe('');
+    await expectExit(running, 0, '');
   });
 
   test.each([

@@ -8,6 +8,7 @@
 
 // The real calls, once more under another name. os_calls.h came before, so it is not renamed.
 #define os real_os
+#include "unix/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #if __has_include(<sys/epoll.h>)
 #include "linux/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #else

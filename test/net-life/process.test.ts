@@ -1,6 +1,6 @@
 // What needs a process of its own: an uncaught error, an exit.
 import { capabilities } from 'tripoll';
-import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
+import { reportOf, runScript, type ChildResult } from '../support/child.js';
 
 const prelude = `
   'use strict';
@@ -10,11 +10,6 @@ const prelude = `
   const host = '127.0.0.1';
   const report = (value) => console.log(JSON.stringify(value));
 `;
-
-function reported(result: ChildResult): unknown {
-  expectCleanExit(result);
-  return JSON.parse(result.stdout);
-}
 
 describe.each(capabilities.backends)('in a process of their own, %s', (backend) => {
   const run = (script: string): Promise<ChildResult> =>
@@ -36,7 +31,7 @@ describe.each(capabilities.backends)('in a process of their own, %s', (backend) 
         for (let i = 0; i < 4; i++) net.connect(listener.localAddress.port, host).on('error', () => {});
         process.on('exit', () => report(told));
       `);
-      const told = reported(result) as string[];
+      const told = reportOf(result) as string[];
       const reason = told[0];
       expect(['max-connections', 'blocked']).toContain(reason);
       expect(told).toEqual([reason, 'thrown', reason, 'thrown', reason, 'thrown', reason]);
@@ -53,7 +48,7 @@ describe.each(capabilities.backends)('in a process of their own, %s', (backend) 
         .on('error', () => {})
         .on('close', () => { listener.close(); report(told); });
     `);
-    expect(reported(result)).toEqual(['asked']);
+    expect(reportOf(result)).toEqual(['asked']);
   });
 
   test('a time that is given to an operation ends with it: the process does not wait for it', async () => {
@@ -74,7 +69,7 @@ describe.each(capabilities.backends)('in a process of their own, %s', (backend) 
         process.on('exit', () => report(performance.now() - from < 10000));
       })();
     `);
-    expect(reported(result)).toBe(true);
+    expect(reportOf(result)).toBe(true);
   });
 
   test.each(['dispose', 'asyncDispose'])('%s closes in every state, and may come twice', async (name) => {
@@ -112,6 +107,6 @@ describe.each(capabilities.backends)('in a process of their own, %s', (backend) 
       })();
     `);
     const closed = 'ERR_TRIPOLL_CLOSED';
-    expect(reported(result)).toEqual({ told: [null, null, null], codes: [closed, false, true, closed] });
+    expect(reportOf(result)).toEqual({ told: [null, null, null], codes: [closed, false, true, closed] });
   });
 });

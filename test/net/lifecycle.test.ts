@@ -1,27 +1,10 @@
 // What needs a process of its own: its limits, its exit, its uncaught errors, its environment.
-import { capabilities } from 'tripoll';
-import { expectCleanExit, runScript, type ChildResult } from '../support/child.js';
+import { expectCleanExit, reportOf, runScript, type ChildResult } from '../support/child.js';
+import { legsHere } from './tools.js';
 import { testFewFds, testSignals } from '../support/applies.js';
 
-interface Combination {
-  driver: string;
-  backend: string;
-}
-
-const combinations: Combination[] = [
-  { driver: 'nested', backend: 'epoll' },
-  { driver: 'watcher', backend: 'epoll' },
-  { driver: 'watcher', backend: 'kqueue' },
-  { driver: 'watcher', backend: 'poll' },
-  { driver: 'watcher', backend: 'iocp' },
-].filter(
-  ({ driver, backend }) =>
-    (capabilities.drivers as readonly string[]).includes(driver) &&
-    (capabilities.backends as readonly string[]).includes(backend),
-);
-
 /** What each script starts with. A report is one line of JSON, the last thing that it prints. */
-function prelude({ driver, backend }: Combination): string {
+function prelude({ driver, backend }: (typeof legsHere)[number]): string {
   return `
     'use strict';
     const { Reactor } = require('tripoll');
@@ -33,12 +16,7 @@ function prelude({ driver, backend }: Combination): string {
   `;
 }
 
-function reported(result: ChildResult): unknown {
-  expectCleanExit(result);
-  return JSON.parse(result.stdout);
-}
-
-describe.each(combinations)('sockets in a process of their own, $driver $backend', (combination) => {
+describe.each(legsHere)('sockets in a process of their own, $driver $backend', (combination) => {
   const run = (script: string, options = {}): Promise<ChildResult> =>
     runScript(`${prelude(combination)}\n${script}`, options);
 
@@ -62,7 +40,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       });
       process.on('exit', () => report(told.sort()));
     `);
-    expect(reported(result)).toEqual(['accepted', 'connected', 'let go']);
+    expect(reportOf(result)).toEqual(['accepted', 'connected', 'let go']);
   });
 
   test('a close that is due is told before the process ends', async () => {
@@ -75,7 +53,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       });
       process.on('exit', () => report(told));
     `);
-    expect(reported(result)).toContain('client');
+    expect(reportOf(result)).toContain('client');
   });
 
   test('what a handler throws without an error handler is an uncaughtException, and destroys its connection', async () => {
@@ -103,7 +81,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         process.on('exit', () => report({ received, told }));
       })();
     `);
-    expect(reported(result)).toEqual({
+    expect(reportOf(result)).toEqual({
       received: [0, 0, 4],
       told: ['uncaught sync', 'close sync', 'uncaught async', 'close async', 'close undefined'],
     });
@@ -132,7 +110,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     `);
       const uncaughtAt =
         name === 'error' ? ['error', 'uncaught thrown', 'close'] : ['error', 'close', 'uncaught thrown'];
-      expect(reported(result)).toEqual(uncaughtAt);
+      expect(reportOf(result)).toEqual(uncaughtAt);
     },
   );
 
@@ -161,12 +139,12 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
 
   test('TRIPOLL_DEBUG overwrites a chunk when its handler has returned', async () => {
     const result = await run(keepChunks, { env: { TRIPOLL_DEBUG: '1' } });
-    expect(reported(result)).toEqual({ kept: ['\xdb\xdb\xdb'] });
+    expect(reportOf(result)).toEqual({ kept: ['\xdb\xdb\xdb'] });
   });
 
   test('without TRIPOLL_DEBUG nothing is spent on that', async () => {
     const result = await run(keepChunks, { env: { TRIPOLL_DEBUG: '' } });
-    expect(reported(result)).toEqual({ kept: ['abc'] });
+    expect(reportOf(result)).toEqual({ kept: ['abc'] });
   });
 
   test('T07 TRIPOLL_DEBUG does not mind a chunk that was transferred away', async () => {
@@ -195,7 +173,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
     `,
       { env: { TRIPOLL_DEBUG: '1' } },
     );
-    expect(reported(result)).toBe('m0m1m2');
+    expect(reportOf(result)).toBe('m0m1m2');
   });
 
   testSignals('T43 a write to a peer that has reset does not kill, though SIGPIPE would', async () => {
@@ -242,7 +220,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         const two = rawPeer(listener.localAddress.port);
       })();
     `);
-    expect(reported(result)).toEqual(['ECONNRESET', 'ECONNRESET', 'EPIPE']);
+    expect(reportOf(result)).toEqual(['ECONNRESET', 'ECONNRESET', 'EPIPE']);
   });
 
   const exhaust = `
@@ -290,7 +268,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       connectAll(port);
     `);
     const drop = ['no-fd', 'EMFILE'];
-    expect(reported(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
+    expect(reportOf(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
   });
 
   testFewFds('T40 promises, no fd left: accept() rejects, no spin, and the listener recovers', async () => {
@@ -312,7 +290,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         report({ codes, away, accepted, fewTurns: turns < 20 });
       })();
     `);
-    expect(reported(result)).toEqual({
+    expect(reportOf(result)).toEqual({
       codes: ['EMFILE', 'EMFILE', 'EMFILE'],
       away: 3,
       accepted: 5,
@@ -347,7 +325,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       })();
     `);
     const drop = [true, 'no-fd', 'EMFILE'];
-    expect(reported(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
+    expect(reportOf(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
   });
 
   testFewFds(
@@ -373,7 +351,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         report({ accepted, fewTurns: turns < 20, turns: turns < 20 ? 0 : turns });
       };
     `);
-      expect(reported(result)).toEqual({ accepted: 8, fewTurns: true, turns: 0 });
+      expect(reportOf(result)).toEqual({ accepted: 8, fewTurns: true, turns: 0 });
     },
   );
 
@@ -387,7 +365,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       });
       process.on('exit', () => { release(); report(told); });
     `);
-    expect(reported(result)).toEqual(['EMFILE', 'close']);
+    expect(reportOf(result)).toEqual(['EMFILE', 'close']);
   });
 
   testFewFds('T40 a drop handler that throws, or that closes the reactor, ends nothing else', async () => {
@@ -406,7 +384,7 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
       useUpFds();
       connectAll(listener.localAddress.port);
     `);
-    expect(reported(result)).toEqual({ told: ['drop', 'uncaught thrown', 'drop'], closed: true });
+    expect(reportOf(result)).toEqual({ told: ['drop', 'uncaught thrown', 'drop'], closed: true });
   });
 
   test('using and await using close what they hold', async () => {
@@ -429,6 +407,6 @@ describe.each(combinations)('sockets in a process of their own, $driver $backend
         report([first, second, listener, third, fourth, served].map(({ closed }) => closed));
       })();
     `);
-    expect(reported(result)).toEqual([true, true, true, true, true, true]);
+    expect(reportOf(result)).toEqual([true, true, true, true, true, true]);
   });
 });

@@ -1,7 +1,7 @@
 // What the socket tests share: a context with a reactor of its own, connected pairs, recordings of what
 // handlers were told, and a peer made of plain syscalls, which does just what a test says, at once.
 import { createHash } from 'node:crypto';
-import type { Reactor } from 'tripoll';
+import { capabilities, Reactor } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
 import type {
   BindOptions,
@@ -12,17 +12,61 @@ import type {
   TcpHandlers,
 } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { openedSince, openFds } from '../support/fds.js';
 
 export const LOOPBACK = '127.0.0.1';
 
 /** What a combination of driver and backend has. */
-export interface Features {
+interface Features {
   /** Streams on it use edges; else levels, with interests that follow what is wanted. */
   readonly edge: boolean;
   /** Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default: yes. */
   readonly priority?: boolean;
+}
+
+const LEGS = {
+  'nested epoll': { driver: 'nested', backend: 'epoll', edge: true },
+  'watcher epoll': { driver: 'watcher', backend: 'epoll', edge: true },
+  'watcher kqueue': {
+    driver: 'watcher',
+    backend: 'kqueue',
+    edge: true,
+    priority: 'EVFILT_EXCEPT' in sys.constants,
+  },
+  'watcher poll': { driver: 'watcher', backend: 'poll', edge: false },
+  'watcher iocp': { driver: 'watcher', backend: 'iocp', edge: false },
+} as const;
+
+const isHere = ({ driver, backend }: (typeof LEGS)[keyof typeof LEGS]): boolean =>
+  capabilities.drivers.includes(driver) && capabilities.backends.includes(backend);
+
+/** Those that this system has. */
+export const legsHere = Object.values(LEGS).filter(isHere);
+
+/** The same tests on each of these drivers and backends; what this system has not is skipped by its name. */
+export function describeOn(
+  legs: readonly (keyof typeof LEGS)[],
+  title: string,
+  define: (context: Context) => void,
+): void {
+  for (const leg of legs) {
+    const { driver, backend, ...features } = LEGS[leg];
+    const name = `${title}, ${leg}`;
+    if (!isHere(LEGS[leg])) {
+      testIf(false, 'this system has no such backend or driver')(name);
+      continue;
+    }
+    describe(name, () => {
+      const context = new Context(() => new Reactor({ driver, backend }), features);
+      beforeEach(() => {
+        context.setUp();
+      });
+      afterEach(() => context.tearDown());
+      define(context);
+    });
+  }
 }
 
 export interface Closable {
@@ -290,6 +334,16 @@ export function fdOf(stream: TcpConnection | TcpStream): number {
   return (stream as unknown as Inside).fd;
 }
 
+export async function readToEnd(stream: { read(buffer: Uint8Array): Promise<number> }): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const buffer = new Uint8Array(100_000);
+  for (;;) {
+    const received = await within(stream.read(buffer), 'read');
+    if (received === 0) return Buffer.concat(chunks);
+    chunks.push(Buffer.from(buffer.subarray(0, received)));
+  }
+}
+
 /** Readiness that no event brought (T44): delivered in the next turn. */
 export function pretendReady(stream: TcpConnection | TcpStream, readiness: number): void {
   const { registration } = stream as unknown as Inside;
@@ -320,6 +374,15 @@ export function passedMs(reactor: Reactor, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     reactor.setTimer(delayMs, resolve);
   });
+}
+
+/** Without an event to tell of, the reactor sleeps. */
+export async function expectNoSpin(reactor: Reactor): Promise<void> {
+  for (let i = 0; i < 20; i++) await turnOf(reactor);
+  const { turns } = reactor.inspect();
+  await passedMs(reactor, 20);
+  // The timer's own turn, and what is left of those before it.
+  expect(reactor.inspect().turns - turns).toBeLessThan(10);
 }
 
 // ---- a peer of plain syscalls ----

@@ -1,7 +1,6 @@
 // What native/poller.h promises, asked of any backend: a function of (name, factory, features).
-import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from 'node:fs';
+import { openSync, closeSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Interest, Mode, type Poller, Readiness } from 'tripoll';
@@ -14,7 +13,6 @@ import { isWine } from '../support/platform';
 import { packageRoot } from '../support/child';
 import {
   constant,
-  drain,
   eventsOf,
   expectEvents,
   expectNoEvents,
@@ -27,6 +25,8 @@ import {
   send,
   waitOnce,
 } from './rig';
+import { temporaryFolder } from '../support/folders';
+import { drain } from '../support/pairs';
 
 const { READABLE, WRITABLE, PRIORITY } = Interest;
 const { READ_CLOSED, WRITE_CLOSED, ERROR } = Readiness;
@@ -160,7 +160,7 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
       });
 
       testIf(features.anyFd)('T13 a regular file and a directory are EPERM', () => {
-        const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+        const folder = temporaryFolder();
         const file = path.join(folder, 'file');
         writeFileSync(file, 'text');
         for (const name of [file, folder]) {
@@ -169,7 +169,6 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
           expect(poller.modify(fd, 1, 1, READABLE, LEVEL)).toBe(minus('ENOENT'));
           closeSync(fd);
         }
-        rmSync(folder, { recursive: true });
         expectNoEvents(poller);
       });
 

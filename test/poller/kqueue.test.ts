@@ -2,15 +2,17 @@
 import { capabilities, Interest, Mode, Poller, Reactor, Readiness } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
-import { hasBackend, testWhere } from '../support/backends';
+import { testIf } from '../support/applies';
+import { hasBackend } from '../support/backends';
 import { thrownBy } from '../support/errors';
-import { constant, drain, expectEvents, expectNoEvents, minus, reset, Rig, send, waitOnce } from './rig';
+import { constant, expectEvents, expectNoEvents, minus, reset, Rig, send, waitOnce } from './rig';
+import { drain } from '../support/pairs';
 
 const { READABLE, WRITABLE } = Interest;
 const { READ_CLOSED, WRITE_CLOSED, ERROR } = Readiness;
 const { LEVEL, EDGE, ONESHOT, EDGE_ONESHOT } = Mode;
 
-const test = testWhere(hasBackend('kqueue'));
+const test = testIf(hasBackend('kqueue'), 'this system has no kqueue');
 let rig: Rig;
 
 beforeEach(() => {

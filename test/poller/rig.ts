@@ -197,17 +197,6 @@ export function send(fd: number, text = 'x'): void {
   expect(sys.write(fd, bytes)).toBe(bytes.length);
 }
 
-/** Reads all that is there. */
-export function drain(fd: number): number {
-  const buffer = new Uint8Array(4096);
-  let total = 0;
-  for (;;) {
-    const n = sys.read(fd, buffer);
-    if (n <= 0) return total;
-    total += n;
-  }
-}
-
 /** Writes until EAGAIN. */
 export function fill(fd: number): void {
   const buffer = new Uint8Array(65_536);

@@ -1,17 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { alloc, closeHandle, type Completion, CompletionPort, createPipe, openFile, sys } from 'tripoll/raw';
 import { runScript, expectCleanExit } from '../support/child';
 import { describeIf, testIf } from '../support/applies';
 import { untilSync } from '../support/deadline';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
+import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors';
 import { openFds, openedSince } from '../support/fds';
 import { isWindows } from '../support/platform';
 import { constant, minus, Rig } from '../poller/rig';
+import { temporaryFolder } from '../support/folders';
 
 const any = (value: unknown): never => value as never;
-const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
 const STREAM = 'SOCK_STREAM';
 
 testIf(!isWindows, 'it is about systems that have none')('elsewhere it is unsupported', () => {
@@ -212,7 +211,7 @@ describeIf(isWindows, 'completion ports are Windows’')('CompletionPort', () =>
   });
 
   test('a file, at a position', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+    const folder = temporaryFolder();
     const name = path.join(folder, 'datei-ü');
     const access = (constant('GENERIC_READ') | constant('GENERIC_WRITE')) >>> 0;
     const file = openFile(name, access, constant('CREATE_NEW'));
@@ -232,7 +231,6 @@ describeIf(isWindows, 'completion ports are Windows’')('CompletionPort', () =>
       code: 'ENOENT',
       syscall: 'CreateFile',
     });
-    rmSync(folder, { recursive: true });
   });
 
   test('only lent memory, of its own length', () => {

@@ -1,9 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
 import { Epoll, type EpollParams, sys } from 'tripoll/raw';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
-import { hasBackend, testWhere } from '../support/backends';
+import { testIf } from '../support/applies';
+import { hasBackend } from '../support/backends';
 import { openedSince, openFds } from '../support/fds';
-import { constant, drain, minus, nowNs, Rig, send } from '../poller/rig';
+import { constant, minus, nowNs, Rig, send } from '../poller/rig';
+import { drain } from '../support/pairs';
 
 const IN = sys.constants['EPOLLIN'] ?? 0;
 const OUT = sys.constants['EPOLLOUT'] ?? 0;
@@ -12,7 +14,7 @@ const MOD = sys.constants['EPOLL_CTL_MOD'] ?? 0;
 const DEL = sys.constants['EPOLL_CTL_DEL'] ?? 0;
 
 // Elsewhere every test of this file is skipped.
-const test = testWhere(hasBackend('epoll'));
+const test = testIf(hasBackend('epoll'), 'this system has no epoll');
 
 let before = new Map<number, string>();
 let rig: Rig;

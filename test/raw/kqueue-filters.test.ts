@@ -1,11 +1,11 @@
 // raw.Kqueue with the filters that only real systems have: all skipped on Linux, over the shim too.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { KeventList, Kqueue, sys } from 'tripoll/raw';
 import { constant, Rig } from '../poller/rig';
-import { testWhere } from '../support/backends';
+import { testIf } from '../support/applies';
+import { temporaryFolder } from '../support/folders';
 
 const c = sys.constants;
 const { EV_ADD = 0, EV_ONESHOT = 0, EV_CLEAR = 0 } = c;
@@ -22,7 +22,7 @@ function withKqueue(test: (kqueue: Kqueue, changes: KeventList, events: KeventLi
 
 /** The test of one filter, where the system's header has it. */
 function testFilter(name: string, run: (filter: number) => void): void {
-  testWhere(c[name] !== undefined)(name, () => run(c[name]!));
+  testIf(c[name] !== undefined, 'this system has no such filter')(name, () => run(c[name]!));
 }
 
 testFilter('EVFILT_TIMER', (filter) => {
@@ -68,7 +68,7 @@ testFilter('EVFILT_PROC', (filter) => {
 });
 
 testFilter('EVFILT_VNODE', (filter) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+  const folder = temporaryFolder();
   const file = path.join(folder, 'file');
   writeFileSync(file, 'text');
   const fd = openSync(file, 'r');
@@ -81,7 +81,6 @@ testFilter('EVFILT_VNODE', (filter) => {
     expect(events.fflags(0) & constant('NOTE_WRITE')).not.toBe(0);
   });
   closeSync(fd);
-  rmSync(folder, { recursive: true });
 });
 
 testFilter('EVFILT_EXCEPT', (filter) => {

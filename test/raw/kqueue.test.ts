@@ -1,13 +1,15 @@
 // raw.Kqueue with the filters that the shim of test/support/kqueue-shim has too; the others, of real systems, are in
 // kqueue-filters.test.ts.
 import { KeventList, Kqueue, sys } from 'tripoll/raw';
-import { constant, drain, minus, nowNs, Rig, send } from '../poller/rig';
-import { hasBackend, testWhere } from '../support/backends';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
+import { constant, minus, nowNs, Rig, send } from '../poller/rig';
+import { testIf } from '../support/applies';
+import { hasBackend } from '../support/backends';
+import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors';
 import { openedSince, openFds } from '../support/fds';
+import { drain } from '../support/pairs';
 
 const here = hasBackend('kqueue');
-const testHere = testWhere(here);
+const testHere = testIf(here, 'this system has no kqueue');
 const c = sys.constants;
 const [READ, WRITE, USER] = [c['EVFILT_READ'] ?? 0, c['EVFILT_WRITE'] ?? 0, c['EVFILT_USER'] ?? 0];
 const { EV_ADD = 0, EV_DELETE = 0, EV_ENABLE = 0, EV_CLEAR = 0, EV_ONESHOT = 0, EV_DISPATCH = 0 } = c;
@@ -57,8 +59,7 @@ function systemError(code: string): object {
   return { name: 'Error', code, errno: minus(code), syscall: 'kevent' };
 }
 
-testWhere(!here)('elsewhere Kqueue and KeventList are unsupported', () => {
-  const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
+testIf(!here, 'this system has kqueue')('elsewhere Kqueue and KeventList are unsupported', () => {
   expect(thrownBy(() => new Kqueue())).toEqual(unsupported);
   expect(thrownBy(() => new KeventList(1))).toEqual(unsupported);
   expect(sys.constants['EVFILT_READ']).toBeUndefined();

@@ -1,5 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type SocketAddress, sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
@@ -13,6 +12,7 @@ import { testAnyFd, testIf, testSignals } from '../support/applies';
 import { isWindows, isWine } from '../support/platform';
 import { PAIR_DOMAIN } from '../support/pairs';
 import { constants } from 'node:os';
+import { temporaryFolder } from '../support/folders';
 
 const STREAM = constant('SOCK_STREAM');
 const NONBLOCK = constant('SOCK_NONBLOCK');
@@ -369,14 +369,13 @@ describe('reading and writing', () => {
   });
 
   testAnyFd('a file is read and written like any fd', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+    const folder = temporaryFolder();
     const file = path.join(folder, 'file');
     const fd = openSync(file, 'w+');
     expect(sys.writev(fd, [Buffer.from('one '), Buffer.from('two')])).toBe(7);
     expect(readFileSync(file, 'utf8')).toBe('one two');
     expect(sys.read(fd, new Uint8Array(8))).toBe(0);
     closeSync(fd);
-    rmSync(folder, { recursive: true });
   });
 
   test('a full pipe and a full socket say EAGAIN', () => {

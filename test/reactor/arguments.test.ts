@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, openSync, closeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { openSync, closeSync } from 'node:fs';
 import path from 'node:path';
 import { type BackendName, capabilities, type EventHandler, Interest, Mode, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openPipe } from '../support/pairs.js';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
-import { unsupported } from './fake-reactor.js';
+import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors.js';
 import { testAnyFd } from '../support/applies.js';
+import { temporaryFolder } from '../support/folders.js';
 
 const { READABLE } = Interest;
 const handler: EventHandler = { onReady: () => {} };
@@ -87,14 +86,13 @@ describe.each(capabilities.backends.map((backend) => [backend]))(
     });
 
     testAnyFd('T13 a regular file and a directory are EPERM', () => {
-      const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-'));
+      const folder = temporaryFolder();
       const opened = [openSync(path.join(folder, 'file'), 'w'), openSync(folder, 'r')];
       try {
         for (const fd of opened)
           expect(thrownBy(register(fd))).toMatchObject({ name: 'Error', code: 'EPERM' });
       } finally {
         for (const fd of opened) closeSync(fd);
-        rmSync(folder, { recursive: true });
       }
       expect(reactor.inspect()).toMatchObject({ registrations: 0, refs: 0 });
     });

@@ -131,17 +131,6 @@ export function writeByte(fd: number): void {
   if (sys.write(fd, byte) !== 1) throw new Error('the pipe is full');
 }
 
-/** Reads until there is no more, and says how much there was. */
-export function drain(fd: number): number {
-  const buffer = new Uint8Array(4096);
-  let total = 0;
-  for (;;) {
-    const count = sys.read(fd, buffer);
-    if (count <= 0) return total;
-    total += count;
-  }
-}
-
 /** A handler that counts its calls, and a promise for the n-th. */
 export class Calls implements EventHandler {
   readonly seen: number[] = [];

@@ -6,8 +6,9 @@ import { sys } from 'tripoll/raw';
 import { runFile } from '../support/child.js';
 import { until, within } from '../support/deadline.js';
 import { closed, thrownBy } from '../support/errors.js';
-import { Calls, drain, DriverRig, type DriverKind, namedDriverKinds, writeByte } from './driver-rig.js';
+import { Calls, DriverRig, type DriverKind, namedDriverKinds, writeByte } from './driver-rig.js';
 import { isWindows } from '../support/platform.js';
+import { drain } from '../support/pairs.js';
 
 const { READABLE, WRITABLE } = Interest;
 

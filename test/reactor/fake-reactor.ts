@@ -40,6 +40,3 @@ export function fakeRig(startMs = 1000): FakeRig {
   };
   return { poller, clock, reactor, watch };
 }
-
-export const state = { name: 'Error', code: 'ERR_TRIPOLL_STATE' };
-export const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };

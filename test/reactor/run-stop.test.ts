@@ -1,9 +1,9 @@
 // Who may end run(), from where, and what comes after.
 import { Interest, Mode, Reactor } from 'tripoll';
 import { until, within } from '../support/deadline.js';
-import { thrownBy } from '../support/errors.js';
-import { Calls, drain, DriverRig, type DriverKind, driverKinds, writeByte } from './driver-rig.js';
-import { state } from './fake-reactor.js';
+import { state, thrownBy } from '../support/errors.js';
+import { Calls, DriverRig, type DriverKind, driverKinds, writeByte } from './driver-rig.js';
+import { drain } from '../support/pairs.js';
 
 const { READABLE } = Interest;
 const kinds = driverKinds.filter(({ driver, run }) => driver !== 'manual' && run !== true);

@@ -1,9 +1,10 @@
 import { Interest, Mode, Reactor } from 'tripoll';
 import { canNest, systemBackend } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
-import { closed, invalidType, thrownBy } from '../support/errors.js';
-import { Calls, drain, DriverRig, type DriverKind, namedDriverKinds, writeByte } from './driver-rig.js';
-import { fakeRig, state } from './fake-reactor.js';
+import { closed, invalidType, state, thrownBy } from '../support/errors.js';
+import { Calls, DriverRig, type DriverKind, namedDriverKinds, writeByte } from './driver-rig.js';
+import { fakeRig } from './fake-reactor.js';
+import { drain } from '../support/pairs.js';
 
 const { READABLE } = Interest;
 const own = namedDriverKinds.filter(([, { run }]) => run !== true);

@@ -1,7 +1,7 @@
 import { Interest, Mode, Readiness } from 'tripoll';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
+import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors.js';
 import { errno } from './fake-poller.js';
-import { fakeRig, unsupported } from './fake-reactor.js';
+import { fakeRig } from './fake-reactor.js';
 
 const { READABLE, WRITABLE, PRIORITY } = Interest;
 

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Interest, Mode, Reactor, type Registration } from 'tripoll';
-import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
+import { closed, invalidType, outOfRange, state, thrownBy, unsupported } from '../support/errors.js';
 import { FakePoller } from './fake-poller.js';
-import { fakeRig, state, unsupported } from './fake-reactor.js';
+import { fakeRig } from './fake-reactor.js';
 
 const { READABLE } = Interest;
 const NS_PER_MS = 1e6;

@@ -7,7 +7,10 @@ const [driver, backend, run] = process.argv.slice(2) as [DriverName, BackendName
 const reactor = new Reactor({ driver, backend });
 if (run === 'run') void reactor.run();
 const log: string[] = [];
-process.on('uncaughtException', (error) => log.push(`uncaught ${error.message}`));
+process.on('uncaughtException', (error) => {
+  log.push(`uncaught ${error.message}`);
+  if (['posted', 'timer', 'waker'].every((name) => log.includes(`uncaught ${name}`))) reactor.post(end);
+});
 
 const byte = Buffer.alloc(1);
 const pipes = [0, 1].map(() => {
@@ -44,10 +47,11 @@ function finish(): void {
     throw new Error('waker');
   });
   waker.wake();
-  reactor.setTimer(5, () => {
-    for (const registration of registrations) registration.deregister();
-    log.push('end');
-  });
+}
+
+function end(): void {
+  for (const registration of registrations) registration.deregister();
+  log.push('end');
 }
 
 const registrations = pipes.map(({ read }, index) => {

@@ -57,12 +57,22 @@ describe('a real flood over loopback', () => {
   test('T47 with handlers: a 20 ms interval waits for two events of it at most', async () => {
     const reactor = new Reactor();
     let bytes = 0;
+    let onFirst: () => void;
+    const flooded = new Promise<void>((resolve) => {
+      onFirst = resolve;
+    });
     const listener = listen(
       { host: HOST, port: 0, reactor },
-      { data: (_, chunk) => void (bytes += chunk.length) },
+      {
+        data(_, chunk) {
+          bytes += chunk.length;
+          onFirst();
+        },
+      },
     );
     const sender = runScript(SENDER, { args: [String(listener.localAddress?.port)] });
     try {
+      await within(flooded, 'the first bytes');
       const late = await within(countLateReads(reactor), 'ticks');
       // One that the budget had left over, and one that the system told.
       expect(late).toBeLessThanOrEqual(2 * READS_PER_EVENT);

@@ -12,8 +12,3 @@ export const hasEdge = systemBackend === 'epoll' || systemBackend === 'kqueue';
 export function hasBackend(name: string): boolean {
   return (capabilities.backends as readonly string[]).includes(name);
 }
-
-/** `it` where it applies; elsewhere a skipped test, whose name tells why. */
-export function testWhere(applies: boolean): jest.It {
-  return applies ? test : test.skip;
-}

@@ -108,3 +108,9 @@ export function expectCleanExit(result: ChildResult): void {
     stderr: '',
   });
 }
+
+/** What such a child printed, which is one JSON value. */
+export function reportOf(result: ChildResult): unknown {
+  expectCleanExit(result);
+  return JSON.parse(result.stdout);
+}

@@ -23,4 +23,7 @@ export function thrownBy(call: () => unknown): Coded {
 
 export const invalidType = { name: 'TypeError', code: 'ERR_TRIPOLL_INVALID_ARG_TYPE' };
 export const outOfRange = { name: 'RangeError', code: 'ERR_TRIPOLL_OUT_OF_RANGE' };
+export const state = { name: 'Error', code: 'ERR_TRIPOLL_STATE' };
+export const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
+export const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 export const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };

@@ -54,3 +54,14 @@ export function openPipe(out: number[], flags = 0): number {
   const nonblocking = (flags & O_NONBLOCK) === 0 ? 0 : SOCK_NONBLOCK;
   return openSocketPair(out, nonblocking | ((flags & O_CLOEXEC) === 0 ? 0 : SOCK_CLOEXEC));
 }
+
+/** Reads until there is no more, and says how much there was. */
+export function drain(fd: number): number {
+  const buffer = new Uint8Array(4096);
+  let total = 0;
+  for (;;) {
+    const count = sys.read(fd, buffer);
+    if (count <= 0) return total;
+    total += count;
+  }
+}

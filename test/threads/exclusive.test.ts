@@ -4,7 +4,8 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Waker } from 'tripoll';
 import { sys } from 'tripoll/raw';
-import { hasBackend, testWhere } from '../support/backends.js';
+import { testIf } from '../support/applies.js';
+import { hasBackend } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
 import { type ExclusivePlan, ORDER, type Ready } from './exclusive-worker.js';
 
@@ -107,7 +108,7 @@ async function countWakes(run: boolean): Promise<number> {
   return wakes;
 }
 
-testWhere(hasBackend('epoll'))(
+testIf(hasBackend('epoll'), 'only epoll has EXCLUSIVE')(
   'EXCLUSIVE (epoll) under run(): a connection wakes one of the threads, where nested wakes all',
   async () => {
     const inverted = (await countWakes(true)) / CONNECTIONS;

@@ -1,8 +1,7 @@
 // Terminates workers at random moments, a few at a time. Arguments: a plan as JSON. Prints what it saw.
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { capabilities } from 'tripoll';
-import { canNest, systemBackend } from '../support/backends.js';
+import { driverKinds } from '../reactor/driver-rig.js';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
 import type { TerminatedPlan } from './terminated-worker.js';
@@ -25,17 +24,9 @@ export interface TerminateReport {
   readonly wakerWorks: boolean;
 }
 
-type Way = Pick<TerminatedPlan, 'driver' | 'backend' | 'run'>;
-const allWays: readonly Way[] = [
-  { driver: 'nested', backend: systemBackend, run: false },
-  { driver: 'watcher', backend: systemBackend, run: false },
-  { driver: 'watcher', backend: 'poll', run: false },
-  { driver: canNest ? 'nested' : 'watcher', backend: systemBackend, run: true },
-  { driver: 'watcher', backend: 'poll', run: true },
-];
-const ways = allWays.filter(
-  ({ driver, backend }) => (driver !== 'nested' || canNest) && capabilities.backends.includes(backend),
-);
+const ways = driverKinds
+  .filter(({ driver }) => driver !== 'manual')
+  .map(({ driver, backend, run = false }) => ({ driver, backend, run }));
 const MOMENTS = ['at once', 'online', 'soon', 'enough'] as const;
 const SOON_MS = 60;
 

@@ -1,10 +1,9 @@
 // sleep, timeout and interval, with time that stands still.
 import { interval, sleep, timeout, type TimerOptions } from 'tripoll';
-import { invalidType, outOfRange } from '../support/errors.js';
+import { invalidType, outOfRange, timedOut } from '../support/errors.js';
 import { FakeTime, watch } from './fake-time.js';
 
 const aborted = { name: 'AbortError', code: 'ABORT_ERR' };
-const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 const never = new Promise<never>(() => {});
 const idle = { timers: 0, refs: 0 };
 

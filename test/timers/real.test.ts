@@ -3,9 +3,9 @@ import { interval, Reactor, sleep, timeout } from 'tripoll';
 import { DriverRig, type DriverKind, driverKinds, namedDriverKinds } from '../reactor/driver-rig.js';
 import { runScript } from '../support/child.js';
 import { within } from '../support/deadline.js';
+import { timedOut } from '../support/errors.js';
 
 const aborted = { name: 'AbortError', code: 'ABORT_ERR' };
-const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 
 describe.each(namedDriverKinds)('promises of %s', (_name, kind: DriverKind) => {
   let rig: DriverRig;

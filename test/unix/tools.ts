@@ -1,14 +1,12 @@
 // What the tests of Unix sockets share. The context, with its check that no fd stays open, is that of test/net.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UnixListener, UnixStream, type UnixListenOptions, type UnixStreamOptions } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { within } from '../support/deadline.js';
 import type { Context } from '../net/tools.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-unix-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 let names = 0;
 

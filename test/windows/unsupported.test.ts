@@ -4,9 +4,7 @@ import { listenUnix, UdpSocket, UnixDatagram, UnixListener, UnixStream } from 't
 import { Epoll, Kqueue, sys } from 'tripoll/raw';
 import { rejection } from '../net/tools.js';
 import { describeIf } from '../support/applies.js';
-import { thrownBy } from '../support/errors.js';
-
-const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
+import { thrownBy, unsupported } from '../support/errors.js';
 
 describeIf(capabilities.platform === 'win32', 'it is about Windows')('what Windows has not', () => {
   test('capabilities say so', () => {

@@ -1,10 +1,9 @@
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
-import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { need, ownFd } from './open-fd.js';
+import { need, ownFd, readWord } from './open-fd.js';
 
 const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
 const MOST_INITIAL = 0x7fffffff;
@@ -20,8 +19,6 @@ export interface EventFdOptions extends SourceOptions {
 
 /** A counter in the kernel (eventfd(2)), which another process or native code may add to. Linux only. */
 export class EventFd extends FdOwner {
-  readonly #word = new BigUint64Array(1);
-
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: EventFdOptions = {}) {
     checkObject('options', options);
@@ -49,14 +46,7 @@ export class EventFd extends FdOwner {
    *
    * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
-  async take(options: CancelOptions = {}): Promise<bigint> {
-    let taken = 0n;
-    const read = (fd: number): number => {
-      const result = native.read(fd, new Uint8Array(this.#word.buffer), 0, this.#word.byteLength);
-      taken = this.#word[0]!;
-      return result;
-    };
-    await this.io.io(Interest.READABLE, read, 'read', options);
-    return taken;
+  take(options: CancelOptions = {}): Promise<bigint> {
+    return readWord(this.io, options);
   }
 }

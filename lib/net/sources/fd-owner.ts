@@ -1,5 +1,6 @@
 import type { Reactor } from '../../reactor/reactor.js';
 import type { AsyncFd } from '../async-fd.js';
+import { Resource } from '../resource.js';
 
 /** What every source of this folder takes. */
 export interface SourceOptions {
@@ -8,11 +9,12 @@ export interface SourceOptions {
 }
 
 /** An object around an fd of its own. */
-export abstract class FdOwner {
+export abstract class FdOwner extends Resource {
   /** For what this class does not do: `ready`, `tryIo`. */
   readonly io: AsyncFd;
 
   protected constructor(io: AsyncFd) {
+    super();
     this.io = io;
     io.onClosed = (reason) => this.onClosed(reason);
   }
@@ -37,15 +39,6 @@ export abstract class FdOwner {
   /** Closes its fd; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
   close(): void {
     this.io.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 
   /** Keeps the process alive (the default). */

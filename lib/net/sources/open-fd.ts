@@ -1,5 +1,7 @@
 import { closedError, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from '../async-fd.js';
 import type { SourceOptions } from './fd-owner.js';
 
@@ -22,6 +24,14 @@ export function ownFd(fd: number, syscall: string, options: SourceOptions, inter
     native.close(fd);
     throw error;
   }
+}
+
+/** Waits for the one word that an eventfd and a timerfd are read as. @throws as `AsyncFd.io` */
+export async function readWord(io: AsyncFd, options: CancelOptions): Promise<bigint> {
+  const word = new BigUint64Array(1);
+  const bytes = new Uint8Array(word.buffer);
+  await io.io(Interest.READABLE, (fd) => native.read(fd, bytes, 0, bytes.length), 'read', options);
+  return word[0]!;
 }
 
 /** @throws the system's error of a call that returned it */

@@ -4,7 +4,7 @@ import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { check, checkOpen, need, ownFd } from './open-fd.js';
+import { check, checkOpen, need, ownFd, readWord } from './open-fd.js';
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
 const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;
@@ -28,8 +28,6 @@ export interface TimerFdSetting {
  * else. For timeouts `reactor.setTimer` is cheaper. Linux only.
  */
 export class TimerFd extends FdOwner {
-  readonly #word = new BigUint64Array(1);
-
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: TimerFdOptions = {}) {
     checkObject('options', options);
@@ -58,13 +56,6 @@ export class TimerFd extends FdOwner {
    * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   async expired(options: CancelOptions = {}): Promise<number> {
-    let times = 0;
-    const read = (fd: number): number => {
-      const result = native.read(fd, new Uint8Array(this.#word.buffer), 0, this.#word.byteLength);
-      times = Number(this.#word[0]);
-      return result;
-    };
-    await this.io.io(Interest.READABLE, read, 'read', options);
-    return times;
+    return Number(await readWord(this.io, options));
   }
 }

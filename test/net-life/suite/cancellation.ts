@@ -2,7 +2,7 @@
 import type { CancelOptions } from 'tripoll';
 import { TcpStream } from 'tripoll/net';
 import { within } from '../../support/deadline.js';
-import { invalidType, outOfRange } from '../../support/errors.js';
+import { invalidType, outOfRange, timedOut } from '../../support/errors.js';
 import {
   failureOf,
   LOOPBACK,
@@ -96,7 +96,6 @@ function merge(base: object, options: unknown): CancelOptions {
 }
 
 const aborted = { name: 'AbortError', code: 'ABORT_ERR' };
-const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 
 const badOptions: [string, unknown, object][] = [
   ['null', null, invalidType],

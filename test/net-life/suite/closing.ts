@@ -2,7 +2,7 @@
 import { connect, TcpStream, type TcpConnection, type TcpHandlers } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { until, within } from '../../support/deadline.js';
-import { closed as closedError, thrownBy } from '../../support/errors.js';
+import { closed, closed as closedError, thrownBy } from '../../support/errors.js';
 import {
   LOOPBACK,
   pattern,
@@ -218,7 +218,6 @@ export function describeClosing(context: Context): void {
       end(stream, way);
       expect(stream.closed).toBe(true);
       expect(stream.queuedBytes).toBe(0);
-      const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
       if (reading !== null) expect(await reading).toEqual(closed);
       for (const again of ways) end(stream, again);
       if (!ended) expect(await rejection(stream.read(new Uint8Array(1)))).toEqual(closed);

@@ -1,12 +1,10 @@
 // idleTimeoutMs in real time. How late it may be is in idle-clock.test.ts, where time is the test's.
 import { listen, TcpStream, type ListenTarget } from 'tripoll/net';
 import { until, within } from '../../support/deadline.js';
-import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
+import { invalidType, outOfRange, thrownBy, timedOut } from '../../support/errors.js';
 import { failureOf, LOOPBACK, portOf, record, rejection, type Context } from '../../net/tools.js';
 import { peerOf } from '../tools.js';
 import { isWine } from '../../support/platform.js';
-
-const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 
 export function describeIdling(context: Context): void {
   describe('idleTimeoutMs', () => {

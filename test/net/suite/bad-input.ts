@@ -2,9 +2,7 @@ import vm from 'node:vm';
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
 import { openedSince, openFds } from '../../support/fds.js';
 import { failureOf, LOOPBACK, rejection, type Context } from '../tools.js';
-
-const type = { name: 'TypeError', code: 'ERR_TRIPOLL_INVALID_ARG_TYPE' };
-const range = { name: 'RangeError', code: 'ERR_TRIPOLL_OUT_OF_RANGE' };
+import { invalidType as type, outOfRange as range } from '../../support/errors.js';
 
 /** As from JavaScript, where nothing is checked beforehand. */
 function loose(value: unknown): never {

@@ -1,7 +1,6 @@
 import { until, within } from '../../support/deadline.js';
 import { digest, pattern, rejection, turnOf, type Context } from '../tools.js';
-
-const refused = { name: 'RangeError', code: 'ERR_TRIPOLL_OUT_OF_RANGE' };
+import { outOfRange as refused } from '../../support/errors.js';
 
 /** Takes the memory away from whoever has a view of it; false where this runtime forbids that. */
 function takeAway(bytes: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 import type { TcpHandlers, TcpStream } from 'tripoll/net';
 import { within } from '../../support/deadline.js';
-import { digest, pattern, portOf, record, type Context } from '../tools.js';
+import { type Context, digest, pattern, portOf, readToEnd, record } from '../tools.js';
 
 const BIG = 8 * 1024 * 1024;
 
@@ -22,16 +22,6 @@ async function echoUntilEnd(stream: TcpStream): Promise<void> {
     await stream.writeAll(buffer.subarray(0, received));
   }
   stream.end();
-}
-
-async function readToEnd(stream: TcpStream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  const buffer = new Uint8Array(100_000);
-  for (;;) {
-    const received = await stream.read(buffer);
-    if (received === 0) return Buffer.concat(chunks);
-    chunks.push(Buffer.from(buffer.subarray(0, received)));
-  }
 }
 
 export function describeEcho(context: Context): void {

@@ -1,10 +1,9 @@
 import { sys } from 'tripoll/raw';
 import { testReset } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
-import { thrownBy } from '../../support/errors.js';
+import { closed, state, thrownBy } from '../../support/errors.js';
 import { failureOf, pattern, portOf, record, rejection, turnOf, type Context } from '../tools.js';
 
-const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 const codes = sys.errno;
 
 export function describeEnds(context: Context): void {
@@ -71,7 +70,6 @@ export function describeEnds(context: Context): void {
     test('write after end() is ERR_TRIPOLL_STATE', async () => {
       const { connection } = await context.accepted();
       connection.end();
-      const state = { name: 'Error', code: 'ERR_TRIPOLL_STATE' };
       expect(thrownBy(() => connection.write(Buffer.from('x')))).toEqual(state);
       connection.end();
     });

@@ -3,7 +3,7 @@ import { connect, TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
-import { thrownBy } from '../../support/errors.js';
+import { closed, thrownBy } from '../../support/errors.js';
 import {
   failureOf,
   LOOPBACK,
@@ -15,7 +15,6 @@ import {
   type Context,
 } from '../tools.js';
 
-const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 /** What a write to, or a read from, a peer that has reset may say: which, is a matter of who is first. */
 const RESET = /^(ECONNRESET|EPIPE)$/;
 

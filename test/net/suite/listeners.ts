@@ -3,7 +3,7 @@ import { listen, TcpListener } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testIf, testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
-import { invalidType, thrownBy } from '../../support/errors.js';
+import { closed, invalidType, thrownBy } from '../../support/errors.js';
 import {
   LOOPBACK,
   portOf,
@@ -14,8 +14,6 @@ import {
   turnOf,
   type Context,
 } from '../tools.js';
-
-const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 
 const { F_GETFD = 1 } = sys.constants;
 

@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
@@ -9,6 +8,7 @@ import { within } from '../../support/deadline.js';
 import { packageRoot } from '../../support/child.js';
 import { thrownBy } from '../../support/errors.js';
 import { digest, pattern, rejection, type Context } from '../../net/tools.js';
+import { temporaryFolder } from '../../support/folders.js';
 
 const {
   IN_CREATE = 0,
@@ -18,8 +18,7 @@ const {
   IN_MOVED_TO = 0,
 } = sys.constants;
 const { IN_IGNORED = 0, IN_ISDIR = 0 } = sys.constants;
-const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-files-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 let names = 0;
 const newPath = (): string => path.join(folder, `file-${++names}`);
 

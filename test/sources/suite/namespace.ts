@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { testIf } from '../../support/applies.js';
 import { packageRoot } from '../../support/child.js';
 
 /** Why no network namespace can be made here; '' when one can. */
@@ -17,11 +18,7 @@ const child = path.join(packageRoot, 'out/test/sources/namespace-child.js');
 /** Each runs in a network namespace of its own, whose loopback is up. */
 export function describeNamespace(backend: string): void {
   const inNamespace = (what: string): void => {
-    if (reason !== '') {
-      test.skip(`${what} (no network namespace: ${reason})`, () => {});
-      return;
-    }
-    test(what, () => {
+    testIf(reason === '', `no network namespace: ${reason}`)(what, () => {
       const command = `ip link set lo up && echo '0 0' > /proc/sys/net/ipv4/ping_group_range && exec "$0" "$@"`;
       const result = spawnSync('unshare', ['-n', 'sh', '-c', command, process.execPath, child, what], {
         cwd: packageRoot,

@@ -1,24 +1,21 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { capabilities } from 'tripoll';
-import type { TcpStream } from 'tripoll/net';
 import { describeIf, testIf } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { invalidType, outOfRange } from '../../support/errors.js';
-import { digest, pattern, rejection, rejectionError, turnOf, type Context } from '../../net/tools.js';
+import { temporaryFolder } from '../../support/folders.js';
+import {
+  digest,
+  pattern,
+  readToEnd,
+  rejection,
+  rejectionError,
+  turnOf,
+  type Context,
+} from '../../net/tools.js';
 
 const content = pattern(5_000_000, 3);
-
-export async function readToEnd(stream: TcpStream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for (;;) {
-    const buffer = Buffer.allocUnsafe(65_536);
-    const received = await within(stream.read(buffer), 'read');
-    if (received === 0) return Buffer.concat(chunks);
-    chunks.push(buffer.subarray(0, received));
-  }
-}
 
 export function describeSendfile(context: Context): void {
   testIf(!capabilities.sendfile, 'the system has sendfile(2)')(
@@ -30,16 +27,12 @@ export function describeSendfile(context: Context): void {
   );
 
   describeIf(capabilities.sendfile, 'the system has no sendfile(2)')('sendfile', () => {
-    let folder: string;
+    const name = path.join(temporaryFolder(), 'content');
     let file: number;
 
-    beforeAll(() => {
-      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tripoll-sendfile-'));
-      fs.writeFileSync(path.join(folder, 'content'), content);
-    });
-    afterAll(() => fs.rmSync(folder, { recursive: true }));
+    beforeAll(() => fs.writeFileSync(name, content));
     beforeEach(() => {
-      file = fs.openSync(path.join(folder, 'content'), 'r');
+      file = fs.openSync(name, 'r');
       context.own({ close: () => fs.closeSync(file) });
     });
 
@@ -73,7 +66,7 @@ export function describeSendfile(context: Context): void {
 
     test('what is no file of this kind: the stream stays as it was', async () => {
       const { client, server } = await context.streamPair();
-      const closedFile = fs.openSync(path.join(folder, 'content'), 'r');
+      const closedFile = fs.openSync(name, 'r');
       fs.closeSync(closedFile);
       const error = await rejectionError(client.sendfile(closedFile));
       expect(error).toMatchObject({ code: 'EBADF', syscall: 'sendfile' });

@@ -5,8 +5,7 @@ import { native, type NativeBinding } from '#lib/binding/native';
 import { describeIf, testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange } from '../../support/errors.js';
-import { digest, passedMs, pattern, rejection, type Context } from '../../net/tools.js';
-import { readToEnd } from './sendfile.js';
+import { type Context, digest, passedMs, pattern, readToEnd, rejection } from '../../net/tools.js';
 
 /** How often `native[name]` is called while `use` runs. */
 async function callsOf(name: keyof NativeBinding, use: () => Promise<unknown>): Promise<number> {

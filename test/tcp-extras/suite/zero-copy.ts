@@ -4,8 +4,15 @@ import { native, type NativeBinding } from '#lib/binding/native';
 import { describeIf, testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
-import { digest, pattern, rejection, rejectionError, turnOf, type Context } from '../../net/tools.js';
-import { readToEnd } from './sendfile.js';
+import {
+  digest,
+  pattern,
+  readToEnd,
+  rejection,
+  rejectionError,
+  turnOf,
+  type Context,
+} from '../../net/tools.js';
 
 /** `native[name]` is replaced while `use` runs. */
 async function replaced<Name extends keyof NativeBinding>(

@@ -5,20 +5,10 @@ import { native } from '#lib/binding/native';
 import { testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
-import { digest, pattern, record, rejection, type Context } from '../../net/tools.js';
+import { type Context, digest, pattern, readToEnd, record, rejection } from '../../net/tools.js';
 import { bindUnix, newPath, unixPair } from '../tools.js';
 
 const BIG = 4 * 1024 * 1024;
-
-async function readToEnd(stream: UnixStream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  const buffer = new Uint8Array(100_000);
-  for (;;) {
-    const received = await stream.read(buffer);
-    if (received === 0) return Buffer.concat(chunks);
-    chunks.push(Buffer.from(buffer.subarray(0, received)));
-  }
-}
 
 export function describeStreams(context: Context): void {
   describe('streams', () => {

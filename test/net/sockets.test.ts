@@ -1,5 +1,4 @@
 // The conformance suite of the sockets: the same tests for each driver and backend.
-import type { Reactor } from 'tripoll';
 import { describeBadInput } from './suite/bad-input.js';
 import { describeBuffers } from './suite/buffers.js';
 import { describeEcho } from './suite/echo.js';
@@ -11,17 +10,12 @@ import { describeListeners } from './suite/listeners.js';
 import { describePromises } from './suite/promises.js';
 import { describeStress } from './suite/stress.js';
 import { describeTraps } from './suite/traps.js';
-import { Context, type Features } from './tools.js';
+import { describeOn } from './tools.js';
 
-export function describeSockets(name: string, makeReactor: () => Reactor, features: Features): void {
-  const context = new Context(makeReactor, features);
-
-  describe(`sockets, ${name}`, () => {
-    beforeEach(() => {
-      context.setUp();
-    });
-    afterEach(() => context.tearDown());
-
+describeOn(
+  ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'],
+  'sockets',
+  (context) => {
     describeEcho(context);
     describeEnds(context);
     describeFlow(context);
@@ -33,5 +27,5 @@ export function describeSockets(name: string, makeReactor: () => Reactor, featur
     describeBadInput(context);
     describeTraps(context);
     describeStress(context);
-  });
-}
+  },
+);

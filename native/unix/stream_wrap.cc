@@ -1,17 +1,16 @@
-// sendfile and the credentials of a peer, under the names and with the arguments of Linux' twins.
+// What streams have besides reading and writing: a file's bytes without a copy, and who is at the
+// other end.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "bsd/transfer_calls.h"
 #include "env_wrap.h"
+#include "os_calls.h"
+#include "unix/transfer_limit.h"
 
 namespace tripoll {
 
 namespace {
-
-// One call may not hold up the turn for longer than this takes to hand over.
-constexpr size_t kMostPerCall = size_t{1} << 20;
 
 // (outFd, inFd, offset, length)
 napi_value SysSendfile(napi_env env, napi_callback_info info) {
@@ -29,14 +28,14 @@ napi_value SysSendfile(napi_env env, napi_callback_info info) {
   return ToValue(env, os::Sendfile(out_fd, in_fd, offset, count));
 }
 
-// (fd, out): fills out with pid, uid and gid as words.
+// (fd, out): fills out with pid, uid and gid of who connected, or listened, as words.
 napi_value PeerCredentials(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t fd = 0;
   uint8_t* out = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
   int32_t words[3] = {0, 0, 0};
+  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &length)) return nullptr;
   if (length < sizeof words) return ToValue(env, -EINVAL);
   const int error = os::PeerCredentials(fd, words);
   if (error < 0) return ToValue(env, error);
@@ -49,7 +48,7 @@ const Export kFiles[] = {{"sendfile", SysSendfile}};
 
 }  // namespace
 
-void ExportTransfer(napi_env env, napi_value exports) {
+void ExportStreams(napi_env env, napi_value exports) {
   ExportAll(env, exports, kPeer, 1);
   if (os::kHasSendfile) ExportAll(env, exports, kFiles, 1);
 }

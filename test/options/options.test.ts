@@ -1,5 +1,4 @@
 // Socket options: the same tests for each driver and backend.
-import type { Reactor } from 'tripoll';
 import {
   connect,
   decodeTcpInfo,
@@ -18,14 +17,14 @@ import { table } from '#lib/net/socket-option-table';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
 import {
-  Context,
+  describeOn,
   LOOPBACK,
   portOf,
   record,
   rejection,
   rejectionError,
-  type Features,
   turnOf,
+  type Context,
 } from '../net/tools.js';
 
 const { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0, AF_INET = 2, AF_INET6 = 10 } = sys.constants;
@@ -293,22 +292,13 @@ function describeBadInput(): void {
   });
 }
 
-export function describeOptions(name: string, makeReactor: () => Reactor, features: Features): void {
-  const context = new Context(makeReactor, features);
-
-  describe(`socket options, ${name}`, () => {
-    beforeEach(() => {
-      context.setUp();
-    });
-    afterEach(() => context.tearDown());
-
-    describeTable();
-    describeOriginalDestination();
-    describeBadInput();
-    describeStages(context);
-    describeTcpInfo(context);
-  });
-}
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'socket options', (context) => {
+  describeTable();
+  describeOriginalDestination();
+  describeBadInput();
+  describeStages(context);
+  describeTcpInfo(context);
+});
 
 /** Before bind, before connect, after accept, and on what is open. */
 function describeStages(context: Context): void {

@@ -1,6 +1,5 @@
 // Cancellation and life of the sockets: the same tests for each driver and backend.
-import type { Reactor } from 'tripoll';
-import { Context, type Features } from '../net/tools.js';
+import { describeOn } from '../net/tools.js';
 import { describeAbortedReads } from './suite/aborted-reads.js';
 import { describeAbortedWrites } from './suite/aborted-writes.js';
 import { describeCancellation } from './suite/cancellation.js';
@@ -13,15 +12,10 @@ import { describeLimits } from './suite/limits.js';
 import { describeShuttingDown } from './suite/shutting-down.js';
 import { describeSplitting } from './suite/splitting.js';
 
-export function describeLife(name: string, makeReactor: () => Reactor, features: Features): void {
-  const context = new Context(makeReactor, features);
-
-  describe(`life of sockets, ${name}`, () => {
-    beforeEach(() => {
-      context.setUp();
-    });
-    afterEach(() => context.tearDown());
-
+describeOn(
+  ['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'],
+  'life of sockets',
+  (context) => {
     describeCancellation(context);
     describeConnecting(context);
     describeAbortedReads(context);
@@ -33,5 +27,5 @@ export function describeLife(name: string, makeReactor: () => Reactor, features:
     describeIdling(context);
     describeLimits(context);
     describeShuttingDown(context);
-  });
-}
+  },
+);

@@ -1,0 +1,59 @@
+// Those calls that are the same on every Unix system; the others are in linux/ and bsd/os_calls.cc.
+#include "os_calls.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "unix/result.h"
+
+namespace tripoll::os {
+
+int Bind(int fd, const sockaddr* address, socklen_t length) {
+  return Result(bind(fd, address, length));
+}
+int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
+int Connect(int fd, const sockaddr* address, socklen_t length) {
+  return Result(connect(fd, address, length));
+}
+int Recv(int fd, void* buffer, size_t length, int flags) {
+  return Result(recv(fd, buffer, length, flags));
+}
+int Send(int fd, const void* buffer, size_t length, int flags) {
+  return Result(send(fd, buffer, length, flags));
+}
+int Sendmsg(int fd, const msghdr* message, int flags) {
+  return Result(sendmsg(fd, message, flags));
+}
+int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
+int Getsockname(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getsockname(fd, address, length));
+}
+int Getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return Result(getpeername(fd, address, length));
+}
+int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  return Result(setsockopt(fd, level, name, value, length));
+}
+int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  return Result(getsockopt(fd, level, name, value, length));
+}
+int Read(int fd, void* buffer, size_t length) { return Result(read(fd, buffer, length)); }
+int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, buffer, length)); }
+int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
+int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
+int Close(int fd) { return Result(close(fd)); }
+int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
+int Poll(pollfd* fds, size_t count, int timeout_ms) {
+  return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms));
+}
+int Ioctl(int fd, unsigned long request, void* argument) {
+  return Result(ioctl(fd, request, argument));
+}
+int IfNametoindex(const char* name) {
+  const unsigned index = if_nametoindex(name);
+  return index == 0 ? -errno : static_cast<int>(index);
+}
+
+}  // namespace tripoll::os

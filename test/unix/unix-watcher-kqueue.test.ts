@@ -1,8 +1,0 @@
-import { capabilities, Reactor } from 'tripoll';
-import { describeUnix } from './unix.js';
-
-const here = capabilities.backends.includes('kqueue');
-
-if (here)
-  describeUnix('watcher kqueue', () => new Reactor({ driver: 'watcher', backend: 'kqueue' }), { edge: true });
-else test.skip('watcher kqueue (does not apply: this system has no such backend or driver)', () => {});

@@ -1,0 +1,140 @@
+'use strict';
+// What the legs of the tests have in common: running commands and Jest, reading its report, and the last lines.
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+
+/** Whether the command ended well. One that hangs is a failure, not a wait for ever. */
+function run(command, args, options = {}) {
+  const started = spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: 30 * 60_000, ...options });
+  if (started.error !== undefined) console.error(`${command}: ${started.error.message}`);
+  return started.status === 0;
+}
+
+/** By a shell, which finds npm on Windows too. */
+function runLine(line, options = {}) {
+  return run(line, [], { shell: true, ...options });
+}
+
+function buildByCmake(folder, ...options) {
+  const jobs = String(os.availableParallelism());
+  return (
+    run('cmake', ['-S', '.', '-B', folder, '--log-level=NOTICE', ...options]) &&
+    run('cmake', ['--build', folder, '--parallel', jobs, '--', '--quiet'])
+  );
+}
+
+/** An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name: node-gyp-build looks into it. */
+function buildAddon(folder, option) {
+  const compile = `cmake-js compile --log-level error --out ${folder}/build --CD${option}`;
+  const stdio = ['ignore', 'ignore', 'inherit'];
+  return runLine(`npm run --silent build:ts && npx --no-install ${compile}`, { stdio });
+}
+
+/** Whether a Node that is started like this has that addon, and `condition` holds in it: else its tests prove nothing. */
+function isLoaded(env, addon, condition) {
+  const script = `
+    const { capabilities, Poller } = require('tripoll');
+    const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
+    process.exit(maps.includes(process.argv[1]) && (${condition}) ? 0 : 1);
+  `;
+  return run(process.execPath, ['-e', script, addon], { env });
+}
+
+/** Patterns for Jest: the folders of test/ but those named. A new one is run unless somebody leaves it out. */
+function suitesBut(...leftOut) {
+  return fs
+    .readdirSync(path.join(root, 'test'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !leftOut.includes(entry.name))
+    .map(({ name }) => `/out/test/${name}/`);
+}
+
+/** tsc leaves the output of a deleted test behind, and Jest would go on running it. */
+function removeStaleTests(folder = path.join(root, 'out/test')) {
+  if (!fs.existsSync(folder)) return;
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const compiled = path.join(entry.parentPath ?? entry.path, entry.name);
+    if (!compiled.endsWith('.test.js')) continue;
+    const source = path.join(root, 'test', path.relative(folder, compiled).replace(/js$/, 'ts'));
+    if (!fs.existsSync(source)) fs.rmSync(compiled);
+  }
+}
+
+/** Jest's leg by its report, and all that the report has of the tests; `ok`: whether Jest ended well. */
+function readReport(report, ok) {
+  if (!fs.existsSync(report)) return { name: 'jest', passed: 0, failed: 1, note: 'no report', suites: [] };
+  const result = JSON.parse(fs.readFileSync(report, 'utf8'));
+  const bad = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  const skipped = result.numPendingTests + result.numTodoTests;
+  return {
+    name: 'jest',
+    passed: result.numPassedTests,
+    failed: ok ? bad : Math.max(bad, 1),
+    note: skipped > 0 ? `${skipped} skipped` : '',
+    suites: result.testResults,
+  };
+}
+
+/** Lists the skipped tests by the reason in their names (test/support/applies.ts); returns how many tell none: a mistake. */
+function listSkipped(suites) {
+  if (process.argv.includes('-t')) return 0; // what Jest's -t leaves out is skipped as well
+  const byReason = new Map();
+  let unexplained = 0;
+  for (const { status, fullName } of suites.flatMap((suite) => suite.assertionResults)) {
+    if (status !== 'pending' && status !== 'todo') continue;
+    const [, name, reason] = /^(.*?) ?\(does not apply: ((?:[^()]|\(.*?\))*)\)/.exec(fullName) ?? [];
+    if (reason === undefined) {
+      unexplained++;
+      console.log(`skipped without a reason: ${fullName}`);
+    } else byReason.set(reason, (byReason.get(reason) ?? new Set()).add(name));
+  }
+  if (byReason.size > 0) console.log('\nWhat does not apply:');
+  for (const [reason, names] of byReason) console.log([`- ${reason}:`, ...names].join('\n    '));
+  return unexplained;
+}
+
+/** Runs Jest without its --json on stdout. */
+function runJest(report, args, env = process.env) {
+  removeStaleTests();
+  fs.rmSync(report, { force: true });
+  const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
+  const ci = process.env.CI ? ['--ci'] : [];
+  const all = [jest, '--json', `--outputFile=${report}`, ...ci, ...args];
+  return readReport(report, run(process.execPath, all, { env, stdio: ['ignore', 'ignore', 'inherit'] }));
+}
+
+/** What a leg that could not even start counts as. */
+function failed(name, message) {
+  if (message !== undefined) console.error(message);
+  return { name, passed: 0, failed: 1 };
+}
+
+/** Ends the process. The last line is what .ci/run reads. */
+function finish(legs) {
+  console.log('');
+  for (const { name, passed, failed, note } of legs) {
+    console.log(`${name}: ${passed} passed, ${failed} failed${note ? ` (${note})` : ''}`);
+  }
+  const sum = (key) => legs.reduce((total, leg) => total + leg[key], 0);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1);
+}
+
+module.exports = {
+  buildAddon,
+  buildByCmake,
+  failed,
+  finish,
+  isLoaded,
+  listSkipped,
+  readReport,
+  removeStaleTests,
+  root,
+  run,
+  runJest,
+  runLine,
+  suitesBut,
+};
