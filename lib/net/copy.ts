@@ -2,10 +2,8 @@ import { capabilities } from '../binding/capabilities.js';
 import { invalidArgType, unsupportedError } from '../binding/errors.js';
 import { checkBytes, checkInteger } from '../binding/validate.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import type { SocketStream } from './socket-stream.js';
 import { SplicePipe, spliceOneWay } from './splice.js';
-
-type Stream = SocketStream<unknown>;
+import type { AnyStream as Stream } from './tcp-extras.js';
 
 const DEFAULT_BUFFER_BYTES = 64 * 1024;
 const MAX_BUFFER_BYTES = 0x7fffffff;
@@ -35,9 +33,9 @@ type OneWay = (from: Stream, to: Stream, unread: Uint8Array | undefined) => Prom
 async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<number> {
   let total = 0;
   for (;;) {
-    const received = await from.read(buffer);
+    const received = await from.copyFrom(buffer);
     if (received === 0) break;
-    await to.writeAll(buffer.subarray(0, received));
+    await to.copyTo(buffer.subarray(0, received));
     total += received;
   }
   to.end();
@@ -49,6 +47,9 @@ async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<numbe
  * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles, unless it was
  * for a wrong argument.
  *
+ * @param a a stream, or a connection with handlers, whose `data` and `end` are not called any more from here on. What `data`
+ * had been given, and not used, is `unreadFromA`
+ * @param b the same; the two may be of different kinds
  * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
  * ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
  */
@@ -58,6 +59,7 @@ export async function copyBidirectional(
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const { bufferBytes, unreadFromA, unreadFromB } = checkArguments(a, b, options);
+  for (const stream of [a, b]) stream.takeOver();
   const pipes: SplicePipe[] = [];
   let failure: Error | null = abortedBefore(options);
   const close = () => {
@@ -89,7 +91,7 @@ export async function copyBidirectional(
 
 function throughBuffer(bufferBytes: number): OneWay {
   return async (from, to, unread) => {
-    if (unread !== undefined) await to.writeAll(unread);
+    if (unread !== undefined) await to.copyTo(unread);
     return (unread?.length ?? 0) + (await copy(from, to, new Uint8Array(bufferBytes)));
   };
 }
@@ -100,7 +102,7 @@ function throughPipe(pipes: SplicePipe[], bufferBytes: number): OneWay {
   const unused = pipes.values();
   return async (from, to, unread) => {
     const pipe = unused.next().value as SplicePipe;
-    if (unread !== undefined) await to.writeAll(unread);
+    if (unread !== undefined) await to.copyTo(unread);
     return (unread?.length ?? 0) + (await spliceOneWay(from, to, pipe));
   };
 }
@@ -125,7 +127,7 @@ function checkArguments(
 
 function checkStream(name: string, stream: Stream): void {
   // Not by instanceof: see errors.ts.
-  if (typeof (stream as Partial<SocketStream<unknown>> | null | undefined)?.writeAll !== 'function') {
-    throw invalidArgType(name, 'a stream', stream);
+  if (typeof (stream as Partial<Stream> | null | undefined)?.copyFrom !== 'function') {
+    throw invalidArgType(name, 'a stream or a connection', stream);
   }
 }

@@ -4,7 +4,15 @@ export { ReadHalf, WriteHalf } from './split.js';
 export { connect, TcpConnection } from './tcp-connection.js';
 export type { ConnectionOptions, ConnectTarget, TcpHandlers } from './tcp-connection.js';
 export { listen, TcpListener } from './tcp-listener.js';
-export type { Accepted, DropInfo, ListenHandlers, ListenOptions, ListenTarget } from './tcp-listener.js';
+export type {
+  Accepted,
+  BindOptions,
+  DropInfo,
+  ListenHandlers,
+  ListenOptions,
+  ListenTarget,
+} from './tcp-listener.js';
+export type { ShutdownResult } from './listener-shutdown.js';
 export { TcpStream, type StreamOptions } from './tcp-stream.js';
 export type { Family, SocketAddress, SocketAddressInput } from '../sys/address.js';
 export * from './framing/index.js';
@@ -15,7 +23,7 @@ export { decodeTcpInfo, tcpInfo, type TcpInfo } from './tcp-info.js';
 export type { ConnectOptions } from './connect-race.js';
 export type { Resolver } from './resolve.js';
 export { listenFds, type ListenFd } from './listen-fds.js';
-export type { SendfileOptions } from './tcp-extras.js';
+export type { AnyStream, SendfileOptions } from './tcp-extras.js';
 export { allocateZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 export type { GivenListener } from './tcp-listener.js';
 export { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';

@@ -3,13 +3,16 @@ import { capabilities } from '../binding/capabilities.js';
 import { closedError, stateError, writeOverflowError, type TripollError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import type { CancelOptions } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { SocketAddress } from '../sys/address.js';
 import { getArena } from './arena.js';
 import { toIdleTracker } from './idle-tracker.js';
-import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT, StreamCore } from './stream-core.js';
+import { HeldReads } from './held-reads.js';
+import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
-import type { QueuedFds } from './write-queue.js';
+import { peek, sendfile, type SendfileOptions } from './tcp-extras.js';
+import type { QueuedFds, WriteSource } from './write-queue.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
@@ -19,6 +22,11 @@ const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 const NEEDS_DRAIN = FIRST_FREE_FLAG;
 /** `close` has been told, or was called by the user: from then on a write is a mistake. */
 const TOLD = FIRST_FREE_FLAG << 1;
+/** The first bit of a subclass of this. */
+export const FIRST_FREE_CONNECTION_FLAG = FIRST_FREE_FLAG << 2;
+
+/** What promises were rejected with because their connection had ended, which `error` and `close` have told. */
+const toldErrors = new WeakSet<Error>();
 
 /**
  * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
@@ -107,7 +115,7 @@ export function toSettings(options: SocketConnectionOptions): ConnectionSettings
 
 /** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
-export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends StreamCore<
+export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends HeldReads<
   ConnectionProfile,
   Address
 > {
@@ -119,7 +127,10 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   protected readNow(): void {
     const arena = getArena();
     for (let i = 0; i < READS_PER_EVENT; i++) {
-      if (!this.isOpen || this.isPaused || this.readEnded) return;
+      if (!this.isOpen || this.isPaused || this.readEnded) {
+        if (this.isHeld && this.isOpen) this.runHeld();
+        return;
+      }
       if (i > 0 && !this.reactor.spend()) break;
       arena.prepare();
       const received = this.receiveArena();
@@ -182,6 +193,17 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     return this;
   }
 
+  /**
+   * Looks at what there is, at least a byte, and leaves it for `data` (MSG_PEEK). Until this has
+   * settled, and whoever awaits it has gone on, no bytes are delivered: `pause()` then, or begin a copy, and `data` gets none.
+   *
+   * @returns how many bytes are in `buffer`; 0 at the end of the stream
+   * @throws (as rejection) as `SocketStream.peek`; what ended the connection, which `error` tells too: it may be ignored here
+   */
+  peek(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.guarded(peek(this, buffer, options));
+  }
+
   // ---- writing ----
 
   /**
@@ -192,7 +214,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
   write(chunk: Uint8Array): boolean {
-    if (this.writeEnded || this.closed) return this.#refuseWrite();
+    if (this.writeEnded || this.closed) return this.refuseWrite();
     let written = 0;
     if (this.canWriteNow) {
       const arena = getArena();
@@ -213,7 +235,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     return this.enqueue(chunk, written, null);
   }
 
-  #refuseWrite(): boolean {
+  /** False, or throws why. */
+  protected refuseWrite(): boolean {
     if ((this.flags & TOLD) !== 0) throw closedError('Connection');
     if (this.closed) return false;
     throw stateError('write() after end()');
@@ -221,19 +244,64 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   protected enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
     checkBytes('chunk', chunk);
-    const queuedBytes = this.queuedBytes + chunk.length - offset;
-    const { maxQueuedBytes, highWaterMarkBytes } = this.profile.settings;
-    if (queuedBytes > maxQueuedBytes) {
+    if (!this.#makeRoom(chunk.length - offset)) {
       fds?.close();
-      this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
       return false;
     }
     // Not chunk.slice(): a Buffer's is no copy.
     if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null, fds);
     this.armWrite();
-    if (queuedBytes <= highWaterMarkBytes) return true;
+    return this.#isBelowHighWater();
+  }
+
+  /** As `write`, of what a function sends; `bytes`: what it counts while it waits. */
+  protected writeSource(source: WriteSource, bytes: number): boolean {
+    if (this.writeEnded || this.closed) return this.refuseWrite();
+    if (!this.#makeRoom(bytes)) return false;
+    this.pushSource(source, bytes, null, bytes);
+    return this.isOpen && this.#isBelowHighWater();
+  }
+
+  /** False when so much more is too much, which ends the connection. */
+  #makeRoom(bytes: number): boolean {
+    const queuedBytes = this.queuedBytes + bytes;
+    const { maxQueuedBytes } = this.profile.settings;
+    if (queuedBytes <= maxQueuedBytes) return true;
+    this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
+    return false;
+  }
+
+  #isBelowHighWater(): boolean {
+    if (this.queuedBytes <= this.profile.settings.highWaterMarkBytes) return true;
     this.flags |= NEEDS_DRAIN;
     return false;
+  }
+
+  /**
+   * Writes a file's bytes in the order of the other writes, without taking them into this process (sendfile(2)). They count
+   * nothing in `queuedBytes`: the promise, not `drain`, tells that they are out. Else as `SocketStream.sendfile`.
+   *
+   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise settles
+   * @returns how many bytes were written: less than `length` when the file ends before
+   * @throws (as rejection) as `SocketStream.sendfile`; what ended the connection, which `error` tells too: it may be ignored
+   * here, but of the file's errors this alone tells
+   */
+  sendfile(fileFd: number, options?: SendfileOptions): Promise<number> {
+    return this.guarded(sendfile(this, fileFd, options));
+  }
+
+  /** A rejection that is the connection's own end is told by `error` and `close`: nobody has to look at it. */
+  protected guarded<T>(promise: Promise<T>): Promise<T> {
+    const guarded = new Promise<T>((resolve, reject) => {
+      promise.then(resolve, (error: unknown) => {
+        if (this.closed) {
+          toldErrors.add(error as Error);
+          guarded.catch(() => undefined);
+        }
+        reject(error);
+      });
+    });
+    return guarded;
   }
 
   /** Holds writes back until `uncork`, which sends them together. */
@@ -250,7 +318,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    *
    * @throws as `write`
    */
-  end(chunk?: Uint8Array): void {
+  override end(chunk?: Uint8Array): void {
     if (chunk !== undefined) this.write(chunk);
     this.endWrite();
   }
@@ -292,6 +360,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   protected onDestroyed(error: Error | null): void {
+    this.rejectHeld(error ?? this.whyClosed());
     const { reactor, registration } = this.profile;
     // Not from in here: the user's own call may be what destroyed it.
     reactor.defer(() => registration.context.runInAsyncScope(this.#tellEnd, this, error));
@@ -318,9 +387,10 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   #onRejected(error: unknown): void {
-    // It went on after the connection had ended, and a write told it so. That is nothing new, and a peer
-    // must not be able to end the process by going away.
-    if (this.closed && (error as Partial<TripollError> | undefined)?.code === 'ERR_TRIPOLL_CLOSED') return;
+    // It went on after the connection had ended, and a write, or a promise, told it so. That is nothing new, and a
+    // peer must not be able to end the process by going away.
+    const { code } = (error ?? {}) as Partial<TripollError>;
+    if (this.closed && (code === 'ERR_TRIPOLL_CLOSED' || toldErrors.has(error as Error))) return;
     this.#onThrown(error);
   }
 

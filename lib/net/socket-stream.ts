@@ -1,30 +1,15 @@
-import {
-  busyError,
-  closedError,
-  errnosOf,
-  outOfRange,
-  stateError,
-  systemError,
-  type TripollError,
-} from '../binding/errors.js';
+import { busyError, closedError, errnosOf, outOfRange, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes } from '../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { SocketAddress } from '../sys/address.js';
-import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
+import { EAGAIN, EINTR } from './stream-core.js';
+import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './tcp-extras.js';
 import type { OutgoingFds } from './unix/outgoing-fds.js';
-import type { QueuedFds, WriteOperation, WriteSource } from './write-queue.js';
-
-/** A way of reading other than into a buffer. */
-export interface ReadOperation {
-  /** Bytes taken or seen; 0 at the end; -errno. */
-  run(fd: number): number;
-  /** After a `run` that gave bytes: the socket has no more for now. */
-  readonly drained: boolean;
-}
+import type { QueuedFds } from './write-queue.js';
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -49,7 +34,7 @@ function takeSettlers(resolve: (received: number) => void, reject: (error: unkno
  * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
  * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
  */
-export abstract class SocketStream<Address = SocketAddress> extends StreamCore<StreamProfile, Address> {
+export abstract class SocketStream<Address = SocketAddress> extends StreamOperations<StreamProfile, Address> {
   #reader: PendingRead | null = null;
   #opening: { resolve(): void; reject(error: unknown): void } | null = null;
   /** What ended it; reads and writes after that reject with it. */
@@ -77,7 +62,6 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return this.#read(buffer, null, options);
   }
 
-  /** For `peek` and `splice`: reads by a function of its own, under the same rules. @throws (as rejection) as `read` */
   readWith(operation: ReadOperation, options?: CancelOptions): Promise<number> {
     return this.#read(ONE_BYTE, operation, options);
   }
@@ -108,7 +92,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       return error as Error;
     }
     if (buffer.length === 0) return outOfRange('buffer', 'at least one byte long', buffer);
-    return this.closed ? (this.failure ?? closedError('Stream')) : null;
+    return this.closed ? this.whyClosed() : null;
   }
 
   #waitForRead(
@@ -176,19 +160,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   /** As `#tryRead`. */
   #tryOperation(operation: ReadOperation): number {
     if (this.readEnded) return 0;
-    const received = operation.run(this.fd);
-    if (received > 0) {
-      this.profile.idle?.touch(this);
-      if (operation.drained) this.readShort();
-    } else if (received === 0) this.markReadEnded();
-    else if (received === EAGAIN) this.readEmpty();
-    else if (received === EINTR) {
-      this.readLater();
-      return EAGAIN;
-    } else {
-      this.fail(received, 'read');
-      return REFUSED;
-    }
+    const received = this.tryOperation(operation);
+    if (received === 0) this.markReadEnded();
     return received;
   }
 
@@ -272,87 +245,15 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     let queuedFds: QueuedFds | null = null;
     try {
       checkBytes('buffer', buffer);
-      this.#checkCanWrite();
+      this.checkCanWrite();
       if (fds !== null && sent === 0) queuedFds = fds.duplicate();
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#queueWrite(all, sent, options, (operation) => {
+    return this.queueWrite(all, sent, options, (operation) => {
       this.ensureQueue().push(buffer.subarray(sent), operation, queuedFds);
       this.armWrite();
     });
-  }
-
-  /**
-   * For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most, in the order of the
-   * other writes.
-   *
-   * @throws (as rejection) as `writeAll`, and what `source` throws
-   */
-  writeWith(source: WriteSource, total: number, options?: CancelOptions): Promise<number> {
-    const refused = options === undefined ? null : refusal(options);
-    if (refused !== null) return Promise.reject(refused);
-    try {
-      this.#checkCanWrite();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const canWriteNow = this.canWriteNow;
-    return this.#queueWrite(true, 0, options, (operation) => {
-      this.ensureQueue().pushSource(source, total, operation);
-      if (!canWriteNow) this.armWrite();
-      else if (this.reactor.spend()) this.flush(true);
-      else this.flushLater();
-    });
-  }
-
-  #checkCanWrite(): void {
-    if (this.closed) throw this.failure ?? closedError('Stream');
-    if (this.writeEnded) throw stateError('write() after end()');
-  }
-
-  #queueWrite(
-    all: boolean,
-    written: number,
-    options: CancelOptions | undefined,
-    enqueue: (operation: WriteOperation) => void,
-  ): Promise<number> {
-    return new Promise((resolve, reject) => {
-      let stopWatch: (() => void) | null = null;
-      const operation: WriteOperation = {
-        all,
-        written,
-        resolve: (total) => {
-          stopWatch?.();
-          resolve(total);
-        },
-        reject: (error) => {
-          stopWatch?.();
-          reject(error);
-        },
-      };
-      if (options !== undefined) {
-        stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
-      }
-      enqueue(operation);
-    });
-  }
-
-  #abortWrite(operation: WriteOperation, error: TripollError): void {
-    error.bytesWritten = operation.written;
-    operation.reject(error);
-    // Half of it is out, and cannot be taken back: what follows would be read as its other half.
-    if (operation.written > 0 || this.queue?.remove(operation) !== true) {
-      this.destroy(stateError('a write was aborted half-way'));
-      return;
-    }
-    // It may have been the last that an `end()` waited for.
-    this.flush();
-  }
-
-  /** For `splice`: bytes went out past the write queue. */
-  noteActivity(): void {
-    if (!this.closed) this.profile.idle?.touch(this);
   }
 
   // ---- without a copy into this process ----
@@ -380,9 +281,20 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return sendfile(this, fileFd, options);
   }
 
-  /** Ends our side when all writes are done; the peer may go on sending. */
-  end(): void {
-    this.endWrite();
+  copyFrom(buffer: Uint8Array): Promise<number> {
+    return this.read(buffer);
+  }
+
+  copyTo(bytes: Uint8Array): Promise<number> {
+    return this.writeAll(bytes);
+  }
+
+  takeOver(): void {
+    // There are no handlers that could be given what comes.
+  }
+
+  protected override whyClosed(): Error {
+    return this.failure ?? super.whyClosed();
   }
 
   // ---- the end ----
@@ -418,18 +330,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   }
 }
 
-export function refusal(options: CancelOptions): Error | null {
-  try {
-    checkCancel(options);
-    return null;
-  } catch (error) {
-    return error as Error;
-  }
-}
-
 /** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
 const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
-/** No errno: they are small. */
-const REFUSED = -0x7fffffff;
 /** A buffer that could be read into, where none is. */
 const ONE_BYTE = new Uint8Array(1);

@@ -1,13 +1,11 @@
 import { systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import type { ReadOperation, SocketStream } from './socket-stream.js';
-
-type Stream = SocketStream<unknown>;
+import type { ReadOperation } from './stream-operations.js';
+import type { AnyStream as Stream } from './tcp-extras.js';
 
 const { O_NONBLOCK = 0, O_CLOEXEC = 0 } = native.constants;
 /** What one event may move before others get their turn: as much as 16 reads of 64 KB (READS_PER_EVENT). */
 const MOST_PER_EVENT = 1 << 20;
-const NO_BYTES = new Uint8Array(0);
 
 /** A pipe that bytes pass through from one socket to another, inside the kernel. */
 export class SplicePipe {
@@ -74,7 +72,7 @@ export async function spliceOneWay(from: Stream, to: Stream, pipe: SplicePipe): 
   const relay = new Relay(pipe, to);
   const drain = (fd: number, written: number) => relay.drain(fd, written);
   // What was written before comes first.
-  await to.writeAll(NO_BYTES);
+  await to.writeWith(() => 0, 0);
   let total = 0;
   for (;;) {
     const taken = await from.readWith(relay);

@@ -10,6 +10,7 @@ import { Resource } from './resource.js';
 import { getOption, setOption } from './socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from './socket-options.js';
 import type { SocketOptions } from './socket-option-table.js';
+import { dropAttempt, newRareState, type RareState } from './rare-state.js';
 import type { StreamProfile } from './stream-profile.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -53,13 +54,10 @@ const FD_LOST = 1 << 9;
 const UNREFED = 1 << 10;
 /** Nobody reads any more: close when our side has ended. */
 const CLOSE_AFTER_END = 1 << 11;
+/** As PAUSED, but not by the user: bytes are for a read past the handlers (`HeldReads`). */
+const HELD = 1 << 12;
 /** From here on the bits are the subclass's. */
-export const FIRST_FREE_FLAG = 1 << 12;
-
-interface ConnectAttempt {
-  readonly race: ConnectRace;
-  stopWatch: (() => void) | null;
-}
+export const FIRST_FREE_FLAG = 1 << 13;
 
 /**
  * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
@@ -76,8 +74,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   protected flags = CONNECTING;
   protected registration: Registration | null = null;
   protected queue: WriteQueue | null = null;
-  /** While CONNECTING. */
-  #attempt: ConnectAttempt | null = null;
+  protected rare: RareState | null = null;
 
   protected constructor(profile: Profile) {
     super();
@@ -104,7 +101,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.flags &= ~CONNECTING;
     const { reactor, registration, idle, useEdge } = this.profile;
     try {
-      const interest = useEdge ? EDGE_READ : Interest.READABLE;
+      const interest = useEdge || this.wantsPriority ? EDGE_READ : Interest.READABLE;
       this.registration = reactor.registerAs(fd, interest, this, registration);
       idle?.add(this);
     } catch (error) {
@@ -116,18 +113,17 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Resolves the name, and races its addresses. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
   protected connectTo(target: HostPort, options: ConnectOptions): void {
     const race = new ConnectRace(this, this.profile, target, options);
-    this.#attempt = { race, stopWatch: null };
+    const attempt: RareState['attempt'] = { race, stopWatch: null };
+    this.ensureRare().attempt = attempt;
     if (options.signal !== undefined || options.timeoutMs !== undefined) {
-      this.#attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
+      attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
     }
     race.setRefed((this.flags & UNREFED) === 0);
     race.start();
   }
 
-  #endAttempt(): void {
-    this.#attempt?.stopWatch?.();
-    this.#attempt?.race.cancel();
-    this.#attempt = null;
+  protected ensureRare(): RareState {
+    return (this.rare ??= newRareState());
   }
 
   /** For `ConnectRace`. */
@@ -140,7 +136,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.fd = fd;
     this.registration = registration;
     this.flags &= ~CONNECTING;
-    this.#endAttempt();
+    this.rare = dropAttempt(this.rare);
     this.profile.idle?.add(this);
     this.updateInterestIfLevel();
     this.onOpen();
@@ -150,13 +146,20 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
 
   // ---- readiness ----
 
-  onReady(readiness: number): void {
-    if ((readiness & HANGS_UP) !== 0) this.flags |= HUNG_UP;
+  onReady(event: number): void {
+    const readiness = (event & HANGS_UP) === 0 ? event : this.onHangUp(event);
     if ((readiness & WAKES_READER) !== 0) {
       this.flags |= READ_READY;
       this.readNow();
     }
     if ((readiness & WAKES_WRITER) !== 0 && this.queue !== null) this.flush();
+  }
+
+  /** What is more than bytes or room for them; returns what of it is left for reads and writes to meet. */
+  protected onHangUp(readiness: number): number {
+    const left = this.rare?.extras?.onReady(readiness) ?? readiness;
+    if ((left & HANGS_UP) !== 0) this.flags |= HUNG_UP;
+    return left;
   }
 
   onError(error: unknown): void {
@@ -172,8 +175,13 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return (this.flags & (CONNECTING | CLOSED)) === 0;
   }
 
+  /** By the user, or by a read past the handlers. */
   protected get isPaused(): boolean {
-    return (this.flags & PAUSED) !== 0;
+    return (this.flags & (PAUSED | HELD)) !== 0;
+  }
+
+  protected get isHeld(): boolean {
+    return (this.flags & HELD) !== 0;
   }
 
   /** Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
@@ -218,26 +226,34 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   protected updateInterestIfLevel(): void {
     if (this.profile.useEdge || this.registration?.active !== true || !this.isOpen) return;
     let interest = this.wantsPriority ? Interest.PRIORITY : 0;
-    if (this.wantsRead && (this.flags & (READ_ENDED | PAUSED)) === 0) interest |= Interest.READABLE;
+    if (this.wantsRead && (this.flags & READ_ENDED) === 0) interest |= Interest.READABLE;
     if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
     if (interest !== this.registration.interest) this.registration.setInterest(interest);
   }
 
   /** Whether level mode should wait for bytes. */
   protected get wantsRead(): boolean {
-    return true;
+    return !this.isPaused;
   }
 
   /** Whether urgent data, or what the error queue has, is waited for. */
   protected get wantsPriority(): boolean {
-    return false;
+    return this.rare?.extras?.wantsPriority ?? false;
   }
 
   protected setPaused(paused: boolean): void {
-    if (this.closed || paused === this.isPaused) return;
-    this.flags ^= PAUSED;
+    this.#setStop(PAUSED, paused);
+  }
+
+  protected setHeld(held: boolean): void {
+    this.#setStop(HELD, held);
+  }
+
+  #setStop(flag: number, stop: boolean): void {
+    if (this.closed || stop === ((this.flags & flag) !== 0)) return;
+    this.flags ^= flag;
     this.updateInterestIfLevel();
-    if (!paused && (this.flags & READ_READY) !== 0) this.readLater();
+    if (!stop && (this.flags & READ_READY) !== 0) this.readLater();
   }
 
   protected setCorked(corked: boolean): void {
@@ -363,11 +379,13 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   protected destroy(error: Error | null): void {
     if (this.closed) return;
     this.flags |= CLOSED;
-    this.#endAttempt();
+    this.rare = dropAttempt(this.rare);
     this.profile.idle?.remove(this);
     this.#dropRegistration();
     this.#closeFd();
-    this.queue?.clear(error ?? closedError('Stream'));
+    const reason = error ?? closedError('Stream');
+    this.queue?.clear(reason);
+    this.rare?.extras?.end(reason);
     this.onDestroyed(error);
   }
 
@@ -441,14 +459,14 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Keeps the process alive (the default). */
   ref(): this {
     this.flags &= ~UNREFED;
-    this.#attempt?.race.setRefed(true);
+    this.rare?.attempt?.race.setRefed(true);
     this.registration?.ref();
     return this;
   }
 
   unref(): this {
     this.flags |= UNREFED;
-    this.#attempt?.race.setRefed(false);
+    this.rare?.attempt?.race.setRefed(false);
     this.registration?.unref();
     return this;
   }

@@ -1,12 +1,20 @@
-import { closedError, errnoOf, errnosOf, stateError, systemError } from '../binding/errors.js';
+import {
+  closedError,
+  errnoOf,
+  errnosOf,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkFunction, checkInteger, checkObject } from '../binding/validate.js';
 import { Interest, Mode } from '../poller/flags.js';
 import type { EventHandler } from '../reactor/event-handler.js';
 import { toProfile } from '../reactor/context.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import { toIdleTracker } from './idle-tracker.js';
+import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { Resource } from './resource.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
@@ -72,7 +80,7 @@ export interface DropInfo<Address> {
   readonly error?: Error;
 }
 
-/** What a handler-style listener calls besides the handlers of its connections. */
+/** What a listener calls besides the handlers of its connections: one of `listen` among its handlers, of `bind` among its options. */
 export interface DropHandlers<Listener, Address> {
   /** A connection was accepted only to be closed. */
   drop?(listener: Listener, info: DropInfo<Address>): void;
@@ -92,7 +100,7 @@ interface PendingAccept<Stream, Address> {
 
 /** How a listener comes to be. */
 interface ListenerSetup {
-  readonly options: StreamListenOptions;
+  readonly options: StreamListenOptions & DropHandlers<never, never>;
   /** Null for promises. */
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   /** Of its connections. */
@@ -106,12 +114,13 @@ interface ListenerSetup {
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
 export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
   extends Resource
-  implements EventHandler
+  implements EventHandler, ShutdownHost
 {
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
   readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  readonly #dropHandlers: DropHandlers<never, never>;
   /** Of the connections; a promise-style listener has none for handlers. */
   readonly #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
@@ -121,14 +130,17 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #resting = false;
   #waiting: PendingAccept<Stream, Address>[] = [];
   #connections = 0;
+  #onceEmpty: (() => void)[] = [];
 
   protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
     super();
     checkObject('options', options);
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
+    this.#dropHandlers = handlers ?? options;
     // Those that only connections with handlers heed are looked at all the same.
     if (handlers === null) toSettings(options);
+    if (this.#dropHandlers.drop !== undefined) checkFunction('drop', this.#dropHandlers.drop);
     this.#profile =
       handlers === null
         ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, traits)
@@ -201,6 +213,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   /** For its connections. */
   connectionClosed(): void {
     this.#connections--;
+    if (this.#connections > 0) return;
+    for (const tell of this.#onceEmpty.splice(0)) tell();
   }
 
   // ---- accepting ----
@@ -208,8 +222,9 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   /**
    * The next connection. Several may wait at once; they are served in order.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM; ERR_TRIPOLL_STATE on a listener with
-   * handlers; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no connection is lost
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM, after which the listener rests for 100 ms: call it
+   * again; what setsockopt(2) said of `acceptedSocketOptions`; ERR_TRIPOLL_STATE on a listener with handlers; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT, by which no connection is lost
    */
   // Async, so that a wrong option is a rejection too.
   async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
@@ -229,14 +244,22 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     });
   }
 
+  /**
+   * Connections, until the listener is closed. It survives what a listener with handlers survives: without a free fd it
+   * rests for 100 ms and tries again, and a connection that refuses an option is dropped; the option `drop` is told.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening socket itself
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+    if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
     while (!this.closed) {
       let accepted: AcceptedStream<Stream, Address>;
       try {
         accepted = await this.accept();
       } catch (error) {
-        // Closed while we waited: that is the end of the loop, not its failure.
-        if (this.closed) return;
+        // Not this connection, but perhaps the next: `#onAcceptError` bounds how often it is tried.
+        if (!this.closed) continue;
+        if ((error as Partial<TripollError>).code === 'ERR_TRIPOLL_CLOSED') return;
         throw error;
       }
       yield accepted.stream;
@@ -315,7 +338,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
 
   #tellDrop(info: DropInfo<Address>): void {
     try {
-      this.#handlers?.drop?.(this as never, info as never);
+      this.#dropHandlers.drop?.(this as never, info as never);
     } catch (error) {
       // The listener is as good as before.
       native.fatalException(error);
@@ -377,6 +400,32 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     this.#end(error);
     // A handler-style listener has nobody who waits.
     if (this.#handlers !== null) native.fatalException(error);
+  }
+
+  /**
+   * Stops listening, and waits for the connections to end. When the time is up, or the signal aborts, the rest is closed
+   * (their error is ERR_TRIPOLL_CLOSED, and what they had queued is lost): neither makes this reject. Without both it waits as
+   * long as there is one. Connections of the backlog, which nobody had accepted, are reset.
+   *
+   * @returns how many ended by themselves, and how many were closed, of those that were open at the call; settled
+   * when the last `close` handler has been called
+   * @throws (as rejection) TypeError, RangeError
+   */
+  shutdown(options: CancelOptions = {}): Promise<ShutdownResult> {
+    return shutdown(this, options);
+  }
+
+  /** For `shutdown`. */
+  findConnections(): { expire(error: Error): void }[] {
+    // All of them have our profile, so that none has to be kept in a list.
+    return this.#registration
+      .findWithProfile(this.#profile.registration)
+      .map(({ handler }) => handler as unknown as { expire(error: Error): void });
+  }
+
+  /** For `shutdown`. */
+  onceEmpty(fn: () => void): void {
+    this.#onceEmpty.push(fn);
   }
 
   /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

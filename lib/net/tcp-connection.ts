@@ -1,8 +1,14 @@
-import { checkObject } from '../binding/validate.js';
-import { abortedBefore, checkCancelTypes } from '../reactor/cancellation.js';
+import { tellsPriority } from '../binding/capabilities.js';
+import { errnoOf, unsupportedError } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import { checkFunction, checkObject } from '../binding/validate.js';
+import { Readiness } from '../poller/flags.js';
+import { abortedBefore, checkCancelTypes, type CancelOptions } from '../reactor/cancellation.js';
+import type { Reactor } from '../reactor/reactor.js';
 import { splitHostPort, type SocketAddress } from '../sys/address.js';
 import {
   checkHandlers,
+  FIRST_FREE_CONNECTION_FLAG,
   SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
@@ -12,9 +18,33 @@ import {
 import type { ConnectOptions } from './connect-race.js';
 import { socketName } from './stream-core.js';
 import { chooseReactor, TCP_TRAITS, type TcpOptions } from './stream-profile.js';
+import { urgentSource, writeZeroCopy } from './tcp-extras.js';
 import type { TcpListener } from './tcp-listener.js';
+import type { ZeroCopyResult } from './zero-copy.js';
 
-export type TcpHandlers<Data = unknown> = StreamHandlers<TcpConnection<Data>>;
+const EINVAL = errnoOf('EINVAL');
+const { MSG_OOB = 1 } = native.constants;
+/** Urgent bytes are kept in line, where they are not to be waited for. */
+const URGENT_INLINE = FIRST_FREE_CONNECTION_FLAG;
+const urgentByte = new Uint8Array(1);
+
+export interface TcpHandlers<Data = unknown> extends StreamHandlers<TcpConnection<Data>> {
+  /**
+   * An urgent byte came (MSG_OOB), paused or not, ahead of the bytes before it that `data` has not been given. TCP keeps
+   * one: a second that comes at once replaces it. Under the option `urgentInline` it is among the bytes of `data` instead.
+   */
+  urgent?(connection: TcpConnection<Data>, byte: number): unknown;
+}
+
+/** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED for `urgent` under the kqueue of FreeBSD and NetBSD, which does not tell of it */
+export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined): void {
+  checkHandlers(handlers);
+  const { urgent } = handlers as Partial<TcpHandlers>;
+  if (urgent === undefined) return;
+  checkFunction('handlers.urgent', urgent);
+  if (!tellsPriority(chooseReactor(reactor).backend))
+    throw unsupportedError('the kqueue of this system does not tell of urgent data');
+}
 
 export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
 
@@ -38,7 +68,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
     const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
     checkObject('target', target);
-    checkHandlers(handlers);
+    checkTcpHandlers(handlers, target.reactor);
     checkCancelTypes(target);
     const hostPort = splitHostPort(target);
     const reactor = chooseReactor(target.reactor);
@@ -57,6 +87,54 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
 
   protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {
     return socketName(side, this.fd);
+  }
+
+  // ---- what few connections need ----
+
+  /**
+   * Writes one byte as urgent data (MSG_OOB), in the order of the other writes.
+   *
+   * @returns as `write`
+   * @throws as `write`; RangeError
+   */
+  sendUrgent(byte: number): boolean {
+    return this.writeSource(urgentSource(byte), 1);
+  }
+
+  /**
+   * Writes without the copy into the kernel (MSG_ZEROCOPY), in the order of the other writes; counts nothing in `queuedBytes`.
+   * Else as `TcpStream.writeZeroCopy`.
+   *
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
+   * no more at all: the kernel may still be sending it
+   * @throws (as rejection) as `TcpStream.writeZeroCopy`; what ended the connection, which `error` tells too: it may be
+   * ignored here
+   */
+  writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
+    return this.guarded(writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options));
+  }
+
+  protected override get wantsPriority(): boolean {
+    const wantsUrgent = (this.profile.handlers as TcpHandlers).urgent !== undefined;
+    return (wantsUrgent && (this.flags & URGENT_INLINE) === 0) || super.wantsPriority;
+  }
+
+  protected override onHangUp(readiness: number): number {
+    if ((readiness & Readiness.PRIORITY) !== 0) this.#receiveUrgent();
+    return super.onHangUp(readiness);
+  }
+
+  #receiveUrgent(): void {
+    const handlers = this.profile.handlers as TcpHandlers;
+    if (handlers.urgent === undefined) return;
+    const received = native.recv(this.fd, urgentByte, 0, 1, MSG_OOB);
+    const byte = urgentByte[0] ?? 0;
+    if (received > 0) this.callHandler((connection: TcpConnection) => handlers.urgent?.(connection, byte));
+    // Else it is still on its way, or was read past; what has failed the next read meets.
+    if (received !== EINVAL || this.profile.useEdge || !this.getOption('urgentInline')) return;
+    // Level mode would be told of it for as long as nobody reads up to it.
+    this.flags |= URGENT_INLINE;
+    this.updateInterestIfLevel();
   }
 
   /** Closes with a RST. */

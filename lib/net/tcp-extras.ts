@@ -9,8 +9,9 @@ import {
 import { native } from '../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
-import type { SocketStream } from './socket-stream.js';
-import type { TcpStream } from './tcp-stream.js';
+import type { StreamOperations } from './stream-operations.js';
+import type { StreamProfile } from './stream-profile.js';
+import type { WriteSource } from './write-queue.js';
 import {
   checkLendable,
   newZeroCopyWrite,
@@ -33,21 +34,22 @@ export interface SendfileOptions extends CancelOptions {
   length?: number | undefined;
 }
 
+/** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
+export type AnyStream = StreamOperations<StreamProfile, unknown>;
+
 // What the methods of these names do. Async functions: a wrong argument is a rejection.
 
-export async function peek(
-  stream: SocketStream<unknown>,
-  buffer: Uint8Array,
-  options?: CancelOptions,
-): Promise<number> {
+export async function peek(stream: AnyStream, buffer: Uint8Array, options?: CancelOptions): Promise<number> {
   checkBytes('buffer', buffer);
   if (buffer.length === 0) throw outOfRange('buffer', 'at least one byte long', buffer);
-  const run = (fd: number) => native.recv(fd, buffer, 0, buffer.length, MSG_PEEK);
+  // As it is now: of a buffer that is detached by then nothing could be told from the end.
+  const { length } = buffer;
+  const run = (fd: number) => native.recv(fd, buffer, 0, length, MSG_PEEK);
   return stream.readWith({ run, drained: false }, options);
 }
 
 export async function sendfile(
-  stream: SocketStream<unknown>,
+  stream: AnyStream,
   fileFd: number,
   options: SendfileOptions = {},
 ): Promise<number> {
@@ -68,14 +70,19 @@ export async function sendfile(
   return stream.writeWith(source, length, options);
 }
 
-export async function sendUrgent(stream: TcpStream, byte: number, options?: CancelOptions): Promise<void> {
+/** @throws TypeError, RangeError */
+export function urgentSource(byte: number): WriteSource {
   checkInteger('byte', byte, 0, 255);
   const bytes = Uint8Array.of(byte);
-  await stream.writeWith((fd) => native.send(fd, bytes, 0, 1, MSG_OOB), 1, options);
+  return (fd) => native.send(fd, bytes, 0, 1, MSG_OOB);
+}
+
+export async function sendUrgent(stream: AnyStream, byte: number, options?: CancelOptions): Promise<void> {
+  await stream.writeWith(urgentSource(byte), 1, options);
 }
 
 export async function writeZeroCopy(
-  stream: TcpStream,
+  stream: AnyStream,
   ledger: ZeroCopyLedger,
   memory: Uint8Array,
   options: CancelOptions = {},
@@ -97,7 +104,7 @@ export async function writeZeroCopy(
 
 /** The kernel has given the memory back. Who does not wait for that destroys the stream: the bytes are out, or will be. */
 function returned(
-  stream: TcpStream,
+  stream: AnyStream,
   write: ZeroCopyWrite,
   bytesWritten: number,
   options: CancelOptions,

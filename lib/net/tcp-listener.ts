@@ -2,7 +2,7 @@ import type { BlockList } from 'node:net';
 import { native } from '../binding/native.js';
 import { checkFunction, checkObject } from '../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../sys/address.js';
-import { checkHandlers, type ConnectionProfile } from './socket-connection.js';
+import type { ConnectionProfile } from './socket-connection.js';
 import { openListener, takeListener } from './open-listener.js';
 import type { SettableSocketOptions } from './socket-options.js';
 import { socketName } from './stream-core.js';
@@ -14,7 +14,7 @@ import {
   type StreamListenOptions,
 } from './stream-listener.js';
 import { TCP_TRAITS, type StreamProfile, type TcpOptions } from './stream-profile.js';
-import { TcpConnection, type TcpHandlers } from './tcp-connection.js';
+import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
 const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
@@ -48,6 +48,8 @@ export type ListenTarget = ListenOptions &
     | { fd: number; host?: undefined; port?: undefined }
   );
 
+/** Of `TcpListener.bind`. */
+export type BindOptions = ListenOptions & DropHandlers<TcpListener, SocketAddress>;
 export type DropInfo = StreamDropInfo<SocketAddress>;
 export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<TcpListener, SocketAddress>;
 export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
@@ -61,7 +63,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
 
   private constructor(
     where: SocketAddressInput | GivenListener,
-    options: ListenOptions,
+    options: BindOptions,
     handlers: ListenHandlers | null,
   ) {
     super({
@@ -84,7 +86,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
    * @param address `'127.0.0.1:8080'`, `'[::1]:0'` or `{ host, port }`; an IP address, not a name
    * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says
    */
-  static override bind(address: SocketAddressInput, options: ListenOptions = {}): Promise<TcpListener> {
+  static override bind(address: SocketAddressInput, options: BindOptions = {}): Promise<TcpListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
       resolve(new TcpListener(address, options, null));
@@ -98,7 +100,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
    * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF, ENOTSOCK; EEXIST when this
    * reactor has it already. The fd is still the caller's then.
    */
-  static fromFd(fd: number, options: ListenOptions = {}): Promise<TcpListener> {
+  static fromFd(fd: number, options: BindOptions = {}): Promise<TcpListener> {
     return new Promise((resolve) => {
       resolve(new TcpListener({ fd }, options, null));
     });
@@ -108,7 +110,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
     const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
     checkObject('target', options);
-    checkHandlers(handlers);
+    checkTcpHandlers(handlers, options.reactor);
     const where = isGivenListener(options) ? { fd: options.fd } : { host: options.host, port: options.port };
     return new TcpListener(where, options, handlers);
   }

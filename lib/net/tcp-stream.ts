@@ -1,4 +1,3 @@
-import { closedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkObject } from '../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../reactor/cancellation.js';
@@ -8,9 +7,9 @@ import type { ConnectOptions } from './connect-race.js';
 import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from './idle-tracker.js';
 import { setOption } from './socket-options.js';
-import { refusal, SocketStream } from './socket-stream.js';
+import { SocketStream } from './socket-stream.js';
+import { refusal } from './stream-operations.js';
 import { socketName } from './stream-core.js';
-import { StreamExtras, type ExtrasHost } from './stream-extras.js';
 import {
   chooseReactor,
   TCP_TRAITS,
@@ -29,9 +28,7 @@ export interface StreamOptions extends TcpOptions {
 }
 
 /** A TCP stream with promises. */
-export class TcpStream extends SocketStream implements ExtrasHost {
-  #extras: StreamExtras | null = null;
-
+export class TcpStream extends SocketStream {
   /**
    * Connects; a name's addresses are raced (RFC 8305).
    *
@@ -93,7 +90,7 @@ export class TcpStream extends SocketStream implements ExtrasHost {
    * @throws (as rejection) as `writeAll`
    */
   writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
-    return writeZeroCopy(this, this.#ownExtras().zeroCopy, memory, options);
+    return writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options);
   }
 
   /** Writes one byte as urgent data (MSG_OOB), in the order of the other writes. @throws (as rejection) as `writeAll`; RangeError */
@@ -111,41 +108,8 @@ export class TcpStream extends SocketStream implements ExtrasHost {
   receiveUrgent(options: CancelOptions = {}): Promise<number> {
     const refused = refusal(options);
     if (refused !== null) return Promise.reject(refused);
-    if (this.closed) return Promise.reject(this.failure ?? closedError('Stream'));
-    return this.#ownExtras().receiveUrgent(options);
-  }
-
-  #ownExtras(): StreamExtras {
-    return (this.#extras ??= new StreamExtras(this));
-  }
-
-  /** For `StreamExtras`. */
-  watchPriority(): void {
-    // Edges have it from the start.
-    this.updateInterestIfLevel();
-  }
-
-  /** For `StreamExtras`. */
-  again(readiness: number): void {
-    if (this.registration !== null) this.reactor.again(this.registration, readiness);
-  }
-
-  /** For zero-copy writes: ends the stream with an error. */
-  abandon(error: Error): void {
-    this.destroy(error);
-  }
-
-  override onReady(readiness: number): void {
-    super.onReady(this.#extras === null ? readiness : this.#extras.onReady(readiness));
-  }
-
-  protected override get wantsPriority(): boolean {
-    return this.#extras?.wantsPriority ?? false;
-  }
-
-  protected override onDestroyed(error: Error | null): void {
-    super.onDestroyed(error);
-    this.#extras?.end(error ?? closedError('Stream'));
+    if (this.closed) return Promise.reject(this.whyClosed());
+    return this.ensureExtras().receiveUrgent(options);
   }
 
   /** Closes with a RST. */

@@ -38,6 +38,8 @@ interface Entry {
   readonly operation: WriteOperation | null;
   /** Null when they are out. */
   fds: QueuedFds | null;
+  /** Its part of `queuedBytes` while no byte of it is out. */
+  readonly countedBytes: number;
 }
 
 const NO_NAME = new Uint8Array(0);
@@ -59,13 +61,21 @@ export class WriteQueue {
   }
 
   push(bytes: Uint8Array, operation: WriteOperation | null, fds: QueuedFds | null = null): void {
-    this.#entries.push({ source: null, bytes, length: bytes.length, offset: 0, operation, fds });
+    const { length } = bytes;
+    this.#entries.push({ source: null, bytes, length, offset: 0, operation, fds, countedBytes: length });
     this.queuedBytes += bytes.length;
   }
 
-  /** What is written by a function of its own, `total` bytes at most; it counts nothing in `queuedBytes`. */
-  pushSource(source: WriteSource, total: number, operation: WriteOperation): void {
-    this.#entries.push({ source, bytes: NO_BYTES, length: total, offset: 0, operation, fds: null });
+  /** What is written by a function of its own, `total` bytes at most; `countedBytes`: what it adds to `queuedBytes` while it waits. */
+  pushSource(
+    source: WriteSource,
+    total: number,
+    operation: WriteOperation | null,
+    countedBytes: number,
+  ): void {
+    const entry = { source, bytes: NO_BYTES, length: total, offset: 0, operation, fds: null, countedBytes };
+    this.#entries.push(entry);
+    this.queuedBytes += countedBytes;
   }
 
   /**
@@ -107,7 +117,7 @@ export class WriteQueue {
     if (entry === undefined || entry.offset > 0) return false;
     this.#entries.splice(at, 1);
     entry.fds?.close();
-    if (entry.source === null) this.queuedBytes -= entry.length;
+    this.queuedBytes -= entry.countedBytes;
     return true;
   }
 
@@ -142,8 +152,7 @@ export class WriteQueue {
       written = source(fd, entry.offset);
     } catch (error) {
       if (entry.offset > 0) throw error;
-      this.#head++;
-      this.#compact();
+      this.#dropFirst(entry);
       operation?.reject(error);
       return 0;
     }
@@ -151,10 +160,15 @@ export class WriteQueue {
     entry.offset += written;
     if (operation !== null) operation.written += written;
     if (written > 0 && entry.offset < entry.length) return written;
-    this.#head++;
-    this.#compact();
+    this.#dropFirst(entry);
     operation?.resolve(entry.offset);
     return written;
+  }
+
+  #dropFirst(source: Entry): void {
+    this.#head++;
+    this.queuedBytes -= source.countedBytes;
+    this.#compact();
   }
 
   #consume(written: number): void {

@@ -69,6 +69,11 @@ export class Dispatcher implements RegistrationHost {
     this.#host.addRef(count);
   }
 
+  /** For `Registration`. */
+  withProfile(profile: RegistrationProfile): Registration[] {
+    return this.slab.slots.filter((registration) => registration?.profile === profile) as Registration[];
+  }
+
   // ---- the table ----
 
   /** Arguments are right already. @throws system errors, ERR_TRIPOLL_UNSUPPORTED */

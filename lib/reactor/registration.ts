@@ -11,6 +11,7 @@ export interface RegistrationHost {
   deregister(registration: Registration): boolean;
   again(registration: Registration, readiness: number): void;
   addRef(count: number): void;
+  withProfile(profile: RegistrationProfile): Registration[];
 }
 
 /** What does not change, and may be shared: all connections of a listener have one. */
@@ -62,6 +63,11 @@ export class Registration {
     this.handler = handler;
     this.profile = profile;
     this.#bits = interest | ACTIVE | REFED;
+  }
+
+  /** For listeners: all of its reactor that share `profile`. It looks at every one that there is. */
+  findWithProfile(profile: RegistrationProfile): Registration[] {
+    return this.#host.withProfile(profile);
   }
 
   /** What it waits for now, flags of `Interest`; 0 is paused. */

@@ -9,6 +9,7 @@ import { describeCopying } from './suite/copying.js';
 import { describeFlowAtTheEnd } from './suite/flow-at-the-end.js';
 import { describeIdling } from './suite/idling.js';
 import { describeLimits } from './suite/limits.js';
+import { describeShuttingDown } from './suite/shutting-down.js';
 import { describeSplitting } from './suite/splitting.js';
 
 describeOn(
@@ -25,5 +26,6 @@ describeOn(
     describeFlowAtTheEnd(context);
     describeIdling(context);
     describeLimits(context);
+    describeShuttingDown(context);
   },
 );

@@ -30,7 +30,11 @@ export interface Blocked {
 
 export async function blockedStream(context: Context): Promise<Blocked> {
   const { stream, peer } = await context.acceptedStream();
-  const fd = fdOf(stream);
+  return { stream, peer, filledBytes: await fillSocket(context, fdOf(stream), peer) };
+}
+
+/** Zeros, until it takes no more: how many bytes. */
+export async function fillSocket(context: Context, fd: number, peer: RawPeer): Promise<number> {
   sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(new Int32Array([32_768]).buffer));
   // Past the stream, which must not have begun a write. Twice: what was acknowledged meanwhile makes room.
   let filledBytes = 0;
@@ -46,7 +50,7 @@ export async function blockedStream(context: Context): Promise<Blocked> {
       await turnOf(context.reactor);
     }
   }
-  return { stream, peer, filledBytes };
+  return filledBytes;
 }
 
 /** A port that answers no further connect: its backlog is full, and the kernel drops what comes. */

@@ -298,6 +298,36 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
     });
   });
 
+  testFewFds('T40 for await, no fd left: the loop goes on, its drops are told, and no spin', async () => {
+    const result = await runWithFewFds(`
+      (async () => {
+        const drops = [];
+        const before = reactor.inspect().turns;
+        let turns = 0;
+        let away = 0;
+        const drop = (from, { reason, error }) => {
+          drops.push([from === listener, reason, error.code]);
+          if (drops.length < 3) return;
+          turns = reactor.inspect().turns - before;
+          away = turnedAway();
+          release();
+        };
+        const listener = await TcpListener.bind({ host, port: 0 }, { reactor, drop });
+        useUpFds();
+        connectAll(listener.localAddress.port);
+        let accepted = 0;
+        for await (const stream of listener) {
+          stream.close();
+          if (++accepted === clients.length - away) listener.close();
+        }
+        for (const fd of clients) sys.close(fd);
+        report({ drops, away, accepted, fewTurns: turns < 20 });
+      })();
+    `);
+    const drop = [true, 'no-fd', 'EMFILE'];
+    expect(reportOf(result)).toEqual({ drops: [drop, drop, drop], away: 3, accepted: 5, fewTurns: true });
+  });
+
   testFewFds(
     'T40 no fd left, and no spare one to turn anybody away with: it rests, and recovers',
     async () => {

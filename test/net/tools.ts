@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { capabilities, Reactor } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
 import type {
+  BindOptions,
   ConnectionOptions,
   ListenHandlers,
   ListenOptions,
@@ -137,7 +138,7 @@ export class Context {
     return this.own(listen(target, handlers));
   }
 
-  bind(options: ListenOptions = {}, host = LOOPBACK): Promise<TcpListener> {
+  bind(options: BindOptions = {}, host = LOOPBACK): Promise<TcpListener> {
     const bound = TcpListener.bind({ host, port: 0 }, { reactor: this.reactor, ...options });
     return bound.then((listener) => this.own(listener));
   }

@@ -411,6 +411,22 @@ function describeStages(context: Context): void {
     expect(second.connections).toBe(0);
   });
 
+  test('the same in for await: the loop goes on', async () => {
+    const drops: DropInfo[] = [];
+    const drop = (_: TcpListener, info: DropInfo) => void drops.push(info);
+    const listener = await context.bind({ acceptedSocketOptions: { ipMinTtl: 1000 }, drop });
+    const loop = (async () => {
+      for await (const stream of listener) context.own(stream);
+    })();
+    for (let i = 0; i < 2; i++) {
+      const peer = await context.stream(portOf(listener));
+      expect(await within(peer.read(new Uint8Array(1)), 'the end')).toBe(0);
+    }
+    expect(drops.map(({ reason }) => reason)).toEqual(['socket-option', 'socket-option']);
+    listener.close();
+    await within(loop, 'end of the loop');
+  });
+
   test('wrong options are told before a socket is made', async () => {
     const { reactor } = context;
     for (const socketOptions of [5, { nothing: 1 }, { reusePort: 'yes' }, { type: 1 }] as never[]) {

@@ -1,6 +1,9 @@
 // What few TCP streams need: the same tests for each driver and backend.
 import { describeOn } from '../net/tools.js';
 import { describeGivenFds } from './suite/given-fds.js';
+import { describeHandlerCopies } from './suite/handler-copies.js';
+import { describeHandlerReads } from './suite/handler-reads.js';
+import { describeHandlerWrites } from './suite/handler-writes.js';
 import { describePeek } from './suite/peek.js';
 import { describeSendfile } from './suite/sendfile.js';
 import { describeSplice } from './suite/splice.js';
@@ -14,4 +17,7 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'TCP extras', (co
   describeUrgent(context);
   describeZeroCopy(context);
   describeGivenFds(context);
+  describeHandlerReads(context);
+  describeHandlerWrites(context);
+  describeHandlerCopies(context);
 });

@@ -5,6 +5,7 @@ export type { UnixConnectTarget, UnixHandlers } from './unix-connection.js';
 export { listenUnix, UnixListener } from './unix-listener.js';
 export type {
   UnixAccepted,
+  UnixListenerBindOptions,
   UnixListenHandlers,
   UnixListenOptions,
   UnixListenTarget,

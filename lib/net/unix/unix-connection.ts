@@ -104,6 +104,12 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     return EMSGSIZE;
   }
 
+  protected override receiveToCopy(fd: number, buffer: Uint8Array): number {
+    if (!this.profile.traits.messages) return super.receiveToCopy(fd, buffer);
+    const received = messageReceiver.receive(fd, buffer, 0);
+    return received > 0 && messageReceiver.truncated ? EMSGSIZE : received;
+  }
+
   protected override deliver(length: number): void {
     const passed = this.#passed;
     this.#passed = NO_FDS;

@@ -33,6 +33,8 @@ export interface UnixListenTarget extends UnixListenOptions {
 }
 
 export type UnixListenHandlers<Data = unknown> = UnixHandlers<Data> & DropHandlers<UnixListener, string>;
+/** Of `UnixListener.bind`. */
+export type UnixListenerBindOptions = UnixListenOptions & DropHandlers<UnixListener, string>;
 export type UnixAccepted = AcceptedStream<UnixStream, string>;
 
 /**
@@ -43,7 +45,7 @@ export class UnixListener extends StreamListener<UnixStream, string> {
   readonly #bound: BoundUnixSocket;
 
   private constructor(
-    options: UnixListenOptions,
+    options: UnixListenerBindOptions,
     handlers: UnixListenHandlers | null,
     open: () => BoundUnixSocket,
   ) {
@@ -72,7 +74,7 @@ export class UnixListener extends StreamListener<UnixStream, string> {
    * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; EADDRINUSE when there is such a file already, EACCES,
    * ENOENT and what else bind(2) says
    */
-  static override bind(path: string, options: UnixListenOptions = {}): Promise<UnixListener> {
+  static override bind(path: string, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
       checkObject('options', options);

@@ -3,8 +3,17 @@ import { listen, TcpListener } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testIf, testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
-import { closed, thrownBy } from '../../support/errors.js';
-import { LOOPBACK, portOf, RawPeer, record, rejection, rejectionError, type Context } from '../tools.js';
+import { closed, invalidType, thrownBy } from '../../support/errors.js';
+import {
+  LOOPBACK,
+  portOf,
+  RawPeer,
+  record,
+  rejection,
+  rejectionError,
+  turnOf,
+  type Context,
+} from '../tools.js';
 
 const { F_GETFD = 1 } = sys.constants;
 
@@ -53,6 +62,34 @@ export function describeListeners(context: Context): void {
       await within(loop, 'end of the loop');
       expect(peer.receive()).toBeNull();
       for await (const stream of listener) context.own(stream);
+    });
+
+    test('for await ends with what broke the listening socket; on a listener with handlers it is refused', async () => {
+      const listener = await context.bind();
+      const loop = (async () => {
+        for await (const stream of listener) context.own(stream);
+      })();
+      await turnOf(context.reactor);
+      listener.onError(Object.assign(new Error('broken'), { code: 'EBADF' }));
+      expect((await rejection(loop))?.code).toBe('EBADF');
+
+      const other = context.listen();
+      expect((await rejection(other[Symbol.asyncIterator]().next()))?.code).toBe('ERR_TRIPOLL_STATE');
+    });
+
+    test('drop of bind: who is one too many is told; no function is refused', async () => {
+      const drops: string[] = [];
+      const listener = await context.bind({
+        maxConnections: 0,
+        drop: (_, { reason }) => void drops.push(reason),
+      });
+      const accepting = rejection(listener.accept());
+      const peer = context.own(new RawPeer(portOf(listener)));
+      await peer.receiveToEnd().catch(() => null);
+      expect(drops).toEqual(['max-connections']);
+      listener.close();
+      expect(await accepting).toEqual(closed);
+      expect(await rejection(context.bind({ drop: 5 as never }))).toEqual(invalidType);
     });
 
     test('close leaves connections open, refuses new ones, rejects who waits, may be called twice', async () => {

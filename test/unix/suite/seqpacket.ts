@@ -1,4 +1,4 @@
-import { connectUnix, listenUnix, UnixStream } from 'tripoll/net';
+import { connectUnix, copyBidirectional, listenUnix, UnixStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { within } from '../../support/deadline.js';
 import { record, rejection, rejectionError, type Context } from '../../net/tools.js';
@@ -48,6 +48,23 @@ export function describeSeqpacket(context: Context): void {
       expect(await rejection(server.read(buffer))).toMatchObject({ code: 'EMSGSIZE' });
       const third = await within(server.receive(buffer), 'the third');
       expect(third).toMatchObject({ length: 5, truncated: false });
+    });
+
+    test('a copy of connections with handlers keeps messages apart; one that its buffer cannot hold ends it', async () => {
+      const { reactor } = context;
+      /** A stream outside, and the connection inside that talks to it. */
+      const side = async () => {
+        const { listener, path } = await bindUnix(context, { type });
+        const inside = context.own(connectUnix({ path, type, reactor }, {}));
+        return { inside, outside: context.own((await within(listener.accept(), 'accept')).stream) };
+      };
+      const [a, b] = [await side(), await side()];
+      const copying = copyBidirectional(a.inside, b.inside, { bufferBytes: 8 });
+      copying.catch(() => {});
+      for (const text of ['one', 'two', '12345678', '123456789']) await a.outside.write(Buffer.from(text));
+      const buffer = new Uint8Array(20);
+      for (const length of [3, 3, 8]) expect(await within(b.outside.read(buffer), 'read')).toBe(length);
+      expect(await rejection(copying)).toMatchObject({ code: 'EMSGSIZE' });
     });
 
     test('a message that does not fit the arena ends a connection with handlers', async () => {

@@ -1,7 +1,9 @@
-import { connectUnix, copyBidirectional, listenUnix, UnixStream } from 'tripoll/net';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { capabilities } from 'tripoll';
+import { connectUnix, copyBidirectional, listenUnix, UnixStream, type UnixConnection } from 'tripoll/net';
 import { native } from '#lib/binding/native';
 import { testIf } from '../../support/applies.js';
-import { within } from '../../support/deadline.js';
+import { until, within } from '../../support/deadline.js';
 import { thrownBy } from '../../support/errors.js';
 import { type Context, digest, pattern, readToEnd, record, rejection } from '../../net/tools.js';
 import { bindUnix, newPath, unixPair } from '../tools.js';
@@ -25,6 +27,48 @@ export function describeStreams(context: Context): void {
       client.end();
       expect(digest(await within(reading, 'the echo'))).toBe(digest(sent));
       await within(echo, 'the server');
+    });
+
+    test('handlers: peek before data; the listener shuts down, and its name is gone at once', async () => {
+      const path = newPath();
+      const buffer = Buffer.alloc(8);
+      const peeked: number[] = [];
+      const told = record();
+      const open = (connection: UnixConnection) =>
+        connection.peek(buffer).then((length) => void peeked.push(length, told.received()));
+      const handlers = { ...(told.handlers as object), open };
+      const listener = context.own(listenUnix({ path, reactor: context.reactor }, handlers));
+      const client = context.own(await UnixStream.connect(path, { reactor: context.reactor }));
+      await client.writeAll(Buffer.from('hello'));
+      await until(() => told.received() === 5, 'data');
+      expect(peeked).toEqual([5, 0]);
+      const shutting = listener.shutdown({ timeoutMs: 50 });
+      expect(existsSync(path)).toBe(false);
+      expect(await within(shutting, 'shutdown')).toEqual({ finished: 0, closed: 1 });
+      expect(await within(client.read(buffer), 'the end')).toBe(0);
+    });
+
+    testIf(
+      capabilities.sendfile && capabilities.platform === 'linux',
+      'sendfile(2) takes no Unix sockets here',
+    )('handlers: a file, in order with other writes', async () => {
+      const { listener, path } = await bindUnix(context);
+      const connection = connectUnix({ path, reactor: context.reactor }, {});
+      const { stream } = await within(listener.accept(), 'accept');
+      context.own(stream);
+      const name = newPath();
+      const content = pattern(1_000_000);
+      writeFileSync(name, content);
+      const file = openSync(name, 'r');
+      const reading = readToEnd(stream);
+      connection.write(Buffer.from('<'));
+      const sending = connection.sendfile(file);
+      connection.end(Buffer.from('>'));
+      expect(await within(sending, 'sendfile')).toBe(content.length);
+      closeSync(file);
+      const expected = Buffer.concat([Buffer.from('<'), content, Buffer.from('>')]);
+      expect(digest(await within(reading, 'the end'))).toBe(digest(expected));
+      connection.close();
     });
 
     test('4 MB both ways, handlers', async () => {
