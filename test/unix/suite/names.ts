@@ -98,6 +98,18 @@ export function describeNames(context: Context): void {
       }
     }
 
+    // As long as that it still takes connections, too.
+    async function connectFreed(name: string): Promise<unknown> {
+      for (let turns = context.features.edge ? 0 : 100; ; turns--) {
+        const outcome: unknown = await UnixStream.connect(name, { reactor: context.reactor }).then(
+          (client) => client.close(),
+          (error: unknown) => error,
+        );
+        if (outcome !== undefined || turns === 0) return outcome;
+        await turnOf(context.reactor);
+      }
+    }
+
     test('an abstract name has no file, and is free again at once', async () => {
       const name = `\0tripoll-${process.pid}`;
       for (let i = 0; i < 2; i++) {
@@ -110,9 +122,7 @@ export function describeNames(context: Context): void {
         expect(client.remoteAddress).toBe(name);
         for (const closable of [client, stream, listener]) closable.close();
       }
-      expect(await rejection(UnixStream.connect(name, { reactor: context.reactor }))).toMatchObject({
-        code: 'ECONNREFUSED',
-      });
+      expect(await connectFreed(name)).toMatchObject({ code: 'ECONNREFUSED' });
     });
 
     test('a path that is too long is a clear error; the longest one works', async () => {
