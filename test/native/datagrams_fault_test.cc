@@ -1,6 +1,6 @@
 // Batches of datagrams over real sockets, and over a system that refuses: hidden errors of sendmmsg
 // and GSO that fails (T45), no batch calls at all, errors between datagrams.
-#include "unix/datagrams.h"
+#include "datagrams.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
