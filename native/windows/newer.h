@@ -25,6 +25,12 @@
 #ifndef IP_RECVTOS
 #define IP_RECVTOS 40
 #endif
+#ifndef IP_MTU
+#define IP_MTU 73
+#endif
+#ifndef IPV6_MTU
+#define IPV6_MTU 72
+#endif
 #ifndef IP_ECN
 #define IP_ECN 50
 #endif

@@ -1,0 +1,10 @@
+import { capabilities, Reactor } from 'tripoll';
+import { describeOptions } from './options.js';
+
+const here = capabilities.backends.includes('iocp');
+
+if (here)
+  describeOptions('watcher iocp', () => new Reactor({ driver: 'watcher', backend: 'iocp' }), {
+    edge: false,
+  });
+else test.skip('watcher iocp (does not apply: this system has no such backend or driver)', () => {});
