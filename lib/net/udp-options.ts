@@ -138,8 +138,11 @@ class Steps {
   }
 }
 
-/** What the kqueue systems say of an IPv4 option on an IPv6 socket, which does without it there. */
-const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL');
+/**
+ * What the kqueue systems and Windows say of an IPv4 option on an IPv6 socket, which does without it there; ENODEV of an
+ * interface without IPv4.
+ */
+const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL', 'ENODEV');
 
 /** Sets them in turn. */
 function run(fd: number, isV6: boolean, steps: readonly Step[]): void {

@@ -3,11 +3,16 @@
 #include "datagrams.h"
 
 #include <cstring>
+#include <initializer_list>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "check.h"
 #include "datagram_control.h"
+#include "windows/interfaces.h"
+
+#include <iphlpapi.h>  // after the headers of Winsock
 
 #include "os_errno.h"
 
@@ -204,6 +209,26 @@ TEST(a_source_address_is_packet_info) {
   CHECK_EQ(parts.size(), size_t{2});
   CHECK_EQ(parts[1].level, IPPROTO_IPV6);
   CHECK_EQ(parts[1].type, IPV6_PKTINFO);
+}
+
+TEST(interfaces_by_name_and_their_addresses) {
+  in_addr address{};
+  CHECK_EQ(tripoll::AddressOfInterface(0, &address), 0);
+  CHECK_EQ(address.s_addr, 0U);
+  CHECK_EQ(tripoll::AddressOfInterface(0x7fffffff, &address), -ENODEV);
+  // Windows and Wine number the loopback interface 1.
+  CHECK_EQ(tripoll::AddressOfInterface(1, &address), 0);
+  CHECK_EQ(address.s_addr, htonl(INADDR_LOOPBACK));
+  NET_LUID id{};
+  wchar_t alias[IF_MAX_STRING_SIZE + 1];
+  char name[4 * IF_MAX_STRING_SIZE];
+  CHECK_EQ(ConvertInterfaceIndexToLuid(1, &id), DWORD{NO_ERROR});
+  CHECK_EQ(ConvertInterfaceLuidToAlias(&id, alias, IF_MAX_STRING_SIZE + 1), DWORD{NO_ERROR});
+  CHECK(WideCharToMultiByte(CP_UTF8, 0, alias, -1, name, sizeof name, nullptr, nullptr) > 0);
+  CHECK_EQ(tripoll::os::IfNametoindex(name), 1);
+  const std::string too_long(1000, 'x');
+  for (const char* none : {"none0", "", "\xff\xfe", too_long.c_str()})
+    CHECK_EQ(tripoll::os::IfNametoindex(none), -ENODEV);
 }
 
 // What a provider hands back is read as far as it is whole.

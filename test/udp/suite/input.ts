@@ -3,6 +3,7 @@ import type { UdpOptions } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { rejection, type Context } from '../../net/tools.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
+import { native } from '#lib/binding/native';
 import { udpConstant } from '#lib/binding/native-udp';
 import { testIf } from '../../support/applies.js';
 import { isWine } from '../../support/platform.js';
@@ -27,6 +28,8 @@ export function describeInput(context: Context): void {
       [V4, { reuseAddress: true }, SOCKET, 'SO_REUSEADDR', 1],
       [V4, {}, SOCKET, 'SO_REUSEADDR', 0],
       [V4, { reusePort: true }, SOCKET, 'SO_REUSEPORT', 1],
+      [V4, {}, SOCKET, 'SO_EXCLUSIVEADDRUSE', 1],
+      [V4, { reuseAddress: true }, SOCKET, 'SO_EXCLUSIVEADDRUSE', 0],
       [V4, { broadcast: true }, SOCKET, 'SO_BROADCAST', 1],
       [V4, { recvBufferBytes: 20_000 }, SOCKET, 'SO_RCVBUF', buffer],
       [V4, { sendBufferBytes: 20_000 }, SOCKET, 'SO_SNDBUF', buffer],
@@ -50,6 +53,19 @@ export function describeInput(context: Context): void {
         expect(numberOption(socket, level, named(name))).toBe(value);
       });
     }
+
+    test('an IPv6 socket’s multicastInterface may be one without IPv4', async () => {
+      const binding = native as { setsockopt: typeof native.setsockopt };
+      const { setsockopt } = binding;
+      binding.setsockopt = () => -(native.errnos['ENODEV'] ?? 0);
+      const multicastInterface = LOOPBACK_NAME;
+      try {
+        expect((await bound(context, { multicastInterface }, V6)).closed).toBe(false);
+        expect(await rejection(bound(context, { multicastInterface }, V4))).toMatchObject({ code: 'ENODEV' });
+      } finally {
+        binding.setsockopt = setsockopt;
+      }
+    });
 
     testIf(has('SO_REUSEPORT'), 'this system has no SO_REUSEPORT')(
       'two sockets share a port only when both say so',
