@@ -167,7 +167,8 @@ int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
 
 int Connect(int fd, const sockaddr* address, socklen_t length) {
   const int error = Result(fd, connect(ToSocket(fd), address, length));
-  // A stream's is never done at once. AF_UNSPEC takes a datagram socket's peer away, as on Unix.
+  // A non-blocking stream's is never done at once. AF_UNSPEC takes a datagram socket's peer away,
+  // as on Unix.
   if (error == 0 && IsDatagram(fd)) TellUnreachable(fd, address->sa_family != AF_UNSPEC);
   return error == -EAGAIN ? -EINPROGRESS : error;
 }
