@@ -211,6 +211,45 @@ TEST(a_source_address_is_packet_info) {
   CHECK_EQ(parts[1].type, IPV6_PKTINFO);
 }
 
+TEST(packet_info_of_ipv4_has_the_form_of_the_senders_address) {
+  DatagramRecord asked{};
+  asked.flags = tripoll::kDatagramSendLocal;
+  asked.local.family = AF_INET;
+  asked.local.scope_id = 7;
+  const uint8_t address[] = {127, 0, 0, 9};
+  std::memcpy(asked.local.address, address, sizeof address);
+  alignas(cmsghdr) uint8_t control[tripoll::kDatagramControlBytes];
+  msghdr message{};
+  message.msg_control = control;
+  tripoll::WriteDatagramControl(asked, 0, false, &message);
+  DatagramRecord record{};
+  record.peer.family = AF_INET;
+  tripoll::ReadDatagramControl(message, &record);
+  CHECK_EQ(record.local.family, uint32_t{AF_INET});
+  CHECK_EQ(record.local.scope_id, 7U);
+  CHECK_EQ(std::memcmp(record.local.address, address, sizeof address), 0);
+  record = {};
+  record.peer.family = AF_INET6;
+  tripoll::ReadDatagramControl(message, &record);
+  CHECK_EQ(record.local.family, uint32_t{AF_INET6});
+  const uint8_t mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 9};
+  CHECK_EQ(std::memcmp(record.local.address, mapped, sizeof mapped), 0);
+}
+
+// Wine would tell it by IPv6's option alone.
+TEST(an_ipv6_socket_is_asked_for_the_packet_info_of_ipv4_too) {
+  const int fd = tripoll::os::Socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  int value = 0;
+  CHECK_EQ(tripoll::os::Setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value), 0);
+  value = 1;
+  CHECK_EQ(tripoll::os::Setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &value, sizeof value), 0);
+  value = 0;
+  socklen_t length = sizeof value;
+  CHECK_EQ(tripoll::os::Getsockopt(fd, IPPROTO_IP, IP_PKTINFO, &value, &length), 0);
+  CHECK_EQ(value, 1);
+  CHECK_EQ(tripoll::os::Close(fd), 0);
+}
+
 TEST(interfaces_by_name_and_their_addresses) {
   in_addr address{};
   CHECK_EQ(tripoll::AddressOfInterface(0, &address), 0);

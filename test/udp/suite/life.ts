@@ -3,6 +3,7 @@ import { sys } from 'tripoll/raw';
 import { DatagramBatch, UdpSocket } from 'tripoll/net';
 import { deferred, rejection, type Context } from '../../net/tools.js';
 import { until, within } from '../../support/deadline.js';
+import { isWindows } from '../../support/platform.js';
 import { bound, bytesOf, connected, endpoint, has, hostPortOf } from '../tools.js';
 
 const ROOM = 100;
@@ -90,7 +91,8 @@ export function describeLife(context: Context): void {
       server.close();
       await within(over.promise, 'close');
       expect(server.closed).toBe(true);
-      expect(taken).toBe(fd);
+      // On Windows an event or a file may have been quicker: all handles share their numbers.
+      if (!isWindows) expect(taken).toBe(fd);
       const peer = await connected(context, other);
       await peer.send(bytesOf('alive'));
       expect((await within(other.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(5);
