@@ -10,7 +10,7 @@
           {
             "include_dirs": ["native/windows"],
             "defines": ["_WIN32_WINNT=0x0A00", "WIN32_LEAN_AND_MEAN", "NOMINMAX", "UNICODE", "_UNICODE"],
-            "libraries": ["-lws2_32.lib", "-lmswsock.lib", "-lntdll.lib"],
+            "libraries": ["-lws2_32.lib", "-lmswsock.lib", "-lntdll.lib", "-liphlpapi.lib"],
             "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/W4"] } }
           },
           { "include_dirs": ["native/unix"] }

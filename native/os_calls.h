@@ -12,37 +12,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "datagram_calls.h"
 #include "socket_calls.h"
 
 struct epoll_event;
 
-namespace tripoll {
-
-// One message of a batch, laid out as the mmsghdr of systems that have one.
-struct BatchMessage {
-  msghdr header;
-  unsigned length;
-};
-
-}  // namespace tripoll
-
-// macOS has no such flag: its sockets have SO_NOSIGPIPE instead (bsd/os_calls.cc).
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-
 namespace tripoll::os {
 
-// fds that come with it are close-on-exec.
-int Recvmsg(int fd, msghdr* message, int flags);
-// Both say -ENOSYS where the system has no such call.
-int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
-int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags);
 int Fstat(int fd, struct stat* status);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
 int Ioctl(int fd, unsigned long request, void* argument);
-// The number of a network interface.
-int IfNametoindex(const char* name);
 // pid (0 where the system does not tell), effective uid and gid of a Unix socket's peer.
 int PeerCredentials(int fd, int32_t out[3]);
 // NetBSD and OpenBSD have none, and say -ENOSYS.

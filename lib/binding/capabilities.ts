@@ -13,7 +13,7 @@ export interface Capabilities {
   readonly backends: readonly BackendName[];
   /** The drivers that work here with the default backend. */
   readonly drivers: readonly DriverName[];
-  /** `UdpSocket` and `bindUdp`; not on Windows yet. */
+  /** `UdpSocket` and `bindUdp`. */
   readonly udp: boolean;
   /** Unix sockets, and messages with addresses of any family; not on Windows. */
   readonly unixSockets: boolean;

@@ -1,9 +1,11 @@
-import { outOfRange, systemError } from '../binding/errors.js';
+import { errnoOf, outOfRange, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkFd } from '../binding/validate.js';
 import { getOption } from './socket-options.js';
 
-const { SOCK_STREAM = 1, AF_INET = 2, AF_INET6 = 10 } = native.constants;
+const { SOCK_STREAM = 1 } = native.constants;
+const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
+const ENOSYS = errnoOf('ENOSYS');
 const {
   F_GETFL = 3,
   F_SETFL = 4,
@@ -20,7 +22,9 @@ function check(fd: number, result: number, syscall: string): number {
 
 /** O_NONBLOCK, which all holders of the open socket share, and FD_CLOEXEC, which is this number's own. */
 function setFlags(fd: number): void {
-  const flags = check(fd, native.fcntl(fd, F_GETFL, 0), 'fcntl');
+  // Windows cannot tell them; it has this one flag only.
+  const told = native.fcntl(fd, F_GETFL, 0);
+  const flags = told === ENOSYS ? 0 : check(fd, told, 'fcntl');
   check(fd, native.fcntl(fd, F_SETFL, flags | O_NONBLOCK), 'fcntl');
   const own = check(fd, native.fcntl(fd, F_GETFD, 0), 'fcntl');
   check(fd, native.fcntl(fd, F_SETFD, own | FD_CLOEXEC), 'fcntl');
@@ -29,8 +33,11 @@ function setFlags(fd: number): void {
 function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
   checkFd(fd);
   if (getOption(fd, 'type') !== SOCK_STREAM) throw outOfRange('fd', 'a stream socket (SO_TYPE)', fd);
-  const domain = getOption(fd, 'domain');
-  if (domain !== AF_INET && domain !== AF_INET6) throw outOfRange('fd', 'a TCP socket (SO_DOMAIN)', fd);
+  // Not by SO_DOMAIN, which not every system has; of an address that is no IP address there is no name.
+  const name = { family: 0 };
+  const named = native.getsockname(fd, name);
+  if (named === EAFNOSUPPORT) throw outOfRange('fd', 'a TCP socket (its family)', fd);
+  check(fd, named, 'getsockname');
   if (getOption(fd, 'acceptConnections') !== listening) {
     throw outOfRange(
       'fd',

@@ -64,7 +64,7 @@ export interface SocketOptions {
   tcpCork: boolean;
   /** TCP_QUICKACK: not lasting, the kernel may leave it again; Linux. */
   tcpQuickAck: boolean;
-  /** TCP_MAXSEG; all systems. */
+  /** TCP_MAXSEG; Unix. */
   tcpMaxSegmentBytes: number;
   /** TCP_KEEPIDLE: silence before the first probe; Linux, FreeBSD, Windows (macOS: TCP_KEEPALIVE). */
   tcpKeepIdleSeconds: number;
@@ -110,7 +110,7 @@ export interface SocketOptions {
   ipBindAddressNoPort: boolean;
   /** IP_LOCAL_PORT_RANGE: low port + (high port << 16), 0 is the system's; Linux 6.3. */
   ipLocalPortRange: number;
-  /** IP_MTU of a connected socket, to be read only; Linux. */
+  /** IP_MTU of a connected socket, to be read only; Linux, Windows. */
   ipMtu: number;
   /** IP_MTU_DISCOVER: 0 never to 3 probe; Linux. */
   ipMtuDiscover: number;
@@ -118,11 +118,11 @@ export interface SocketOptions {
   originalDestination: SocketAddress;
   /** IP_RECVERR: ICMP errors come to the error queue; Linux. */
   ipReceiveErrors: boolean;
-  /** IP_PKTINFO; Linux, macOS. */
+  /** IP_PKTINFO, of datagrams; Linux, macOS, Windows. */
   ipPacketInfo: boolean;
-  /** IP_RECVTOS; Linux, macOS, FreeBSD. */
+  /** IP_RECVTOS, of datagrams; Linux, macOS, FreeBSD, Windows. */
   ipReceiveTos: boolean;
-  /** IP_RECVTTL; Linux, macOS, FreeBSD. */
+  /** IP_RECVTTL, of datagrams; Linux, macOS, FreeBSD, Windows. */
   ipReceiveTtl: boolean;
   /** IP_RECVORIGDSTADDR; Linux. */
   ipReceiveOriginalDestination: boolean;
@@ -136,7 +136,7 @@ export interface SocketOptions {
   // ---- IPv6 ----
   /** IPV6_V6ONLY; all systems. */
   ipv6Only: boolean;
-  /** IPV6_TCLASS, with ECN in its two low bits; all systems. */
+  /** IPV6_TCLASS, with ECN in its two low bits; Unix. */
   ipv6TrafficClass: number;
   /** IPV6_UNICAST_HOPS, -1 is the system's own; all systems. */
   ipv6UnicastHops: number;

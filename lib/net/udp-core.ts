@@ -28,13 +28,14 @@ export const EINTR = errnoOf('EINTR');
 /** The fd is no socket of ours any more. */
 const FATAL = errnosOf('EBADF', 'ENOTSOCK');
 
-const { SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const { AF_INET6 = 10, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
 
 const CONTROL = udpLayout('OPTION_CONTROL');
 const ERROR_QUEUE = udpLayout('OPTION_ERROR_QUEUE');
 const RETRY_PENDING = udpLayout('OPTION_RETRY_PENDING');
 const NO_SEGMENTS = udpLayout('OPTION_NO_SEGMENTS');
 const COALESCE = udpLayout('OPTION_COALESCE');
+const IPV6 = udpLayout('OPTION_IPV6');
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
@@ -221,7 +222,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   protected get sendOptions(): number {
-    return (this.#canSegment ? this.#coalesceOption : NO_SEGMENTS) | this.#retryOption;
+    const family = this.#familyNumber === AF_INET6 ? IPV6 : 0;
+    return (this.#canSegment ? this.#coalesceOption : NO_SEGMENTS) | family | this.#retryOption;
   }
 
   /**

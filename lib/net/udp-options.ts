@@ -7,7 +7,8 @@ import type { Reactor } from '../reactor/reactor.js';
 import { parseAddress } from '../sys/address.js';
 
 const { AF_INET6 = 10, SOL_SOCKET = 1, IPPROTO_IP = 0, IPPROTO_IPV6 = 41 } = native.constants;
-const { SO_REUSEADDR, SO_REUSEPORT, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, IPV6_V6ONLY } = native.constants;
+const { SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, IPV6_V6ONLY } =
+  native.constants;
 
 const MAX_INT32 = 0x7fffffff;
 const MAX_BYTE = 255;
@@ -18,7 +19,10 @@ export interface UdpSettings {
   broadcast?: boolean | undefined;
   /** IP_TTL, IPV6_UNICAST_HOPS: 1 to 255. */
   ttl?: number | undefined;
-  /** IP_TOS, IPV6_TCLASS: 0 to 255; its lowest two bits are ECN (RFC 3168). */
+  /**
+   * IP_TOS, IPV6_TCLASS: 0 to 255; its lowest two bits are ECN (RFC 3168). Windows takes it on IPv4 alone, and by default
+   * leaves it out of the packets.
+   */
   tos?: number | undefined;
   /** SO_RCVBUF; Linux doubles it, and holds it below net.core.rmem_max. */
   recvBufferBytes?: number | undefined;
@@ -58,7 +62,7 @@ export interface UdpSettings {
 export interface UdpOptions extends UdpSettings {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
-  /** SO_REUSEADDR; default false: on Linux two such sockets could share a port. */
+  /** SO_REUSEADDR; default false: on Linux and Windows two such sockets could share a port. */
   reuseAddress?: boolean | undefined;
   /** SO_REUSEPORT: several sockets on one port, the system spreads the senders; default false. */
   reusePort?: boolean | undefined;
@@ -134,8 +138,11 @@ class Steps {
   }
 }
 
-/** What the kqueue systems say of an IPv4 option on an IPv6 socket, which does without it there. */
-const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL');
+/**
+ * What the kqueue systems and Windows say of an IPv4 option on an IPv6 socket, which does without it there; ENODEV of an
+ * interface without IPv4.
+ */
+const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL', 'ENODEV');
 
 /** Sets them in turn. */
 function run(fd: number, isV6: boolean, steps: readonly Step[]): void {
@@ -188,6 +195,9 @@ export function applyOptions(fd: number, familyNumber: number, options: UdpOptio
     .boolean('reuseAddress', SOL_SOCKET, SO_REUSEADDR)
     .boolean('reusePort', SOL_SOCKET, SO_REUSEPORT);
   const only = booleanOf('ipv6Only', options.ipv6Only) ?? false;
+  // Windows only: else any process could take over the port, by SO_REUSEADDR.
+  if (SO_EXCLUSIVEADDRUSE !== undefined && options.reuseAddress !== true)
+    before.list.push(['reuseAddress', SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1]);
   run(fd, isV6, before.list);
   if (isV6) run(fd, isV6, [['ipv6Only', IPPROTO_IPV6, IPV6_V6ONLY, flag(only)]]);
   run(fd, isV6, settingsOf(familyNumber, options));

@@ -1,4 +1,4 @@
-#include "unix/datagram_control.h"
+#include "datagram_control.h"
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -9,6 +9,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "datagram_parts.h"
+#include "group_requests.h"
 #include "linux/newer.h"
 
 namespace tripoll {
@@ -17,22 +19,6 @@ const int kReceiveFlags = MSG_TRUNC;
 const int kErrorQueueFlag = MSG_ERRQUEUE;
 
 namespace {
-
-template <typename T>
-T DataOf(const cmsghdr& part) {
-  T value{};
-  std::memcpy(&value, CMSG_DATA(&part), sizeof value);
-  return value;
-}
-
-void SetLocal(DatagramRecord* record, uint32_t family, uint32_t interface, const void* address,
-              size_t bytes) {
-  record->flags |= kDatagramHasLocal;
-  record->local.family = family;
-  record->local.port = 0;
-  record->local.scope_id = interface;
-  std::memcpy(record->local.address, address, bytes);
-}
 
 // Who reported the error (the router, or the peer itself) follows the struct.
 void ReadError(const cmsghdr& part, DatagramRecord* record) {
@@ -54,16 +40,6 @@ void ReadError(const cmsghdr& part, DatagramRecord* record) {
     std::memcpy(&v6, after, sizeof v6);
     SetLocal(record, AF_INET6, v6.sin6_scope_id, &v6.sin6_addr, sizeof v6.sin6_addr);
   }
-}
-
-void SetTos(DatagramRecord* record, uint32_t tos) {
-  record->flags |= kDatagramHasTos;
-  record->tos = tos;
-}
-
-void SetTtl(DatagramRecord* record, uint32_t ttl) {
-  record->flags |= kDatagramHasTtl;
-  record->ttl = ttl;
 }
 
 void ReadIp(const cmsghdr& part, DatagramRecord* record) {
@@ -88,27 +64,6 @@ void ReadIp(const cmsghdr& part, DatagramRecord* record) {
   }
 }
 
-void ReadIpv6(const cmsghdr& part, DatagramRecord* record) {
-  switch (part.cmsg_type) {
-    case IPV6_PKTINFO: {
-      const auto info = DataOf<in6_pktinfo>(part);
-      SetLocal(record, AF_INET6, info.ipi6_ifindex, &info.ipi6_addr, sizeof info.ipi6_addr);
-      break;
-    }
-    case IPV6_TCLASS:
-      SetTos(record, DataOf<uint32_t>(part));
-      break;
-    case IPV6_HOPLIMIT:
-      SetTtl(record, DataOf<uint32_t>(part));
-      break;
-    case IPV6_RECVERR:
-      ReadError(part, record);
-      break;
-    default:
-      break;  // nothing that we asked for
-  }
-}
-
 void ReadTime(const cmsghdr& part, DatagramRecord* record) {
   const auto time = DataOf<timespec>(part);
   record->flags |= kDatagramHasTime;
@@ -118,89 +73,60 @@ void ReadTime(const cmsghdr& part, DatagramRecord* record) {
   record->time_ns = static_cast<uint32_t>(time.tv_nsec);
 }
 
-// Adds a part to message.msg_control. What a record can ask for always fits (see the caller).
-template <typename T>
-void Append(msghdr* message, int level, int type, const T& value) {
-  cmsghdr part{};
-  part.cmsg_level = level;
-  part.cmsg_type = type;
-  part.cmsg_len = CMSG_LEN(sizeof value);
-  auto* at = static_cast<uint8_t*>(message->msg_control) + message->msg_controllen;
-  std::memcpy(at, &part, sizeof part);
-  std::memcpy(at + CMSG_LEN(0), &value, sizeof value);
-  message->msg_controllen += CMSG_SPACE(sizeof value);
-}
-
 void AppendLocal(const DatagramEndpoint& local, msghdr* message) {
   if (local.family == AF_INET) {
     in_pktinfo info{};
     info.ipi_ifindex = static_cast<int>(local.scope_id);
     std::memcpy(&info.ipi_spec_dst, local.address, sizeof info.ipi_spec_dst);
-    Append(message, IPPROTO_IP, IP_PKTINFO, info);
+    AppendPart(message, IPPROTO_IP, IP_PKTINFO, info);
   } else if (local.family == AF_INET6) {
-    in6_pktinfo info{};
-    info.ipi6_ifindex = local.scope_id;
-    std::memcpy(&info.ipi6_addr, local.address, sizeof info.ipi6_addr);
-    Append(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    AppendLocalIpv6(local, message);
   }
 }
 
 }  // namespace
 
 void ReadDatagramControl(const msghdr& message, DatagramRecord* record) {
-  // CMSG_NXTHDR is declared with a pointer to what it does not change.
-  auto* whole = const_cast<msghdr*>(&message);
-  for (cmsghdr* part = CMSG_FIRSTHDR(whole); part != nullptr; part = CMSG_NXTHDR(whole, part)) {
-    if (part->cmsg_level == IPPROTO_IP) {
-      ReadIp(*part, record);
-    } else if (part->cmsg_level == IPPROTO_IPV6) {
-      ReadIpv6(*part, record);
-    } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_TIMESTAMPNS) {
-      ReadTime(*part, record);
-    } else if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
-      const int segment = DataOf<int>(*part);
+  ReadParts(message, [record](const cmsghdr& part) {
+    if (part.cmsg_level == IPPROTO_IP) {
+      ReadIp(part, record);
+    } else if (part.cmsg_level == IPPROTO_IPV6 && part.cmsg_type == IPV6_RECVERR) {
+      ReadError(part, record);
+    } else if (part.cmsg_level == IPPROTO_IPV6) {
+      ReadIpv6(part, record);
+    } else if (part.cmsg_level == SOL_SOCKET && part.cmsg_type == SO_TIMESTAMPNS) {
+      ReadTime(part, record);
+    } else if (part.cmsg_level == SOL_UDP && part.cmsg_type == UDP_GRO) {
+      const int segment = DataOf<int>(part);
       if (segment > 0 && static_cast<uint32_t>(segment) < record->length)
         record->segment_bytes = static_cast<uint32_t>(segment);
     }
-  }
+  });
 }
 
-void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, msghdr* message) {
+void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, bool is_ipv6,
+                          msghdr* message) {
   static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + 4 * CMSG_SPACE(sizeof(int)) +
                         CMSG_SPACE(sizeof(uint16_t)) <=
                     kDatagramControlBytes,
                 "all that a record can ask for");
   message->msg_controllen = 0;
-  // A connected socket's family is not known here, and an IPv6 address may be an IPv4 one inside:
-  // the kernel skips what is of the other family.
-  const uint32_t family = record.peer.family;
+  // An IPv6 address may be an IPv4 one inside: the kernel skips what is of the other family.
   const auto value_of = [&](uint32_t flag, uint32_t value, int type4, int type6) {
     if ((record.flags & flag) == 0) return;
-    Append(message, IPPROTO_IP, type4, static_cast<int>(value));
-    if (family != AF_INET) Append(message, IPPROTO_IPV6, type6, static_cast<int>(value));
+    AppendPart(message, IPPROTO_IP, type4, static_cast<int>(value));
+    if (is_ipv6) AppendPart(message, IPPROTO_IPV6, type6, static_cast<int>(value));
   };
   value_of(kDatagramSendTos, record.tos, IP_TOS, IPV6_TCLASS);
   value_of(kDatagramSendTtl, record.ttl, IP_TTL, IPV6_HOPLIMIT);
   if ((record.flags & kDatagramSendLocal) != 0) AppendLocal(record.local, message);
-  if (segment != 0) Append(message, SOL_UDP, UDP_SEGMENT, static_cast<uint16_t>(segment));
+  if (segment != 0) AppendPart(message, SOL_UDP, UDP_SEGMENT, static_cast<uint16_t>(segment));
   if (message->msg_controllen == 0) message->msg_control = nullptr;
 }
 
-// The structs are RFC 3678's, the same for both families.
-int ChangeMembership(int fd, int option, uint32_t interface, const sockaddr_storage& group,
+int ChangeMembership(int fd, int option, uint32_t index, const sockaddr_storage& group,
                      const sockaddr_storage* source) {
-  const int level = group.ss_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  if (source == nullptr) {
-    group_req request{};
-    request.gr_interface = interface;
-    request.gr_group = group;
-    return os::Setsockopt(fd, level, option, &request, sizeof request);
-  }
-  group_source_req request{};
-  request.gsr_interface = interface;
-  request.gsr_group = group;
-  request.gsr_source = *source;
-  return os::Setsockopt(fd, level, option, &request, sizeof request);
+  return RequestMembership(fd, option, index, group, source);
 }
 
 // clang-format off: a constant a line.

@@ -124,7 +124,6 @@ const Export kExports[] = {
 void ExportSystem(napi_env env, napi_value exports) {
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
   ExportMessages(env, exports);
-  ExportUdp(env, exports);
   ExportStreams(env, exports);
   ExportTransfer(env, exports);
   ExportSources(env, exports);

@@ -10,4 +10,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+// macOS has no such flag: its sockets have SO_NOSIGPIPE instead (bsd/os_calls.cc).
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 #endif  // TRIPOLL_UNIX_OS_SOCKET_H_

@@ -13,10 +13,10 @@ namespace tripoll::os {
 
 namespace {
 
-// As many buffers as one call sends; sys_wrap.cc passes no more.
-constexpr size_t kMostVectors = 64;
-
 constexpr socklen_t kIntBytes = sizeof(int);
+
+// The length of Unix' struct ip_mreqn: group, address, index.
+constexpr socklen_t kIpMreqnBytes = 12;
 
 // The length of Unix' struct linger, two ints: Windows' own has two shorts.
 constexpr socklen_t kUnixLingerBytes = 8;
@@ -29,14 +29,6 @@ bool IsOpenHandle(int fd) {
   DWORD flags = 0;
   return GetHandleInformation(reinterpret_cast<HANDLE>(ToSocket(fd)), &flags) != 0;
 }
-
-// Winsock says WSAENOTSOCK of a closed handle too, where Unix tells them apart.
-int ErrorOf(int fd) {
-  const int error = LastError();
-  return error == -ENOTSOCK && !IsOpenHandle(fd) ? -EBADF : error;
-}
-
-int Result(int fd, int value) { return value == SOCKET_ERROR ? ErrorOf(fd) : value; }
 
 // Kernel handles fit 32 bits, as 32-bit and 64-bit programs share them (Microsoft's "Interprocess
 // Communication Between 32-bit and 64-bit Applications"); checked all the same.
@@ -88,6 +80,21 @@ void ToUnixError(void* value) {
   std::memcpy(value, &code, sizeof code);
 }
 
+// As on Unix: a connected socket hears that a port is closed (SIO_UDP_CONNRESET), and no other. Of
+// a datagram that was too long under way (SIO_UDP_NETRESET) none hears; mswsock.h of mingw lacks
+// it.
+void TellUnreachable(int fd, bool connected) {
+  constexpr DWORD kNetReset = _WSAIOW(IOC_VENDOR, 15);
+  BOOL port = connected ? TRUE : FALSE;
+  BOOL time = FALSE;
+  DWORD bytes = 0;
+  // A system that refuses has nothing to turn off: Wine does not know the second.
+  static_cast<void>(WSAIoctl(ToSocket(fd), SIO_UDP_CONNRESET, &port, sizeof port, nullptr, 0,
+                             &bytes, nullptr, nullptr));
+  static_cast<void>(
+      WSAIoctl(ToSocket(fd), kNetReset, &time, sizeof time, nullptr, 0, &bytes, nullptr, nullptr));
+}
+
 int CloseAfter(int fd, int error) {
   static_cast<void>(closesocket(ToSocket(fd)));
   return error;
@@ -100,6 +107,23 @@ SOCKET ToSocket(int fd) {
   // times (T04).
   if (fd < 0 || (fd & 3) != 0) return INVALID_SOCKET;
   return static_cast<SOCKET>(static_cast<uint32_t>(fd));
+}
+
+// Winsock says WSAENOTSOCK of a closed handle too, where Unix tells them apart.
+int ErrorOf(int fd) {
+  const int error = LastError();
+  return error == -ENOTSOCK && !IsOpenHandle(fd) ? -EBADF : error;
+}
+
+int Result(int fd, int value) { return value == SOCKET_ERROR ? ErrorOf(fd) : value; }
+
+bool IsDatagram(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  // Not by way of Result: it is asked when a call has failed, whose code is not to be forgotten.
+  return getsockopt(ToSocket(fd), SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &length) ==
+             0 &&
+         type == SOCK_DGRAM;
 }
 
 int CheckSocket(int fd) {
@@ -118,6 +142,7 @@ int Socket(int domain, int type, int protocol) {
   const SOCKET socket =
       WSASocketW(domain, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), protocol, nullptr, 0, flags);
   const int fd = ToFd(socket);
+  if (fd >= 0 && (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_DGRAM) TellUnreachable(fd, false);
   if (fd < 0 || (type & SOCK_NONBLOCK) == 0) return fd;
   const int error = SetNonblocking(fd, true);
   return error < 0 ? CloseAfter(fd, error) : fd;
@@ -142,6 +167,9 @@ int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
 
 int Connect(int fd, const sockaddr* address, socklen_t length) {
   const int error = Result(fd, connect(ToSocket(fd), address, length));
+  // A non-blocking stream's is never done at once. AF_UNSPEC takes a datagram socket's peer away,
+  // as on Unix.
+  if (error == 0 && IsDatagram(fd)) TellUnreachable(fd, address->sa_family != AF_UNSPEC);
   return error == -EAGAIN ? -EINPROGRESS : error;
 }
 
@@ -153,26 +181,12 @@ int Recv(int fd, void* buffer, size_t length, int flags) {
   if (code == WSAESHUTDOWN) return 0;
   // A datagram that did not fit: the buffer is full, the rest is gone, as on Unix.
   if (code == WSAEMSGSIZE) return ClampLength(length);
-  return ErrorOf(fd);
+  return ErrorOfReceive(fd);
 }
 
 int Send(int fd, const void* buffer, size_t length, int flags) {
-  return Result(fd,
-                send(ToSocket(fd), static_cast<const char*>(buffer), ClampLength(length), flags));
-}
-
-int Sendmsg(int fd, const msghdr* message, int flags) {
-  WSABUF buffers[kMostVectors];
-  const size_t count = std::min(message->msg_iovlen, kMostVectors);
-  for (size_t i = 0; i < count; i++) {
-    const iovec& vector = message->msg_iov[i];
-    buffers[i].buf = static_cast<char*>(vector.iov_base);
-    buffers[i].len = static_cast<ULONG>(ClampLength(vector.iov_len));
-  }
-  DWORD sent = 0;
-  const int error = Result(fd, WSASend(ToSocket(fd), buffers, static_cast<DWORD>(count), &sent,
-                                       static_cast<DWORD>(flags), nullptr, nullptr));
-  return error < 0 ? error : static_cast<int>(sent);
+  const int sent = send(ToSocket(fd), static_cast<const char*>(buffer), ClampLength(length), flags);
+  return sent == SOCKET_ERROR ? ErrorOfSend(fd, false) : sent;
 }
 
 int Shutdown(int fd, int how) { return Result(fd, shutdown(ToSocket(fd), how)); }
@@ -203,7 +217,16 @@ int Setsockopt(int fd, int level, int name, const void* value, socklen_t length)
     return Result(fd, setsockopt(ToSocket(fd), level, name, reinterpret_cast<const char*>(&native),
                                  sizeof native));
   }
-  return Result(fd, setsockopt(ToSocket(fd), level, name, static_cast<const char*>(value), length));
+  if (level == IPPROTO_IP && name == IP_MULTICAST_IF && length == kIpMreqnBytes)
+    return SetMulticastInterface(fd, value);
+  const int error =
+      Result(fd, setsockopt(ToSocket(fd), level, name, static_cast<const char*>(value), length));
+  if (error == 0 && level == IPPROTO_IPV6 && name == IPV6_PKTINFO) {
+    // On Unix it tells of IPv4 too; a socket of IPv6 alone refuses, and needs none.
+    static_cast<void>(
+        setsockopt(ToSocket(fd), IPPROTO_IP, IP_PKTINFO, static_cast<const char*>(value), length));
+  }
+  return error;
 }
 
 int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {

@@ -1,12 +1,29 @@
 #ifndef TRIPOLL_WINDOWS_NET_H_
 #define TRIPOLL_WINDOWS_NET_H_
 
-#include "windows/windows_headers.h"
+#include "os_socket.h"
 
 namespace tripoll::os {
 
 // The SOCKET of an fd: the same number.
 SOCKET ToSocket(int fd);
+
+// What a call that says SOCKET_ERROR failed with, or its value.
+int Result(int fd, int value);
+int ErrorOf(int fd);
+
+// The same of a datagram's, where Unix has others: ECONNREFUSED of the peer, EDESTADDRREQ.
+int ErrorOfReceive(int fd);
+int ErrorOfSend(int fd, bool has_name);
+
+bool IsDatagram(int fd);
+
+// Vectors as Winsock takes them: as many as one call sends. Returns how many.
+constexpr size_t kMostVectors = 64;
+DWORD ToBuffers(const msghdr& message, WSABUF (&buffers)[kMostVectors]);
+
+// Unix' struct ip_mreqn as Windows takes it: an address of the interface. Or -errno.
+int SetMulticastInterface(int fd, const void* request);
 
 // 0; -EBADF of a closed handle, -ENOTSOCK of another's.
 int CheckSocket(int fd);

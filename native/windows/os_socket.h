@@ -13,11 +13,50 @@ struct iovec {
   size_t iov_len;
 };
 
-// As far as net.cc reads it.
 struct msghdr {
+  void* msg_name;
+  socklen_t msg_namelen;
   iovec* msg_iov;
   size_t msg_iovlen;
+  void* msg_control;
+  size_t msg_controllen;
+  int msg_flags;
 };
+
+// Newer headers have these, some of them for WSAMSG.
+using cmsghdr = WSACMSGHDR;
+#undef CMSG_DATA
+#undef CMSG_LEN
+#undef CMSG_SPACE
+#undef CMSG_FIRSTHDR
+#undef CMSG_NXTHDR
+#define CMSG_DATA(part) WSA_CMSG_DATA(part)
+#define CMSG_LEN(bytes) WSA_CMSG_LEN(bytes)
+#define CMSG_SPACE(bytes) WSA_CMSG_SPACE(bytes)
+#define CMSG_FIRSTHDR(message) tripoll::NextPart(message, nullptr)
+#define CMSG_NXTHDR(message, part) tripoll::NextPart(message, part)
+
+namespace tripoll {
+
+// Of a part that ends past the message nothing is read.
+inline cmsghdr* NextPart(const msghdr* message, const cmsghdr* part) {
+  auto* begin = static_cast<uint8_t*>(message->msg_control);
+  size_t at = 0;
+  if (part != nullptr) {
+    at = static_cast<size_t>(reinterpret_cast<const uint8_t*>(part) - begin);
+    const size_t left = message->msg_controllen - at;
+    if (part->cmsg_len < CMSG_LEN(0) || part->cmsg_len > left) return nullptr;
+    at += WSA_CMSGHDR_ALIGN(part->cmsg_len);
+  }
+  if (begin == nullptr || at > message->msg_controllen ||
+      message->msg_controllen - at < CMSG_LEN(0)) {
+    return nullptr;
+  }
+  auto* next = reinterpret_cast<cmsghdr*>(begin + at);
+  return next->cmsg_len > message->msg_controllen - at ? nullptr : next;
+}
+
+}  // namespace tripoll
 
 // Flags of Socket and Accept4: not Windows' numbers but Linux', of which Windows knows nothing.
 #define SOCK_NONBLOCK 0x800
@@ -25,6 +64,8 @@ struct msghdr {
 
 // There are no signals to suppress (T43).
 #define MSG_NOSIGNAL 0
+// No call can be asked not to wait: the socket has to be non-blocking.
+#define MSG_DONTWAIT 0
 
 #define SHUT_RD SD_RECEIVE
 #define SHUT_WR SD_SEND

@@ -3,9 +3,10 @@
 #define TRIPOLL_WINDOWS_WINDOWS_HEADERS_H_
 
 // clang-format off: the order matters
+#include <winsock2.h>
+
 #include <mswsock.h>
 #include <windows.h>
-#include <winsock2.h>
 #include <winternl.h>
 #include <ws2tcpip.h>
 // clang-format on

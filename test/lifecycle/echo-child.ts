@@ -10,7 +10,9 @@ async function main(): Promise<void> {
   await stream.writeAll(new TextEncoder().encode('hello'));
   const buffer = new Uint8Array(16);
   const received = await stream.read(buffer);
-  const late = await stream.read(buffer, { timeoutMs: 1 }).catch((error: { code: string }) => error.code);
+  const late = await stream
+    .read(buffer, { timeoutMs: 1 })
+    .catch((error: unknown) => (error as { code: string }).code);
   stream.close();
   listener.close();
   const { backend, driver } = Reactor.default.inspect();

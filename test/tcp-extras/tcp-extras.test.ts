@@ -10,7 +10,7 @@ import { describeSplice } from './suite/splice.js';
 import { describeUrgent } from './suite/urgent.js';
 import { describeZeroCopy } from './suite/zero-copy.js';
 
-describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'TCP extras', (context) => {
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], 'TCP extras', (context) => {
   describePeek(context);
   describeSendfile(context);
   describeSplice(context);

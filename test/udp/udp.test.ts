@@ -11,7 +11,7 @@ import { describeLife } from './suite/life.js';
 import { describePromises } from './suite/promises.js';
 import { describeSegments } from './suite/segments.js';
 
-describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'UDP', (context) => {
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], 'UDP', (context) => {
   describePromises(context);
   describeBatches(context);
   describeEndpoints(context);

@@ -2,20 +2,21 @@ import { DatagramBatch } from 'tripoll/net';
 import { thrownBy, outOfRange } from '../../support/errors.js';
 import { rejection, type Context } from '../../net/tools.js';
 import { within } from '../../support/deadline.js';
-import { bound, bytesOf, connected, hostPortOf, swapped, textOf } from '../tools.js';
+import { native } from '#lib/binding/native';
+import { bound, bytesOf, connected, hostPortOf, isLinux, OTHER_FAMILY, swapped, textOf } from '../tools.js';
 
 export function describeBatches(context: Context): void {
   describe('batches', () => {
-    test('many there and many back, a call each way', async () => {
+    test('many there and many back, a call each way where there are such calls', async () => {
       const server = await bound(context);
       const client = await connected(context, server);
       const out = new DatagramBatch();
       for (let i = 0; i < 60; i++) out.push(bytesOf(`no. ${i}`));
       expect(await within(client.sendMany(out), 'sendMany')).toBe(60);
-      expect(out).toMatchObject({ settled: 60, failed: 0, calls: 1 });
+      expect(out).toMatchObject({ settled: 60, failed: 0, calls: isLinux ? 1 : 60 });
       const batch = new DatagramBatch();
       expect(await within(server.recvMany(batch), 'recvMany')).toBe(60);
-      expect(batch).toMatchObject({ count: 60, calls: 1 });
+      expect(batch).toMatchObject({ count: 60, calls: isLinux ? 1 : 61 });
       expect(textOf(batch.payload(59))).toBe('no. 59');
       expect(batch.address(59)).toEqual(client.localAddress);
       // Back as it is: each to who sent it.
@@ -56,7 +57,7 @@ export function describeBatches(context: Context): void {
         got = await within(server.recvMany(batch), 'recvMany');
       }
       expect(texts).toEqual(['afalse', 'bfalse', '12345678true']);
-      expect(batch.wireBytes(batch.count - 1)).toBe(9);
+      expect(batch.wireBytes(batch.count - 1)).toBe(isLinux ? 9 : 8);
     });
 
     test('answers go by copied addresses, without a string', async () => {
@@ -94,7 +95,7 @@ export function describeBatches(context: Context): void {
       expect(await within(sender.sendMany(batch), 'sendMany')).toBe(3);
       expect(batch).toMatchObject({ settled: 5, failed: 2 });
       const codes = [0, 1, 2, 3, 4].map((i) => batch.errorOf(i)?.code ?? null);
-      expect(codes).toEqual([null, 'EMSGSIZE', null, 'EAFNOSUPPORT', null]);
+      expect(codes).toEqual([null, 'EMSGSIZE', null, OTHER_FAMILY, null]);
       expect(batch.errorOf(1)).toMatchObject({ syscall: 'sendmsg', port: hostPortOf(server).port });
       const got = new DatagramBatch();
       let texts = '';
@@ -150,7 +151,7 @@ export function describeBatches(context: Context): void {
         'udpReceive',
         (real) => (fd, records, payload, slotBytes, first, count, options) => {
           const got = real(fd, records, payload, slotBytes, first, count, options);
-          if (got > 0) header(records)[1] = 100; // ENETDOWN
+          if (got > 0) header(records)[1] = native.errnos['ENETDOWN'] ?? 0;
           return got;
         },
         async () => {

@@ -1,9 +1,11 @@
 import { DatagramBatch } from 'tripoll/net';
 import { rejection, type Context } from '../../net/tools.js';
 import { until, within } from '../../support/deadline.js';
+import { native } from '#lib/binding/native';
 import { bound, bytesOf, connected, endpoint, fullFor, hostPortOf, swapped, textOf } from '../tools.js';
 
 const FOR_EVER = Infinity;
+const { EAGAIN = 0 } = native.errnos;
 
 /** A socket whose buffer is full: loopback's never is, so the call is swapped. */
 export function describeFull(context: Context): void {
@@ -38,7 +40,7 @@ export function describeFull(context: Context): void {
         (real) => (fd, records, payload, slotBytes, first, count, options) => {
           calls.push([first, count]);
           // Three of them, then full.
-          if (calls.length % 2 === 0) return -11;
+          if (calls.length % 2 === 0) return -EAGAIN;
           return real(fd, records, payload, slotBytes, first, Math.min(3, count), options);
         },
         async () => {
@@ -57,7 +59,7 @@ export function describeFull(context: Context): void {
         'udpSend',
         (real) =>
           (...values) =>
-            full ? -11 : real(...values),
+            full ? -EAGAIN : real(...values),
         async () => {
           const first = client.send(bytesOf('first'), undefined, { signal: aborter.signal });
           const second = client.send(bytesOf('2nd'));
@@ -123,7 +125,7 @@ export function describeFull(context: Context): void {
       await swapped(
         'udpSend',
         (real) => (fd, records, payload, slotBytes, first, count, options) => {
-          if (++calls === 2) return -11;
+          if (++calls === 2) return -EAGAIN;
           return real(fd, records, payload, slotBytes, first, calls === 1 ? 1 : count, options);
         },
         async () => {

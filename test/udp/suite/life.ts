@@ -3,7 +3,8 @@ import { sys } from 'tripoll/raw';
 import { DatagramBatch, UdpSocket } from 'tripoll/net';
 import { deferred, rejection, type Context } from '../../net/tools.js';
 import { until, within } from '../../support/deadline.js';
-import { bound, bytesOf, connected, endpoint, hostPortOf } from '../tools.js';
+import { isWindows } from '../../support/platform.js';
+import { bound, bytesOf, connected, endpoint, has, hostPortOf } from '../tools.js';
 
 const ROOM = 100;
 const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
@@ -11,7 +12,7 @@ const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 export function describeLife(context: Context): void {
   describe('the end', () => {
     test('close rejects what waits, and all that comes after; twice is once', async () => {
-      const socket = await bound(context, { recvErrors: true });
+      const socket = await bound(context, has('IP_RECVERR') ? { recvErrors: true } : {});
       const waiting = [socket.receive(new Uint8Array(ROOM)), socket.receiveError()].map(rejection);
       socket.close();
       socket.close();
@@ -90,7 +91,8 @@ export function describeLife(context: Context): void {
       server.close();
       await within(over.promise, 'close');
       expect(server.closed).toBe(true);
-      expect(taken).toBe(fd);
+      // On Windows an event or a file may have been quicker: all handles share their numbers.
+      if (!isWindows) expect(taken).toBe(fd);
       const peer = await connected(context, other);
       await peer.send(bytesOf('alive'));
       expect((await within(other.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(5);

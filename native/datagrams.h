@@ -1,12 +1,12 @@
 // Batches of datagrams: records and payload slots that the caller owns, filled by recvmmsg and sent
 // by sendmmsg, or by a loop of the single calls where a system lacks them. Nothing is allocated.
-#ifndef TRIPOLL_UNIX_DATAGRAMS_H_
-#define TRIPOLL_UNIX_DATAGRAMS_H_
+#ifndef TRIPOLL_DATAGRAMS_H_
+#define TRIPOLL_DATAGRAMS_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "os_calls.h"
+#include "datagram_calls.h"
 
 namespace tripoll {
 
@@ -77,6 +77,7 @@ enum DatagramOption : uint32_t {
   kDatagramRetryPending = 4,  // a first error is of an earlier datagram to someone else: try again
   kDatagramNoSegments = 8,    // the system cannot segment
   kDatagramCoalesce = 16,     // datagrams in a row to one peer may go as segments of one message
+  kDatagramIpv6 = 32,         // the socket's family
 };
 
 // Datagrams that one system call takes: what of theirs is on the stack fits 32 KB.
@@ -92,10 +93,12 @@ int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigne
 int SendDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
                   uint32_t options);
 
-// What one call did: so many messages, and the errno that ended it, as far as it is known.
+// What one call did: so many messages, and the errno that ended it, as far as it is known; in how
+// many system calls.
 struct BatchResult {
   unsigned count;
   int error;
+  unsigned calls;
 };
 // The batch calls, and what stands in for them where the system says ENOSYS.
 BatchResult ReceiveBatch(int fd, BatchMessage* messages, unsigned count, int flags);
@@ -105,4 +108,4 @@ BatchResult SendOneByOne(int fd, BatchMessage* messages, unsigned count, int fla
 
 }  // namespace tripoll
 
-#endif  // TRIPOLL_UNIX_DATAGRAMS_H_
+#endif  // TRIPOLL_DATAGRAMS_H_

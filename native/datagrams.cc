@@ -1,13 +1,12 @@
-#include "unix/datagrams.h"
-
-#include <netinet/in.h>
+#include "datagrams.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "unix/datagram_control.h"
+#include "datagram_control.h"
+
+#include "os_errno.h"
 
 namespace tripoll {
 
@@ -28,7 +27,7 @@ struct Chunk {
   alignas(cmsghdr) uint8_t control[kDatagramsPerCall][kDatagramControlBytes];
 };
 
-void ReadName(const Name& name, socklen_t length, DatagramEndpoint* to) {
+void ReadName(const Name& name, size_t length, DatagramEndpoint* to) {
   if (length >= sizeof(sockaddr_in) && name.any.sa_family == AF_INET) {
     to->family = AF_INET;
     to->port = ntohs(name.v4.sin_port);
@@ -91,7 +90,7 @@ void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsi
     record.error = 0;
     record.segment_bytes = 0;
     record.sent_bytes = 0;
-    ReadName(chunk.names[i], message.header.msg_namelen, &record.peer);
+    ReadName(chunk.names[i], static_cast<size_t>(message.header.msg_namelen), &record.peer);
     if (message.header.msg_control == nullptr) continue;
     if ((message.header.msg_flags & MSG_CTRUNC) != 0) record.flags |= kDatagramControlTruncated;
     ReadDatagramControl(message.header, &record);
@@ -126,6 +125,7 @@ struct Sender {
 
   const DatagramRecord& At(unsigned index) const { return slots.records[index]; }
   uint8_t* PayloadOf(unsigned index) const { return slots.payload + index * slots.slot_bytes; }
+  bool IsIpv6() const { return (options & kDatagramIpv6) != 0; }
   // Also one of which some datagrams have gone already: the rest follows in the same way.
   bool CutsByHand(unsigned index) const {
     return IsSegmented(At(index)) && ((options & kDatagramNoSegments) != 0 ||
@@ -208,7 +208,7 @@ unsigned Sender::Prepare(unsigned first, unsigned count) {
     header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(runs[k]);
     if (segment == 0 && (record.flags & kAskedFlags) == 0) continue;
     header.msg_control = chunk.control[k];
-    WriteDatagramControl(record, segment, &header);
+    WriteDatagramControl(record, segment, IsIpv6(), &header);
   }
   return messages;
 }
@@ -224,7 +224,7 @@ int Sender::SendByHand(unsigned index) {
     if (!PrepareOne(0, 0, index, at, bytes)) return EINVAL;
     if ((record.flags & kAskedFlags) != 0) {
       chunk.messages[0].header.msg_control = chunk.control[0];
-      WriteDatagramControl(record, 0, &chunk.messages[0].header);
+      WriteDatagramControl(record, 0, IsIpv6(), &chunk.messages[0].header);
     }
     slots.header->calls++;
     const int sent = os::Sendmsg(fd, &chunk.messages[0].header, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -242,16 +242,16 @@ BatchResult Sender::SendSome(unsigned first, unsigned count) {
   if (ready == 0) {
     const int error = CutsByHand(first) ? SendByHand(first) : EINVAL;
     if (error == 0) slots.records[first].error = 0;
-    return {error == 0 ? 1U : 0U, error};
+    return {error == 0 ? 1U : 0U, error, 0};
   }
-  slots.header->calls++;
   BatchResult result = SendBatch(fd, chunk.messages, ready, MSG_DONTWAIT | MSG_NOSIGNAL);
+  slots.header->calls += result.calls;
   // No system says this, and a loop must not live on it.
   if (result.count == 0 && result.error == 0) result.error = EAGAIN;
   unsigned records = 0;
   for (unsigned k = 0; k < result.count; k++) records += runs[k];
   for (unsigned i = 0; i < records; i++) slots.records[first + i].error = 0;
-  return {records, result.error};
+  return {records, result.error, result.calls};
 }
 
 void Sender::Fail(unsigned index, int error) const {
@@ -283,33 +283,33 @@ int Sender::SettleFirst(unsigned index, int error) {
 BatchResult ReceiveOneByOne(int fd, BatchMessage* messages, unsigned count, int flags) {
   for (unsigned i = 0; i < count; i++) {
     const int length = os::Recvmsg(fd, &messages[i].header, flags);
-    if (length < 0) return {i, -length};
+    if (length < 0) return {i, -length, i + 1};
     messages[i].length = static_cast<unsigned>(length);
   }
-  return {count, 0};
+  return {count, 0, count};
 }
 
 BatchResult SendOneByOne(int fd, BatchMessage* messages, unsigned count, int flags) {
   for (unsigned i = 0; i < count; i++) {
     const int length = os::Sendmsg(fd, &messages[i].header, flags);
-    if (length < 0) return {i, -length};
+    if (length < 0) return {i, -length, i + 1};
     messages[i].length = static_cast<unsigned>(length);
   }
-  return {count, 0};
+  return {count, 0, count};
 }
 
 BatchResult ReceiveBatch(int fd, BatchMessage* messages, unsigned count, int flags) {
   const int received = os::Recvmmsg(fd, messages, count, flags);
   if (received == -ENOSYS) return ReceiveOneByOne(fd, messages, count, flags);
-  if (received < 0) return {0, -received};
-  return {static_cast<unsigned>(received), 0};
+  if (received < 0) return {0, -received, 1};
+  return {static_cast<unsigned>(received), 0, 1};
 }
 
 BatchResult SendBatch(int fd, BatchMessage* messages, unsigned count, int flags) {
   const int sent = os::Sendmmsg(fd, messages, count, flags);
   if (sent == -ENOSYS) return SendOneByOne(fd, messages, count, flags);
-  if (sent < 0) return {0, -sent};
-  return {static_cast<unsigned>(sent), 0};
+  if (sent < 0) return {0, -sent, 1};
+  return {static_cast<unsigned>(sent), 0, 1};
 }
 
 int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
@@ -324,8 +324,8 @@ int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigne
   while (done < count) {
     const unsigned size = std::min(count - done, kDatagramsPerCall);
     PrepareReceive(&chunk, slots, first + done, size, wants_control);
-    slots.header->calls++;
     const BatchResult result = ReceiveBatch(fd, chunk.messages, size, flags);
+    slots.header->calls += result.calls;
     Unpack(chunk, slots, first + done, result.count);
     done += result.count;
     if (result.error != 0 && !IsFull(result.error)) {

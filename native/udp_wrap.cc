@@ -1,17 +1,15 @@
 // Batches of datagrams for JavaScript, and what of UDP needs a struct. The memory of a batch is
 // JavaScript's own, looked up and measured at every call (T07).
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 
 #include "address.h"
 #include "address_wrap.h"
+#include "datagram_control.h"
+#include "datagrams.h"
 #include "env_wrap.h"
-#include "unix/datagram_control.h"
-#include "unix/datagrams.h"
+
+#include "os_errno.h"
 
 namespace tripoll {
 
@@ -145,10 +143,10 @@ napi_value UdpMembership(napi_env env, napi_callback_info info) {
   const Args args(env, info, 6);
   int32_t fd = 0;
   int32_t option = 0;
-  uint32_t interface = 0;
+  uint32_t index = 0;
   InternetAddress group;
   InternetAddress source;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &option) || !args.Uint32(2, &interface) ||
+  if (!args.Int32(0, &fd) || !args.Int32(1, &option) || !args.Uint32(2, &index) ||
       !args.Int32(3, &group.family) || !args.Text(4, &group.address) ||
       !args.Text(5, &source.address)) {
     return nullptr;
@@ -161,7 +159,7 @@ napi_value UdpMembership(napi_env env, napi_callback_info info) {
   if (error == 0 && has_source) error = ParseAddress(source, &source_name);
   if (error == 0) {
     const sockaddr_storage* from = has_source ? &source_name.storage : nullptr;
-    error = ChangeMembership(fd, option, interface, group_name.storage, from);
+    error = ChangeMembership(fd, option, index, group_name.storage, from);
   }
   return ToValue(env, error);
 }
@@ -228,6 +226,7 @@ const Constant kLayout[] = {
     {"OPTION_RETRY_PENDING", kDatagramRetryPending},
     {"OPTION_NO_SEGMENTS", kDatagramNoSegments},
     {"OPTION_COALESCE", kDatagramCoalesce},
+    {"OPTION_IPV6", kDatagramIpv6},
 };
 
 }  // namespace
