@@ -78,8 +78,8 @@ export abstract class HeldReads<
   }
 
   /** It is over. */
-  protected rejectHeld(reason: Error): void {
-    this.#takeReader()?.reject(reason);
+  protected rejectHeld(error: Error | null): void {
+    this.#takeReader()?.reject(error ?? this.whyClosed());
   }
 
   protected override whyClosed(): Error {

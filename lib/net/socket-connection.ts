@@ -360,7 +360,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   protected onDestroyed(error: Error | null): void {
-    this.rejectHeld(error ?? this.whyClosed());
+    this.rejectHeld(error);
     const { reactor, registration } = this.profile;
     // Not from in here: the user's own call may be what destroyed it.
     reactor.defer(() => registration.context.runInAsyncScope(this.#tellEnd, this, error));

@@ -321,11 +321,10 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
 
   protected onDestroyed(error: Error | null): void {
     this.failure = error;
-    const reason = error ?? closedError('Stream');
-    this.#takeReader()?.reject(reason);
+    this.#takeReader()?.reject(error ?? closedError('Stream'));
     const opening = this.#opening;
     this.#opening = null;
-    opening?.reject(reason);
+    opening?.reject(error ?? closedError('Stream'));
     this.profile.owner?.connectionClosed();
   }
 }

@@ -383,9 +383,9 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.profile.idle?.remove(this);
     this.#dropRegistration();
     this.#closeFd();
-    const reason = error ?? closedError('Stream');
-    this.queue?.clear(reason);
-    this.rare?.extras?.end(reason);
+    // Only where somebody waits: an error's stack costs more than a connection.
+    this.queue?.clear(error ?? closedError('Stream'));
+    this.rare?.extras?.end(error ?? closedError('Stream'));
     this.onDestroyed(error);
   }
 

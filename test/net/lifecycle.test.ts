@@ -56,6 +56,39 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
     expect(reportOf(result)).toContain('client');
   });
 
+  test('connections that come and go make no error object: its stack would cost more than they do', async () => {
+    const result = await run(`
+      let made = 0;
+      globalThis.Error = new Proxy(Error, {
+        construct(target, args, self) { made++; return Reflect.construct(target, args, self); },
+      });
+      const listener = listen({ host, port: 0, reactor }, {
+        data(connection, chunk) { connection.write(chunk); connection.close(); },
+      });
+      const { port } = listener.localAddress;
+      const exchange = async () => {
+        const stream = await TcpStream.connect({ host, port }, { reactor });
+        await stream.writeAll(Buffer.from('ping'));
+        const received = await stream.read(new Uint8Array(8));
+        stream.close();
+        return received;
+      };
+      const viaHandlers = () => new Promise((resolve) => {
+        connect({ host, port, reactor }, {
+          open(connection) { connection.write(Buffer.from('ping')); connection.end(); },
+          close: resolve,
+        });
+      });
+      (async () => {
+        const received = [await exchange(), await exchange()];
+        await viaHandlers();
+        report({ received, made });
+        listener.close();
+      })();
+    `);
+    expect(reportOf(result)).toEqual({ received: [4, 4], made: 0 });
+  });
+
   test('what a handler throws without an error handler is an uncaughtException, and destroys its connection', async () => {
     const result = await run(`
       const told = [];
