@@ -461,7 +461,7 @@ function describeStages(context: Context): void {
   test('the same in for await: the loop goes on', async () => {
     const drops: DropInfo[] = [];
     const drop = (_: TcpListener, info: DropInfo) => void drops.push(info);
-    const listener = await context.bind({ acceptedSocketOptions: { ipMinTtl: 1000 }, drop });
+    const listener = await context.bind({ acceptedSocketOptions: { ipTtl: 1000 }, drop });
     const loop = (async () => {
       for await (const stream of listener) context.own(stream);
     })();

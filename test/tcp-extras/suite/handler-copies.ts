@@ -2,7 +2,7 @@
 import { capabilities } from 'tripoll';
 import { copyBidirectional, listenUnix, UnixStream, type CopyOptions, type TcpConnection } from 'tripoll/net';
 import { native } from '#lib/binding/native';
-import { describeIf } from '../../support/applies.js';
+import { describeIf, testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import {
   digest,
@@ -96,17 +96,20 @@ export function describeHandlerCopies(context: Context): void {
       await within(copying, 'copy');
     });
 
-    test(`${how}: T43 one side is reset: both are closed, and its error is told by both ways`, async () => {
-      const { a, b } = await proxied();
-      const copying = copyBidirectional(a.connection, b.connection, options);
-      copying.catch(() => {});
-      a.peer.send('x');
-      expect((await b.peer.receiveBytes(1)).toString()).toBe('x');
-      b.peer.reset();
-      expect((await rejection(copying))?.code).toMatch(/ECONNRESET|EPIPE/);
-      expect(failureOf(await within(b.told.closed, 'close'))?.code).toMatch(/ECONNRESET|EPIPE/);
-      expect(await within(a.told.closed, 'close')).toBeNull();
-    });
+    testReset(
+      `${how}: T43 one side is reset: both are closed, and its error is told by both ways`,
+      async () => {
+        const { a, b } = await proxied();
+        const copying = copyBidirectional(a.connection, b.connection, options);
+        copying.catch(() => {});
+        a.peer.send('x');
+        expect((await b.peer.receiveBytes(1)).toString()).toBe('x');
+        b.peer.reset();
+        expect((await rejection(copying))?.code).toMatch(/ECONNRESET|EPIPE/);
+        expect(failureOf(await within(b.told.closed, 'close'))?.code).toMatch(/ECONNRESET|EPIPE/);
+        expect(await within(a.told.closed, 'close')).toBeNull();
+      },
+    );
 
     test(`${how}: ended by its signal`, async () => {
       const { a, b } = await proxied();
