@@ -42,7 +42,8 @@ export function describeGivenFds(context: Context): void {
       peer.send('hi');
       expect(await within(context.own(stream).read(new Uint8Array(4)), 'read')).toBe(2);
       listener.close();
-      expect(sys.fcntl(fd, F_GETFD)).toBe(-(sys.errno['EBADF'] ?? 0));
+      // Windows may have given the number to another thread's handle by now.
+      if (!isWindows) expect(sys.fcntl(fd, F_GETFD)).toBe(-(sys.errno['EBADF'] ?? 0));
     });
 
     test('a listener with handlers', async () => {
