@@ -10,8 +10,8 @@ import { pairedRatios, rotated, spreadOf, type Spread } from './statistics.js';
 
 const startTimeoutMs = 15_000;
 const runTimeoutMs = 60_000;
-/** The default of `copyBidirectional`, and of a pipe. */
-const pipeBytes = 65_536;
+/** The default of `copyBidirectional`, and of a pipe; and the most that a user without privileges may ask for. */
+const pipeSizes = [65_536, 1_048_576] as const;
 const flowConnections = 4;
 const flowMegabytes = 400;
 const shortConnections = 50;
@@ -28,20 +28,33 @@ const script = (file: string, ...args: string[]): [string, string[]] => [
   [path.join(__dirname, 'sides', file), ...args],
 ];
 
+const kindOf = (pipeBytes: number): string => `pipe of ${pipeBytes / 1024} KiB`;
+
 const proxies: Side[] = [
-  {
-    name: 'C splice',
-    command: (cpu, port) => [tcpPeer, ['splice', String(cpu), String(port), String(pipeBytes)]],
-  },
-  ...['tripoll-splice', 'tripoll-copy', 'node-net'].map((name) => ({
+  ...pipeSizes.flatMap((pipeBytes) => [
+    {
+      name: `C splice, ${kindOf(pipeBytes)}`,
+      command: (cpu: number, port: number): [string, string[]] => [
+        tcpPeer,
+        ['splice', String(cpu), String(port), String(pipeBytes)],
+      ],
+    },
+    {
+      name: `tripoll splice, ${kindOf(pipeBytes)}`,
+      command: (cpu: number, port: number) =>
+        script('tcp-proxy.js', 'tripoll-splice', String(port), String(pipeBytes), String(cpu)),
+    },
+  ]),
+  ...['tripoll-copy', 'node-net'].map((name) => ({
     name,
-    command: (cpu: number, port: number) => script('tcp-proxy.js', name, String(port), String(cpu)),
+    command: (cpu: number, port: number) => script('tcp-proxy.js', name, String(port), '65536', String(cpu)),
   })),
 ];
 
 const servers: Side[] = [
   { name: 'C epoll', command: (cpu) => [tcpPeer, ['short', String(cpu)]] },
-  ...['tripoll', 'tripoll-promises', 'node-net'].map((name) => ({
+  { name: 'C epoll, deferred', command: (cpu) => [tcpPeer, ['short-defer', String(cpu)]] },
+  ...['tripoll', 'tripoll-deferred', 'tripoll-promises', 'node-net'].map((name) => ({
     name,
     command: (cpu: number) => script('tcp-short.js', name, String(cpu)),
   })),
@@ -125,7 +138,7 @@ function report(
 ): void {
   console.log(title);
   for (const [name, values] of Object.entries(samples)) {
-    console.log(`  ${name.padEnd(18)} ${show(spreadOf(values.map(toShown)))}`);
+    console.log(`  ${name.padEnd(32)} ${show(spreadOf(values.map(toShown)))}`);
   }
   console.log('  CPU ratios, paired by round: median (least to greatest)');
   for (const [of, to] of ratios) console.log(`    ${ratio(samples, of, to)}`);
@@ -156,19 +169,31 @@ async function main(): Promise<void> {
       samples,
       (ns) => (ns * 2 ** 20) / 1000,
       [
-        ['node-net', 'tripoll-splice'],
-        ['tripoll-splice', 'C splice'],
+        ...pipeSizes.map(kindOf).flatMap((kind): [string, string][] => [
+          ['node-net', `tripoll splice, ${kind}`],
+          ['node-net', `C splice, ${kind}`],
+          [`tripoll splice, ${kind}`, `C splice, ${kind}`],
+        ]),
         ['node-net', 'tripoll-copy'],
       ],
     );
   }
   if (wanted.includes('short')) {
     const samples = (results['short'] = await run(works.short, rounds, cores));
-    report('accept, one request, close: connections per CPU second', samples, (ns) => 1e9 / ns, [
-      ['node-net', 'tripoll'],
-      ['tripoll', 'C epoll'],
-      ['node-net', 'tripoll-promises'],
-    ]);
+    report(
+      'accept, one request, close: connections per CPU second (deferred: TCP_DEFER_ACCEPT, which node:net has not)',
+      samples,
+      (ns) => 1e9 / ns,
+      [
+        ['node-net', 'tripoll'],
+        ['node-net', 'C epoll'],
+        ['tripoll', 'C epoll'],
+        ['node-net', 'tripoll-promises'],
+        ['node-net', 'tripoll-deferred'],
+        ['node-net', 'C epoll, deferred'],
+        ['tripoll-deferred', 'C epoll, deferred'],
+      ],
+    );
   }
   if (values.json !== undefined) save(values.json, { machine, rounds, cpuNs: results });
 }

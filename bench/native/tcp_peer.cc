@@ -1,6 +1,7 @@
 // The C sides of the TCP rows, as an expert writes them: edge-triggered, registered once.
 //   tcp_peer splice CPU TARGET_PORT PIPE_BYTES   a proxy by splice(2), a pipe for each direction
 //   tcp_peer short CPU                           accept, one request of 64 bytes, one reply, close
+//   tcp_peer short-defer CPU                     the same by TCP_DEFER_ACCEPT
 #include <initializer_list>
 
 #include "tcp_common.h"
@@ -106,19 +107,27 @@ void RunSplice(int target_port, int pipe_bytes) {
 
 // ---- short connections ----
 
-// Null data is the listener; else it is the fd of a connection, which waits for its request.
-void Answer(int fd) {
+// False: the request has not come yet.
+bool Answer(int fd) {
   char message[kMessageBytes];
   const ssize_t received = recv(fd, message, sizeof message, 0);
-  if (received < 0 && errno == EAGAIN) return;
+  if (received < 0 && errno == EAGAIN) return false;
   if (received > 0 && send(fd, message, static_cast<size_t>(received), MSG_NOSIGNAL) < 0) {
     perror("send");
   }
   close(fd);
+  return true;
 }
 
-void RunShort() {
+// Null data is the listener; else it is the fd of a connection, which waits for its request.
+void RunShort(bool defer) {
   const int listen_fd = ListenAndTell();
+  if (defer) {
+    const int seconds = 1;
+    Check(setsockopt(listen_fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds),
+          "TCP_DEFER_ACCEPT");
+    SetNoDelay(listen_fd);  // connections inherit it
+  }
   Watch(epoll_fd, listen_fd, EPOLLIN, nullptr);
   static epoll_event events[kEventsPerWait];
   for (;;) {
@@ -131,7 +140,8 @@ void RunShort() {
       for (int n = 0; n < 64; n++) {
         const int fd = AcceptOne(listen_fd);
         if (fd < 0) break;
-        SetNoDelay(fd);
+        if (defer && Answer(fd)) continue;  // it came with its request
+        if (!defer) SetNoDelay(fd);
         Watch(epoll_fd, fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
               reinterpret_cast<void*>(static_cast<intptr_t>(fd)));
       }
@@ -148,6 +158,7 @@ int main(int argc, char** argv) {
   EnterProcess(atoi(argv[2]));
   epoll_fd = Check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   if (strcmp(argv[1], "splice") == 0 && argc == 5) RunSplice(atoi(argv[3]), atoi(argv[4]));
-  if (strcmp(argv[1], "short") == 0) RunShort();
+  if (strcmp(argv[1], "short") == 0) RunShort(false);
+  if (strcmp(argv[1], "short-defer") == 0) RunShort(true);
   return 2;
 }

@@ -1,4 +1,5 @@
-// A server of the TCP rows: accept, one request, one reply, close. argv is tripoll, tripoll-promises or node-net, and the core.
+// A server of the TCP rows: accept, one request, one reply, close. argv is tripoll, tripoll-deferred (TCP_DEFER_ACCEPT, which node:net
+// does not have), tripoll-promises or node-net, and the core.
 import { createServer, type Socket } from 'node:net';
 import { listen, TcpListener, type TcpStream } from 'tripoll/net';
 import { announcePort, enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
@@ -8,7 +9,7 @@ const kind = process.argv[2];
 
 function serveHandlers(): void {
   const listener = listen(
-    { host, port: 0 },
+    { host, port: 0, ...(kind === 'tripoll-deferred' && { socketOptions: { tcpDeferAcceptSeconds: 1 } }) },
     {
       data(connection, chunk) {
         connection.write(chunk);
