@@ -29,9 +29,12 @@ export async function shutdown(listener: ShutdownHost, options: CancelOptions): 
   if (connections === 0) return { finished: 0, closed: 0 };
   let closed = 0;
   const closeRest = () => {
-    const rest = listener.findConnections();
-    closed = rest.length;
-    for (const connection of rest) connection.expire(closedError('Listener'));
+    // When all handlers have run: the connection of one that runs now may not be in the table yet (`adoptReady`).
+    listener.reactor.defer(() => {
+      const rest = listener.findConnections();
+      closed = rest.length;
+      for (const connection of rest) connection.expire(closedError('Listener'));
+    });
   };
   await new Promise<void>((resolve) => {
     const aborted = abortedBefore(options) !== null;

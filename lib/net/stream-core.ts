@@ -4,7 +4,7 @@ import { Interest, Readiness } from '../poller/flags.js';
 import { watchCancel } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
-import { toSocketAddress, type HostPort, type SocketAddress } from '../sys/address.js';
+import type { HostPort, SocketAddress } from '../sys/address.js';
 import { ConnectRace, type ConnectOptions, type Racer } from './connect-race.js';
 import { Resource } from './resource.js';
 import { getOption, setOption } from './socket-options.js';
@@ -99,15 +99,42 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   protected adopt(fd: number, isGiven = false): void {
     this.fd = fd;
     this.flags &= ~CONNECTING;
-    const { reactor, registration, idle, useEdge } = this.profile;
     try {
-      const interest = useEdge || this.wantsPriority ? EDGE_READ : Interest.READABLE;
-      this.registration = reactor.registerAs(fd, interest, this, registration);
-      idle?.add(this);
+      this.#register();
+      this.profile.idle?.add(this);
     } catch (error) {
       if (isGiven) this.flags |= FD_LOST;
       this.destroy(error as Error);
     }
+  }
+
+  /**
+   * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it is registered. A short
+   * connection has ended by then, and has cost no registration.
+   */
+  protected adoptReady(fd: number): void {
+    this.fd = fd;
+    this.flags = (this.flags & ~CONNECTING) | READ_READY;
+    this.profile.idle?.add(this);
+    this.onOpen();
+    if (this.isOpen) this.readNow();
+    try {
+      if (this.isOpen) this.#register();
+      if (this.hasQueued) this.armWrite();
+      this.updateInterestIfLevel();
+    } catch (error) {
+      // A handler closed it behind our back: the number is a stranger's by now, or nobody's (T02).
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EBADF' || code === 'EEXIST') this.flags |= FD_LOST;
+      this.destroy(error as Error);
+    }
+  }
+
+  #register(): void {
+    const { reactor, registration, useEdge } = this.profile;
+    const interest = useEdge || this.wantsPriority ? EDGE_READ : Interest.READABLE;
+    this.registration = reactor.registerAs(this.fd, interest, this, registration);
+    if ((this.flags & UNREFED) !== 0) this.registration.unref();
   }
 
   /** Resolves the name, and races its addresses. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
@@ -470,12 +497,4 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.registration?.unref();
     return this;
   }
-}
-
-/** The name of an internet socket; undefined for none. */
-export function socketName(side: 'local' | 'remote', fd: number): SocketAddress | undefined {
-  if (fd < 0) return undefined;
-  const name = { family: 0, address: '', port: 0, scopeId: 0 };
-  const error = side === 'local' ? native.getsockname(fd, name) : native.getpeername(fd, name);
-  return error < 0 ? undefined : toSocketAddress(name);
 }

@@ -16,7 +16,7 @@ import {
   type StreamHandlers,
 } from './socket-connection.js';
 import type { ConnectOptions } from './connect-race.js';
-import { socketName } from './stream-core.js';
+import { socketName } from './socket-name.js';
 import { chooseReactor, TCP_TRAITS, type TcpOptions } from './stream-profile.js';
 import { urgentSource, writeZeroCopy } from './tcp-extras.js';
 import type { TcpListener } from './tcp-listener.js';
@@ -57,9 +57,13 @@ export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
 
 /** A handler-style TCP connection: made by `listen` and `connect`. */
 export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
-  /** For `TcpListener`. */
-  static accepted(fd: number, profile: ConnectionProfile): void {
+  /** For `TcpListener`; `isReady`: its first bytes have come. */
+  static accepted(fd: number, profile: ConnectionProfile, isReady: boolean): void {
     const connection = new TcpConnection(profile);
+    if (isReady) {
+      connection.adoptReady(fd);
+      return;
+    }
     connection.adopt(fd);
     if (connection.isOpen) connection.onOpen();
   }

@@ -5,7 +5,7 @@ import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../s
 import type { ConnectionProfile } from './socket-connection.js';
 import { openListener, takeListener } from './open-listener.js';
 import type { SettableSocketOptions } from './socket-options.js';
-import { socketName } from './stream-core.js';
+import { socketName } from './socket-name.js';
 import {
   StreamListener,
   type AcceptedStream,
@@ -17,8 +17,8 @@ import { TCP_TRAITS, type StreamProfile, type TcpOptions } from './stream-profil
 import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
-const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
-/** TCP_NODELAY of a connection, an int. */
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_DEFER_ACCEPT } = native.constants;
+/** An option's value, an int. */
 const FLAG = new Uint8Array(4);
 
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
@@ -59,6 +59,8 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   readonly #noDelay: boolean;
   /** Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not known yet. */
   #inheritsNoDelay: boolean | null = null;
+  /** Whether what is accepted has bytes already (TCP_DEFER_ACCEPT); null: not known yet. */
+  #defersAccept: boolean | null = null;
   readonly #blockList: BlockList | undefined;
 
   private constructor(
@@ -121,13 +123,13 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   ): void {
     super.setOption(name, value);
     this.#inheritsNoDelay = null;
+    this.#defersAccept = null;
   }
 
   protected configure(fd: number): void {
     if (!this.#noDelay || this.#inheritsNoDelay === true) return;
     // Asked of the first connection: a system call less for each of the others.
-    this.#inheritsNoDelay ??=
-      native.getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, FLAG) > 0 && FLAG.some((byte) => byte !== 0);
+    this.#inheritsNoDelay ??= isSet(fd, TCP_NODELAY);
     // It may have been reset already; then the first read tells.
     if (!this.#inheritsNoDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   }
@@ -142,7 +144,8 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   }
 
   protected toConnection(fd: number, profile: ConnectionProfile): void {
-    TcpConnection.accepted(fd, profile);
+    this.#defersAccept ??= TCP_DEFER_ACCEPT !== undefined && isSet(this.fd, TCP_DEFER_ACCEPT);
+    TcpConnection.accepted(fd, profile, this.#defersAccept);
   }
 
   protected toStream(fd: number, profile: StreamProfile): TcpStream {
@@ -152,6 +155,10 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
   protected nameOf(side: 'local' | 'remote', fd: number): SocketAddress | undefined {
     return socketName(side, fd);
   }
+}
+
+function isSet(fd: number, name: number): boolean {
+  return native.getsockopt(fd, IPPROTO_TCP, name, FLAG) > 0 && FLAG.some((byte) => byte !== 0);
 }
 
 function checkBlockList(blockList: BlockList | undefined): void {

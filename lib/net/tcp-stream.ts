@@ -9,7 +9,7 @@ import { toIdleTracker } from './idle-tracker.js';
 import { setOption } from './socket-options.js';
 import { SocketStream } from './socket-stream.js';
 import { refusal } from './stream-operations.js';
-import { socketName } from './stream-core.js';
+import { socketName } from './socket-name.js';
 import {
   chooseReactor,
   TCP_TRAITS,

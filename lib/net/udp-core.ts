@@ -11,7 +11,7 @@ import { parseAddress, type SocketAddress, type SocketAddressInput } from '../sy
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from './idle-tracker.js';
 import { Resource } from './resource.js';
-import { socketName } from './stream-core.js';
+import { socketName } from './socket-name.js';
 import { chooseReactor } from './stream-profile.js';
 import {
   applyOptions,

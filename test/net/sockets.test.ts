@@ -1,6 +1,7 @@
 // The conformance suite of the sockets: the same tests for each driver and backend.
 import { describeBadInput } from './suite/bad-input.js';
 import { describeBuffers } from './suite/buffers.js';
+import { describeDeferredAccept } from './suite/deferred-accept.js';
 import { describeEcho } from './suite/echo.js';
 import { describeEnds } from './suite/ends.js';
 import { describeFailures } from './suite/failures.js';
@@ -22,6 +23,7 @@ describeOn(
     describePromises(context);
     describeBuffers(context);
     describeListeners(context);
+    describeDeferredAccept(context);
     describeFailures(context);
     describeHandlerErrors(context);
     describeBadInput(context);
