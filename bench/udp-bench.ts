@@ -70,6 +70,7 @@ const parts: Readonly<Record<string, UdpPart>> = {
       handlers: { label: 'tripoll handlers', entry: 'udp-receive.js', way: 'handlers' },
       run: { label: 'tripoll handlers, run()', entry: 'udp-receive.js', way: 'run' },
       promises: { label: 'tripoll recvMany', entry: 'udp-receive.js', way: 'promises' },
+      promisesRun: { label: 'tripoll recvMany, run()', entry: 'udp-receive.js', way: 'promises-run' },
       dgram: { label: 'node:dgram', entry: 'udp-receive.js', way: 'dgram' },
     },
     ratios: [
@@ -78,6 +79,7 @@ const parts: Readonly<Record<string, UdpPart>> = {
       { of: 'handlers', to: 'c', required: 1.15, stretch: 1.05, direction: atMost },
       { of: 'run', to: 'c', required: 1.15, stretch: 1.05, direction: atMost },
       { of: 'promises', to: 'c', required: 1.15, stretch: 1.05, direction: atMost },
+      { of: 'promisesRun', to: 'c', required: 1.15, stretch: 1.05, direction: atMost },
       { of: 'dgram', to: 'c', direction: atMost },
     ],
   },

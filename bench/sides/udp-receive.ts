@@ -49,7 +49,7 @@ process.on('exit', () => {
   if (bytes === 0) process.exitCode = 1;
 });
 if (way === 'handlers' || way === 'run') handlers();
-else if (way === 'promises') void promises();
+else if (way === 'promises' || way === 'promises-run') void promises();
 else if (way === 'dgram') nodeDgram();
-else throw new Error('argument: handlers, run, promises or dgram');
-if (way === 'run') void Reactor.default.run();
+else throw new Error('argument: handlers, run, promises, promises-run or dgram');
+if (way === 'run' || way === 'promises-run') void Reactor.default.run();

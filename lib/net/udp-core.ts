@@ -242,11 +242,13 @@ export abstract class UdpCore extends Resource implements EventHandler {
   // ---- readiness ----
 
   onReady(readiness: number): void {
+    const wasWanted = this.wantsRead;
     if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) !== 0 && this.#recvErrors) this.#takeErrors();
     if (this.fd >= 0 && (readiness & WAKES_READER) !== 0 && this.wantsRead) this.readNow();
     if (this.fd >= 0 && (readiness & WAKES_WRITER) !== 0 && this.wantsWrite) this.writeNow();
-    // Only now that a datagram waits for nobody: who receives in a loop has asked again.
-    this.updateInterest();
+    // Not before a datagram has come for nobody: who receives in a loop asks again in a microtask.
+    const kept = wasWanted ? Interest.READABLE & (this.#registration?.interest ?? 0) : 0;
+    this.#setInterest(kept | this.#interest);
   }
 
   get #interest(): number {
@@ -260,18 +262,18 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   /** The interest follows what is wanted. */
   protected updateInterest(): void {
-    const registration = this.#registration;
-    if (registration?.active !== true) return;
-    const interest = this.#interest;
-    if (interest !== registration.interest) registration.setInterest(interest);
+    this.#setInterest(this.#interest);
   }
 
   /** The same, when something is wanted that was not: what is not wanted any more is found at its event. */
   protected widenInterest(): void {
+    this.#setInterest(this.#interest | (this.#registration?.interest ?? 0));
+  }
+
+  #setInterest(interest: number): void {
     const registration = this.#registration;
-    if (registration?.active !== true) return;
-    const interest = registration.interest | this.#interest;
-    if (interest !== registration.interest) registration.setInterest(interest);
+    if (registration?.active === true && interest !== registration.interest)
+      registration.setInterest(interest);
   }
 
   #takeErrors(): void {

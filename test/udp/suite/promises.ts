@@ -1,5 +1,6 @@
 import { DatagramBatch, UdpSocket } from 'tripoll/net';
-import { rejection, type Context } from '../../net/tools.js';
+import { native } from '#lib/binding/native';
+import { expectNoSpin, rejection, type Context } from '../../net/tools.js';
 import { within } from '../../support/deadline.js';
 import {
   bound,
@@ -35,6 +36,28 @@ export function describePromises(context: Context): void {
       await within(server.send(bytesOf('back'), { host: address, port }), 'answer');
       expect((await within(client.receive(buffer), 'answer')).bytes).toBe(4);
       expect(textOf(buffer.subarray(0, 4))).toBe('back');
+    });
+
+    test('T15 who receives in a loop changes its registration no more than once; who stops, once more', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      const buffer = new Uint8Array(ROOM);
+      const modify = jest.spyOn(native, 'pollerModify');
+      try {
+        for (let i = 0; i < 20; i++) {
+          const receiving = server.receive(buffer);
+          await client.send(bytesOf('x'));
+          await within(receiving, 'receive');
+        }
+        expect(modify).toHaveBeenCalledTimes(1);
+        // For nobody: level mode would be told of it for ever.
+        await client.send(bytesOf('kept'));
+        await expectNoSpin(context.reactor);
+        expect(modify).toHaveBeenCalledTimes(2);
+        expect((await within(server.receive(buffer), 'receive')).bytes).toBe(4);
+      } finally {
+        modify.mockRestore();
+      }
     });
 
     test('a name is resolved by the resolver that is passed', async () => {
