@@ -38,6 +38,7 @@ class LoadConnection {
   void OnReady(LoadCounters* counters);
   void StopSending() { sending_ = false; }
   bool Drained() const { return received_ == sent_; }
+  bool Answered() const { return received_ > 0; }
 
  private:
   size_t Receive();
