@@ -128,6 +128,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
   #spareFd = -1;
   #resting = false;
+  /** The system has said that connections wait, and no accept has come back empty since. */
+  #hasMore = false;
   #waiting: PendingAccept<Stream, Address>[] = [];
   #connections = 0;
   #onceEmpty: (() => void)[] = [];
@@ -240,7 +242,9 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
           reject(error);
         });
       }
-      this.#updateInterest();
+      // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
+      if (this.#hasMore && this.reactor.spend()) this.#acceptMore();
+      if (this.#waiting.length > 0) this.#updateInterest();
     });
   }
 
@@ -269,12 +273,18 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   onReady(): void {
     // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
     if (!this.#wantsMore) this.#updateInterest();
+    this.#hasMore = true;
+    this.#acceptMore();
+  }
+
+  /** For those who wait, or for the handlers. */
+  #acceptMore(): void {
     for (let i = 0; i < ACCEPTS_PER_EVENT && this.#wantsMore; i++) {
       const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) this.#take(fd);
-      else if (fd === EAGAIN) break;
       else if (!TRY_NEXT.has(fd)) {
-        this.#onAcceptError(fd);
+        this.#hasMore = false;
+        if (fd !== EAGAIN) this.#onAcceptError(fd);
         return;
       }
     }

@@ -6,6 +6,7 @@ import { until, within } from '../../support/deadline.js';
 import { closed, invalidType, thrownBy } from '../../support/errors.js';
 import { isWindows } from '../../support/platform.js';
 import {
+  expectNoSpin,
   LOOPBACK,
   portOf,
   RawPeer,
@@ -46,6 +47,22 @@ export function describeListeners(context: Context): void {
         expect(await within(context.own(stream).read(new Uint8Array(2)), 'read')).toBe(1);
       }
       expect(context.reactor.inspect().turns).toBeGreaterThan(turns);
+    });
+
+    test('whoever accepts in a loop gets what waits, without a turn for each', async () => {
+      const listener = await context.bind();
+      for (let i = 0; i < 50; i++) context.own(new RawPeer(portOf(listener)));
+      const accept = async () => context.own((await within(listener.accept(), 'accept')).stream);
+      await accept();
+      const { turns } = context.reactor.inspect();
+      for (let i = 1; i < 50; i++) await accept();
+      // Some time may pass in a microtask: a turn or two of others.
+      expect(context.reactor.inspect().turns - turns).toBeLessThan(10);
+      // And then it waits as before.
+      const last = listener.accept();
+      await expectNoSpin(context.reactor);
+      context.own(new RawPeer(portOf(listener)));
+      context.own((await within(last, 'accept')).stream);
     });
 
     test('for await ends when the listener is closed, and takes what came before', async () => {
