@@ -7,6 +7,7 @@ import {
   LengthPrefixedDecoder,
   listen,
   type TcpConnection,
+  type TcpListener,
   type UdpEndpoint,
 } from 'tripoll/net';
 import {
@@ -32,6 +33,8 @@ const MOST_ALIASES = 8;
 const MAX_QUESTION_BYTES = 4096;
 const MAX_ANSWER_BYTES = 65_535;
 const TCP_IDLE_MS = 10_000;
+/** A port that one protocol has free is rarely taken in the other: this many in a row are another mistake. */
+const MOST_PORTS_TRIED = 10;
 
 // ---- the zone ----
 
@@ -136,21 +139,46 @@ if (match === null || rest.length > 0) {
 }
 
 const host = match[1] ?? match[2] ?? '';
-const endpoint = bindUdp({ host, port: Number(match[3]) }, { datagrams: onQuestions });
-const port = endpoint.localAddress?.port ?? 0;
+const wantedPort = Number(match[3]);
 const connections = new Set<Connection>();
-const listener = listen<LengthPrefixedDecoder>(
-  { host, port, idleTimeoutMs: TCP_IDLE_MS },
-  {
-    open(connection) {
-      connection.data = new LengthPrefixedDecoder({ lengthBytes: 2, maxLengthBytes: MAX_QUESTION_BYTES });
-      connections.add(connection);
+
+function openListener(): TcpListener {
+  return listen<LengthPrefixedDecoder>(
+    { host, port: wantedPort, idleTimeoutMs: TCP_IDLE_MS },
+    {
+      open(connection) {
+        connection.data = new LengthPrefixedDecoder({ lengthBytes: 2, maxLengthBytes: MAX_QUESTION_BYTES });
+        connections.add(connection);
+      },
+      data: onBytes,
+      error: () => {}, // a client's failure, or one that says nonsense, is no other's
+      close: (connection) => void connections.delete(connection),
     },
-    data: onBytes,
-    error: () => {}, // a client's failure, or one that says nonsense, is no other's
-    close: (connection) => void connections.delete(connection),
-  },
-);
+  );
+}
+
+/** One number for both. With port 0 the system picks one that TCP has free, which UDP may have given away. */
+function open(): { listener: TcpListener; endpoint: UdpEndpoint } {
+  const refused: TcpListener[] = []; // held meanwhile: the system would pick the same port again
+  try {
+    for (;;) {
+      const listener = openListener();
+      try {
+        const port = listener.localAddress?.port ?? 0;
+        return { listener, endpoint: bindUdp({ host, port }, { datagrams: onQuestions }) };
+      } catch (error) {
+        refused.push(listener);
+        const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!isTaken || wantedPort !== 0 || refused.length === MOST_PORTS_TRIED) throw error;
+      }
+    }
+  } finally {
+    for (const listener of refused) listener.close();
+  }
+}
+
+const { listener, endpoint } = open();
+const port = listener.localAddress?.port ?? 0;
 console.log(`${ZONE} on ${host}:${port}`);
 process.once('SIGINT', () => {
   endpoint.close();

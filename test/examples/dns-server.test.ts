@@ -1,8 +1,18 @@
+import { spawnSync } from 'node:child_process';
 import { UdpSocket } from 'tripoll/net';
-import { describeIf } from '../support/applies.js';
+import { describeIf, testIf } from '../support/applies.js';
+import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
 import { Random, testSeed } from '../support/random.js';
-import { expectExit, isInstalled, runExample, runTool, startServer, type Example } from './example.js';
+import {
+  exampleFile,
+  expectExit,
+  isInstalled,
+  runExample,
+  runTool,
+  startServer,
+  type Example,
+} from './example.js';
 
 function start(host = '127.0.0.1'): Promise<{ running: Example; port: number }> {
   return startServer(
@@ -65,6 +75,32 @@ describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('d
     expect(answers.filter((line) => line === '192.0.2.1').length).toBe(10);
   });
 });
+
+const namespaceProbe = spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' });
+const whyNoNamespace = namespaceProbe.error?.message ?? namespaceProbe.stderr.trim();
+
+testIf(whyNoNamespace === '', `no network namespace: ${whyNoNamespace}`)(
+  'port 0 is a number that both protocols have free',
+  () => {
+    // Of four ports, UDP has one; TCP's first pick is another.
+    const script = `
+    const example = process.argv[1];
+    const { once } = require('node:events');
+    const sockets = [40000, 40001, 40003].map((port) => require('node:dgram').createSocket('udp4').bind(port));
+    Promise.all(sockets.map((socket) => once(socket, 'listening'))).then(() => {
+      process.argv = [process.argv[0], example, '127.0.0.1:0'];
+      require(example);
+      process.emit('SIGINT');
+      for (const socket of sockets) socket.close();
+    });`;
+    const command = `
+    ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range && exec "$0" -e "$1" "$2"`;
+    const words = ['-n', 'sh', '-c', command, process.execPath, script, exampleFile('dns-server')];
+    const result = spawnSync('unshare', words, { cwd: packageRoot, encoding: 'utf8', timeout: 15_000 });
+    expect(result.stderr).toBe('');
+    expect(result.stdout).toBe('example.test on 127.0.0.1:40002\n');
+  },
+);
 
 /** A question for `example.test A`. */
 const question = Buffer.from('123401000001000000000000076578616d706c6504746573740000010001', 'hex');

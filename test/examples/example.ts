@@ -1,6 +1,6 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
@@ -31,10 +31,10 @@ afterEach(() => {
   started.clear();
 });
 
-const runner = (name: string): string => path.join(packageRoot, 'out/examples', `${name}.js`);
+export const exampleFile = (name: string): string => path.join(packageRoot, 'out/examples', `${name}.js`);
 
 export function runExample(name: string, args: readonly string[]): Example {
-  return run(process.execPath, [runner(name), ...args]);
+  return run(process.execPath, [exampleFile(name), ...args]);
 }
 
 /** The same, once it has printed where it listens; the first group of `listening` is the port. */
@@ -62,7 +62,7 @@ export function runExampleInTerminal(
   before = '',
   after = '',
 ): Example {
-  const command = [process.execPath, runner(name), ...args].map((word) => `'${word}'`).join(' ');
+  const command = [process.execPath, exampleFile(name), ...args].map((word) => `'${word}'`).join(' ');
   return run('script', ['-qec', `${before} ${command}; ${after}`, '/dev/null']);
 }
 
@@ -114,14 +114,24 @@ export function isInstalled(command: string, versionOption: string): boolean {
   return spawnSync(command, [versionOption], { stdio: 'ignore' }).error === undefined;
 }
 
-/** Of the loopback; nobody listens there. */
+/** Below what any system gives away by itself (32768 on, or 49152): no other test's port 0 or connect() takes it. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+
+/** Of the loopback; nobody listens there, nor will before the caller. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (let i = 0; i < 20; i++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error(`no free port from ${FIRST_PORT} to ${LAST_PORT} in 20 attempts`);
 }
 
 /** What another program prints, once it has ended well. */
