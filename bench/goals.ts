@@ -24,6 +24,8 @@ export const echoRatios: readonly RatioGoal[] = [
   { of: 'watcher', to: 'raw-epoll', ...asC },
   { of: 'run', to: 'raw-epoll', ...asC },
   { of: 'promises', to: 'raw-epoll', ...promisesAsC },
+  { of: 'promise-floor', to: 'raw-epoll', ...none },
+  { of: 'promises', to: 'promise-floor', ...none },
   { of: 'nested', to: 'libuv-tuned', ...asC },
   { of: 'watcher', to: 'libuv-tuned', ...asC },
   { of: 'promises', to: 'libuv-tuned', ...none },

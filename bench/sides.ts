@@ -8,11 +8,13 @@ export const sideNames = [
   'run',
   'context',
   'promises',
+  'promise-floor',
   'node-net',
 ] as const;
 
 /** What the quick run compares, so that it measures for less than a minute. */
-export const quickSides = sideNames.filter((name) => name !== 'run' && name !== 'context');
+const onlyInFull: readonly string[] = ['run', 'context', 'promise-floor'];
+export const quickSides = sideNames.filter((name) => !onlyInFull.includes(name));
 
 export type SideName = (typeof sideNames)[number];
 
@@ -31,6 +33,7 @@ export const sides: Readonly<Record<SideName, Side>> = {
   run: { label: 'tripoll handlers, run()', entry: 'tripoll-handlers.js', args: ['run'] },
   context: { label: 'tripoll handlers, with a store', entry: 'tripoll-handlers.js', args: ['context'] },
   promises: { label: 'tripoll promises, nested', entry: 'tripoll-promises.js', args: [] },
+  'promise-floor': { label: 'handlers and two awaits', entry: 'promise-floor.js', args: [] },
   'node-net': { label: 'node:net', entry: 'node-net.js', args: [] },
 };
 
