@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <cerrno>
 #include <cstddef>
 
 #include "bsd/missing.h"
@@ -117,117 +116,7 @@ const Constant kConstants[] = {
 #endif
     {"SOMAXCONN", SOMAXCONN},
 };
-
-const Constant kErrnos[] = {
-    {"E2BIG", E2BIG},
-    {"EACCES", EACCES},
-    {"EADDRINUSE", EADDRINUSE},
-    {"EADDRNOTAVAIL", EADDRNOTAVAIL},
-    {"EAFNOSUPPORT", EAFNOSUPPORT},
-    {"EAGAIN", EAGAIN},
-    {"EALREADY", EALREADY},
-    {"EBADF", EBADF},
-#ifdef EBADMSG
-    {"EBADMSG", EBADMSG},
-#endif
-    {"EBUSY", EBUSY},
-#ifdef ECANCELED
-    {"ECANCELED", ECANCELED},
-#endif
-    {"ECHILD", ECHILD},
-    {"ECONNABORTED", ECONNABORTED},
-    {"ECONNREFUSED", ECONNREFUSED},
-    {"ECONNRESET", ECONNRESET},
-    {"EDEADLK", EDEADLK},
-    {"EDESTADDRREQ", EDESTADDRREQ},
-    {"EDOM", EDOM},
-#ifdef EDQUOT
-    {"EDQUOT", EDQUOT},
-#endif
-    {"EEXIST", EEXIST},
-    {"EFAULT", EFAULT},
-    {"EFBIG", EFBIG},
-#ifdef EHOSTDOWN
-    {"EHOSTDOWN", EHOSTDOWN},
-#endif
-    {"EHOSTUNREACH", EHOSTUNREACH},
-#ifdef EIDRM
-    {"EIDRM", EIDRM},
-#endif
-    {"EILSEQ", EILSEQ},
-    {"EINPROGRESS", EINPROGRESS},
-    {"EINTR", EINTR},
-    {"EINVAL", EINVAL},
-    {"EIO", EIO},
-    {"EISCONN", EISCONN},
-    {"EISDIR", EISDIR},
-    {"ELOOP", ELOOP},
-    {"EMFILE", EMFILE},
-    {"EMLINK", EMLINK},
-    {"EMSGSIZE", EMSGSIZE},
-    {"ENAMETOOLONG", ENAMETOOLONG},
-    {"ENETDOWN", ENETDOWN},
-    {"ENETRESET", ENETRESET},
-    {"ENETUNREACH", ENETUNREACH},
-    {"ENFILE", ENFILE},
-    {"ENOBUFS", ENOBUFS},
-    {"ENODEV", ENODEV},
-    {"ENOENT", ENOENT},
-    {"ENOEXEC", ENOEXEC},
-    {"ENOLCK", ENOLCK},
-    {"ENOMEM", ENOMEM},
-#ifdef ENOMSG
-    {"ENOMSG", ENOMSG},
-#endif
-    {"ENOPROTOOPT", ENOPROTOOPT},
-#ifdef ENONET
-    {"ENONET", ENONET},
-#endif
-    {"ENOSPC", ENOSPC},
-    {"ENOSYS", ENOSYS},
-#ifdef ENOTBLK
-    {"ENOTBLK", ENOTBLK},
-#endif
-    {"ENOTCONN", ENOTCONN},
-    {"ENOTDIR", ENOTDIR},
-    {"ENOTEMPTY", ENOTEMPTY},
-    {"ENOTSOCK", ENOTSOCK},
-    {"ENOTSUP", ENOTSUP},
-    {"ENOTTY", ENOTTY},
-    {"ENXIO", ENXIO},
-#ifdef EOPNOTSUPP
-    {"EOPNOTSUPP", EOPNOTSUPP},
-#endif
-    {"EOVERFLOW", EOVERFLOW},
-    {"EPERM", EPERM},
-#ifdef EPFNOSUPPORT
-    {"EPFNOSUPPORT", EPFNOSUPPORT},
-#endif
-    {"EPIPE", EPIPE},
-#ifdef EPROTO
-    {"EPROTO", EPROTO},
-#endif
-    {"EPROTONOSUPPORT", EPROTONOSUPPORT},
-    {"EPROTOTYPE", EPROTOTYPE},
-    {"ERANGE", ERANGE},
-    {"EROFS", EROFS},
-#ifdef ESHUTDOWN
-    {"ESHUTDOWN", ESHUTDOWN},
-#endif
-#ifdef ESOCKTNOSUPPORT
-    {"ESOCKTNOSUPPORT", ESOCKTNOSUPPORT},
-#endif
-    {"ESPIPE", ESPIPE},
-    {"ESRCH", ESRCH},
-#ifdef ESTALE
-    {"ESTALE", ESTALE},
-#endif
-    {"ETIMEDOUT", ETIMEDOUT},
-    {"ETXTBSY", ETXTBSY},
-    {"EXDEV", EXDEV},
-};
 // clang-format on
 const size_t kConstantCount = sizeof kConstants / sizeof kConstants[0];
-const size_t kErrnoCount = sizeof kErrnos / sizeof kErrnos[0];
 
 }  // namespace tripoll

@@ -32,7 +32,6 @@ const Constant kConstants[] = {
     {"SO_ERROR", SO_ERROR},
     {"SO_KEEPALIVE", SO_KEEPALIVE},
     {"SO_LINGER", SO_LINGER},
-    {"SO_OOBINLINE", SO_OOBINLINE},
     {"SO_RCVBUF", SO_RCVBUF},
     {"SO_SNDBUF", SO_SNDBUF},
     {"SO_TYPE", SO_TYPE},
