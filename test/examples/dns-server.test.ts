@@ -76,13 +76,15 @@ describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('d
   });
 });
 
-const namespaceProbe = spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' });
-const whyNoNamespace = namespaceProbe.error?.message ?? namespaceProbe.stderr.trim();
+// A network namespace with four ports to give away.
+const FOUR_PORTS = 'ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range';
+const probe = spawnSync('unshare', ['-n', 'sh', '-c', FOUR_PORTS], { encoding: 'utf8' });
+const whyNoNamespace = probe.status === 0 ? '' : (probe.error?.message ?? probe.stderr.trim());
 
-testIf(whyNoNamespace === '', `no network namespace: ${whyNoNamespace}`)(
+testIf(probe.status === 0, `no network namespace: ${whyNoNamespace}`)(
   'port 0 is a number that both protocols have free',
   () => {
-    // Of four ports, UDP has one; TCP's first pick is another.
+    // UDP has one of the four left; TCP's first pick is another.
     const script = `
     const example = process.argv[1];
     const { once } = require('node:events');
@@ -93,8 +95,7 @@ testIf(whyNoNamespace === '', `no network namespace: ${whyNoNamespace}`)(
       process.emit('SIGINT');
       for (const socket of sockets) socket.close();
     });`;
-    const command = `
-    ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range && exec "$0" -e "$1" "$2"`;
+    const command = `${FOUR_PORTS} && exec "$0" -e "$1" "$2"`;
     const words = ['-n', 'sh', '-c', command, process.execPath, script, exampleFile('dns-server')];
     const result = spawnSync('unshare', words, { cwd: packageRoot, encoding: 'utf8', timeout: 15_000 });
     expect(result.stderr).toBe('');
