@@ -21,6 +21,10 @@ constexpr size_t kArenaBytes = size_t{64} * 1024;
 // is 8: beyond it the kernel allocates.
 constexpr uint32_t kMostVectors = 64;
 
+// The library's own calls on streams never wait: who shares the open file, by a dup or a passed fd,
+// may have cleared its O_NONBLOCK (T44).
+constexpr int kStreamSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
 int Own(const Args& args, int fd) {
   if (fd >= 0) args.environment()->fds.Insert(fd);
   return fd;
@@ -213,7 +217,7 @@ napi_value SysSendv(napi_env env, napi_callback_info info) {
   msghdr message{};
   message.msg_iov = vectors;
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);  // an int on the BSDs
-  return ToValue(env, os::Sendmsg(fd, &message, MSG_NOSIGNAL));
+  return ToValue(env, os::Sendmsg(fd, &message, kStreamSendFlags));
 }
 
 // A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends
@@ -240,7 +244,7 @@ napi_value SysRecvInto(napi_env env, napi_callback_info info) {
   uint8_t* data = nullptr;
   size_t length = 0;
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Recv(fd, data, length, 0));
+  return ToValue(env, os::Recv(fd, data, length, MSG_DONTWAIT));
 }
 
 napi_value SysSendFrom(napi_env env, napi_callback_info info) {
@@ -249,7 +253,7 @@ napi_value SysSendFrom(napi_env env, napi_callback_info info) {
   uint8_t* data = nullptr;
   size_t length = 0;
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Send(fd, data, length, MSG_NOSIGNAL));
+  return ToValue(env, os::Send(fd, data, length, kStreamSendFlags));
 }
 
 napi_value SysRecvArena(napi_env env, napi_callback_info info) {
@@ -258,7 +262,7 @@ napi_value SysRecvArena(napi_env env, napi_callback_info info) {
   if (!args.Int32(0, &fd)) return nullptr;
   SharedBlock* arena = args.environment()->arena;
   if (arena == nullptr) return ToValue(env, -ENOBUFS);
-  return ToValue(env, os::Recv(fd, arena->data(), arena->bytes(), 0));
+  return ToValue(env, os::Recv(fd, arena->data(), arena->bytes(), MSG_DONTWAIT));
 }
 
 napi_value SysSendArena(napi_env env, napi_callback_info info) {
@@ -269,7 +273,7 @@ napi_value SysSendArena(napi_env env, napi_callback_info info) {
   SharedBlock* arena = args.environment()->arena;
   if (arena == nullptr) return ToValue(env, -ENOBUFS);
   if (length > arena->bytes()) return ThrowRange(env, "length reaches past the end of the arena");
-  return ToValue(env, os::Send(fd, arena->data(), length, MSG_NOSIGNAL));
+  return ToValue(env, os::Send(fd, arena->data(), length, kStreamSendFlags));
 }
 
 napi_value SysFcntl(napi_env env, napi_callback_info info) {

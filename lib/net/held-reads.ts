@@ -7,6 +7,8 @@ import { EAGAIN } from './stream-core.js';
 import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
 
+const { MSG_DONTWAIT = 0 } = native.constants;
+
 /**
  * Reads past the handlers of a connection. While one waits, and until who waited for it has gone on, handlers get no bytes:
  * he may pause, or begin a copy, before they do.
@@ -109,6 +111,9 @@ export abstract class HeldReads<
 
   copyTo(bytes: Uint8Array): Promise<number> {
     const { length } = bytes;
-    return this.writeWith((fd, written) => native.send(fd, bytes, written, length - written, 0), length);
+    return this.writeWith(
+      (fd, written) => native.send(fd, bytes, written, length - written, MSG_DONTWAIT),
+      length,
+    );
   }
 }

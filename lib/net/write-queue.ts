@@ -4,6 +4,7 @@ import { errnoOf, outOfRange } from '../binding/errors.js';
 /** As many buffers as one vectored write takes; the native side has the same bound. */
 const MOST_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
+const { MSG_DONTWAIT = 0 } = native.constants;
 const NO_BYTES = new Uint8Array(0);
 
 /** A promise that waits for its bytes to be written. */
@@ -91,7 +92,7 @@ export class WriteQueue {
     if (first.fds !== null) return this.#writeFds(fd, first, first.fds);
     const written =
       count === 1
-        ? native.send(fd, intact(first), first.offset, first.length - first.offset, 0)
+        ? native.send(fd, intact(first), first.offset, first.length - first.offset, MSG_DONTWAIT)
         : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
     if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
     return written === EINTR ? 0 : written;

@@ -8,7 +8,7 @@ const MOST_BYTES = 1 << 28;
 const NOTICES_PER_EVENT = 64;
 const ENOBUFS = errnoOf('ENOBUFS');
 const EINTR = errnoOf('EINTR');
-const { MSG_ZEROCOPY = 0, SOL_SOCKET = 1, SO_ZEROCOPY = 60 } = native.constants;
+const { MSG_DONTWAIT = 0, MSG_ZEROCOPY = 0, SOL_SOCKET = 1, SO_ZEROCOPY = 60 } = native.constants;
 
 /** Memory that came from `allocateZeroCopy`. */
 const lendable = new WeakSet<ArrayBufferLike>();
@@ -72,9 +72,11 @@ export class ZeroCopyLedger {
   send(fd: number, memory: Uint8Array, offset: number, write: ZeroCopyWrite): number {
     this.#enabled ??= native.setsockoptInt(fd, SOL_SOCKET, SO_ZEROCOPY, 1) === 0;
     const length = memory.length - offset;
-    const sent = this.#enabled ? native.send(fd, memory, offset, length, MSG_ZEROCOPY) : ENOBUFS;
+    const sent = this.#enabled
+      ? native.send(fd, memory, offset, length, MSG_ZEROCOPY | MSG_DONTWAIT)
+      : ENOBUFS;
     if (sent === ENOBUFS) {
-      const copied = native.send(fd, memory, offset, length, 0);
+      const copied = native.send(fd, memory, offset, length, MSG_DONTWAIT);
       if (copied > 0) write.copied = true;
       return copied;
     }

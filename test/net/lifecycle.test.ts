@@ -1,7 +1,7 @@
 // What needs a process of its own: its limits, its exit, its uncaught errors, its environment.
 import { expectCleanExit, reportOf, runScript, type ChildResult } from '../support/child.js';
 import { legsHere } from './tools.js';
-import { testFewFds, testSignals } from '../support/applies.js';
+import { testAnyFd, testFewFds, testSignals } from '../support/applies.js';
 
 /** What each script starts with. A report is one line of JSON, the last thing that it prints. */
 function prelude({ driver, backend }: (typeof legsHere)[number]): string {
@@ -254,6 +254,68 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
       })();
     `);
     expect(reportOf(result)).toEqual(['ECONNRESET', 'ECONNRESET', 'EPIPE']);
+  });
+
+  // O_NONBLOCK belongs to the open file, which a duplicate, a child or who was passed the fd shares.
+  testAnyFd('T44 sockets that another owner has made blocking do not stop the loop', async () => {
+    const result = await run(`
+      const { F_GETFL, F_SETFL, O_NONBLOCK } = sys.constants;
+      const { UnixStream } = require('tripoll/net');
+      const makeBlocking = (fd) => sys.fcntl(fd, F_SETFL, sys.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+      const LONG = Buffer.alloc(48e6, 'x'); // more than all buffers between them hold
+      const receiveAll = async (stream) => {
+        const buffer = new Uint8Array(65536);
+        let sum = 0;
+        for (let received = 1; received > 0 && sum < LONG.length; sum += received) received = await stream.read(buffer);
+        return sum;
+      };
+      const exchange = async (one, other, ways) => {
+        makeBlocking(one.fd);
+        await other.writeAll(Buffer.from('full'));
+        const told = [await one.read(new Uint8Array(4))];
+        // A read that filled its buffer does not say that there is no more: each of these asks the system.
+        for (const way of ways) {
+          const waiting = one[way](new Uint8Array(4));
+          await other.writeAll(Buffer.from('more'));
+          const received = await waiting;
+          told.push(received.length ?? received);
+          if (way === 'peek') await one.read(new Uint8Array(4));
+        }
+        // A queue of one, and of two, which go out together.
+        for (const parts of [1, 2]) {
+          const part = LONG.length / parts;
+          const writing = Array.from({ length: parts }, (_, i) => one.writeAll(LONG.subarray(i * part, (i + 1) * part)));
+          told.push(await receiveAll(other));
+          await Promise.all(writing);
+        }
+        one.close();
+        other.close();
+        return told;
+      };
+      (async () => {
+        const [one, other] = UnixStream.pair({ reactor });
+        makeBlocking(one.fd);
+        const sending = one.send(LONG, [1]);
+        const told = [await receiveAll(other), (await sending).length ?? (await sending)];
+        told.push(await exchange(one, other, ['peek', 'read', 'receive']));
+        const bound = await TcpListener.bind({ host, port: 0 }, { reactor });
+        const client = await TcpStream.connect({ host, port: bound.localAddress.port }, { reactor });
+        told.push(await exchange((await bound.accept()).stream, client, ['peek', 'read']));
+        bound.close();
+        const listener = listen({ host, port: 0, reactor, maxQueuedBytes: LONG.length }, {
+          open(connection) {
+            makeBlocking(connection.fd);
+            connection.write(LONG);
+            listener.close();
+          },
+        });
+        const reader = await TcpStream.connect({ host, port: listener.localAddress.port }, { reactor });
+        told.push(await receiveAll(reader));
+        reader.close();
+        report(told);
+      })();
+    `);
+    expect(reportOf(result)).toEqual([48e6, 48e6, [4, 4, 4, 4, 48e6, 48e6], [4, 4, 4, 48e6, 48e6], 48e6]);
   });
 
   const exhaust = `
