@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { UdpSocket } from 'tripoll/net';
 import { describeIf, testIf } from '../support/applies.js';
-import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
+import { inNamespace, whyNoNamespace } from '../support/namespace.js';
 import { Random, testSeed } from '../support/random.js';
 import {
   exampleFile,
@@ -78,10 +77,9 @@ describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('d
 
 // A network namespace with four ports to give away.
 const FOUR_PORTS = 'ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range';
-const probe = spawnSync('unshare', ['-n', 'sh', '-c', FOUR_PORTS], { encoding: 'utf8' });
-const whyNoNamespace = probe.status === 0 ? '' : (probe.error?.message ?? probe.stderr.trim());
+const reason = whyNoNamespace(FOUR_PORTS);
 
-testIf(probe.status === 0, `no network namespace: ${whyNoNamespace}`)(
+testIf(reason === '', `no network namespace: ${reason}`)(
   'port 0 is a number that both protocols have free',
   () => {
     // UDP has one of the four left; TCP's first pick is another.
@@ -95,9 +93,8 @@ testIf(probe.status === 0, `no network namespace: ${whyNoNamespace}`)(
       process.emit('SIGINT');
       for (const socket of sockets) socket.close();
     });`;
-    const command = `${FOUR_PORTS} && exec "$0" -e "$1" "$2"`;
-    const words = ['-n', 'sh', '-c', command, process.execPath, script, exampleFile('dns-server')];
-    const result = spawnSync('unshare', words, { cwd: packageRoot, encoding: 'utf8', timeout: 15_000 });
+    const words = [process.execPath, script, exampleFile('dns-server')];
+    const result = inNamespace(`${FOUR_PORTS} && exec "$0" -e "$1" "$2"`, words);
     expect(result.stderr).toBe('');
     expect(result.stdout).toBe('example.test on 127.0.0.1:40002\n');
   },

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { native } from '#lib/binding/native';
 import { testIf } from '../support/applies.js';
 import { packageRoot } from '../support/child.js';
+import { inNamespace, whyNoNamespace } from '../support/namespace.js';
 import { expectExit, isInstalled, runExample } from './example.js';
 
 const script = path.join(packageRoot, 'out/examples/tun-responder.js');
@@ -11,11 +11,7 @@ const script = path.join(packageRoot, 'out/examples/tun-responder.js');
 function whyNot(): string {
   if (native.tunSetInterface === undefined) return 'this addon has no TUN devices';
   if (!isInstalled('ping', '-V')) return 'ping(8) is not installed';
-  const probe = spawnSync('unshare', ['-n', 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tun'], {
-    encoding: 'utf8',
-  });
-  if (probe.error !== undefined) return probe.error.message;
-  return probe.status === 0 ? '' : probe.stderr.trim();
+  return whyNoNamespace('ip tuntap add dev probe mode tun');
 }
 
 const reason = whyNot();
@@ -29,10 +25,7 @@ testIf(reason === '', reason)('ping(8) is answered, for every host of its networ
     status=$?
     kill -INT $responder; wait $responder; echo "exit $? $status"; cat "$2"; rm "$2"`;
   const output = path.join(packageRoot, `out/tun-responder-${process.pid}.log`);
-  const result = spawnSync('unshare', ['-n', 'sh', '-c', command, process.execPath, script, output], {
-    encoding: 'utf8',
-    timeout: 18_000,
-  });
+  const result = inNamespace(command, [process.execPath, script, output], { timeoutMs: 18_000 });
   expect(result.stderr).toBe('');
   expect(result.stdout).toContain('3 packets transmitted, 3 received, 0% packet loss');
   expect(result.stdout).toContain('1408 bytes from 10.9.8.200');

@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { testIf } from '../support/applies.js';
+import { inNamespace } from '../support/namespace.js';
 import { packageRoot } from '../support/child.js';
 
 const bridge = [
@@ -11,15 +11,12 @@ const bridge = [
   'ip -6 addr add fd00::2/64 dev x0 nodad',
 ].join(' && ');
 
-function inNamespace(command: string): { status: number | null; stdout: string; stderr: string } {
-  const script = ['-rn', 'sh', '-c', `${bridge} && ${command}`];
-  return spawnSync('unshare', script, { encoding: 'utf8', timeout: 15_000, cwd: packageRoot });
-}
+const run = (command: string) => inNamespace(`${bridge} && ${command}`, [], { flags: '-rn' });
 
 const why = 'no network namespace with a bridge can be made here (unshare, ip)';
-testIf(inNamespace('true').status === 0, why)('IPv6 groups, with and without a source filter', () => {
+testIf(run('true').status === 0, why)('IPv6 groups, with and without a source filter', () => {
   const child = path.join(packageRoot, 'out/test/udp/groups-v6-child.js');
-  const { status, stdout, stderr } = inNamespace(`'${process.execPath}' '${child}'`);
+  const { status, stdout, stderr } = run(`'${process.execPath}' '${child}'`);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(JSON.parse(stdout)).toEqual([
     ['wanted', 'ff12::77:1', 'fd00::1'],

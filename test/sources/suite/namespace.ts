@@ -1,31 +1,18 @@
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { testIf } from '../../support/applies.js';
 import { packageRoot } from '../../support/child.js';
+import { inNamespace, whyNoNamespace } from '../../support/namespace.js';
 
-/** Why no network namespace can be made here; '' when one can. */
-function whyNoNamespace(): string {
-  const { error, status, stderr } = spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], {
-    encoding: 'utf8',
-  });
-  if (error !== undefined) return error.message;
-  return status === 0 ? '' : stderr.trim();
-}
-
-const reason = whyNoNamespace();
+const SETUP = `ip link set lo up && echo '0 0' > /proc/sys/net/ipv4/ping_group_range`;
+const reason = whyNoNamespace(SETUP);
 const child = path.join(packageRoot, 'out/test/sources/namespace-child.js');
 
 /** Each runs in a network namespace of its own, whose loopback is up. */
 export function describeNamespace(backend: string): void {
-  const inNamespace = (what: string): void => {
+  const testIn = (what: string): void => {
     testIf(reason === '', `no network namespace: ${reason}`)(what, () => {
-      const command = `ip link set lo up && echo '0 0' > /proc/sys/net/ipv4/ping_group_range && exec "$0" "$@"`;
-      const result = spawnSync('unshare', ['-n', 'sh', '-c', command, process.execPath, child, what], {
-        cwd: packageRoot,
-        encoding: 'utf8',
-        env: { ...process.env, TRIPOLL_BACKEND: backend },
-        timeout: 15_000,
-      });
+      const words = [process.execPath, child, what];
+      const result = inNamespace(`${SETUP} && exec "$0" "$@"`, words, { env: { TRIPOLL_BACKEND: backend } });
       expect({ status: result.status, stdout: result.stdout, stderr: result.stderr }).toEqual({
         status: 0,
         stdout: 'ok\n',
@@ -35,13 +22,13 @@ export function describeNamespace(backend: string): void {
   };
 
   describe('in a network namespace', () => {
-    inNamespace('netlink: an answer and a group');
-    inNamespace('ICMP without rights: an echo');
-    inNamespace('ICMPv6 without rights: an echo');
-    inNamespace('raw ICMP: an echo, with its IP header');
-    inNamespace('packet: frames of the loopback');
-    inNamespace('TUN: a ping is answered by us');
-    inNamespace('TAP: an ARP request comes out');
-    inNamespace('CAN and vsock: as far as this kernel has them');
+    testIn('netlink: an answer and a group');
+    testIn('ICMP without rights: an echo');
+    testIn('ICMPv6 without rights: an echo');
+    testIn('raw ICMP: an echo, with its IP header');
+    testIn('packet: frames of the loopback');
+    testIn('TUN: a ping is answered by us');
+    testIn('TAP: an ARP request comes out');
+    testIn('CAN and vsock: as far as this kernel has them');
   });
 }
