@@ -227,7 +227,7 @@ int Sender::SendByHand(unsigned index) {
       WriteDatagramControl(record, 0, IsIpv6(), &chunk.messages[0].header);
     }
     slots.header->calls++;
-    const int sent = os::Sendmsg(fd, &chunk.messages[0].header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent = os::Sendmsg(fd, &chunk.messages[0].header, kSendFlags);
     if (sent < 0) return -sent;
     at += bytes;
     record.sent_bytes = at;
@@ -244,7 +244,7 @@ BatchResult Sender::SendSome(unsigned first, unsigned count) {
     if (error == 0) slots.records[first].error = 0;
     return {error == 0 ? 1U : 0U, error, 0};
   }
-  BatchResult result = SendBatch(fd, chunk.messages, ready, MSG_DONTWAIT | MSG_NOSIGNAL);
+  BatchResult result = SendBatch(fd, chunk.messages, ready, kSendFlags);
   slots.header->calls += result.calls;
   // No system says this, and a loop must not live on it.
   if (result.count == 0 && result.error == 0) result.error = EAGAIN;

@@ -9,6 +9,15 @@
 
 #include "os_socket.h"  // this system's: see the include paths of the build files
 
+namespace tripoll {
+
+// Of all sends but those of raw.sys, whose flags are the caller's. They never wait: who shares the
+// open file, by a dup or a passed fd, may have cleared its O_NONBLOCK (T44). Nor do they raise a
+// signal (T43).
+constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+}  // namespace tripoll
+
 namespace tripoll::os {
 
 int Socket(int domain, int type, int protocol);

@@ -21,10 +21,6 @@ constexpr size_t kArenaBytes = size_t{64} * 1024;
 // is 8: beyond it the kernel allocates.
 constexpr uint32_t kMostVectors = 64;
 
-// The library's own calls on streams never wait: who shares the open file, by a dup or a passed fd,
-// may have cleared its O_NONBLOCK (T44).
-constexpr int kStreamSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
-
 int Own(const Args& args, int fd) {
   if (fd >= 0) args.environment()->fds.Insert(fd);
   return fd;
@@ -217,7 +213,7 @@ napi_value SysSendv(napi_env env, napi_callback_info info) {
   msghdr message{};
   message.msg_iov = vectors;
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);  // an int on the BSDs
-  return ToValue(env, os::Sendmsg(fd, &message, kStreamSendFlags));
+  return ToValue(env, os::Sendmsg(fd, &message, kSendFlags));
 }
 
 // A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends
@@ -253,7 +249,7 @@ napi_value SysSendFrom(napi_env env, napi_callback_info info) {
   uint8_t* data = nullptr;
   size_t length = 0;
   if (!args.Int32(0, &fd) || !args.WholeBytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Send(fd, data, length, kStreamSendFlags));
+  return ToValue(env, os::Send(fd, data, length, kSendFlags));
 }
 
 napi_value SysRecvArena(napi_env env, napi_callback_info info) {
@@ -273,7 +269,7 @@ napi_value SysSendArena(napi_env env, napi_callback_info info) {
   SharedBlock* arena = args.environment()->arena;
   if (arena == nullptr) return ToValue(env, -ENOBUFS);
   if (length > arena->bytes()) return ThrowRange(env, "length reaches past the end of the arena");
-  return ToValue(env, os::Send(fd, arena->data(), length, kStreamSendFlags));
+  return ToValue(env, os::Send(fd, arena->data(), length, kSendFlags));
 }
 
 napi_value SysFcntl(napi_env env, napi_callback_info info) {

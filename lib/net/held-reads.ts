@@ -3,11 +3,10 @@ import { native } from '../binding/native.js';
 import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { SocketAddress } from '../sys/address.js';
 import type { WaitingOperation } from './rare-state.js';
+import { sendNow } from './stream-calls.js';
 import { EAGAIN } from './stream-core.js';
 import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
-
-const { MSG_DONTWAIT = 0 } = native.constants;
 
 /**
  * Reads past the handlers of a connection. While one waits, and until who waited for it has gone on, handlers get no bytes:
@@ -111,9 +110,6 @@ export abstract class HeldReads<
 
   copyTo(bytes: Uint8Array): Promise<number> {
     const { length } = bytes;
-    return this.writeWith(
-      (fd, written) => native.send(fd, bytes, written, length - written, MSG_DONTWAIT),
-      length,
-    );
+    return this.writeWith((fd, written) => sendNow(fd, bytes, written, length - written), length);
   }
 }

@@ -4,6 +4,7 @@ import { native } from '../binding/native.js';
 import { Readiness } from '../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
+import { receiveNow } from './stream-calls.js';
 import { ZeroCopyLedger } from './zero-copy.js';
 
 const EAGAIN = errnoOf('EAGAIN');
@@ -82,7 +83,7 @@ export class StreamExtras {
   }
 
   #tryUrgent(waiting: PendingUrgent): void {
-    const received = native.recv(this.#host.fd, this.#byte, 0, 1, MSG_OOB);
+    const received = receiveNow(this.#host.fd, this.#byte, 1, MSG_OOB);
     // EINVAL: there is none, or it is kept in line; EAGAIN: announced, and still on its way.
     if (received === EAGAIN || received === EINVAL || received === EINTR || received === 0) return;
     this.#takeUrgent();

@@ -17,6 +17,7 @@ import {
 } from './socket-connection.js';
 import type { ConnectOptions } from './connect-race.js';
 import { socketName } from './socket-name.js';
+import { receiveNow } from './stream-calls.js';
 import { chooseReactor, TCP_TRAITS, type TcpOptions } from './stream-profile.js';
 import { urgentSource, writeZeroCopy } from './tcp-extras.js';
 import type { TcpListener } from './tcp-listener.js';
@@ -131,7 +132,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   #receiveUrgent(): void {
     const handlers = this.profile.handlers as TcpHandlers;
     if (handlers.urgent === undefined) return;
-    const received = native.recv(this.fd, urgentByte, 0, 1, MSG_OOB);
+    const received = receiveNow(this.fd, urgentByte, 1, MSG_OOB);
     const byte = urgentByte[0] ?? 0;
     if (received > 0) this.callHandler((connection: TcpConnection) => handlers.urgent?.(connection, byte));
     // Else it is still on its way, or was read past; what has failed the next read meets.

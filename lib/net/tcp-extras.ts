@@ -9,6 +9,7 @@ import {
 import { native } from '../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
+import { receiveNow, sendNow } from './stream-calls.js';
 import type { StreamOperations } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
 import type { WriteSource } from './write-queue.js';
@@ -21,7 +22,7 @@ import {
 } from './zero-copy.js';
 
 const EBADF = errnoOf('EBADF');
-const { MSG_DONTWAIT = 0, MSG_PEEK = 2, MSG_OOB = 1, F_GETFD = 1 } = native.constants;
+const { MSG_PEEK = 2, MSG_OOB = 1, F_GETFD = 1 } = native.constants;
 /** What sendfile(2) says of the file, not of the socket. */
 const OF_THE_FILE = new Set(
   ['EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM'].map((name) => errnoOf(name)),
@@ -44,7 +45,7 @@ export async function peek(stream: AnyStream, buffer: Uint8Array, options?: Canc
   if (buffer.length === 0) throw outOfRange('buffer', 'at least one byte long', buffer);
   // As it is now: of a buffer that is detached by then nothing could be told from the end.
   const { length } = buffer;
-  const run = (fd: number) => native.recv(fd, buffer, 0, length, MSG_PEEK | MSG_DONTWAIT);
+  const run = (fd: number) => receiveNow(fd, buffer, length, MSG_PEEK);
   return stream.readWith({ run, drained: false }, options);
 }
 
@@ -74,7 +75,7 @@ export async function sendfile(
 export function urgentSource(byte: number): WriteSource {
   checkInteger('byte', byte, 0, 255);
   const bytes = Uint8Array.of(byte);
-  return (fd) => native.send(fd, bytes, 0, 1, MSG_OOB | MSG_DONTWAIT);
+  return (fd) => sendNow(fd, bytes, 0, 1, MSG_OOB);
 }
 
 export async function sendUrgent(stream: AnyStream, byte: number, options?: CancelOptions): Promise<void> {

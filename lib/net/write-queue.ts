@@ -1,10 +1,10 @@
 import { native } from '../binding/native.js';
 import { errnoOf, outOfRange } from '../binding/errors.js';
+import { sendNow } from './stream-calls.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
 const MOST_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
-const { MSG_DONTWAIT = 0 } = native.constants;
 const NO_BYTES = new Uint8Array(0);
 
 /** A promise that waits for its bytes to be written. */
@@ -92,7 +92,7 @@ export class WriteQueue {
     if (first.fds !== null) return this.#writeFds(fd, first, first.fds);
     const written =
       count === 1
-        ? native.send(fd, intact(first), first.offset, first.length - first.offset, MSG_DONTWAIT)
+        ? sendNow(fd, intact(first), first.offset, first.length - first.offset)
         : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
     if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
     return written === EINTR ? 0 : written;

@@ -1,6 +1,7 @@
 import { errnoOf, invalidArgType, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { checkBytes, checkInteger } from '../binding/validate.js';
+import { sendNow } from './stream-calls.js';
 
 /** As of native code: 256 MiB. */
 const MOST_BYTES = 1 << 28;
@@ -8,7 +9,7 @@ const MOST_BYTES = 1 << 28;
 const NOTICES_PER_EVENT = 64;
 const ENOBUFS = errnoOf('ENOBUFS');
 const EINTR = errnoOf('EINTR');
-const { MSG_DONTWAIT = 0, MSG_ZEROCOPY = 0, SOL_SOCKET = 1, SO_ZEROCOPY = 60 } = native.constants;
+const { MSG_ZEROCOPY = 0, SOL_SOCKET = 1, SO_ZEROCOPY = 60 } = native.constants;
 
 /** Memory that came from `allocateZeroCopy`. */
 const lendable = new WeakSet<ArrayBufferLike>();
@@ -72,11 +73,9 @@ export class ZeroCopyLedger {
   send(fd: number, memory: Uint8Array, offset: number, write: ZeroCopyWrite): number {
     this.#enabled ??= native.setsockoptInt(fd, SOL_SOCKET, SO_ZEROCOPY, 1) === 0;
     const length = memory.length - offset;
-    const sent = this.#enabled
-      ? native.send(fd, memory, offset, length, MSG_ZEROCOPY | MSG_DONTWAIT)
-      : ENOBUFS;
+    const sent = this.#enabled ? sendNow(fd, memory, offset, length, MSG_ZEROCOPY) : ENOBUFS;
     if (sent === ENOBUFS) {
-      const copied = native.send(fd, memory, offset, length, MSG_DONTWAIT);
+      const copied = sendNow(fd, memory, offset, length);
       if (copied > 0) write.copied = true;
       return copied;
     }

@@ -49,7 +49,6 @@ int ReceiveMessage(int fd, Span buffer, Span name, int flags, int fd_capacity,
     message.msg_control = control;
     message.msg_controllen = sizeof control;
   }
-  // As in sys_wrap.cc: the file may be another's too, who has made it blocking (T44).
   const int result = os::Recvmsg(fd, &message, flags | MSG_DONTWAIT);
   if (result < 0) return result;
   received->flags = message.msg_flags;
@@ -83,7 +82,7 @@ int SendMessage(int fd, Span buffer, Span name, const int* fds, int fd_count) {
     header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(bytes));
     std::memcpy(CMSG_DATA(header), fds, bytes);
   }
-  return os::Sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return os::Sendmsg(fd, &message, kSendFlags);
 }
 
 }  // namespace tripoll
