@@ -115,7 +115,7 @@ test('every module is in one bundle', () => {
     return new Set([...text.matchAll(/^\/\/ (lib\/.*\.ts)$/gm)].map(([, file]) => file!));
   };
   const modules = bundles.flatMap((bundle) => [...modulesOf(bundle)]);
-  expect(modules).toContain('lib/net/udp-socket.ts');
+  expect(modules).toContain('lib/net/udp/udp-socket.ts');
   expect(modules.filter((file, i) => modules.indexOf(file) !== i)).toEqual([]);
 });
 

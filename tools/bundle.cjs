@@ -19,21 +19,22 @@ const folder = path.join(dist, 'bundle');
 const BUNDLES = {
   core: ['index', 'net/index'], // the reactor and TCP
   extras: [
-    'net/async-fd',
-    'net/copy',
-    'net/given-fd',
-    'net/listen-fds',
-    'net/socket-options',
-    'net/split',
-    'net/stream-extras',
-    'net/tcp-extras',
-    'net/tcp-info',
-    'net/zero-copy',
+    'net/copy/copy',
+    'net/fd/async-fd',
+    'net/socket/listen-fds',
+    'net/socket/socket-options',
+    'net/stream/split',
+    'net/stream/transfer',
+    'net/tcp/given-fd',
+    'net/tcp/stream-extras',
+    'net/tcp/tcp-info',
+    'net/tcp/urgent',
+    'net/tcp/zero-copy',
   ],
   framing: ['net/framing/index'],
   unix: ['net/unix/index'],
   sources: ['net/sources/index', 'net/unix/unix-datagram'],
-  udp: ['net/datagram-batch', 'net/udp-endpoint', 'net/udp-options', 'net/udp-socket'],
+  udp: ['net/udp/datagram-batch', 'net/udp/udp-endpoint', 'net/udp/udp-options', 'net/udp/udp-socket'],
   raw: ['raw/index'],
 };
 

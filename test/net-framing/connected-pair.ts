@@ -1,5 +1,5 @@
-import { TcpListener } from '#lib/net/tcp-listener';
-import { TcpStream } from '#lib/net/tcp-stream';
+import { TcpListener } from '#lib/net/tcp/tcp-listener';
+import { TcpStream } from '#lib/net/tcp/tcp-stream';
 
 /** Two ends of one connection, whose listener is closed already. */
 export async function connectedPair(): Promise<{ client: TcpStream; stream: TcpStream }> {

@@ -14,7 +14,7 @@ import {
 import type { DropInfo, SettableSocketOptions, SocketOptions } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
-import { table } from '#lib/net/socket-option-table';
+import { table } from '#lib/net/socket/socket-option-table';
 import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { isWine } from '../support/platform.js';

@@ -2,7 +2,7 @@
 // most. No test here looks at how long something took.
 import { Interest, Mode, type Registration } from 'tripoll';
 import { listen, TcpListener, type TcpConnection, type TcpStream } from 'tripoll/net';
-import { READS_PER_EVENT } from '#lib/net/stream-core';
+import { READS_PER_EVENT } from '#lib/net/stream/stream-core';
 import { fakeRig } from '../reactor/fake-reactor.js';
 import { CALL_MS, FloodRig } from './flood-rig.js';
 

@@ -1,7 +1,7 @@
 // A real flood, told by counting: how many reads came between an interval's tick being due and the tick.
 import { Reactor } from 'tripoll';
 import { listen, TcpListener } from 'tripoll/net';
-import { READS_PER_EVENT } from '#lib/net/stream-core';
+import { READS_PER_EVENT } from '#lib/net/stream/stream-core';
 import { native } from '#lib/binding/native';
 import { runScript } from '../support/child.js';
 import { within } from '../support/deadline.js';

@@ -1,7 +1,7 @@
 // Does the simulation find anything? Mistakes that are easy to make are made here on purpose.
-import { WriteQueue } from '#lib/net/write-queue';
-import { StreamCore } from '#lib/net/stream-core';
-import { TcpConnection } from '#lib/net/tcp-connection';
+import { WriteQueue } from '#lib/net/stream/write-queue';
+import { StreamCore } from '#lib/net/stream/stream-core';
+import { TcpConnection } from '#lib/net/tcp/tcp-connection';
 import { Registration } from '#lib/reactor/registration';
 import { Slab } from '#lib/reactor/slab';
 import { findFailure, makeProgram } from './program.js';

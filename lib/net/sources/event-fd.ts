@@ -2,8 +2,8 @@ import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { need, ownFd, readWord } from './open-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
 const MOST_INITIAL = 0x7fffffff;

@@ -5,9 +5,9 @@ import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { AsyncFd } from '../async-fd.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { check, ownFd } from './open-fd.js';
+import { AsyncFd } from '../fd/async-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { check, ownFd } from '../fd/open-fd.js';
 
 const { O_CLOEXEC = 0, O_NONBLOCK = 0 } = native.constants;
 const ENOTTY = errnoOf('ENOTTY');

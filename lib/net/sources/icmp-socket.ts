@@ -2,9 +2,9 @@ import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkObject } from '../../binding/validate.js';
 import { decodeInternetAddress, encodeInternetAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from './fd-owner.js';
-import { MessageSocket } from './message-socket.js';
-import { ownFd } from './open-fd.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
+import { MessageSocket } from '../message/message-socket.js';
+import { ownFd } from '../fd/open-fd.js';
 
 const { AF_INET = 2, AF_INET6 = 10, SOCK_RAW = 3, SOCK_DGRAM = 2 } = native.constants;
 const { SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0, IPPROTO_ICMP = 1, IPPROTO_ICMPV6 = 58 } = native.constants;

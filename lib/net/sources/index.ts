@@ -1,10 +1,10 @@
 export { EventFd, type EventFdOptions } from './event-fd.js';
-export type { FdOwner, SourceOptions } from './fd-owner.js';
+export type { FdOwner, SourceOptions } from '../fd/fd-owner.js';
 export { FdStream, type FdDirection } from './fd-stream.js';
 export { IcmpSocket, internetChecksum, type IcmpSocketOptions } from './icmp-socket.js';
 export { Inotify, type InotifyEvent } from './inotify.js';
-export type { MessageHandlers } from './message-pump.js';
-export type { ReceivedMessage } from './message-socket.js';
+export type { MessageHandlers } from '../message/message-pump.js';
+export type { ReceivedMessage } from '../message/message-socket.js';
 export { NetlinkSocket, type NetlinkAddress, type NetlinkOptions } from './netlink-socket.js';
 export { PacketSocket, type PacketSocketOptions } from './packet-socket.js';
 export { childExit, PidFd, type ChildExitOptions, type ExitStatus } from './pid-fd.js';

@@ -3,8 +3,8 @@ import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { check, checkOpen, need, ownFd } from './open-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 
 const { IN_CLOEXEC = 0, IN_NONBLOCK = 0, IN_IGNORED = 0x8000, IN_Q_OVERFLOW = 0x4000 } = native.constants;
 const { IN_CREATE = 0, IN_DELETE = 0, IN_MODIFY = 0, IN_MOVED_FROM = 0, IN_MOVED_TO = 0 } = native.constants;

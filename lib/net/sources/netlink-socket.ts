@@ -1,9 +1,9 @@
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { decodeNetlinkAddress, encodeNetlinkAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from './fd-owner.js';
-import { MessageSocket } from './message-socket.js';
-import { check, ownFd } from './open-fd.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
+import { MessageSocket } from '../message/message-socket.js';
+import { check, ownFd } from '../fd/open-fd.js';
 
 const { AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0 } = native.constants;
 const MOST_PROTOCOL = 31;

@@ -2,10 +2,10 @@ import { invalidArgType } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { decodePacketAddress, encodePacketAddress, type PacketAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from './fd-owner.js';
-import { interfaceIndexOf } from '../udp-options.js';
-import { MessageSocket } from './message-socket.js';
-import { check, ownFd } from './open-fd.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
+import { interfaceIndexOf } from '../udp/udp-options.js';
+import { MessageSocket } from '../message/message-socket.js';
+import { check, ownFd } from '../fd/open-fd.js';
 
 const {
   AF_PACKET = 17,

@@ -4,8 +4,8 @@ import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { check, checkOpen, need, ownFd } from './open-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 
 const { CLD_EXITED = 1 } = native.constants;
 /** Windows has no such errno. */

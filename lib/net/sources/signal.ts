@@ -4,8 +4,8 @@ import { signalNumbers } from '../../binding/signals.js';
 import { MAX_DURATION_MS, checkObject } from '../../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { chooseReactor } from '../stream-profile.js';
-import type { SourceOptions } from './fd-owner.js';
+import { chooseReactor } from '../stream/stream-profile.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
 
 interface PendingNext {
   resolve(name: NodeJS.Signals): void;

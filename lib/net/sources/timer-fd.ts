@@ -3,8 +3,8 @@ import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { check, checkOpen, need, ownFd, readWord } from './open-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { check, checkOpen, need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
 const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;

@@ -3,9 +3,9 @@ import { invalidArgType, outOfRange, systemError } from '../../binding/errors.js
 import { native } from '../../binding/native.js';
 import { checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import type { AsyncFd } from '../async-fd.js';
-import { FdOwner, type SourceOptions } from './fd-owner.js';
-import { need, ownFd } from './open-fd.js';
+import type { AsyncFd } from '../fd/async-fd.js';
+import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { need, ownFd } from '../fd/open-fd.js';
 
 const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK = 0 } = native.constants;
 const DEVICE = '/dev/net/tun';

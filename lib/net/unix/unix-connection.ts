@@ -8,12 +8,12 @@ import {
   type ConnectionProfile,
   type SocketConnectionOptions,
   type StreamHandlers,
-} from '../socket-connection.js';
-import { chooseReactor } from '../stream-profile.js';
+} from '../stream/socket-connection.js';
+import { chooseReactor } from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
-import { messageReceiver } from './message-receiver.js';
-import { checkNotEmpty, MOST_FDS, OutgoingFds } from './outgoing-fds.js';
-import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { messageReceiver } from '../message/message-receiver.js';
+import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
+import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { UnixListener } from './unix-listener.js';
 import { checkType, connectUnixSocket, toTraits, type UnixSocketType } from './unix-socket.js';
 

@@ -2,7 +2,7 @@ import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { unixName } from '../../sys/sockaddr.js';
-import type { ConnectionProfile } from '../socket-connection.js';
+import type { ConnectionProfile } from '../stream/socket-connection.js';
 import {
   DEFAULT_BACKLOG,
   MAX_BACKLOG,
@@ -10,8 +10,8 @@ import {
   type AcceptedStream,
   type DropHandlers,
   type StreamListenOptions,
-} from '../stream-listener.js';
-import type { StreamProfile } from '../stream-profile.js';
+} from '../stream/stream-listener.js';
+import type { StreamProfile } from '../stream/stream-profile.js';
 import { checkUnixHandlers, UnixConnection, type UnixHandlers } from './unix-connection.js';
 import {
   BoundUnixSocket,

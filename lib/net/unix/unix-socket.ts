@@ -4,7 +4,7 @@ import { needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
-import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream-profile.js';
+import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
 import { encodeUnixAddress } from '../../sys/sockaddr.js';
 
 const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 } = native.constants;

@@ -4,7 +4,7 @@ import { until, within } from '../../support/deadline.js';
 import { closed, outOfRange, thrownBy } from '../../support/errors.js';
 import { bound, bytesOf, connected, endpoint, hostPortOf, textOf } from '../tools.js';
 
-/** As of lib/net/udp-endpoint.ts. */
+/** As of lib/net/udp/udp-endpoint.ts. */
 const BATCHES_PER_EVENT = 4;
 
 export function describeEndpoints(context: Context): void {

@@ -1,0 +1,54 @@
+import type { Reactor } from '../../reactor/reactor.js';
+import type { AsyncFd } from './async-fd.js';
+import { Resource } from '../socket/resource.js';
+
+/** What every source of this folder takes. */
+export interface SourceOptions {
+  /** Default `Reactor.default`. */
+  reactor?: Reactor | undefined;
+}
+
+/** An object around an fd of its own. */
+export abstract class FdOwner extends Resource {
+  /** For what this class does not do: `ready`, `tryIo`. */
+  readonly io: AsyncFd;
+
+  protected constructor(io: AsyncFd) {
+    super();
+    this.io = io;
+    io.onClosed = (reason) => this.onClosed(reason);
+  }
+
+  /** It has ended, by `close`, with its reactor, or because its fd was lost. */
+  protected onClosed(_reason: Error): void {
+    // A subclass has more to clean up.
+  }
+
+  get fd(): number {
+    return this.io.fd;
+  }
+
+  get reactor(): Reactor {
+    return this.io.reactor;
+  }
+
+  get closed(): boolean {
+    return this.io.closed;
+  }
+
+  /** Closes its fd; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.io.close();
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.io.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.io.unref();
+    return this;
+  }
+}

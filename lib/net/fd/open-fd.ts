@@ -1,0 +1,46 @@
+import { closedError, systemError, unsupportedError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { AsyncFd } from './async-fd.js';
+import type { SourceOptions } from './fd-owner.js';
+
+/** The addon's call of that name. @throws ERR_TRIPOLL_UNSUPPORTED where this platform has none */
+export function need<T>(call: T | undefined, what: string): T {
+  if (call === undefined) throw unsupportedError(`this platform has no ${what}`);
+  return call;
+}
+
+/**
+ * A new fd, or -errno, in an AsyncFd that owns it.
+ *
+ * @throws the system's error; what AsyncFd throws, and then the fd has been closed
+ */
+export function ownFd(fd: number, syscall: string, options: SourceOptions, interest?: number): AsyncFd {
+  if (fd < 0) throw systemError(fd, syscall);
+  try {
+    return new AsyncFd(fd, { reactor: options.reactor, own: true, interest, name: syscall });
+  } catch (error) {
+    native.close(fd);
+    throw error;
+  }
+}
+
+/** Waits for the one word that an eventfd and a timerfd are read as. @throws as `AsyncFd.io` */
+export async function readWord(io: AsyncFd, options: CancelOptions): Promise<bigint> {
+  const word = new BigUint64Array(1);
+  const bytes = new Uint8Array(word.buffer);
+  await io.io(Interest.READABLE, (fd) => native.read(fd, bytes, 0, bytes.length), 'read', options);
+  return word[0]!;
+}
+
+/** @throws the system's error of a call that returned it */
+export function check(result: number, syscall: string, address?: string): number {
+  if (result < 0) throw systemError(result, syscall, { address });
+  return result;
+}
+
+/** @throws ERR_TRIPOLL_CLOSED */
+export function checkOpen(io: AsyncFd, what: string): void {
+  if (io.closed) throw closedError(what);
+}

@@ -1,0 +1,149 @@
+import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
+import { errnoOf } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkBytes } from '../../binding/validate.js';
+import { Interest } from '../../poller/flags.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { MOST_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
+import type { AsyncFd } from '../fd/async-fd.js';
+import { messageReceiver } from './message-receiver.js';
+import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { FdOwner } from '../fd/fd-owner.js';
+import { check, checkOpen } from '../fd/open-fd.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
+const NO_FD_WORDS = new Uint8Array(0);
+
+/** One message, as `receive` gives it. */
+export interface ReceivedMessage<Address> {
+  /** Of the part that is in the buffer. */
+  readonly length: number;
+  /** The sender; undefined where the system tells none. */
+  readonly address: Address | undefined;
+  /** It was longer than the buffer: its rest is lost. */
+  readonly truncated: boolean;
+}
+
+/** A socket of messages of any address family. Nothing is queued here: a send waits until the system takes it. */
+export abstract class MessageSocket<Address> extends FdOwner {
+  /** For handlers: told of the end. */
+  onEnd: ((reason: Error) => void) | null = null;
+
+  protected constructor(io: AsyncFd) {
+    super(io);
+    if (capabilities.unixSockets) return;
+    this.close();
+    needUnixSockets('sockets of messages');
+  }
+
+  protected override onClosed(reason: Error): void {
+    this.onEnd?.(reason);
+  }
+
+  protected abstract encode(address: Address): Uint8Array;
+  protected abstract decode(bytes: Uint8Array): Address | undefined;
+
+  /** Its own address; undefined once closed. */
+  get localAddress(): Address | undefined {
+    if (this.closed) return undefined;
+    const out = new Uint8Array(MOST_ADDRESS_BYTES);
+    const length = native.nameBytes(this.fd, 0, out);
+    return length < 0 ? undefined : this.decode(out.subarray(0, length));
+  }
+
+  /**
+   * The next message. Several may wait at once.
+   *
+   * @throws (as rejection) TypeError; what recvmsg(2) says, as ECONNREFUSED of an earlier send; ERR_TRIPOLL_CLOSED;
+   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no message is lost
+   */
+  async receive(buffer: Uint8Array, options: CancelOptions = {}): Promise<ReceivedMessage<Address>> {
+    return (await this.receiveWith(buffer, 0, options)).message;
+  }
+
+  protected async receiveWith(
+    buffer: Uint8Array,
+    maxFds: number,
+    options: CancelOptions,
+  ): Promise<{ message: ReceivedMessage<Address>; fds: PassedFds }> {
+    checkBytes('buffer', buffer);
+    let message: ReceivedMessage<Address> | null = null;
+    let fds = NO_FDS;
+    const receive = (fd: number): number => {
+      const length = messageReceiver.receive(fd, buffer, maxFds, true);
+      // At once: the receiver is the whole thread's.
+      if (length >= 0) {
+        fds = this.noteFds(messageReceiver.takeFds());
+        message = this.#toMessage(length);
+      }
+      return length;
+    };
+    await this.io.io(Interest.READABLE, receive, 'recvmsg', options);
+    return { message: message as unknown as ReceivedMessage<Address>, fds };
+  }
+
+  /** fds that came just now. */
+  protected noteFds(fds: PassedFds): PassedFds {
+    fds.close();
+    return fds;
+  }
+
+  #toMessage(length: number): ReceivedMessage<Address> {
+    const { name, truncated } = messageReceiver;
+    return { length, address: name.length === 0 ? undefined : this.decode(name), truncated };
+  }
+
+  /** A message that is there already, or null. @throws TypeError; the system's error; ERR_TRIPOLL_CLOSED */
+  tryReceive(buffer: Uint8Array): ReceivedMessage<Address> | null {
+    checkBytes('buffer', buffer);
+    checkOpen(this.io, 'Socket');
+    const length = messageReceiver.receive(this.fd, buffer, 0, true);
+    if (length === EAGAIN) return null;
+    check(length, 'recvmsg');
+    return this.#toMessage(length);
+  }
+
+  /**
+   * Sends one message.
+   *
+   * @param address whom to; without it, to whom the socket is connected
+   * @returns how many bytes: all of them
+   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else sendmsg(2) says;
+   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which nothing was sent
+   */
+  async send(buffer: Uint8Array, address?: Address, options: CancelOptions = {}): Promise<number> {
+    checkBytes('buffer', buffer);
+    const name = address === undefined ? NO_ADDRESS : this.encode(address);
+    return this.sendWith(buffer, name, NO_FD_WORDS, options);
+  }
+
+  protected async sendWith(
+    buffer: Uint8Array,
+    name: Uint8Array,
+    fdWords: Uint8Array,
+    options: CancelOptions,
+  ): Promise<number> {
+    checkCancel(options);
+    checkOpen(this.io, 'Socket');
+    const call = (fd: number): number => native.sendMessage(fd, buffer, 0, buffer.length, fdWords, name);
+    // At once, whatever is known: it needs no event, and is the rule. But who never has to wait shares the budget of a
+    // turn (T48).
+    if (this.reactor.spend()) {
+      const sent = call(this.fd);
+      if (sent >= 0) return sent;
+      if (sent !== EAGAIN && sent !== EINTR) check(sent, 'sendmsg');
+      if (sent === EAGAIN) this.io.clearReady(Interest.WRITABLE);
+    }
+    return this.sendWhenRoom(call, name, options);
+  }
+
+  /** There was no room, or no budget. */
+  protected sendWhenRoom(
+    call: (fd: number) => number,
+    _name: Uint8Array,
+    options: CancelOptions,
+  ): Promise<number> {
+    return this.io.io(Interest.WRITABLE, call, 'sendmsg', options);
+  }
+}

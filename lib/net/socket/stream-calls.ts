@@ -1,0 +1,13 @@
+import { native } from '../../binding/native.js';
+
+const { MSG_DONTWAIT = 0 } = native.constants;
+
+// As recv(2) and send(2), for calls that give flags. They never wait: see `kSendFlags` in native/socket_calls.h.
+
+export function receiveNow(fd: number, buffer: Uint8Array, length: number, flags: number): number {
+  return native.recv(fd, buffer, 0, length, flags | MSG_DONTWAIT);
+}
+
+export function sendNow(fd: number, bytes: Uint8Array, offset: number, length: number, flags = 0): number {
+  return native.send(fd, bytes, offset, length, flags | MSG_DONTWAIT);
+}

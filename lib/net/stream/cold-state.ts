@@ -1,0 +1,36 @@
+import type { ConnectRace } from '../tcp/connect-race.js';
+import type { ReadOperation } from './stream-operations.js';
+import type { StreamExtras } from '../tcp/stream-extras.js';
+
+export interface WaitingOperation {
+  readonly operation: ReadOperation;
+  resolve(received: number): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/** What a stream needs seldom, in one object that is made then: an idle stream pays for one slot. */
+export interface ColdState {
+  /** While it is being connected. */
+  attempt: { readonly race: ConnectRace; stopWatch: (() => void) | null } | null;
+  /** Urgent data that is waited for, and zero-copy writes. */
+  extras: StreamExtras | null;
+  /** A read past the handlers. */
+  reader: WaitingOperation | null;
+  /** Handlers get no more bytes: a copy passes them on. */
+  isTakenOver: boolean;
+}
+
+export function newColdState(): ColdState {
+  return { attempt: null, extras: null, reader: null, isTakenOver: false };
+}
+
+/** Connecting has come to its end; returns what is still needed. */
+export function dropAttempt(cold: ColdState | null): ColdState | null {
+  if (cold === null || cold.attempt === null) return cold;
+  const { attempt } = cold;
+  cold.attempt = null;
+  attempt.stopWatch?.();
+  attempt.race.cancel();
+  return cold.extras === null && cold.reader === null && !cold.isTakenOver ? null : cold;
+}

@@ -1,0 +1,419 @@
+import util from 'node:util';
+import { capabilities } from '../../binding/capabilities.js';
+import { closedError, stateError, writeOverflowError, type TripollError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import type { SocketAddress } from '../../sys/address.js';
+import { getArena } from './arena.js';
+import { toIdleTracker } from '../socket/idle-tracker.js';
+import { ReadsPastHandlers } from './reads-past-handlers.js';
+import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.js';
+import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
+import { peek, sendfile, type SendfileOptions } from './transfer.js';
+import type { QueuedFds, WriteSource } from './write-queue.js';
+
+/** As node:net's default for sockets (getDefaultHighWaterMark()). */
+const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
+const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+
+/** A `write` has returned false, and `drain` is due. */
+const NEEDS_DRAIN = FIRST_FREE_FLAG;
+/** `close` has been told, or was called by the user: from then on a write is a mistake. */
+const TOLD = FIRST_FREE_FLAG << 1;
+/** The first bit of a subclass of this. */
+export const FIRST_FREE_CONNECTION_FLAG = FIRST_FREE_FLAG << 2;
+
+/** What promises were rejected with because their connection had ended, which `error` and `close` have told. */
+const toldErrors = new WeakSet<Error>();
+
+/**
+ * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
+ * handler throws, or an async one rejects with, destroys that connection with that error.
+ */
+export interface StreamHandlers<Connection> {
+  /** Accepted, or connected. */
+  open?(connection: Connection): unknown;
+  /** Bytes came. `chunk` is lent until the handler returns; copy what you keep. */
+  data?(connection: Connection, chunk: Uint8Array): unknown;
+  /** The write queue has fallen to `lowWaterMarkBytes`, after a `write` that returned false. */
+  drain?(connection: Connection): unknown;
+  /** The peer has ended its side. Unless `allowHalfOpen`, ours ends when its writes are flushed. */
+  end?(connection: Connection): unknown;
+  /** What ended the connection, before `close`. */
+  error?(connection: Connection, error: Error): unknown;
+  close?(connection: Connection, error: Error | null): unknown;
+}
+
+export interface SocketConnectionOptions {
+  /** Default `Reactor.default`. */
+  reactor?: Reactor | undefined;
+  /** Our side stays open after the peer's end, until `end()`; default false. */
+  allowHalfOpen?: boolean | undefined;
+  /** `write` returns false above it; default 65536. */
+  highWaterMarkBytes?: number | undefined;
+  /** `drain` comes at or below it; default a quarter of the high one. */
+  lowWaterMarkBytes?: number | undefined;
+  /** More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. */
+  maxQueuedBytes?: number | undefined;
+  /**
+   * A connection that for so long has neither received bytes nor got any written, paused or not, is destroyed with a
+   * TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by at most a quarter of it. Bytes that only wait to be written
+   * are no activity. Default: never.
+   */
+  idleTimeoutMs?: number | undefined;
+}
+
+interface ConnectionSettings {
+  readonly allowHalfOpen: boolean;
+  readonly highWaterMarkBytes: number;
+  readonly lowWaterMarkBytes: number;
+  readonly maxQueuedBytes: number;
+}
+
+/** What all connections of a listener share. */
+export interface ConnectionProfile extends StreamProfile {
+  readonly handlers: StreamHandlers<never>;
+  readonly settings: ConnectionSettings;
+  readonly listener: StreamProfile['owner'];
+}
+
+export function toConnectionProfile(
+  reactor: Reactor,
+  handlers: StreamHandlers<never>,
+  options: SocketConnectionOptions,
+  listener: StreamProfile['owner'],
+  traits: StreamTraits,
+): ConnectionProfile {
+  const settings = toSettings(options);
+  return {
+    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener, traits),
+    handlers,
+    settings,
+    listener,
+  };
+}
+
+export function checkHandlers(handlers: unknown): void {
+  checkObject('handlers', handlers);
+  for (const name of ['open', 'data', 'drain', 'end', 'error', 'close', 'drop']) {
+    const handler = (handlers as Record<string, unknown>)[name];
+    if (handler !== undefined) checkFunction(`handlers.${name}`, handler);
+  }
+}
+
+export function toSettings(options: SocketConnectionOptions): ConnectionSettings {
+  const { allowHalfOpen = false, highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES } = options;
+  const { maxQueuedBytes = DEFAULT_MAX_QUEUED_BYTES } = options;
+  checkInteger('highWaterMarkBytes', highWaterMarkBytes, 0, Number.MAX_SAFE_INTEGER);
+  const { lowWaterMarkBytes = Math.floor(highWaterMarkBytes / 4) } = options;
+  checkInteger('lowWaterMarkBytes', lowWaterMarkBytes, 0, highWaterMarkBytes);
+  checkInteger('maxQueuedBytes', maxQueuedBytes, 0, Number.MAX_SAFE_INTEGER);
+  return { allowHalfOpen, highWaterMarkBytes, lowWaterMarkBytes, maxQueuedBytes };
+}
+
+/** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
+export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends ReadsPastHandlers<
+  ConnectionProfile,
+  Address
+> {
+  /** The user's own. */
+  data: Data | undefined = undefined;
+
+  // ---- reading ----
+
+  protected readNow(): void {
+    const arena = getArena();
+    for (let i = 0; i < READS_PER_EVENT; i++) {
+      if (!this.isOpen || this.isPaused || this.readEnded) {
+        if (this.isHeld && this.isOpen) this.runHeld();
+        return;
+      }
+      if (i > 0 && !this.reactor.spend()) break;
+      arena.prepare();
+      const received = this.receiveArena();
+      if (received > 0) {
+        this.profile.idle?.touch(this);
+        this.deliver(received);
+        if (received < arena.bytes && this.readShort()) return;
+      } else if (received === 0) {
+        this.#onEnd();
+        return;
+      } else if (received === EAGAIN) {
+        this.readEmpty();
+        return;
+      } else if (received !== EINTR) {
+        this.fail(received, 'read');
+        return;
+      }
+    }
+    this.readLater();
+  }
+
+  /** One receive into the arena: n or -errno. */
+  protected receiveArena(): number {
+    return native.recvArena(this.fd);
+  }
+
+  /** The first bytes of the arena, to the user. */
+  protected deliver(length: number): void {
+    const { handlers } = this.profile;
+    if (handlers.data === undefined) return;
+    const arena = getArena();
+    try {
+      const result = handlers.data(this as never, arena.lend(length));
+      // An async handler: what it rejects with must not be lost.
+      if (result !== undefined && isThenable(result)) {
+        result.then(undefined, (error: unknown) => this.#onRejected(error));
+      }
+    } catch (error) {
+      this.#onThrown(error);
+    }
+    if (capabilities.debug) arena.poison(length);
+  }
+
+  #onEnd(): void {
+    this.markReadEnded();
+    this.callHandler(this.profile.handlers.end);
+    if (!this.isOpen) return;
+    if (!this.profile.settings.allowHalfOpen) this.endWrite();
+    this.finishIfDone();
+  }
+
+  /** Stops `data`, and with it, soon, the peer. */
+  pause(): this {
+    this.setPaused(true);
+    return this;
+  }
+
+  resume(): this {
+    this.setPaused(false);
+    return this;
+  }
+
+  /**
+   * Looks at what there is, at least a byte, and leaves it for `data` (MSG_PEEK). Until this has
+   * settled, and whoever awaits it has gone on, no bytes are delivered: `pause()` then, or begin a copy, and `data` gets none.
+   *
+   * @returns how many bytes are in `buffer`; 0 at the end of the stream
+   * @throws (as rejection) as `SocketStream.peek`; what ended the connection, which `error` tells too: it may be ignored here
+   */
+  peek(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    return this.guarded(peek(this, buffer, options));
+  }
+
+  // ---- writing ----
+
+  /**
+   * Writes all of `chunk`, in order. What the socket does not take at once is copied and queued.
+   *
+   * @returns false when more than `highWaterMarkBytes` wait: pause until `drain`. Also false when the connection
+   * has failed and `close` is about to tell.
+   * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
+   */
+  write(chunk: Uint8Array): boolean {
+    if (this.writeEnded || this.closed) return this.refuseWrite();
+    let written = 0;
+    if (this.canWriteNow) {
+      const arena = getArena();
+      // The chunk that was just lent, sent back: native code has it already.
+      written =
+        chunk === arena.lent ? native.sendArena(this.fd, chunk.length) : native.sendFrom(this.fd, chunk);
+      if (written > 0) this.profile.idle?.touch(this);
+      if (written === chunk.length) return true;
+      if (written < 0) {
+        if (written !== EAGAIN && written !== EINTR) {
+          this.fail(written, 'write');
+          return false;
+        }
+        if (written === EINTR) this.flushSoon();
+        written = 0;
+      }
+    }
+    return this.enqueue(chunk, written, null);
+  }
+
+  /** False, or throws why. */
+  protected refuseWrite(): boolean {
+    if ((this.flags & TOLD) !== 0) throw closedError('Connection');
+    if (this.closed) return false;
+    throw stateError('write() after end()');
+  }
+
+  protected enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
+    checkBytes('chunk', chunk);
+    if (!this.#makeRoom(chunk.length - offset)) {
+      fds?.close();
+      return false;
+    }
+    // Not chunk.slice(): a Buffer's is no copy.
+    if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null, fds);
+    this.armWrite();
+    return this.#isBelowHighWater();
+  }
+
+  /** As `write`, of what a function sends; `bytes`: what it counts while it waits. */
+  protected writeSource(source: WriteSource, bytes: number): boolean {
+    if (this.writeEnded || this.closed) return this.refuseWrite();
+    if (!this.#makeRoom(bytes)) return false;
+    this.pushSource(source, bytes, null, bytes);
+    return this.isOpen && this.#isBelowHighWater();
+  }
+
+  /** False when so much more is too much, which ends the connection. */
+  #makeRoom(bytes: number): boolean {
+    const queuedBytes = this.queuedBytes + bytes;
+    const { maxQueuedBytes } = this.profile.settings;
+    if (queuedBytes <= maxQueuedBytes) return true;
+    this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
+    return false;
+  }
+
+  #isBelowHighWater(): boolean {
+    if (this.queuedBytes <= this.profile.settings.highWaterMarkBytes) return true;
+    this.flags |= NEEDS_DRAIN;
+    return false;
+  }
+
+  /**
+   * Writes a file's bytes in the order of the other writes, without taking them into this process (sendfile(2)). They count
+   * nothing in `queuedBytes`: the promise, not `drain`, tells that they are out. Else as `SocketStream.sendfile`.
+   *
+   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise settles
+   * @returns how many bytes were written: less than `length` when the file ends before
+   * @throws (as rejection) as `SocketStream.sendfile`; what ended the connection, which `error` tells too: it may be ignored
+   * here, but of the file's errors this alone tells
+   */
+  sendfile(fileFd: number, options?: SendfileOptions): Promise<number> {
+    return this.guarded(sendfile(this, fileFd, options));
+  }
+
+  /** A rejection that is the connection's own end is told by `error` and `close`: nobody has to look at it. */
+  protected guarded<T>(promise: Promise<T>): Promise<T> {
+    const guarded = new Promise<T>((resolve, reject) => {
+      promise.then(resolve, (error: unknown) => {
+        if (this.closed) {
+          toldErrors.add(error as Error);
+          guarded.catch(() => undefined);
+        }
+        reject(error);
+      });
+    });
+    return guarded;
+  }
+
+  /** Holds writes back until `uncork`, which sends them together. */
+  cork(): void {
+    this.setCorked(true);
+  }
+
+  uncork(): void {
+    this.setCorked(false);
+  }
+
+  /**
+   * Ends our side when all has been written, `chunk` the last. The peer may go on sending.
+   *
+   * @throws as `write`
+   */
+  override end(chunk?: Uint8Array): void {
+    if (chunk !== undefined) this.write(chunk);
+    this.endWrite();
+  }
+
+  // ---- the end ----
+
+  /** Closes at once; what is queued is dropped. May be called twice. */
+  close(): void {
+    this.flags |= TOLD;
+    this.destroy(null);
+  }
+
+  /** Closes with a RST. */
+  protected resetByUser(): void {
+    this.flags |= TOLD;
+    this.resetNow();
+  }
+
+  // ---- what the core tells ----
+
+  protected onOpen(): void {
+    this.callHandler(this.profile.handlers.open);
+  }
+
+  protected onFlushed(isCall: boolean): void {
+    if ((this.flags & NEEDS_DRAIN) === 0) return;
+    const { reactor, registration } = this.profile;
+    if (isCall) reactor.defer(() => registration.context.runInAsyncScope(this.#tellDrain, this));
+    else this.#tellDrain();
+  }
+
+  #tellDrain(): void {
+    // Asked again when it is told: since it was deferred more may have been written.
+    const isDue =
+      (this.flags & NEEDS_DRAIN) !== 0 && this.queuedBytes <= this.profile.settings.lowWaterMarkBytes;
+    if (!isDue || this.closed) return;
+    this.flags &= ~NEEDS_DRAIN;
+    this.callHandler(this.profile.handlers.drain);
+  }
+
+  protected onDestroyed(error: Error | null): void {
+    this.rejectHeld(error);
+    const { reactor, registration } = this.profile;
+    // Not from in here: the user's own call may be what destroyed it.
+    reactor.defer(() => registration.context.runInAsyncScope(this.#tellEnd, this, error));
+  }
+
+  #tellEnd(error: Error | null): void {
+    this.flags |= TOLD;
+    const { handlers, owner } = this.profile;
+    if (error !== null && handlers.error !== undefined)
+      callLast(() => handlers.error?.(this as never, error));
+    if (handlers.close !== undefined) callLast(() => handlers.close?.(this as never, error));
+    owner?.connectionClosed();
+  }
+
+  /** A handler that is told of no bytes. */
+  protected callHandler(handler: ((connection: never) => unknown) | undefined): void {
+    if (handler === undefined) return;
+    try {
+      const result = handler.call(this.profile.handlers, this as never);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onRejected(error));
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
+
+  #onRejected(error: unknown): void {
+    // It went on after the connection had ended, and a write, or a promise, told it so. That is nothing new, and a
+    // peer must not be able to end the process by going away.
+    const { code } = (error ?? {}) as Partial<TripollError>;
+    if (this.closed && (code === 'ERR_TRIPOLL_CLOSED' || toldErrors.has(error as Error))) return;
+    this.#onThrown(error);
+  }
+
+  #onThrown(thrown: unknown): void {
+    const error = util.types.isNativeError(thrown) ? thrown : stateError(`a handler threw ${String(thrown)}`);
+    // A mistake of the program, not of the network: nobody to tell it to is no reason to hide it.
+    if (this.profile.handlers.error === undefined || this.closed) native.fatalException(error);
+    this.destroy(error);
+  }
+}
+
+/** After `close` there is nobody left to destroy: what is thrown is uncaught. */
+function callLast(handler: () => unknown): void {
+  try {
+    const result = handler();
+    if (isThenable(result)) result.then(undefined, (error: unknown) => native.fatalException(error));
+  } catch (error) {
+    native.fatalException(error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  );
+}

@@ -1,0 +1,487 @@
+import {
+  closedError,
+  errnoOf,
+  errnosOf,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { Interest, Mode } from '../../poller/flags.js';
+import type { EventHandler } from '../../reactor/event-handler.js';
+import { toProfile } from '../../reactor/context.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import type { Registration } from '../../reactor/registration.js';
+import { toIdleTracker } from '../socket/idle-tracker.js';
+import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
+import { Resource } from '../socket/resource.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
+import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
+import type { SocketOptions } from '../socket/socket-option-table.js';
+import {
+  toConnectionProfile,
+  toSettings,
+  type ConnectionProfile,
+  type SocketConnectionOptions,
+  type StreamHandlers,
+} from './socket-connection.js';
+
+/** The system clamps it (net.core.somaxconn, 4096 by default since Linux 5.4). */
+export const DEFAULT_BACKLOG = 4096;
+export const MAX_BACKLOG = 0x7fffffff;
+/** Connections of one event before others get their turn; the level brings us back. */
+const ACCEPTS_PER_EVENT = 64;
+/** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
+const BACK_OFF_MS = 100;
+
+const { SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
+
+const EAGAIN = errnoOf('EAGAIN');
+/** This connection is gone; the next may be well (T41, accept(2)). */
+const TRY_NEXT = errnosOf(
+  ...[
+    'ECONNABORTED',
+    'EPROTO',
+    'EINTR',
+    'ENETDOWN',
+    'ENOPROTOOPT',
+    'EHOSTDOWN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ],
+  // A firewall's refusal, and two that not every system has.
+  ...['EPERM', 'EOPNOTSUPP', 'ENONET'],
+);
+/** Nothing is wrong with the listener, but there is no room (T40). */
+const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
+
+export interface StreamListenOptions extends SocketConnectionOptions {
+  /** Default 4096. */
+  backlog?: number | undefined;
+  /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
+  maxConnections?: number | undefined;
+  /** Of the listening socket, set before bind, in this order; on Linux connections inherit most of them. */
+  socketOptions?: Partial<SettableSocketOptions> | undefined;
+  /** Of each connection, set when it has been accepted; one that refuses an option is dropped. */
+  acceptedSocketOptions?: Partial<SettableSocketOptions> | undefined;
+}
+
+/** Why a connection was dropped before its `open`. */
+export interface DropInfo<Address> {
+  /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
+  readonly reason: 'no-fd' | 'max-connections' | 'blocked' | 'socket-option';
+  /** The peer, where it is still known. */
+  readonly address: Address | undefined;
+  /** With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what setsockopt(2) said. */
+  readonly error?: Error;
+}
+
+/** What a listener calls besides the handlers of its connections: one of `listen` among its handlers, of `bind` among its options. */
+export interface DropHandlers<Listener, Address> {
+  /** A connection was accepted only to be closed. */
+  drop?(listener: Listener, info: DropInfo<Address>): void;
+}
+
+export interface AcceptedStream<Stream, Address> {
+  readonly stream: Stream;
+  /** The peer; undefined when it has gone already. */
+  readonly address: Address | undefined;
+}
+
+interface PendingAccept<Stream, Address> {
+  resolve(accepted: AcceptedStream<Stream, Address>): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/** How a listener comes to be. */
+interface ListenerSetup {
+  readonly options: StreamListenOptions & DropHandlers<never, never>;
+  /** Null for promises. */
+  readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  /** Of its connections. */
+  readonly traits: StreamTraits;
+  /** The listening socket; called when the options were found to be right. */
+  open(): number;
+  /** It is the caller's until the listener has been made. */
+  readonly isGiven?: boolean;
+}
+
+/** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
+export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+  extends Resource
+  implements EventHandler, ShutdownHost
+{
+  readonly reactor: Reactor;
+  #fd = -1;
+  readonly #registration: Registration;
+  readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  readonly #dropHandlers: DropHandlers<never, never>;
+  /** Of the connections; a promise-style listener has none for handlers. */
+  readonly #profile: StreamProfile | ConnectionProfile;
+  readonly #maxConnections: number;
+  readonly #acceptedOptions: readonly EncodedOption[];
+  /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
+  #spareFd = -1;
+  #resting = false;
+  /** The system has said that connections wait, and no accept has come back empty since. */
+  #hasMore = false;
+  #waiting: PendingAccept<Stream, Address>[] = [];
+  #connections = 0;
+  #onceEmpty: (() => void)[] = [];
+
+  protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
+    super();
+    checkObject('options', options);
+    this.reactor = chooseReactor(options.reactor);
+    this.#handlers = handlers;
+    this.#dropHandlers = handlers ?? options;
+    // Those that only connections with handlers heed are looked at all the same.
+    if (handlers === null) toSettings(options);
+    if (this.#dropHandlers.drop !== undefined) checkFunction('drop', this.#dropHandlers.drop);
+    this.#profile =
+      handlers === null
+        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, traits)
+        : toConnectionProfile(this.reactor, handlers, options, this, traits);
+    this.#maxConnections = options.maxConnections ?? Infinity;
+    if (options.maxConnections !== undefined) {
+      checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
+    }
+    const { acceptedSocketOptions } = options;
+    this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
+    this.#fd = open();
+    try {
+      const interest = handlers === null ? 0 : Interest.READABLE;
+      this.#registration = this.reactor.registerAs(
+        this.#fd,
+        interest,
+        this,
+        toProfile({ mode: Mode.LEVEL, priority: 0 }),
+      );
+    } catch (error) {
+      if (!isGiven) native.close(this.#fd);
+      throw error;
+    }
+    if (isGiven) native.ownFd(this.#fd);
+    this.#spareFd = openSpare();
+  }
+
+  // ---- what a subclass supplies ----
+
+  /** What a new connection is given before anybody has it. */
+  protected abstract configure(fd: number): void;
+  /** Whether peers have to be judged at all. */
+  protected abstract readonly mayBlock: boolean;
+  protected abstract isBlocked(address: Address | undefined): boolean;
+  protected abstract toConnection(fd: number, profile: ConnectionProfile): void;
+  protected abstract toStream(fd: number, profile: StreamProfile): Stream;
+  protected abstract nameOf(side: 'local' | 'remote', fd: number): Address | undefined;
+
+  /** Where it listens; undefined once closed. */
+  get localAddress(): Address | undefined {
+    return this.nameOf('local', this.#fd);
+  }
+
+  /** The socket's own number; -1 once closed. It stays this object's to close. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED */
+  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
+    if (this.closed) throw closedError('Listener');
+    return getOption(this.#fd, name);
+  }
+
+  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    if (this.closed) throw closedError('Listener');
+    setOption(this.#fd, name, value);
+  }
+
+  get closed(): boolean {
+    return this.#fd < 0;
+  }
+
+  /** Its connections that are open. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** For its connections. */
+  connectionClosed(): void {
+    this.#connections--;
+    if (this.#connections > 0) return;
+    for (const tell of this.#onceEmpty.splice(0)) tell();
+  }
+
+  // ---- accepting ----
+
+  /**
+   * The next connection. Several may wait at once; they are served in order.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM, after which the listener rests for 100 ms: call it
+   * again; what setsockopt(2) said of `acceptedSocketOptions`; ERR_TRIPOLL_STATE on a listener with handlers; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT, by which no connection is lost
+   */
+  // Async, so that a wrong option is a rejection too.
+  async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
+    checkCancel(options);
+    if (this.closed) throw closedError('Listener');
+    if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
+    return new Promise((resolve, reject) => {
+      const waiting: PendingAccept<Stream, Address> = { resolve, reject, stopWatch: null };
+      this.#waiting.push(waiting);
+      if (options.signal !== undefined || options.timeoutMs !== undefined) {
+        waiting.stopWatch = watchCancel(options, this.reactor, (error) => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+          reject(error);
+        });
+      }
+      // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
+      if (this.#hasMore && this.reactor.spend()) this.#acceptMore();
+      if (this.#waiting.length > 0) this.#updateInterest();
+    });
+  }
+
+  /**
+   * Connections, until the listener is closed. It survives what a listener with handlers survives: without a free fd it
+   * rests for 100 ms and tries again, and a connection that refuses an option is dropped; the option `drop` is told.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening socket itself
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+    if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
+    while (!this.closed) {
+      let accepted: AcceptedStream<Stream, Address>;
+      try {
+        accepted = await this.accept();
+      } catch (error) {
+        // Not this connection, but perhaps the next: `#onAcceptError` bounds how often it is tried.
+        if (!this.closed) continue;
+        if ((error as Partial<TripollError>).code === 'ERR_TRIPOLL_CLOSED') return;
+        throw error;
+      }
+      yield accepted.stream;
+    }
+  }
+
+  onReady(): void {
+    // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
+    if (!this.#wantsMore) this.#updateInterest();
+    this.#hasMore = true;
+    this.#acceptMore();
+  }
+
+  /** For those who wait, or for the handlers. */
+  #acceptMore(): void {
+    for (let i = 0; i < ACCEPTS_PER_EVENT && this.#wantsMore; i++) {
+      const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) this.#take(fd);
+      else if (!TRY_NEXT.has(fd)) {
+        this.#hasMore = false;
+        if (fd !== EAGAIN) this.#onAcceptError(fd);
+        return;
+      }
+    }
+  }
+
+  get #wantsMore(): boolean {
+    return this.#fd >= 0 && !this.#resting && (this.#handlers !== null || this.#waiting.length > 0);
+  }
+
+  #take(fd: number): void {
+    if (this.#isUnwanted(fd)) return;
+    this.configure(fd);
+    if (this.#acceptedOptions.length > 0 && !this.#setAcceptedOptions(fd)) return;
+    this.#connections++;
+    if (this.#handlers !== null) {
+      this.toConnection(fd, this.#profile as ConnectionProfile);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    waiting?.stopWatch?.();
+    const stream = this.toStream(fd, this.#profile);
+    waiting?.resolve({ stream, address: stream.remoteAddress });
+  }
+
+  /** False when the connection refused one, and is dropped. */
+  #setAcceptedOptions(fd: number): boolean {
+    try {
+      applyOptions(fd, this.#acceptedOptions);
+      return true;
+    } catch (error) {
+      const address = this.nameOf('remote', fd);
+      this.#drop(fd, { reason: 'socket-option', address, error: error as Error });
+      const waiting = this.#waiting.shift();
+      waiting?.stopWatch?.();
+      waiting?.reject(error);
+      return false;
+    }
+  }
+
+  #isUnwanted(fd: number): boolean {
+    if (this.#connections >= this.#maxConnections) {
+      this.#drop(fd, { reason: 'max-connections', address: this.nameOf('remote', fd) });
+      return true;
+    }
+    if (!this.mayBlock) return false;
+    const address = this.nameOf('remote', fd);
+    try {
+      if (!this.isBlocked(address)) return false;
+    } catch (error) {
+      // Who cannot be judged is kept out, and the listener is as good as before.
+      native.fatalException(error);
+    }
+    this.#drop(fd, { reason: 'blocked', address });
+    return true;
+  }
+
+  #drop(fd: number, info: DropInfo<Address>): void {
+    native.close(fd);
+    this.#tellDrop(info);
+  }
+
+  #tellDrop(info: DropInfo<Address>): void {
+    try {
+      this.#dropHandlers.drop?.(this as never, info as never);
+    } catch (error) {
+      // The listener is as good as before.
+      native.fatalException(error);
+    }
+  }
+
+  #onAcceptError(errno: number): void {
+    const error = systemError(errno, 'accept');
+    if (!NO_ROOM.has(errno)) {
+      this.#fail(error);
+      return;
+    }
+    this.#turnAway(error);
+    this.#rejectWaiting(error);
+    // The one who was told may have closed it.
+    if (this.closed) return;
+    // Under level mode an unaccepted connection fires for ever: rest, and look again (T40).
+    this.#resting = true;
+    this.#updateInterest();
+    this.reactor
+      .setTimer(BACK_OFF_MS, () => {
+        this.#resting = false;
+        if (this.#spareFd < 0 && !this.closed) this.#spareFd = openSpare();
+        this.#updateInterest();
+      })
+      .unref();
+  }
+
+  /** Gives up the spare fd, so that at least one peer learns that there is no room. */
+  #turnAway(error: Error): void {
+    if (this.#spareFd < 0) return;
+    native.close(this.#spareFd);
+    const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const address = fd < 0 ? undefined : this.nameOf('remote', fd);
+    if (fd >= 0) native.close(fd);
+    this.#spareFd = openSpare();
+    if (fd >= 0) this.#tellDrop({ reason: 'no-fd', address, error });
+  }
+
+  /** The interest follows what is wanted: nobody waits, nothing is accepted. */
+  #updateInterest(): void {
+    if (this.#fd < 0) return;
+    const interest = this.#wantsMore ? Interest.READABLE : 0;
+    if (interest !== this.#registration.interest) this.#registration.setInterest(interest);
+  }
+
+  // ---- the end ----
+
+  onError(error: unknown): void {
+    this.#fail(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.close();
+  }
+
+  /** The listening socket itself is broken. */
+  #fail(error: Error): void {
+    this.#end(error);
+    // A handler-style listener has nobody who waits.
+    if (this.#handlers !== null) native.fatalException(error);
+  }
+
+  /**
+   * Stops listening, and waits for the connections to end. When the time is up, or the signal aborts, the rest is closed
+   * (their error is ERR_TRIPOLL_CLOSED, and what they had queued is lost): neither makes this reject. Without both it waits as
+   * long as there is one. Connections of the backlog, which nobody had accepted, are reset.
+   *
+   * @returns how many ended by themselves, and how many were closed, of those that were open at the call; settled
+   * when the last `close` handler has been called
+   * @throws (as rejection) TypeError, RangeError
+   */
+  shutdown(options: CancelOptions = {}): Promise<ShutdownResult> {
+    return shutdown(this, options);
+  }
+
+  /** For `shutdown`. */
+  findConnections(): { expire(error: Error): void }[] {
+    // All of them have our profile, so that none has to be kept in a list.
+    return this.#registration
+      .findWithProfile(this.#profile.registration)
+      .map(({ handler }) => handler as unknown as { expire(error: Error): void });
+  }
+
+  /** For `shutdown`. */
+  onceEmpty(fn: () => void): void {
+    this.#onceEmpty.push(fn);
+  }
+
+  /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.#end(closedError('Listener'));
+  }
+
+  #end(reason: Error): void {
+    if (this.#fd < 0) return;
+    const lost = this.#registration.active ? !this.#registration.deregister() : !this.reactor.closed;
+    if (lost) native.disownFd(this.#fd);
+    else native.close(this.#fd);
+    this.#fd = -1;
+    if (this.#spareFd >= 0) native.close(this.#spareFd);
+    this.#spareFd = -1;
+    this.#rejectWaiting(reason);
+    this.onClosed();
+  }
+
+  /** The socket has been closed. */
+  protected onClosed(): void {
+    // A name in the file system would be taken away here.
+  }
+
+  #rejectWaiting(reason: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject, stopWatch } of waiting) {
+      stopWatch?.();
+      reject(reason);
+    }
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.#registration.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#registration.unref();
+    return this;
+  }
+}
+
+/** -1 where there is none to spare; then the back-off alone must do. */
+function openSpare(): number {
+  return native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}

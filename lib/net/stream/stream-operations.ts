@@ -1,0 +1,189 @@
+import { closedError, stateError, type TripollError } from '../../binding/errors.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { SocketAddress } from '../../sys/address.js';
+import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
+import { StreamExtras, type ExtrasHost } from '../tcp/stream-extras.js';
+import type { StreamProfile } from './stream-profile.js';
+import type { WriteOperation, WriteSource } from './write-queue.js';
+
+/** A way of reading other than into a buffer. */
+export interface ReadOperation {
+  /** Bytes taken or seen; 0 at the end; -errno. */
+  run(fd: number): number;
+  /** After a `run` that gave bytes: the socket has no more for now. */
+  readonly drained: boolean;
+}
+
+/** A read that can only fail. No errno: they are small. */
+export const REFUSED = -0x7fffffff;
+
+/**
+ * Reads and writes by functions of their own (`sendfile`, `peek`, splicing), which both styles have. They settle promises in
+ * either: they are long and rare, and who starts one must know when the fd, or the memory, is his again.
+ */
+export abstract class StreamOperations<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
+  extends StreamCore<Profile, Address>
+  implements ExtrasHost
+{
+  // ---- what a subclass supplies ----
+
+  /** For `peek` and `splice`: reads by a function of its own, one at a time. @throws (as rejection) as `SocketStream.read` */
+  abstract readWith(operation: ReadOperation, options?: CancelOptions): Promise<number>;
+  /** For copies: as `SocketStream.read`. */
+  abstract copyFrom(buffer: Uint8Array): Promise<number>;
+  /** For copies: as `SocketStream.writeAll`. */
+  abstract copyTo(bytes: Uint8Array): Promise<number>;
+  /** For copies: from here on what comes is theirs. */
+  abstract takeOver(): void;
+
+  /** What it is told who comes too late. */
+  protected whyClosed(): Error {
+    return closedError('Stream');
+  }
+
+  /** Ends our side when all writes are done; the peer may go on sending. */
+  end(): void {
+    this.endWrite();
+  }
+
+  // ---- reading ----
+
+  /** n >= 0, where 0 is the end; EAGAIN; or REFUSED. */
+  protected tryOperation(operation: ReadOperation): number {
+    let received: number;
+    try {
+      received = operation.run(this.fd);
+    } catch {
+      // Its buffer was detached.
+      return REFUSED;
+    }
+    if (received > 0) {
+      this.profile.idle?.touch(this);
+      if (operation.drained) this.readShort();
+    } else if (received === EAGAIN) this.readEmpty();
+    else if (received === EINTR) {
+      // Nothing was said about what there is, and an edge would not come again.
+      this.readLater();
+      return EAGAIN;
+    } else if (received < 0) {
+      this.fail(received, 'read');
+      return REFUSED;
+    }
+    return received;
+  }
+
+  // ---- writing ----
+
+  /**
+   * For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most, in the order of the
+   * other writes. It counts nothing in `queuedBytes`.
+   *
+   * @throws (as rejection) as `SocketStream.writeAll`, and what `source` throws
+   */
+  writeWith(source: WriteSource, total: number, options?: CancelOptions): Promise<number> {
+    const refused = options === undefined ? null : refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    try {
+      this.checkCanWrite();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.queueWrite(true, 0, options, (operation) => this.pushSource(source, total, operation));
+  }
+
+  /** Behind what waits already; at once if nothing does. */
+  protected pushSource(
+    source: WriteSource,
+    total: number,
+    operation: WriteOperation | null,
+    countedBytes = 0,
+  ): void {
+    const { canWriteNow } = this;
+    this.ensureQueue().pushSource(source, total, operation, countedBytes);
+    if (!canWriteNow) this.armWrite();
+    else if (this.reactor.spend()) this.flush(true);
+    else this.flushLater();
+  }
+
+  protected checkCanWrite(): void {
+    if (this.closed) throw this.whyClosed();
+    if (this.writeEnded) throw stateError('write() after end()');
+  }
+
+  /** A promise for a write that `enqueue` puts into the queue. */
+  protected queueWrite(
+    all: boolean,
+    written: number,
+    options: CancelOptions | undefined,
+    enqueue: (operation: WriteOperation) => void,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      let stopWatch: (() => void) | null = null;
+      const operation: WriteOperation = {
+        all,
+        written,
+        resolve: (total) => {
+          stopWatch?.();
+          resolve(total);
+        },
+        reject: (error) => {
+          stopWatch?.();
+          reject(error);
+        },
+      };
+      if (options !== undefined) {
+        stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
+      }
+      enqueue(operation);
+    });
+  }
+
+  #abortWrite(operation: WriteOperation, error: TripollError): void {
+    error.bytesWritten = operation.written;
+    operation.reject(error);
+    // Half of it is out, and cannot be taken back: what follows would be read as its other half.
+    if (operation.written > 0 || this.queue?.remove(operation) !== true) {
+      this.destroy(stateError('a write was aborted half-way'));
+      return;
+    }
+    // It may have been the last that an `end()` waited for.
+    this.flush();
+  }
+
+  /** For `splice`: bytes went out past the write queue. */
+  noteActivity(): void {
+    if (!this.closed) this.profile.idle?.touch(this);
+  }
+
+  // ---- urgent data, zero-copy writes ----
+
+  protected ensureExtras(): StreamExtras {
+    return (this.ensureCold().extras ??= new StreamExtras(this));
+  }
+
+  /** For `StreamExtras`. */
+  watchPriority(): void {
+    // Edges have it from the start.
+    this.updateInterestIfLevel();
+  }
+
+  /** For `StreamExtras`. */
+  again(readiness: number): void {
+    if (this.registration !== null) this.reactor.again(this.registration, readiness);
+  }
+
+  /** For zero-copy writes: ends the stream with an error. */
+  abandon(error: Error): void {
+    this.destroy(error);
+  }
+}
+
+/** What is wrong with the options, or that the signal has been aborted already. */
+export function refusal(options: CancelOptions): Error | null {
+  try {
+    checkCancel(options);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}

@@ -1,0 +1,67 @@
+import { tellsPriority } from '../../binding/capabilities.js';
+import { closedError, invalidArgType } from '../../binding/errors.js';
+import { Mode } from '../../poller/flags.js';
+import { toProfile } from '../../reactor/context.js';
+import { Reactor } from '../../reactor/reactor.js';
+import type { RegistrationProfile } from '../../reactor/registration.js';
+import type { IdleTracker } from '../socket/idle-tracker.js';
+
+export interface TcpOptions {
+  /** TCP_NODELAY; default true. */
+  noDelay?: boolean | undefined;
+}
+
+/** How a kind of socket behaves. */
+export interface StreamTraits {
+  /** Each read and each write is a message of its own (SOCK_SEQPACKET). */
+  readonly messages: boolean;
+  /**
+   * A read that comes back short has taken all that there was. Not so on a Unix socket: a read ends after bytes that
+   * carried fds, whatever follows them (unix_stream_read_generic, T46); nor where no PRIORITY tells of an urgent byte,
+   * at whose place a read stops (T17).
+   */
+  readonly shortReadEmpties: boolean;
+}
+
+export const TCP_TRAITS: StreamTraits = { messages: false, shortReadEmpties: true };
+export const UNIX_TRAITS: StreamTraits = { messages: false, shortReadEmpties: false };
+export const SEQPACKET_TRAITS: StreamTraits = { messages: true, shortReadEmpties: false };
+
+/** What all streams of a listener, or one that was connected, share. */
+export interface StreamProfile {
+  readonly reactor: Reactor;
+  readonly registration: RegistrationProfile;
+  /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
+  readonly useEdge: boolean;
+  readonly traits: StreamTraits;
+  readonly idle: IdleTracker | null;
+  /** Told when a stream of it has closed. */
+  readonly owner: { connectionClosed(): void } | null;
+}
+
+/**
+ * The reactor of an option.
+ *
+ * @throws TypeError; ERR_TRIPOLL_CLOSED
+ */
+export function chooseReactor(option: Reactor | undefined): Reactor {
+  const reactor = option ?? Reactor.default;
+  // Not by instanceof: see errors.ts.
+  if (typeof (reactor as Partial<Reactor>).registerAs !== 'function') {
+    throw invalidArgType('reactor', 'a Reactor', option);
+  }
+  if (reactor.closed) throw closedError('Reactor');
+  return reactor;
+}
+
+export function toStreamProfile(
+  reactor: Reactor,
+  idle: IdleTracker | null,
+  owner: StreamProfile['owner'],
+  traits: StreamTraits,
+): StreamProfile {
+  const useEdge = reactor.supports(Mode.EDGE);
+  const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
+  const known = tellsPriority(reactor.backend) ? traits : { ...traits, shortReadEmpties: false };
+  return { reactor, registration, useEdge, traits: known, idle, owner };
+}

@@ -1,0 +1,57 @@
+import { errnoOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { receiveNow } from '../socket/stream-calls.js';
+import type { StreamOperations } from './stream-operations.js';
+import type { StreamProfile } from './stream-profile.js';
+
+const EBADF = errnoOf('EBADF');
+const { MSG_PEEK = 2, F_GETFD = 1 } = native.constants;
+/** What sendfile(2) says of the file, not of the socket. */
+const OF_THE_FILE = new Set(
+  ['EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM'].map((name) => errnoOf(name)),
+);
+
+export interface SendfileOptions extends CancelOptions {
+  /** Where in the file; default 0. The file's own position is neither used nor moved. */
+  offset?: number | undefined;
+  /** How many bytes; default all up to the file's end. */
+  length?: number | undefined;
+}
+
+/** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
+export type AnyStream = StreamOperations<StreamProfile, unknown>;
+
+// What the methods of these names do. Async functions: a wrong argument is a rejection.
+
+export async function peek(stream: AnyStream, buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+  checkBytes('buffer', buffer);
+  if (buffer.length === 0) throw outOfRange('buffer', 'at least one byte long', buffer);
+  // As it is now: of a buffer that is detached by then nothing could be told from the end.
+  const { length } = buffer;
+  const run = (fd: number) => receiveNow(fd, buffer, length, MSG_PEEK);
+  return stream.readWith({ run, drained: false }, options);
+}
+
+export async function sendfile(
+  stream: AnyStream,
+  fileFd: number,
+  options: SendfileOptions = {},
+): Promise<number> {
+  checkFd(fileFd, 'fileFd');
+  checkObject('options', options);
+  const { offset = 0, length = Number.MAX_SAFE_INTEGER - offset } = options;
+  checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER - offset);
+  const call = native.sendfile;
+  if (call === undefined) throw unsupportedError('this platform has no sendfile(2) here');
+  const source = (fd: number, written: number) => {
+    const sent = call(fd, fileFd, offset + written, length - written);
+    if (sent === EBADF ? native.fcntl(fileFd, F_GETFD, 0) < 0 : OF_THE_FILE.has(sent)) {
+      throw systemError(sent, 'sendfile', { fd: fileFd });
+    }
+    return sent;
+  };
+  return stream.writeWith(source, length, options);
+}

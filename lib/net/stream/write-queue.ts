@@ -1,0 +1,210 @@
+import { native } from '../../binding/native.js';
+import { errnoOf, outOfRange } from '../../binding/errors.js';
+import { sendNow } from '../socket/stream-calls.js';
+
+/** As many buffers as one vectored write takes; the native side has the same bound. */
+const MOST_VECTORS = 64;
+const EINTR = errnoOf('EINTR');
+const NO_BYTES = new Uint8Array(0);
+
+/** A promise that waits for its bytes to be written. */
+export interface WriteOperation {
+  /** Settle when all is written, or with the first bytes. */
+  readonly all: boolean;
+  written: number;
+  resolve(written: number): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A way of writing other than the bytes of a buffer: sends from `written` on, and returns how many bytes went out, 0 when
+ * there are no more, or -errno of the socket. What it throws rejects its own promise, and leaves the stream be unless
+ * some of it is out.
+ */
+export type WriteSource = (fd: number, written: number) => number;
+
+/** fds that go with the first byte of a write (SCM_RIGHTS), duplicates of the caller's. */
+export interface QueuedFds {
+  /** The numbers, as the bytes of an Int32Array. */
+  readonly words: Uint8Array;
+  close(): void;
+}
+
+interface Entry {
+  readonly source: WriteSource | null;
+  readonly bytes: Uint8Array;
+  /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
+  readonly length: number;
+  offset: number;
+  readonly operation: WriteOperation | null;
+  /** Null when they are out. */
+  fds: QueuedFds | null;
+  /** Its part of `queuedBytes` while no byte of it is out. */
+  readonly countedBytes: number;
+}
+
+const NO_NAME = new Uint8Array(0);
+
+/** What could not be written at once, in order. Its owner bounds `queuedBytes`. */
+export class WriteQueue {
+  queuedBytes = 0;
+  #entries: Entry[] = [];
+  #head = 0;
+  readonly #mostVectors: number;
+
+  /** @param messages one write for each buffer, since several together would be one message */
+  constructor(messages = false) {
+    this.#mostVectors = messages ? 1 : MOST_VECTORS;
+  }
+
+  get isEmpty(): boolean {
+    return this.#head === this.#entries.length;
+  }
+
+  push(bytes: Uint8Array, operation: WriteOperation | null, fds: QueuedFds | null = null): void {
+    const { length } = bytes;
+    this.#entries.push({ source: null, bytes, length, offset: 0, operation, fds, countedBytes: length });
+    this.queuedBytes += bytes.length;
+  }
+
+  /** What is written by a function of its own, `total` bytes at most; `countedBytes`: what it adds to `queuedBytes` while it waits. */
+  pushSource(
+    source: WriteSource,
+    total: number,
+    operation: WriteOperation | null,
+    countedBytes: number,
+  ): void {
+    const entry = { source, bytes: NO_BYTES, length: total, offset: 0, operation, fds: null, countedBytes };
+    this.#entries.push(entry);
+    this.queuedBytes += countedBytes;
+  }
+
+  /**
+   * One write of as much as there is: the bytes written, or -errno. To be called while not empty.
+   *
+   * @throws RangeError when bytes that wait have been detached; what a source throws half-way
+   */
+  writeOnce(fd: number): number {
+    const first = this.#entries[this.#head];
+    if (first === undefined) return 0;
+    if (first.source !== null) return this.#writeSource(fd, first, first.source);
+    const count = Math.min(this.#entries.length - this.#head, this.#mostVectors);
+    if (first.fds !== null) return this.#writeFds(fd, first, first.fds);
+    const written =
+      count === 1
+        ? sendNow(fd, intact(first), first.offset, first.length - first.offset)
+        : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
+    if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
+    return written === EINTR ? 0 : written;
+  }
+
+  /** Its fds go out with its first byte, and with nothing before it. */
+  #writeFds(fd: number, first: Entry, fds: QueuedFds): number {
+    const written = native.sendMessage(fd, intact(first), 0, first.length, fds.words, NO_NAME);
+    if (written > 0) {
+      fds.close();
+      first.fds = null;
+      this.#consume(written);
+    }
+    return written === EINTR ? 0 : written;
+  }
+
+  /** Takes back what no byte was written of; false when it is too late, or gone. */
+  remove(operation: WriteOperation): boolean {
+    const at = this.#entries.findIndex(
+      (entry, index) => index >= this.#head && entry.operation === operation,
+    );
+    const entry = this.#entries[at];
+    if (entry === undefined || entry.offset > 0) return false;
+    this.#entries.splice(at, 1);
+    entry.fds?.close();
+    this.queuedBytes -= entry.countedBytes;
+    return true;
+  }
+
+  /** Rejects whoever waits, and forgets the bytes. */
+  clear(error: unknown): void {
+    const entries = this.#entries.slice(this.#head);
+    this.#entries = [];
+    this.#head = 0;
+    this.queuedBytes = 0;
+    for (const { operation, fds } of entries) {
+      fds?.close();
+      operation?.reject(error);
+    }
+  }
+
+  #vectors(count: number): Uint8Array[] {
+    const vectors: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const entry = this.#entries[this.#head + i];
+      // Fds need a call of their own. A source, or a detached one, is for a later call to refuse, when those before it are out.
+      if (entry === undefined || entry.source !== null || entry.fds !== null) break;
+      if (i > 0 && entry.bytes.length !== entry.length) break;
+      vectors.push(intact(entry));
+    }
+    return vectors;
+  }
+
+  #writeSource(fd: number, entry: Entry, source: WriteSource): number {
+    const { operation } = entry;
+    let written: number;
+    try {
+      written = source(fd, entry.offset);
+    } catch (error) {
+      if (entry.offset > 0) throw error;
+      this.#dropFirst(entry);
+      operation?.reject(error);
+      return 0;
+    }
+    if (written < 0) return written === EINTR ? 0 : written;
+    entry.offset += written;
+    if (operation !== null) operation.written += written;
+    if (written > 0 && entry.offset < entry.length) return written;
+    this.#dropFirst(entry);
+    operation?.resolve(entry.offset);
+    return written;
+  }
+
+  #dropFirst(source: Entry): void {
+    this.#head++;
+    this.queuedBytes -= source.countedBytes;
+    this.#compact();
+  }
+
+  #consume(written: number): void {
+    let left = written;
+    for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
+      // Its bytes are its own to send.
+      if (entry.source !== null) break;
+      const taken = Math.min(left, entry.length - entry.offset);
+      entry.offset += taken;
+      left -= taken;
+      this.queuedBytes -= taken;
+      const { operation } = entry;
+      if (operation !== null) operation.written += taken;
+      const complete = entry.offset === entry.length;
+      if (!complete && (operation === null || operation.all || taken === 0)) break;
+      // A partial write gives the rest of its buffer back to its caller.
+      this.queuedBytes -= entry.length - entry.offset;
+      this.#head++;
+      operation?.resolve(operation.written);
+      if (!complete) break;
+    }
+    this.#compact();
+  }
+
+  /** Drops what has been written, when it is the larger half: amortised O(1). */
+  #compact(): void {
+    if (this.#head === this.#entries.length) this.#entries.length = 0;
+    else if (this.#head * 2 > this.#entries.length) this.#entries.splice(0, this.#head);
+    else return;
+    this.#head = 0;
+  }
+}
+
+/** A detached buffer has no bytes: without this look its write would count as done. */
+function intact({ bytes, length }: Entry): Uint8Array {
+  if (bytes.length !== length) throw outOfRange('buffer', 'left alone while its write waits', bytes);
+  return bytes;
+}

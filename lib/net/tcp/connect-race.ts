@@ -1,0 +1,279 @@
+import {
+  aggregateError,
+  closedError,
+  errnoOf,
+  invalidArgType,
+  stateError,
+  systemError,
+} from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkDurationMs, checkFunction, checkInteger } from '../../binding/validate.js';
+import { ALL_INTERESTS, Interest } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import type { EventHandler } from '../../reactor/event-handler.js';
+import type { Registration } from '../../reactor/registration.js';
+import type { Timer } from '../../reactor/timer.js';
+import { parseAddress, type HostPort, type ParsedAddress } from '../../sys/address.js';
+import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import { interleave, resolve, type Resolver } from '../socket/resolve.js';
+import { encodeOptions, type SettableSocketOptions } from '../socket/socket-options.js';
+import type { StreamProfile, TcpOptions } from '../stream/stream-profile.js';
+
+/** Connection Attempt Delay of RFC 8305, section 5, and its least. */
+const DEFAULT_ATTEMPT_DELAY_MS = 250;
+const LEAST_ATTEMPT_DELAY_MS = 10;
+/** So many sockets of one connect at most; the next begins when one of them has failed. */
+const MOST_ATTEMPTS = 16;
+const MAX_PORT = 65535;
+
+const EINPROGRESS = errnoOf('EINPROGRESS');
+const EINTR = errnoOf('EINTR');
+const ENOTCONN = errnoOf('ENOTCONN');
+const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+
+/** How to connect; `signal` and `timeoutMs` cover the look-up of the name and all attempts. */
+export interface ConnectOptions extends TcpOptions, CancelOptions {
+  /** Default: `dns.lookup`, which is the system's own. */
+  resolver?: Resolver | undefined;
+  /** How long an attempt has before the next address is tried beside it; default 250, at least 10. */
+  attemptDelayMs?: number | undefined;
+  /** Our end: an IP address of this machine; the addresses of the other family then fail. */
+  localAddress?: string | undefined;
+  /** Our end; default 0: the system chooses. */
+  localPort?: number | undefined;
+  /** Set before connect, in this order. */
+  socketOptions?: Partial<SettableSocketOptions> | undefined;
+}
+
+interface Settings {
+  readonly noDelay: boolean;
+  readonly resolver: Resolver | undefined;
+  readonly attemptDelayMs: number;
+  readonly local: HostPort | null;
+  readonly socketOptions: readonly EncodedOption[];
+}
+
+/** @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
+function toSettings(options: ConnectOptions): Settings {
+  const { noDelay = true, resolver, attemptDelayMs = DEFAULT_ATTEMPT_DELAY_MS } = options;
+  const { localAddress, localPort = 0, socketOptions } = options;
+  if (resolver !== undefined) checkFunction('resolver', resolver);
+  checkDurationMs('attemptDelayMs', attemptDelayMs);
+  checkInteger('localPort', localPort, 0, MAX_PORT);
+  if (localAddress !== undefined && typeof localAddress !== 'string') {
+    throw invalidArgType('localAddress', 'a string', localAddress);
+  }
+  if (localAddress !== undefined) parseAddress({ host: localAddress, port: localPort });
+  const isLocal = localAddress !== undefined || localPort > 0;
+  return {
+    noDelay,
+    resolver,
+    attemptDelayMs: Math.max(LEAST_ATTEMPT_DELAY_MS, attemptDelayMs),
+    local: isLocal ? { host: localAddress ?? '', port: localPort } : null,
+    socketOptions: socketOptions === undefined ? [] : encodeOptions(socketOptions),
+  };
+}
+
+/** Whom a race serves. */
+export interface Racer extends EventHandler {
+  /** The winner's socket and registration are its own from here on; `readiness` came with the news. */
+  onConnected(fd: number, registration: Registration, readiness: number): void;
+  onConnectFailed(error: Error): void;
+}
+
+/** One address that is being tried. */
+class Attempt implements EventHandler {
+  readonly target: HostPort;
+  fd = -1;
+  registration: Registration | null = null;
+  readonly #race: ConnectRace;
+
+  constructor(race: ConnectRace, target: HostPort) {
+    this.#race = race;
+    this.target = target;
+  }
+
+  onReady(readiness: number): void {
+    this.#race.onAttemptReady(this, readiness);
+  }
+
+  onError(error: unknown): void {
+    this.#race.onAttemptFailed(this, error as Error);
+  }
+
+  onReactorClose(): void {
+    this.#race.onReactorClose();
+  }
+
+  /** DEL before close (T03); a number that the system no longer knows as ours is not closed (T02). */
+  close(): void {
+    if (this.fd < 0) return;
+    const { registration } = this;
+    const isLost = registration !== null && !registration.deregister() && !this.#race.reactorClosed;
+    if (isLost) native.disownFd(this.fd);
+    else native.close(this.fd);
+    this.fd = -1;
+  }
+}
+
+/**
+ * Connects to a name as RFC 8305 says: its addresses, families interleaved, each begun when the one before has failed
+ * or has had `attemptDelayMs`; the first that is connected wins, and the others are closed.
+ */
+export class ConnectRace {
+  readonly #racer: Racer;
+  readonly #profile: StreamProfile;
+  readonly #target: HostPort;
+  readonly #settings: Settings;
+  #candidates: HostPort[] = [];
+  readonly #attempts = new Set<Attempt>();
+  readonly #failures: Error[] = [];
+  #timer: Timer | null = null;
+  #over = false;
+  #refed = true;
+
+  /** @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED; nothing is open then */
+  constructor(racer: Racer, profile: StreamProfile, target: HostPort, options: ConnectOptions) {
+    this.#racer = racer;
+    this.#profile = profile;
+    this.#target = target;
+    this.#settings = toSettings(options);
+  }
+
+  start(): void {
+    resolve(this.#target, this.#settings.resolver, (error, candidates) => {
+      if (this.#over) return;
+      this.#candidates = interleave(candidates);
+      if (error === null) this.#next();
+      else this.#fail(error);
+    });
+  }
+
+  get reactorClosed(): boolean {
+    return this.#profile.reactor.closed;
+  }
+
+  /** Begins the next address; those that fail at once are passed over. */
+  #next(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    while (!this.#over) {
+      const target = this.#candidates.shift();
+      if (target === undefined) break;
+      const error = this.#begin(target);
+      if (error === null) break;
+      this.#failures.push(error);
+    }
+    if (this.#over) return;
+    if (this.#attempts.size === 0) this.#fail(this.#outcome());
+    else if (this.#candidates.length > 0) this.#waitForNext();
+  }
+
+  #waitForNext(): void {
+    const { reactor } = this.#profile;
+    const next = () => {
+      if (this.#attempts.size < MOST_ATTEMPTS) this.#next();
+    };
+    // Unref'd: the attempts themselves keep the process alive.
+    this.#timer = reactor.setTimer(this.#settings.attemptDelayMs, next).unref();
+  }
+
+  #outcome(): Error {
+    const [first, ...others] = this.#failures;
+    if (first === undefined) return stateError(`no address of ${this.#target.host} to connect to`);
+    return others.length === 0 ? first : aggregateError(this.#failures, this.#target);
+  }
+
+  #begin(target: HostPort): Error | null {
+    const attempt = new Attempt(this, target);
+    try {
+      this.#connect(attempt, parseAddress(target));
+    } catch (error) {
+      attempt.close();
+      return error as Error;
+    }
+    this.#attempts.add(attempt);
+    return null;
+  }
+
+  #connect(attempt: Attempt, { familyNumber, host, port, scopeId }: ParsedAddress): void {
+    const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw systemError(fd, 'socket');
+    attempt.fd = fd;
+    const { noDelay, local, socketOptions } = this.#settings;
+    const error = noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0;
+    if (error < 0) throw systemError(error, 'setsockopt', { address: host, port });
+    applyOptions(fd, socketOptions);
+    if (local !== null) bindLocal(fd, familyNumber, local);
+    const result = native.connect(fd, familyNumber, host, port, scopeId);
+    // EINTR: the attempt goes on without us (POSIX connect).
+    if (result < 0 && result !== EINPROGRESS && result !== EINTR) {
+      throw systemError(result, 'connect', { address: host, port });
+    }
+    const { reactor, useEdge, registration } = this.#profile;
+    const interest = useEdge ? ALL_INTERESTS : Interest.WRITABLE;
+    attempt.registration = reactor.registerAs(fd, interest, attempt, registration);
+    if (!this.#refed) attempt.registration.unref();
+  }
+
+  // ---- what attempts tell ----
+
+  onAttemptReady(attempt: Attempt, readiness: number): void {
+    const { fd, registration, target } = attempt;
+    const error = native.takeSocketError(fd);
+    if (error < 0) {
+      const { host: address, port } = target;
+      this.onAttemptFailed(attempt, systemError(error, 'connect', { address, port }));
+      return;
+    }
+    // Spurious: it is neither connected nor refused yet (T44).
+    if (native.getpeername(fd, {}) === ENOTCONN || registration === null) return;
+    this.#attempts.delete(attempt);
+    this.cancel();
+    registration.handler = this.#racer;
+    this.#racer.onConnected(fd, registration, readiness);
+  }
+
+  onAttemptFailed(attempt: Attempt, error: Error): void {
+    if (!this.#attempts.delete(attempt)) return;
+    attempt.close();
+    this.#failures.push(error);
+    this.#next();
+  }
+
+  onReactorClose(): void {
+    if (!this.#over) this.#fail(closedError('Reactor'));
+  }
+
+  #fail(error: Error): void {
+    this.cancel();
+    this.#racer.onConnectFailed(error);
+  }
+
+  /** Closes what is being tried; the racer hears no more. */
+  cancel(): void {
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    for (const attempt of this.#attempts) attempt.close();
+    this.#attempts.clear();
+  }
+
+  /** Whether it keeps the process alive. */
+  setRefed(refed: boolean): void {
+    this.#refed = refed;
+    for (const { registration } of this.#attempts) {
+      if (refed) registration?.ref();
+      else registration?.unref();
+    }
+  }
+}
+
+/** @throws what bind(2) says */
+function bindLocal(fd: number, familyNumber: number, local: HostPort): void {
+  const host = local.host === '' ? (familyNumber === AF_INET ? '0.0.0.0' : '::') : local.host;
+  const parsed = parseAddress({ host, port: local.port });
+  const error = native.bind(fd, parsed.familyNumber, parsed.host, parsed.port, parsed.scopeId);
+  if (error < 0) throw systemError(error, 'bind', { address: host, port: local.port });
+}

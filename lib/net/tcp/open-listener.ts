@@ -1,0 +1,64 @@
+import { errnoOf, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkInteger } from '../../binding/validate.js';
+import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
+import { applyOptions } from '../socket/encoded-option.js';
+import { prepareListenerFd } from './given-fd.js';
+import { encodeOptions } from '../socket/socket-options.js';
+import { DEFAULT_BACKLOG, MAX_BACKLOG } from '../stream/stream-listener.js';
+import type { ListenOptions } from './tcp-listener.js';
+
+const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+// SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
+const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
+
+/** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
+export function openListener(address: SocketAddressInput, options: ListenOptions): number {
+  const { familyNumber, host, port, scopeId } = parseAddress(address);
+  const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false, noDelay = true } = options;
+  checkInteger('backlog', backlog, 0, MAX_BACKLOG);
+  const { socketOptions } = options;
+  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
+  const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(fd, 'socket');
+  const steps: [string, () => number][] = [
+    ['setsockopt', () => native.setsockoptInt(fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE ?? SO_REUSEADDR, 1)],
+    ['setsockopt', () => (reusePort ? setReusePort(fd) : 0)],
+    [
+      'setsockopt',
+      () =>
+        familyNumber === AF_INET6 ? native.setsockoptInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0) : 0,
+    ],
+    // Inherited by connections on most systems: see `TcpListener.configure`.
+    ['setsockopt', () => (noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0)],
+    ['setsockopt', () => (applyOptions(fd, encoded), 0)],
+    ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
+    ['listen', () => native.listen(fd, backlog)],
+  ];
+  try {
+    for (const [syscall, step] of steps) {
+      const error = step();
+      if (error < 0) throw systemError(error, syscall, { address: host, port });
+    }
+  } catch (error) {
+    native.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+function setReusePort(fd: number): number {
+  if (SO_REUSEPORT === undefined) return errnoOf('ENOTSUP');
+  return native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+/** A socket that listens already, which stays the caller's until the listener is made. @throws as `prepareListenerFd` */
+export function takeListener(fd: number, options: ListenOptions): number {
+  const { socketOptions } = options;
+  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
+  prepareListenerFd(fd);
+  applyOptions(fd, encoded);
+  return fd;
+}

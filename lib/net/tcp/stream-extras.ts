@@ -1,0 +1,108 @@
+import { tellsPriority } from '../../binding/capabilities.js';
+import {
+  busyError,
+  errnoOf,
+  systemError,
+  unsupportedError,
+  type TripollError,
+} from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { Readiness } from '../../poller/flags.js';
+import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import { receiveNow } from '../socket/stream-calls.js';
+import { ZeroCopyLedger } from './zero-copy.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
+const EINVAL = errnoOf('EINVAL');
+const { MSG_OOB = 1 } = native.constants;
+
+/** The stream that has them. */
+export interface ExtrasHost {
+  readonly fd: number;
+  readonly reactor: Reactor;
+  /** What is waited for has changed: the registration is to follow. */
+  watchPriority(): void;
+  /** Go on in the next turn. */
+  again(readiness: number): void;
+}
+
+interface PendingUrgent {
+  resolve(byte: number): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/** What few streams need, made when first used: urgent data, and the notices of MSG_ZEROCOPY. */
+export class StreamExtras {
+  readonly zeroCopy = new ZeroCopyLedger();
+  readonly #host: ExtrasHost;
+  #urgent: PendingUrgent | null = null;
+  readonly #byte = new Uint8Array(1);
+
+  constructor(host: ExtrasHost) {
+    this.#host = host;
+  }
+
+  get wantsPriority(): boolean {
+    return this.#urgent !== null || this.zeroCopy.outstanding > 0;
+  }
+
+  /** Takes what is its own of an event; returns the rest. */
+  onReady(readiness: number): number {
+    if ((readiness & Readiness.PRIORITY) !== 0 && this.#urgent !== null) this.#tryUrgent(this.#urgent);
+    if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) === 0 || this.zeroCopy.outstanding === 0) {
+      return readiness;
+    }
+    const { taken, isMore } = this.zeroCopy.takeNotices(this.#host.fd);
+    if (isMore) this.#host.again(Readiness.ERROR);
+    if (this.zeroCopy.outstanding === 0) this.#host.watchPriority();
+    // A notice is no failure; if there is one too, the next read or write meets it.
+    return taken > 0 ? readiness & ~Readiness.ERROR : readiness;
+  }
+
+  /** The next urgent byte. */
+  receiveUrgent(options: CancelOptions): Promise<number> {
+    if (!tellsPriority(this.#host.reactor.backend)) {
+      return Promise.reject(unsupportedError('the kqueue of this system does not tell of urgent data'));
+    }
+    if (this.#urgent !== null) return Promise.reject(busyError('another receiveUrgent() is waiting'));
+    return new Promise((resolve, reject) => {
+      const waiting: PendingUrgent = { resolve, reject, stopWatch: null };
+      this.#urgent = waiting;
+      this.#tryUrgent(waiting);
+      if (this.#urgent === null) return;
+      waiting.stopWatch = watchCancel(options, this.#host.reactor, (error) =>
+        this.#takeUrgent()?.reject(error),
+      );
+      this.#host.watchPriority();
+    });
+  }
+
+  #takeUrgent(): PendingUrgent | null {
+    const waiting = this.#urgent;
+    this.#urgent = null;
+    waiting?.stopWatch?.();
+    this.#host.watchPriority();
+    return waiting;
+  }
+
+  #tryUrgent(waiting: PendingUrgent): void {
+    const received = receiveNow(this.#host.fd, this.#byte, 1, MSG_OOB);
+    // EINVAL: there is none, or it is kept in line; EAGAIN: announced, and still on its way.
+    if (received === EAGAIN || received === EINVAL || received === EINTR || received === 0) return;
+    this.#takeUrgent();
+    if (received > 0) waiting.resolve(this.#byte[0] ?? 0);
+    else waiting.reject(systemError(received, 'recv'));
+  }
+
+  /** The stream has ended. */
+  end(reason: Error | TripollError): void {
+    const waiting = this.#urgent;
+    this.#urgent = null;
+    waiting?.stopWatch?.();
+    waiting?.reject(reason);
+    this.zeroCopy.end(reason);
+  }
+}

@@ -1,0 +1,163 @@
+import { tellsPriority } from '../../binding/capabilities.js';
+import { errnoOf, unsupportedError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkFunction, checkObject } from '../../binding/validate.js';
+import { Readiness } from '../../poller/flags.js';
+import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import { splitHostPort, type SocketAddress } from '../../sys/address.js';
+import {
+  checkHandlers,
+  FIRST_FREE_CONNECTION_FLAG,
+  SocketConnection,
+  toConnectionProfile,
+  type ConnectionProfile,
+  type SocketConnectionOptions,
+  type StreamHandlers,
+} from '../stream/socket-connection.js';
+import type { ConnectOptions } from './connect-race.js';
+import { socketName } from '../socket/socket-name.js';
+import { receiveNow } from '../socket/stream-calls.js';
+import { chooseReactor, TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
+import { urgentSource } from './urgent.js';
+import type { TcpListener } from './tcp-listener.js';
+import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
+
+const EINVAL = errnoOf('EINVAL');
+const { MSG_OOB = 1 } = native.constants;
+/** Urgent bytes are kept in line, where they are not to be waited for. */
+const URGENT_INLINE = FIRST_FREE_CONNECTION_FLAG;
+const urgentByte = new Uint8Array(1);
+
+export interface TcpHandlers<Data = unknown> extends StreamHandlers<TcpConnection<Data>> {
+  /**
+   * An urgent byte came (MSG_OOB), paused or not, ahead of the bytes before it that `data` has not been given. TCP keeps
+   * one: a second that comes at once replaces it. Under the option `urgentInline` it is among the bytes of `data` instead.
+   */
+  urgent?(connection: TcpConnection<Data>, byte: number): unknown;
+}
+
+/** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED for `urgent` under the kqueue of FreeBSD and NetBSD, which does not tell of it */
+export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined): void {
+  checkHandlers(handlers);
+  const { urgent } = handlers as Partial<TcpHandlers>;
+  if (urgent === undefined) return;
+  checkFunction('handlers.urgent', urgent);
+  if (!tellsPriority(chooseReactor(reactor).backend))
+    throw unsupportedError('the kqueue of this system does not tell of urgent data');
+}
+
+export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
+
+/** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
+  /** A name or an address. */
+  host: string;
+  port: number;
+}
+
+/** A handler-style TCP connection: made by `listen` and `connect`. */
+export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
+  /** For `TcpListener`; `isReady`: its first bytes have come. */
+  static accepted(fd: number, profile: ConnectionProfile, isReady: boolean): void {
+    const connection = new TcpConnection(profile);
+    if (isReady) {
+      connection.adoptReady(fd);
+      return;
+    }
+    connection.adopt(fd);
+    if (connection.isOpen) connection.onOpen();
+  }
+
+  /** For `connect`. */
+  static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
+    const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
+    checkObject('target', target);
+    checkTcpHandlers(handlers, target.reactor);
+    checkCancelTypes(target);
+    const hostPort = splitHostPort(target);
+    const reactor = chooseReactor(target.reactor);
+    const profile = toConnectionProfile(reactor, handlers, target, null, TCP_TRAITS);
+    const connection = new TcpConnection<Data>(profile);
+    const aborted = abortedBefore(target);
+    if (aborted === null) connection.connectTo(hostPort, target);
+    else connection.destroy(aborted);
+    return connection;
+  }
+
+  /** Whose `accept` made it; null for one that was connected. */
+  get listener(): TcpListener | null {
+    return this.profile.listener as TcpListener | null;
+  }
+
+  protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {
+    return socketName(side, this.fd);
+  }
+
+  // ---- what few connections need ----
+
+  /**
+   * Writes one byte as urgent data (MSG_OOB), in the order of the other writes.
+   *
+   * @returns as `write`
+   * @throws as `write`; RangeError
+   */
+  sendUrgent(byte: number): boolean {
+    return this.writeSource(urgentSource(byte), 1);
+  }
+
+  /**
+   * Writes without the copy into the kernel (MSG_ZEROCOPY), in the order of the other writes; counts nothing in `queuedBytes`.
+   * Else as `TcpStream.writeZeroCopy`.
+   *
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
+   * no more at all: the kernel may still be sending it
+   * @throws (as rejection) as `TcpStream.writeZeroCopy`; what ended the connection, which `error` tells too: it may be
+   * ignored here
+   */
+  writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
+    return this.guarded(writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options));
+  }
+
+  protected override get wantsPriority(): boolean {
+    const wantsUrgent = (this.profile.handlers as TcpHandlers).urgent !== undefined;
+    return (wantsUrgent && (this.flags & URGENT_INLINE) === 0) || super.wantsPriority;
+  }
+
+  protected override onHangUp(readiness: number): number {
+    if ((readiness & Readiness.PRIORITY) !== 0) this.#receiveUrgent();
+    return super.onHangUp(readiness);
+  }
+
+  #receiveUrgent(): void {
+    const handlers = this.profile.handlers as TcpHandlers;
+    if (handlers.urgent === undefined) return;
+    const received = receiveNow(this.fd, urgentByte, 1, MSG_OOB);
+    const byte = urgentByte[0] ?? 0;
+    if (received > 0) this.callHandler((connection: TcpConnection) => handlers.urgent?.(connection, byte));
+    // Else it is still on its way, or was read past; what has failed the next read meets.
+    if (received !== EINVAL || this.profile.useEdge || !this.getOption('urgentInline')) return;
+    // Level mode would be told of it for as long as nobody reads up to it.
+    this.flags |= URGENT_INLINE;
+    this.updateInterestIfLevel();
+  }
+
+  /** Closes with a RST. */
+  reset(): void {
+    this.resetByUser();
+  }
+}
+
+/**
+ * Connects handler-style; returns at once, `open` tells when it is done. A failed connect is `error` and
+ * `close`, without `open`.
+ *
+ * @param target `{ host, port, ...options }` or only `'host:port'`; `host` may be a name, whose addresses are raced
+ * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
+ */
+export function connect<Data = unknown>(
+  target: ConnectTarget | string,
+  handlers: TcpHandlers<Data>,
+): TcpConnection<Data> {
+  return TcpConnection.connecting(target, handlers);
+}

@@ -1,0 +1,186 @@
+import type { BlockList } from 'node:net';
+import { native } from '../../binding/native.js';
+import { checkFunction, checkObject } from '../../binding/validate.js';
+import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
+import type { ConnectionProfile } from '../stream/socket-connection.js';
+import { openListener, takeListener } from './open-listener.js';
+import type { SettableSocketOptions } from '../socket/socket-options.js';
+import { socketName } from '../socket/socket-name.js';
+import {
+  StreamListener,
+  type AcceptedStream,
+  type DropHandlers,
+  type DropInfo as StreamDropInfo,
+  type StreamListenOptions,
+} from '../stream/stream-listener.js';
+import { TCP_TRAITS, type StreamProfile, type TcpOptions } from '../stream/stream-profile.js';
+import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
+import { TcpStream } from './tcp-stream.js';
+
+const { IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_DEFER_ACCEPT } = native.constants;
+/** An option's value, an int. */
+const FLAG = new Uint8Array(4);
+
+export interface ListenOptions extends StreamListenOptions, TcpOptions {
+  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
+  reusePort?: boolean | undefined;
+  /** A `net.BlockList`: connections from what it has are dropped. */
+  blockList?: BlockList | undefined;
+  /** An IPv6 listener takes no IPv4 connections; default false. */
+  ipv6Only?: boolean | undefined;
+}
+
+/** A listening socket that is there already, as from systemd. */
+export interface GivenListener {
+  fd: number;
+}
+
+export type ListenTarget = ListenOptions &
+  (
+    | {
+        /** An IP address; there is no implicit one. */
+        host: string;
+        /** 0 lets the system choose: see `localAddress`. */
+        port: number;
+        fd?: undefined;
+      }
+    // As of `TcpListener.fromFd`.
+    | { fd: number; host?: undefined; port?: undefined }
+  );
+
+/** Of `TcpListener.bind`. */
+export type BindOptions = ListenOptions & DropHandlers<TcpListener, SocketAddress>;
+export type DropInfo = StreamDropInfo<SocketAddress>;
+export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<TcpListener, SocketAddress>;
+export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
+
+/** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
+export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
+  readonly #noDelay: boolean;
+  /** Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not known yet. */
+  #inheritsNoDelay: boolean | null = null;
+  /** Whether what is accepted has bytes already (TCP_DEFER_ACCEPT); null: not known yet. */
+  #defersAccept: boolean | null = null;
+  readonly #blockList: BlockList | undefined;
+
+  private constructor(
+    where: SocketAddressInput | GivenListener,
+    options: BindOptions,
+    handlers: ListenHandlers | null,
+  ) {
+    super({
+      options,
+      handlers,
+      isGiven: isGivenListener(where),
+      traits: TCP_TRAITS,
+      open: () => {
+        checkBlockList(options.blockList);
+        return isGivenListener(where) ? takeListener(where.fd, options) : openListener(where, options);
+      },
+    });
+    this.#noDelay = options.noDelay ?? true;
+    this.#blockList = options.blockList;
+  }
+
+  /**
+   * Listens for promises: `accept()`, or `for await (const stream of listener)`.
+   *
+   * @param address `'127.0.0.1:8080'`, `'[::1]:0'` or `{ host, port }`; an IP address, not a name
+   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says
+   */
+  static override bind(address: SocketAddressInput, options: BindOptions = {}): Promise<TcpListener> {
+    // Synchronous work under a promise, so that bad input is a rejection here too.
+    return new Promise((resolve) => {
+      resolve(new TcpListener(address, options, null));
+    });
+  }
+
+  /**
+   * The same on a TCP socket that listens already: it is checked, made non-blocking, and closed with the listener.
+   * `backlog`, `reusePort` and `ipv6Only` do nothing.
+   *
+   * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF, ENOTSOCK; EEXIST when this
+   * reactor has it already. The fd is still the caller's then.
+   */
+  static fromFd(fd: number, options: BindOptions = {}): Promise<TcpListener> {
+    return new Promise((resolve) => {
+      resolve(new TcpListener({ fd }, options, null));
+    });
+  }
+
+  /** For `listen`. */
+  static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
+    const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
+    checkObject('target', options);
+    checkTcpHandlers(handlers, options.reactor);
+    const where = isGivenListener(options) ? { fd: options.fd } : { host: options.host, port: options.port };
+    return new TcpListener(where, options, handlers);
+  }
+
+  override setOption<Name extends keyof SettableSocketOptions>(
+    name: Name,
+    value: SettableSocketOptions[Name],
+  ): void {
+    super.setOption(name, value);
+    this.#inheritsNoDelay = null;
+    this.#defersAccept = null;
+  }
+
+  protected configure(fd: number): void {
+    if (!this.#noDelay || this.#inheritsNoDelay === true) return;
+    // Asked of the first connection: a system call less for each of the others.
+    this.#inheritsNoDelay ??= isSet(fd, TCP_NODELAY);
+    // It may have been reset already; then the first read tells.
+    if (!this.#inheritsNoDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  }
+
+  protected get mayBlock(): boolean {
+    return this.#blockList !== undefined;
+  }
+
+  protected isBlocked(address: SocketAddress | undefined): boolean {
+    const family = address?.family === 'IPv6' ? 'ipv6' : 'ipv4';
+    return address !== undefined && this.#blockList?.check(address.address, family) === true;
+  }
+
+  protected toConnection(fd: number, profile: ConnectionProfile): void {
+    this.#defersAccept ??= TCP_DEFER_ACCEPT !== undefined && isSet(this.fd, TCP_DEFER_ACCEPT);
+    TcpConnection.accepted(fd, profile, this.#defersAccept);
+  }
+
+  protected toStream(fd: number, profile: StreamProfile): TcpStream {
+    return TcpStream.accepted(fd, profile);
+  }
+
+  protected nameOf(side: 'local' | 'remote', fd: number): SocketAddress | undefined {
+    return socketName(side, fd);
+  }
+}
+
+function isSet(fd: number, name: number): boolean {
+  return native.getsockopt(fd, IPPROTO_TCP, name, FLAG) > 0 && FLAG.some((byte) => byte !== 0);
+}
+
+function checkBlockList(blockList: BlockList | undefined): void {
+  if (blockList === undefined) return;
+  checkObject('blockList', blockList);
+  checkFunction('blockList.check', blockList.check);
+}
+
+function isGivenListener(where: unknown): where is GivenListener {
+  return (where as Partial<GivenListener> | null | undefined)?.fd !== undefined;
+}
+
+/**
+ * Listens handler-style: the fast path. All connections share `handlers`.
+ *
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'`
+ * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2)
+ * says; ERR_TRIPOLL_CLOSED
+ */
+export function listen<Data = unknown>(
+  target: ListenTarget | string,
+  handlers: ListenHandlers<Data>,
+): TcpListener {
+  return TcpListener.listening(target, handlers);
+}

@@ -1,0 +1,119 @@
+import { native } from '../../binding/native.js';
+import { checkObject } from '../../binding/validate.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
+import type { ConnectOptions } from './connect-race.js';
+import { prepareStreamFd } from './given-fd.js';
+import { toIdleTracker } from '../socket/idle-tracker.js';
+import { setOption } from '../socket/socket-options.js';
+import { SocketStream } from '../stream/socket-stream.js';
+import { refusal } from '../stream/stream-operations.js';
+import { socketName } from '../socket/socket-name.js';
+import {
+  chooseReactor,
+  TCP_TRAITS,
+  toStreamProfile,
+  type StreamProfile,
+  type TcpOptions,
+} from '../stream/stream-profile.js';
+import { sendUrgent } from './urgent.js';
+import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
+
+export interface StreamOptions extends TcpOptions {
+  /** Default `Reactor.default`. */
+  reactor?: Reactor | undefined;
+  /** As of `ConnectionOptions`. */
+  idleTimeoutMs?: number | undefined;
+}
+
+/** A TCP stream with promises. */
+export class TcpStream extends SocketStream {
+  /**
+   * Connects; a name's addresses are raced (RFC 8305).
+   *
+   * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
+   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
+   * else connect(2) says; an AggregateError with the first one's code when several addresses failed; ENOTFOUND and others
+   * of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  static async connect(
+    address: SocketAddressInput,
+    options: StreamOptions & ConnectOptions = {},
+  ): Promise<TcpStream> {
+    checkCancel(options);
+    const hostPort = splitHostPort(address);
+    const reactor = chooseReactor(options.reactor);
+    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS));
+    return stream.whenOpen(() => stream.connectTo(hostPort, options));
+  }
+
+  /**
+   * A stream on a connected TCP socket that was opened elsewhere (for AF_UNIX: `UnixStream.fromFd`): it is checked, made non-blocking,
+   * and closed with the stream. TCP_NODELAY is left as it is unless `noDelay` is given.
+   *
+   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens; EBADF, ENOTSOCK,
+   * ENOTCONN; EEXIST when this reactor has it already. The fd is still the caller's then.
+   */
+  static async fromFd(fd: number, options: StreamOptions = {}): Promise<TcpStream> {
+    checkObject('options', options);
+    const reactor = chooseReactor(options.reactor);
+    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS);
+    prepareStreamFd(fd);
+    if (options.noDelay !== undefined) setOption(fd, 'tcpNoDelay', options.noDelay);
+    const stream = new TcpStream(profile);
+    stream.adopt(fd, true);
+    if (stream.failure !== null) throw stream.failure;
+    native.ownFd(fd);
+    return Promise.resolve(stream);
+  }
+
+  /** For `TcpListener`. */
+  static accepted(fd: number, profile: StreamProfile): TcpStream {
+    const stream = new TcpStream(profile);
+    stream.adopt(fd);
+    return stream;
+  }
+
+  protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {
+    return socketName(side, this.fd);
+  }
+
+  // ---- what few streams need ----
+
+  /**
+   * Writes without the copy into the kernel (MSG_ZEROCOPY): settles when the kernel has given the memory back, which is
+   * when the peer has acknowledged it. Worth it from some 10 KB on, and not on loopback, where the kernel copies. Linux 4.14.
+   *
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
+   * no more at all: the kernel may still be sending it
+   * @throws (as rejection) as `writeAll`
+   */
+  writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
+    return writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options);
+  }
+
+  /** Writes one byte as urgent data (MSG_OOB), in the order of the other writes. @throws (as rejection) as `writeAll`; RangeError */
+  sendUrgent(byte: number, options?: CancelOptions): Promise<void> {
+    return sendUrgent(this, byte, options);
+  }
+
+  /**
+   * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces it. Under the
+   * option `urgentInline` it is part of the stream instead, and this does not settle.
+   *
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
+   * ERR_TRIPOLL_UNSUPPORTED under the kqueue of FreeBSD and NetBSD, which does not tell of it
+   */
+  receiveUrgent(options: CancelOptions = {}): Promise<number> {
+    const refused = refusal(options);
+    if (refused !== null) return Promise.reject(refused);
+    if (this.closed) return Promise.reject(this.whyClosed());
+    return this.ensureExtras().receiveUrgent(options);
+  }
+
+  /** Closes with a RST. */
+  reset(): void {
+    this.resetNow();
+  }
+}

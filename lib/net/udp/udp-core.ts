@@ -1,0 +1,389 @@
+import { closedError, errnoOf, errnosOf, stateError, systemError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { checkUdp, nativeUdp, udpLayout } from '../../binding/native-udp.js';
+import { checkObject } from '../../binding/validate.js';
+import { Interest, Mode, Readiness } from '../../poller/flags.js';
+import { toProfile } from '../../reactor/context.js';
+import type { EventHandler } from '../../reactor/event-handler.js';
+import type { Reactor } from '../../reactor/reactor.js';
+import type { Registration, RegistrationProfile } from '../../reactor/registration.js';
+import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
+import { DatagramRecords, type DatagramError } from './datagram-records.js';
+import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
+import { Resource } from '../socket/resource.js';
+import { socketName } from '../socket/socket-name.js';
+import { chooseReactor } from '../stream/stream-profile.js';
+import {
+  applyOptions,
+  applySettings,
+  canSegment,
+  changeMembership,
+  type MembershipOptions,
+  type UdpOptions,
+  type UdpSettings,
+} from './udp-options.js';
+
+export const EAGAIN = errnoOf('EAGAIN');
+export const EINTR = errnoOf('EINTR');
+/** The fd is no socket of ours any more. */
+const FATAL = errnosOf('EBADF', 'ENOTSOCK');
+
+const { AF_INET6 = 10, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+
+const CONTROL = udpLayout('OPTION_CONTROL');
+const ERROR_QUEUE = udpLayout('OPTION_ERROR_QUEUE');
+const RETRY_PENDING = udpLayout('OPTION_RETRY_PENDING');
+const NO_SEGMENTS = udpLayout('OPTION_NO_SEGMENTS');
+const COALESCE = udpLayout('OPTION_COALESCE');
+const IPV6 = udpLayout('OPTION_IPV6');
+
+const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
+const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
+
+/** So many of a batch cost about what one read of a stream does, which is a unit of a turn's budget. */
+const DATAGRAMS_PER_UNIT = 4;
+
+/** Of the error queue, at a time; each brings a start of what was sent, which nobody looks at. */
+const ERRORS_PER_CALL = 16;
+const ERROR_SLOT_BYTES = 1;
+/** Calls of one event: what is left makes the next. */
+const ERROR_CALLS_PER_EVENT = 4;
+
+/** Shared by all sockets of a thread: read at once after it was filled. */
+let errorRecords: DatagramRecords | null = null;
+const errorPayload = new Uint8Array(ERRORS_PER_CALL * ERROR_SLOT_BYTES);
+
+/**
+ * What both styles of UDP socket share: opening, options, groups, readiness, the error queue, the end. The
+ * registration is always level: what a cap cuts off comes again by itself, and the interest follows what is wanted.
+ */
+export abstract class UdpCore extends Resource implements EventHandler {
+  readonly reactor: Reactor;
+  protected fd = -1;
+  protected readonly profile: RegistrationProfile;
+  protected readonly idle: IdleTracker | null;
+  #registration: Registration | null = null;
+  #familyNumber = 0;
+  #closed = false;
+  #refed = true;
+  #connected = false;
+  #recvErrors = false;
+  #wantsControl = false;
+  #canSegment = false;
+  #coalesceOption = COALESCE;
+
+  protected constructor(options: UdpOptions) {
+    super();
+    checkUdp();
+    checkObject('options', options);
+    this.reactor = chooseReactor(options.reactor);
+    this.idle = toIdleTracker(this.reactor, options);
+    this.profile = toProfile({ mode: Mode.LEVEL, priority: 0 });
+  }
+
+  // ---- what a subclass supplies ----
+
+  protected abstract get wantsRead(): boolean;
+  protected abstract get wantsWrite(): boolean;
+  /** Whether somebody waits for the error queue alone. */
+  protected abstract get wantsErrors(): boolean;
+  protected abstract readNow(): void;
+  protected abstract writeNow(): void;
+  protected abstract onQueuedError(error: DatagramError): void;
+  /** It is over; `error` is what ended it, or null. Called once. */
+  protected abstract onDestroyed(error: Error | null): void;
+
+  // ---- opening ----
+
+  /** Opens, sets all options, binds, connects; throws, with nothing left open. */
+  protected open(
+    familyNumber: number,
+    local: SocketAddressInput | undefined,
+    peer: SocketAddressInput | undefined,
+    options: UdpOptions,
+  ): void {
+    const fd = native.socket(familyNumber, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw systemError(fd, 'socket');
+    this.fd = fd;
+    this.#familyNumber = familyNumber;
+    try {
+      applyOptions(fd, familyNumber, options);
+      this.#noteSettings(options);
+      this.#canSegment = canSegment(fd);
+      if (local !== undefined) this.#bind(local);
+      if (peer !== undefined) this.#connect(peer);
+      this.#registration = this.reactor.registerAs(fd, this.#interest, this, this.profile);
+      if (!this.#refed) this.#registration.unref();
+    } catch (error) {
+      this.fd = -1;
+      native.close(fd);
+      throw error;
+    }
+    this.idle?.add(this);
+  }
+
+  #bind(local: SocketAddressInput): void {
+    const { familyNumber, host, port, scopeId } = parseAddress(local);
+    const error = native.bind(this.fd, familyNumber, host, port, scopeId);
+    if (error < 0) throw systemError(error, 'bind', { address: host, port });
+  }
+
+  #connect(peer: SocketAddressInput): void {
+    const { familyNumber, host, port, scopeId } = parseAddress(peer);
+    const error = native.connect(this.fd, familyNumber, host, port, scopeId);
+    if (error < 0) throw systemError(error, 'connect', { address: host, port });
+    this.#connected = true;
+  }
+
+  protected checkOpen(): void {
+    if (this.fd < 0) throw closedError('the UDP socket');
+  }
+
+  /**
+   * Sends to this peer from now on, and receives from nobody else.
+   *
+   * @param peer an IP address with port, of the socket's own family
+   * @throws TypeError, RangeError; EAFNOSUPPORT, ENETUNREACH and what else connect(2) says; ERR_TRIPOLL_CLOSED
+   */
+  connect(peer: SocketAddressInput): void {
+    this.checkOpen();
+    this.#connect(peer);
+  }
+
+  /** Takes that back; on Linux a port that the system had chosen is given up with it. */
+  disconnect(): void {
+    this.checkOpen();
+    const error = nativeUdp.udpDisconnect(this.fd);
+    if (error < 0) throw systemError(error, 'connect');
+    this.#connected = false;
+  }
+
+  // ---- options ----
+
+  /**
+   * Sets options.
+   *
+   * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED for what this platform lacks; what setsockopt(2) says
+   */
+  configure(settings: UdpSettings): void {
+    this.checkOpen();
+    applySettings(this.fd, this.#familyNumber, settings);
+    this.#noteSettings(settings);
+    this.updateInterest();
+  }
+
+  #noteSettings(settings: UdpSettings): void {
+    this.#recvErrors = settings.recvErrors ?? this.#recvErrors;
+    const { recvPacketInfo, recvTos, recvTtl, timestamps, gro } = settings;
+    const { coalesce } = settings;
+    if (coalesce !== undefined) this.#coalesceOption = coalesce ? COALESCE : 0;
+    // Once wanted it stays so: to ask for nothing costs nothing.
+    this.#wantsControl ||= [recvPacketInfo, recvTos, recvTtl, timestamps, gro].includes(true);
+  }
+
+  /**
+   * Joins a group, or with `source` what one sender sends to it; several sources may be joined one by one.
+   *
+   * @param group an IP address, as `'239.1.2.3'` or `'ff02::123'`
+   * @throws TypeError, RangeError; EADDRINUSE when it is a member already, ENODEV, EINVAL and what else
+   * setsockopt(2) says; ERR_TRIPOLL_CLOSED
+   */
+  join(group: string, options: MembershipOptions = {}): void {
+    this.checkOpen();
+    changeMembership(this.fd, 'JOIN', group, options);
+  }
+
+  /** Leaves it; as `join`, and EADDRNOTAVAIL when it is no member. */
+  leave(group: string, options: MembershipOptions = {}): void {
+    this.checkOpen();
+    changeMembership(this.fd, 'LEAVE', group, options);
+  }
+
+  /** Of a group that was joined without `source`: this sender is not heard any more. */
+  blockSource(group: string, source: string, options: MembershipOptions = {}): void {
+    this.checkOpen();
+    changeMembership(this.fd, 'BLOCK', group, { ...options, source });
+  }
+
+  unblockSource(group: string, source: string, options: MembershipOptions = {}): void {
+    this.checkOpen();
+    changeMembership(this.fd, 'UNBLOCK', group, { ...options, source });
+  }
+
+  // ---- what native calls are told ----
+
+  /** Whether the system cuts a payload into datagrams itself (UDP_SEGMENT); if not, that is done one by one. */
+  get canSegment(): boolean {
+    return this.#canSegment;
+  }
+
+  protected get receiveOptions(): number {
+    return (this.#wantsControl ? CONTROL : 0) | this.#retryOption;
+  }
+
+  protected get sendOptions(): number {
+    const family = this.#familyNumber === AF_INET6 ? IPV6 : 0;
+    return (this.#canSegment ? this.#coalesceOption : NO_SEGMENTS) | family | this.#retryOption;
+  }
+
+  /**
+   * Under IP_RECVERR an unconnected socket's next call fails for what an earlier one sent, to whomever: it is made
+   * again, and the error queue tells whom it concerns.
+   */
+  get #retryOption(): number {
+    return this.#recvErrors && !this.#connected ? RETRY_PENDING : 0;
+  }
+
+  /** The device could not make the checksums (T45): do not ask it again. */
+  protected noteCannotSegment(): void {
+    this.#canSegment = false;
+  }
+
+  // ---- readiness ----
+
+  onReady(readiness: number): void {
+    const wasWanted = this.wantsRead;
+    if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) !== 0 && this.#recvErrors) this.#takeErrors();
+    if (this.fd >= 0 && (readiness & WAKES_READER) !== 0 && this.wantsRead) this.readNow();
+    if (this.fd >= 0 && (readiness & WAKES_WRITER) !== 0 && this.wantsWrite) this.writeNow();
+    // Not before a datagram has come for nobody: who receives in a loop asks again in a microtask.
+    const kept = wasWanted ? Interest.READABLE & (this.#registration?.interest ?? 0) : 0;
+    this.#setInterest(kept | this.#interest);
+  }
+
+  get #interest(): number {
+    return (
+      (this.wantsRead ? Interest.READABLE : 0) |
+      (this.wantsWrite ? Interest.WRITABLE : 0) |
+      // Under POLLPRI a poller tells the error queue and no more.
+      (this.#recvErrors && this.wantsErrors ? Interest.PRIORITY : 0)
+    );
+  }
+
+  /** The interest follows what is wanted. */
+  protected updateInterest(): void {
+    this.#setInterest(this.#interest);
+  }
+
+  /** The same, when something is wanted that was not: what is not wanted any more is found at its event. */
+  protected widenInterest(): void {
+    this.#setInterest(this.#interest | (this.#registration?.interest ?? 0));
+  }
+
+  #setInterest(interest: number): void {
+    const registration = this.#registration;
+    if (registration?.active === true && interest !== registration.interest)
+      registration.setInterest(interest);
+  }
+
+  #takeErrors(): void {
+    errorRecords ??= new DatagramRecords(ERRORS_PER_CALL);
+    for (let i = 0; i < ERROR_CALLS_PER_EVENT && this.fd >= 0; i++) {
+      const taken = nativeUdp.udpReceive(
+        this.fd,
+        errorRecords.bytes,
+        errorPayload,
+        ERROR_SLOT_BYTES,
+        0,
+        ERRORS_PER_CALL,
+        ERROR_QUEUE,
+      );
+      // EAGAIN: that was all. What else it may say the next call of the user's meets.
+      if (taken <= 0) {
+        if (i === 0) this.#takeLoneError();
+        return;
+      }
+      const errors = Array.from({ length: taken }, (_, index) => errorRecords?.queuedError(index));
+      for (const error of errors) if (error !== undefined && this.fd >= 0) this.onQueuedError(error);
+      if (taken < ERRORS_PER_CALL) return;
+    }
+  }
+
+  /** One that is in no queue and that no call would meet: it would be told for ever. */
+  #takeLoneError(): void {
+    if (this.wantsRead || this.wantsWrite) return;
+    const errno = native.takeSocketError(this.fd);
+    if (errno < 0)
+      this.onQueuedError(Object.assign(systemError(errno, 'sendmsg'), { origin: 'none' as const }));
+  }
+
+  /** A batch is more than the one unit that its call took of the turn's budget (T47). */
+  protected spendFor(datagrams: number): void {
+    for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT) this.reactor.spend();
+  }
+
+  /** What a call said that is no EAGAIN: an error for whoever called, or the socket's end too. */
+  protected failure(errno: number, syscall: string): Error {
+    const error = systemError(errno, syscall);
+    if (FATAL.has(errno)) this.destroy(error);
+    return error;
+  }
+
+  // ---- the end ----
+
+  onError(error: unknown): void {
+    this.destroy(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.destroy(stateError('the reactor was closed'));
+  }
+
+  /** For the idle timeout. */
+  expire(error: Error): void {
+    this.destroy(error);
+  }
+
+  protected destroy(error: Error | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.idle?.remove(this);
+    const fd = this.fd;
+    this.fd = -1;
+    if (fd >= 0) {
+      // DEL before close (T03). A registration that ended before us, not with the reactor, was lost: the number may
+      // be a stranger's by now (T02).
+      const registration = this.#registration;
+      const lost = registration?.active === true ? !registration.deregister() : this.#wasLost;
+      if (lost) native.disownFd(fd);
+      else native.close(fd);
+    }
+    this.onDestroyed(error);
+  }
+
+  get #wasLost(): boolean {
+    return this.#registration !== null && !this.reactor.closed;
+  }
+
+  /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  close(): void {
+    this.destroy(null);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Our end; undefined once it has closed. */
+  get localAddress(): SocketAddress | undefined {
+    return socketName('local', this.fd);
+  }
+
+  /** The peer; undefined while it is not connected, and once it has closed. */
+  get remoteAddress(): SocketAddress | undefined {
+    return socketName('remote', this.fd);
+  }
+
+  /** Keeps the process alive (the default). */
+  ref(): this {
+    this.#refed = true;
+    this.#registration?.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#refed = false;
+    this.#registration?.unref();
+    return this;
+  }
+}

@@ -1,0 +1,282 @@
+import util from 'node:util';
+import { capabilities } from '../../binding/capabilities.js';
+import { stateError, type TripollError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { nativeUdp } from '../../binding/native-udp.js';
+import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
+import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
+import { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
+import { DatagramRecords } from './datagram-records.js';
+import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
+import type { UdpOptions } from './udp-options.js';
+
+/**
+ * Batches of one event before others get their turn (T47): 256 datagrams by default, which is less than a
+ * millisecond's work. What is left makes the next event.
+ */
+export const BATCHES_PER_EVENT = 4;
+
+export interface UdpTarget extends UdpOptions, DatagramBatchOptions {
+  /** The IP address to receive on. */
+  host: string;
+  /** 0 lets the system choose: see `localAddress`. */
+  port: number;
+  /** Sends to this peer, and receives from nobody else. */
+  peer?: SocketAddressInput | undefined;
+}
+
+export interface UdpHandlers {
+  /**
+   * Datagrams came: `batch.count` of them, lent until this returns (overwritten then under `TRIPOLL_DEBUG`). Send the
+   * batch itself back to answer each.
+   */
+  datagrams?(endpoint: UdpEndpoint, batch: DatagramBatch): unknown;
+  /** After a `send` or `sendMany` that the socket could not take: it can again. */
+  drain?(endpoint: UdpEndpoint): unknown;
+  /**
+   * Something went wrong, and the socket goes on: an ICMP error (`recvErrors`, or a connected socket's), or what
+   * another handler threw. Without this handler the network's errors are left out, and what was thrown is an
+   * `uncaughtException`.
+   */
+  error?(endpoint: UdpEndpoint, error: TripollError): unknown;
+  /** Exactly once and last; `error` is what ended it, or null. */
+  close?(endpoint: UdpEndpoint, error: Error | null): unknown;
+}
+
+/** Handlers of a thread run one after the other: those that take the usual batch share one. */
+let sharedBatch: DatagramBatch | null = null;
+let record: DatagramRecords | null = null;
+
+/**
+ * A handler-style UDP socket, the fast path: `bindUdp` makes it. It has no queue: what the socket cannot take now is
+ * the caller's to send again, after `drain`.
+ */
+export class UdpEndpoint extends UdpCore {
+  /** The user's own. */
+  data: unknown = undefined;
+  readonly #handlers: UdpHandlers;
+  /** Null: the one that is shared. */
+  #ownBatch: DatagramBatch | null = null;
+  readonly #batchOptions: DatagramBatchOptions;
+  #paused = false;
+  #owesDrain = false;
+
+  private constructor(target: UdpTarget, handlers: UdpHandlers) {
+    super(target);
+    this.#handlers = handlers;
+    const { capacity, slotBytes } = target;
+    this.#batchOptions = { capacity, slotBytes };
+    if (capacity !== undefined || slotBytes !== undefined) {
+      this.#ownBatch = new DatagramBatch(this.#batchOptions);
+    }
+  }
+
+  /** For `bindUdp`. */
+  static binding(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
+    checkObject('target', target);
+    checkUdpHandlers(handlers);
+    const { host, port, peer } = target;
+    const local = { host, port };
+    const { familyNumber } = parseAddress(local);
+    const endpoint = new UdpEndpoint(target, handlers);
+    endpoint.open(familyNumber, local, peer, target);
+    return endpoint;
+  }
+
+  // ---- receiving ----
+
+  protected get wantsRead(): boolean {
+    return !this.#paused && this.#handlers.datagrams !== undefined;
+  }
+
+  protected get wantsErrors(): boolean {
+    return this.#handlers.error !== undefined;
+  }
+
+  /** Stops `datagrams`; the system keeps what its buffer holds, and drops the rest. */
+  pause(): this {
+    this.#paused = true;
+    this.updateInterest();
+    return this;
+  }
+
+  resume(): this {
+    this.#paused = false;
+    this.updateInterest();
+    return this;
+  }
+
+  /** The batch to fill: a new one where its borrower transferred the memory away. */
+  #batch(): DatagramBatch {
+    if (this.#ownBatch !== null) {
+      if (!this.#ownBatch.intact) this.#ownBatch = new DatagramBatch(this.#batchOptions);
+      return this.#ownBatch;
+    }
+    if (sharedBatch?.intact !== true) sharedBatch = new DatagramBatch();
+    return sharedBatch;
+  }
+
+  protected readNow(): void {
+    for (let i = 0; i < BATCHES_PER_EVENT; i++) {
+      if (this.closed || this.#paused) return;
+      if (i > 0 && !this.reactor.spend()) return;
+      const batch = this.#batch();
+      const received = batch.receiveFrom(this.fd, this.receiveOptions);
+      if (received === EAGAIN || received === EINTR) return;
+      if (received < 0) {
+        this.#onFailed(received, 'recvmsg');
+        return;
+      }
+      this.idle?.touch(this);
+      this.spendFor(received);
+      const errnoAfter = batch.errnoAfter;
+      this.#call(() => this.#handlers.datagrams?.(this, batch));
+      if (capabilities.debug && batch.intact) batch.poison();
+      if (errnoAfter < 0 && !this.closed) this.#onFailed(errnoAfter, 'recvmsg');
+      // The level brings us back if there is more.
+      if (received < batch.capacity) return;
+    }
+  }
+
+  /** Told, and over where the socket itself is broken. */
+  #onFailed(errno: number, syscall: string): void {
+    this.#tell(this.failure(errno, syscall) as TripollError);
+  }
+
+  #tell(error: TripollError): void {
+    const { error: onError } = this.#handlers;
+    if (onError !== undefined && !this.closed)
+      this.#callLast(() => onError.call(this.#handlers, this, error));
+  }
+
+  protected onQueuedError(error: TripollError): void {
+    this.#tell(error);
+  }
+
+  // ---- sending ----
+
+  /**
+   * Sends one datagram now.
+   *
+   * @param payload not kept
+   * @param address where to, an IP address with port; none on a connected socket
+   * @returns false when the socket's buffer is full: it was not sent, and `drain` says when to try again
+   * @throws TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ and what else sendmsg(2) says: the socket goes
+   * on; ERR_TRIPOLL_CLOSED
+   */
+  send(payload: Uint8Array, address?: SocketAddressInput): boolean {
+    checkBytes('payload', payload);
+    this.checkOpen();
+    record ??= new DatagramRecords(1);
+    record.begin(0, payload.length);
+    if (address !== undefined) record.setAddress(0, address);
+    const { bytes } = record;
+    const done = nativeUdp.udpSend(this.fd, bytes, payload, payload.length, 0, 1, this.sendOptions);
+    if (done < 0) return this.#onBlocked(done);
+    const error = record.failed > 0 ? record.sendError(0) : null;
+    if (error !== null) throw error;
+    this.idle?.touch(this);
+    return true;
+  }
+
+  /**
+   * Sends what of the batch has not been sent: the next call goes on where this one ended, until `batch.rewind()`,
+   * `batch.clear()` or another receive. A datagram that cannot be sent does not keep the others: `batch.failed` counts
+   * them, `batch.errorOf(index)` says why.
+   *
+   * @returns false when the socket's buffer was full before the end: `batch.settled` of them are done, and `drain` says
+   * when to go on. A batch that was lent to `datagrams` is not yours by then: what is left of it is lost.
+   * @throws ERR_TRIPOLL_CLOSED
+   */
+  sendMany(batch: DatagramBatch): boolean {
+    this.checkOpen();
+    // Each round settles at least one, or ends.
+    while (batch.settled < batch.count) {
+      const done = batch.sendTo(this.fd, this.sendOptions);
+      if (batch.cannotSegment) this.noteCannotSegment();
+      if (done < 0) return this.#onBlocked(done);
+    }
+    this.idle?.touch(this);
+    return true;
+  }
+
+  #onBlocked(errno: number): boolean {
+    if (errno !== EAGAIN && errno !== EINTR) throw this.failure(errno, 'sendmsg');
+    this.#owesDrain = true;
+    this.updateInterest();
+    return false;
+  }
+
+  protected get wantsWrite(): boolean {
+    return this.#owesDrain;
+  }
+
+  protected writeNow(): void {
+    this.#owesDrain = false;
+    this.#call(() => this.#handlers.drain?.(this));
+  }
+
+  // ---- handlers ----
+
+  #call(handler: () => unknown): void {
+    try {
+      const result = handler();
+      // An async handler: what it rejects with must not be lost.
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onThrown(error));
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
+
+  #onThrown(thrown: unknown): void {
+    const error = util.types.isNativeError(thrown) ? thrown : stateError(`a handler threw ${String(thrown)}`);
+    // One datagram that the program cannot take must not end the socket for all others.
+    if (this.#handlers.error === undefined || this.closed) native.fatalException(error);
+    else this.#tell(error as TripollError);
+  }
+
+  /** What is thrown there is uncaught: there is nobody left to tell. */
+  #callLast(handler: () => unknown): void {
+    try {
+      const result = handler();
+      if (isThenable(result)) result.then(undefined, (error: unknown) => native.fatalException(error));
+    } catch (error) {
+      native.fatalException(error);
+    }
+  }
+
+  protected onDestroyed(error: Error | null): void {
+    const { close } = this.#handlers;
+    // Not from in here: the user's own call may be what destroyed it.
+    if (close === undefined) return;
+    const { context } = this.profile;
+    this.reactor.defer(() =>
+      context.runInAsyncScope(() => this.#callLast(() => close.call(this.#handlers, this, error))),
+    );
+  }
+}
+
+function checkUdpHandlers(handlers: unknown): asserts handlers is UdpHandlers {
+  checkObject('handlers', handlers);
+  for (const name of ['datagrams', 'drain', 'error', 'close']) {
+    const handler = (handlers as Record<string, unknown>)[name];
+    if (handler !== undefined) checkFunction(`handlers.${name}`, handler);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  );
+}
+
+/**
+ * Binds handler-style: the fast path.
+ *
+ * @param target `host` is an IP address, not a name; `capacity` and `slotBytes` give the endpoint a batch of its own
+ * @throws TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) and connect(2) say;
+ * ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks; ERR_TRIPOLL_CLOSED
+ */
+export function bindUdp(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
+  return UdpEndpoint.binding(target, handlers);
+}

@@ -1,0 +1,463 @@
+import { busyError, closedError, outOfRange } from '../../binding/errors.js';
+import { nativeUdp } from '../../binding/native-udp.js';
+import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import {
+  parseAddress,
+  splitHostPort,
+  type HostPort,
+  type SocketAddress,
+  type SocketAddressInput,
+} from '../../sys/address.js';
+import type { DatagramBatch } from './datagram-batch.js';
+import { DatagramRecords, type DatagramError } from './datagram-records.js';
+import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
+import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
+import type { UdpOptions } from './udp-options.js';
+
+/** Sends that may wait for a full socket: more are refused. As many as a turn's budget would send. */
+const MOST_WAITING_SENDS = 1024;
+/** Errors that nobody has asked for yet; the oldest go. */
+const MOST_KEPT_ERRORS = 64;
+/** Waiting sends of one event before others get their turn. */
+const SENDS_PER_EVENT = 64;
+const MAX_BYTE = 255;
+const MAX_SEGMENT_BYTES = 65535;
+
+export interface UdpConnectOptions extends UdpOptions {
+  /** Where to send from, an IP address with port. */
+  localAddress?: SocketAddressInput | undefined;
+  /** Resolves a name instead of `dns.lookup`. */
+  resolver?: Resolver | undefined;
+}
+
+export interface SendOptions extends CancelOptions {
+  /** As `DatagramBatch.setSegmentBytes`. */
+  segmentBytes?: number | undefined;
+  /** For this datagram, 0 to 255. */
+  tos?: number | undefined;
+  /** For this datagram, 1 to 255. */
+  ttl?: number | undefined;
+  /** The address of ours to send from. */
+  source?: string | undefined;
+}
+
+/** What `receive` tells of a datagram, besides its bytes. What was not asked for by an option is undefined. */
+export interface ReceivedDatagram {
+  /** How many there are in the buffer. */
+  readonly bytes: number;
+  /** Who sent it. */
+  readonly address: SocketAddress | undefined;
+  /** It was longer than the buffer, and its end is lost. */
+  readonly truncated: boolean;
+  /** How long it was; where the system does not tell: `bytes`. */
+  readonly wireBytes: number;
+  /** With `gro`, above 0: it is several datagrams of this length, the last may be shorter. */
+  readonly segmentBytes: number;
+  /** With `recvPacketInfo`: the address of ours that it was sent to. */
+  readonly destination: string | undefined;
+  /** With `recvPacketInfo`. */
+  readonly interfaceIndex: number | undefined;
+  /** With `recvTos`: the type of service; its lowest two bits are ECN. */
+  readonly tos: number | undefined;
+  /** With `recvTtl`. */
+  readonly ttl: number | undefined;
+  /** With `timestamps`: nanoseconds since 1970. */
+  readonly timestampNs: bigint | undefined;
+}
+
+/** A promise that waits for the socket. */
+interface Waiting<T> {
+  /** Tries; true when it has settled. */
+  attempt(): boolean;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+  stopWatch: (() => void) | null;
+}
+
+/** For single datagrams: filled and used within a call. */
+let one: DatagramRecords | null = null;
+function single(): DatagramRecords {
+  return (one ??= new DatagramRecords(1));
+}
+
+/** What `attempt` says when the socket has nothing, or is full. */
+const NOT_YET = Symbol('not yet');
+
+/** A UDP socket with promises. All of them take `{ signal, timeoutMs }`. */
+export class UdpSocket extends UdpCore {
+  #reader: Waiting<never> | null = null;
+  readonly #sends: Waiting<never>[] = [];
+  #errorWaiter: Waiting<DatagramError> | null = null;
+  #errors: DatagramError[] = [];
+  /** That came after datagrams which were received: the next receive tells it. */
+  #heldErrno = 0;
+  #failure: Error | null = null;
+  /** The last batch was not filled: another call would most likely find nothing, and the level brings what comes. */
+  #drained = false;
+
+  /**
+   * A socket that receives here.
+   *
+   * @param address `'127.0.0.1:53'`, `'[::]:0'` or `{ host, port }`; an IP address, not a name; port 0 lets the system
+   * choose
+   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says;
+   * ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks
+   */
+  // It hides Function.prototype.bind.
+  static override bind(address: SocketAddressInput, options: UdpOptions = {}): Promise<UdpSocket> {
+    // Synchronous work under a promise, so that bad input is a rejection here too.
+    return new Promise((resolve) => {
+      const socket = new UdpSocket(options);
+      socket.open(parseAddress(address).familyNumber, address, undefined, options);
+      resolve(socket);
+    });
+  }
+
+  /**
+   * A socket that talks to one peer. A name's first address that the system has a route to is taken.
+   *
+   * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
+   * @throws (as rejection) as `bind`; ENETUNREACH, and ENOTFOUND and others of `dns.lookup`, or what the resolver rejects with; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT
+   */
+  static async connect(
+    address: SocketAddressInput,
+    options: UdpConnectOptions & CancelOptions = {},
+  ): Promise<UdpSocket> {
+    checkCancel(options);
+    const { resolver } = options;
+    if (resolver !== undefined) checkFunction('resolver', resolver);
+    const target = splitHostPort(address);
+    const socket = new UdpSocket(options);
+    return new Promise((resolve, reject) => {
+      const stop = watchCancel(options, socket.reactor, (error) => {
+        socket.destroy(error);
+        reject(error);
+      });
+      resolveName(target, resolver, (error, candidates) => {
+        stop();
+        if (socket.closed) return;
+        try {
+          if (error !== null) throw error;
+          socket.#openTo(candidates, options);
+          resolve(socket);
+        } catch (failed) {
+          socket.destroy(null);
+          reject(failed);
+        }
+      });
+    });
+  }
+
+  #openTo(candidates: readonly HostPort[], options: UdpConnectOptions): void {
+    let failed: unknown = closedError('the UDP socket');
+    for (const peer of candidates) {
+      try {
+        this.open(parseAddress(peer).familyNumber, options.localAddress, peer, options);
+        return;
+      } catch (error) {
+        failed = error;
+      }
+    }
+    throw failed as Error;
+  }
+
+  // ---- receiving ----
+
+  /**
+   * Receives one datagram into the start of `buffer`.
+   *
+   * @param buffer at least a byte long; it is written to until the promise settles
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another receive waits; ECONNREFUSED of a
+   * connected socket whose peer is not there, and what else recvmsg(2) says: the socket goes on; ERR_TRIPOLL_CLOSED;
+   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no datagram is lost
+   */
+  receive(buffer: Uint8Array, options?: CancelOptions): Promise<ReceivedDatagram> {
+    return this.#startReceive(() => {
+      checkBytes('buffer', buffer);
+      if (buffer.length === 0) throw outOfRange('buffer', 'at least one byte long', buffer);
+      const records = single();
+      const { bytes } = records;
+      const { length } = buffer;
+      const received = nativeUdp.udpReceive(this.fd, bytes, buffer, length, 0, 1, this.receiveOptions);
+      return this.#received(received) ? described(records) : NOT_YET;
+    }, options);
+  }
+
+  /**
+   * Receives what there is, at least a datagram, and empties the batch before.
+   *
+   * @param batch not to be used until the promise settles
+   * @returns how many came
+   * @throws (as rejection) as `receive`
+   */
+  recvMany(batch: DatagramBatch, options?: CancelOptions): Promise<number> {
+    return this.#startReceive(() => {
+      const received = batch.receiveFrom(this.fd, this.receiveOptions);
+      if (!this.#received(received)) return NOT_YET;
+      this.#heldErrno = batch.errnoAfter;
+      this.#drained = received < batch.capacity;
+      this.spendFor(received);
+      return received;
+    }, options);
+  }
+
+  /** Whether there was one; an error is thrown. */
+  #received(received: number): boolean {
+    if (received === EAGAIN || received === EINTR) return false;
+    if (received < 0) throw this.failure(received, 'recvmsg');
+    this.idle?.touch(this);
+    return true;
+  }
+
+  #startReceive<T>(call: () => T | typeof NOT_YET, options: CancelOptions | undefined): Promise<T> {
+    try {
+      if (options !== undefined) checkCancel(options);
+      this.#checkUsable();
+      if (this.#reader !== null) throw busyError('another receive is waiting');
+      const held = this.#heldErrno;
+      this.#heldErrno = 0;
+      if (held < 0) throw this.failure(held, 'recvmsg');
+      // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
+      const tries = this.reactor.spend() && !this.#drained;
+      this.#drained = false;
+      const received = tries ? call() : NOT_YET;
+      if (received !== NOT_YET) return Promise.resolve(received);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wait(call, options, {
+      begin: (waiting) => (this.#reader = waiting as Waiting<never>),
+      end: () => (this.#reader = null),
+    });
+  }
+
+  #checkUsable(): void {
+    if (this.closed) throw this.#failure ?? closedError('the UDP socket');
+  }
+
+  /** A promise that is tried again at each event, until it settles. */
+  #wait<T>(
+    call: () => T | typeof NOT_YET,
+    options: CancelOptions | undefined,
+    place: { begin(waiting: Waiting<T>): void; end(waiting: Waiting<T>): void },
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (then: () => void): void => {
+        waiting.stopWatch?.();
+        place.end(waiting);
+        then();
+      };
+      const waiting: Waiting<T> = {
+        attempt: () => {
+          try {
+            const result = call();
+            if (result === NOT_YET) return false;
+            waiting.resolve(result);
+          } catch (error) {
+            waiting.reject(error);
+          }
+          return true;
+        },
+        resolve: (value) => settle(() => resolve(value)),
+        reject: (error) => settle(() => reject(error)),
+        stopWatch: null,
+      };
+      place.begin(waiting);
+      if (options !== undefined) waiting.stopWatch = watchCancel(options, this.reactor, waiting.reject);
+      this.widenInterest();
+    });
+  }
+
+  protected get wantsRead(): boolean {
+    return this.#reader !== null;
+  }
+
+  protected readNow(): void {
+    this.#reader?.attempt();
+  }
+
+  // ---- sending ----
+
+  /**
+   * Sends one datagram; waits while the socket's buffer is full. Sends go in the order of their calls.
+   *
+   * @param buffer not to be changed until the promise settles
+   * @param address where to, an IP address with port; none on a connected socket
+   * @returns how many bytes were taken: all of them
+   * @throws (as rejection) TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ, ECONNREFUSED for an earlier one
+   * of a connected socket, and what else sendmsg(2) says: the socket goes on; ERR_TRIPOLL_BUSY when 1024 wait
+   * already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it was not sent
+   */
+  send(buffer: Uint8Array, address?: SocketAddressInput, options?: SendOptions): Promise<number> {
+    // Kept for a send in segments that the system made us begin one by one.
+    let own: DatagramRecords | null = null;
+    return this.#startSend(() => {
+      checkBytes('buffer', buffer);
+      const records = own ?? single();
+      if (own === null) prepare(records, buffer.length, address, options);
+      const done = nativeUdp.udpSend(this.fd, records.bytes, buffer, buffer.length, 0, 1, this.sendOptions);
+      if (records.cannotSegment) this.noteCannotSegment();
+      if (done === EAGAIN || done === EINTR) {
+        if ((options?.segmentBytes ?? 0) > 0 && own === null) {
+          own = new DatagramRecords(1);
+          own.bytes.set(records.bytes);
+        }
+        return NOT_YET;
+      }
+      if (done < 0) throw this.failure(done, 'sendmsg');
+      const error = records.failed > 0 ? records.sendError(0) : null;
+      if (error !== null) throw error;
+      this.idle?.touch(this);
+      return buffer.length;
+    }, options);
+  }
+
+  /**
+   * Sends all of the batch, in order; waits while the socket's buffer is full. A datagram that cannot be sent does not
+   * keep the others: `batch.failed` counts, `batch.errorOf(index)` says why.
+   *
+   * @param batch not to be changed until the promise settles
+   * @returns how many were sent
+   * @throws (as rejection) TypeError; as `send` for what concerns the socket; after ABORT_ERR or ERR_TRIPOLL_TIMEOUT
+   * `batch.settled` says how many are gone
+   */
+  sendMany(batch: DatagramBatch, options?: CancelOptions): Promise<number> {
+    let begun = false;
+    return this.#startSend(() => {
+      if (!begun) batch.rewind();
+      begun = true;
+      while (batch.settled < batch.count) {
+        const done = batch.sendTo(this.fd, this.sendOptions);
+        if (batch.cannotSegment) this.noteCannotSegment();
+        if (done === EAGAIN || done === EINTR) return NOT_YET;
+        if (done < 0) throw this.failure(done, 'sendmmsg');
+        this.spendFor(done);
+        this.idle?.touch(this);
+      }
+      return batch.settled - batch.failed;
+    }, options);
+  }
+
+  #startSend<T>(call: () => T | typeof NOT_YET, options: CancelOptions | undefined): Promise<T> {
+    try {
+      if (options !== undefined) checkCancel(options);
+      this.#checkUsable();
+      if (this.#sends.length >= MOST_WAITING_SENDS)
+        throw busyError(`${MOST_WAITING_SENDS} sends are waiting`);
+      if (this.#sends.length === 0 && this.reactor.spend()) {
+        const sent = call();
+        if (sent !== NOT_YET) return Promise.resolve(sent);
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wait(call, options, {
+      begin: (waiting) => void this.#sends.push(waiting as Waiting<never>),
+      end: (waiting) => {
+        const index = this.#sends.indexOf(waiting);
+        if (index >= 0) this.#sends.splice(index, 1);
+      },
+    });
+  }
+
+  protected get wantsWrite(): boolean {
+    return this.#sends.length > 0;
+  }
+
+  protected writeNow(): void {
+    for (let i = 0; i < SENDS_PER_EVENT; i++) {
+      const next = this.#sends[0];
+      if (next === undefined || !next.attempt() || !this.reactor.spend()) return;
+    }
+  }
+
+  // ---- errors that come back ----
+
+  /**
+   * With `recvErrors`: the next error that came back for something that was sent, and the destination it concerns.
+   * Of those that nobody waits for 64 are kept.
+   *
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED;
+   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   */
+  receiveError(options?: CancelOptions): Promise<DatagramError> {
+    try {
+      if (options !== undefined) checkCancel(options);
+      this.#checkUsable();
+      if (this.#errorWaiter !== null) throw busyError('another receiveError() is waiting');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wait<DatagramError>(() => this.#errors.shift() ?? NOT_YET, options, {
+      begin: (waiting) => {
+        this.#errorWaiter = waiting;
+        if (this.#errors.length > 0) waiting.attempt();
+      },
+      end: () => (this.#errorWaiter = null),
+    });
+  }
+
+  protected get wantsErrors(): boolean {
+    return this.#errorWaiter !== null;
+  }
+
+  protected onQueuedError(error: DatagramError): void {
+    if (this.#errors.length === MOST_KEPT_ERRORS) this.#errors.shift();
+    this.#errors.push(error);
+    this.#errorWaiter?.attempt();
+  }
+
+  // ---- the end ----
+
+  protected onDestroyed(error: Error | null): void {
+    this.#failure = error;
+    const reason = error ?? closedError('the UDP socket');
+    this.#errors = [];
+    this.#reader?.reject(reason);
+    this.#errorWaiter?.reject(reason);
+    for (const waiting of this.#sends.slice()) waiting.reject(reason);
+  }
+}
+
+function described(records: DatagramRecords): ReceivedDatagram {
+  return {
+    bytes: records.lengthBytes(0),
+    address: records.address(0),
+    truncated: records.isTruncated(0),
+    wireBytes: records.wireBytes(0),
+    segmentBytes: records.segmentBytes(0),
+    destination: records.destination(0),
+    interfaceIndex: records.interfaceIndex(0),
+    tos: records.tos(0),
+    ttl: records.ttl(0),
+    timestampNs: records.timestampNs(0),
+  };
+}
+
+/** A record for one datagram. */
+export function prepare(
+  records: DatagramRecords,
+  lengthBytes: number,
+  address: SocketAddressInput | undefined,
+  options: SendOptions | undefined,
+): void {
+  records.begin(0, lengthBytes);
+  if (address !== undefined) records.setAddress(0, address);
+  if (options === undefined) return;
+  const { segmentBytes, tos, ttl, source } = options;
+  if (segmentBytes !== undefined) {
+    checkInteger('segmentBytes', segmentBytes, 0, MAX_SEGMENT_BYTES);
+    records.setSegmentBytes(0, segmentBytes);
+  }
+  if (tos !== undefined) {
+    checkInteger('tos', tos, 0, MAX_BYTE);
+    records.setTos(0, tos);
+  }
+  if (ttl !== undefined) {
+    checkInteger('ttl', ttl, 1, MAX_BYTE);
+    records.setTtl(0, ttl);
+  }
+  if (source !== undefined) records.setSource(0, parseAddress({ host: source, port: 0 }), 0);
+}
