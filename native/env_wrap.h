@@ -80,6 +80,19 @@ class Args {
     *value = static_cast<uint32_t>(number);
     return true;
   }
+  // A word of 32 flags, signed or not: JavaScript's `|` makes bit 31 a sign.
+  bool Flags(size_t index, uint32_t* value) const {
+    double number = 0;
+    if (!Number(index, INT32_MIN, UINT32_MAX, &number)) return false;
+    *value = static_cast<uint32_t>(static_cast<int64_t>(number));
+    return true;
+  }
+  bool Flags(size_t index, int32_t* value) const {
+    uint32_t word = 0;
+    if (!Flags(index, &word)) return false;
+    *value = static_cast<int32_t>(word);
+    return true;
+  }
   // A whole number that a double holds exactly.
   bool Int53(size_t index, int64_t* value) const;
   bool Text(size_t index, std::string* value) const;

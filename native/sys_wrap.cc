@@ -31,7 +31,7 @@ napi_value SysSocket(napi_env env, napi_callback_info info) {
   int32_t domain = 0;
   int32_t type = 0;
   int32_t protocol = 0;
-  if (!args.Int32(0, &domain) || !args.Int32(1, &type) || !args.Int32(2, &protocol)) return nullptr;
+  if (!args.Int32(0, &domain) || !args.Flags(1, &type) || !args.Int32(2, &protocol)) return nullptr;
   return ToValue(env, Own(args, os::Socket(domain, type, protocol)));
 }
 
@@ -93,7 +93,7 @@ napi_value SysAccept4(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t fd = 0;
   int32_t flags = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &flags)) return nullptr;
+  if (!args.Int32(0, &fd) || !args.Flags(1, &flags)) return nullptr;
   return ToValue(env, Own(args, os::Accept4(fd, nullptr, nullptr, flags)));
 }
 
@@ -122,7 +122,7 @@ napi_value SysRecv(napi_env env, napi_callback_info info) {
   int32_t flags = 0;
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags))
+  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Flags(4, &flags))
     return nullptr;
   return ToValue(env, os::Recv(fd, data, length, flags));
 }
@@ -133,7 +133,7 @@ napi_value SysSend(napi_env env, napi_callback_info info) {
   int32_t flags = 0;
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Int32(4, &flags))
+  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Flags(4, &flags))
     return nullptr;
   // A peer that has gone is an EPIPE, never a signal (T43).
   return ToValue(env, os::Send(fd, data, length, flags | MSG_NOSIGNAL));
@@ -277,7 +277,7 @@ napi_value SysFcntl(napi_env env, napi_callback_info info) {
   int32_t fd = 0;
   int32_t command = 0;
   int32_t argument = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &command) || !args.Int32(2, &argument)) return nullptr;
+  if (!args.Int32(0, &fd) || !args.Int32(1, &command) || !args.Flags(2, &argument)) return nullptr;
   // Commands that take a pointer would read the integer as one.
   if (command != F_GETFD && command != F_SETFD && command != F_GETFL && command != F_SETFL &&
       command != F_DUPFD && command != F_DUPFD_CLOEXEC) {
@@ -323,7 +323,7 @@ bool CheckArray(const Args& args, size_t index) {
 napi_value SysPipe2(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t flags = 0;
-  if (!args.Int32(0, &flags) || !CheckArray(args, 1)) return nullptr;
+  if (!args.Flags(0, &flags) || !CheckArray(args, 1)) return nullptr;
   int fds[2];
   const int error = os::Pipe2(fds, flags);
   return FillPair(args, args[1], error, fds);
@@ -334,7 +334,7 @@ napi_value SysSocketpair(napi_env env, napi_callback_info info) {
   int32_t domain = 0;
   int32_t type = 0;
   int32_t protocol = 0;
-  if (!args.Int32(0, &domain) || !args.Int32(1, &type) || !args.Int32(2, &protocol) ||
+  if (!args.Int32(0, &domain) || !args.Flags(1, &type) || !args.Int32(2, &protocol) ||
       !CheckArray(args, 3)) {
     return nullptr;
   }
@@ -420,7 +420,7 @@ napi_value SysSetsockoptInt(napi_env env, napi_callback_info info) {
   int32_t name = 0;
   int32_t value = 0;
   if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
-      !args.Int32(3, &value)) {
+      !args.Flags(3, &value)) {
     return nullptr;
   }
   return ToValue(env, os::Setsockopt(fd, level, name, &value, sizeof value));

@@ -2,6 +2,8 @@ import util from 'node:util';
 import { invalidArgType, outOfRange } from './errors.js';
 
 const MAX_INT32 = 0x7fffffff;
+const MIN_INT32 = -0x80000000;
+const MAX_UINT32 = 0xffffffff;
 
 /** A whole number from `low` to `high`. */
 export function checkInteger(
@@ -14,6 +16,14 @@ export function checkInteger(
   if (!Number.isInteger(value) || value < low || value > high) {
     throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
   }
+}
+
+/**
+ * A word of 32 flags, signed or not: JavaScript's `|` makes bit 31 (EPOLLET, GENERIC_READ, IN_ONESHOT) a sign. Native
+ * code takes either.
+ */
+export function checkFlags(name: string, value: unknown): asserts value is number {
+  checkInteger(name, value, MIN_INT32, MAX_UINT32);
 }
 
 /** A file descriptor, as a number: whether it is open, the system says. */

@@ -1,6 +1,6 @@
 import { closedError, invalidArgType, systemError } from '../binding/errors.js';
 import type { NativeBinding } from '../binding/native.js';
-import { checkInteger } from '../binding/validate.js';
+import { checkFlags, checkInteger } from '../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../sys/address.js';
 import { findLent, windowsBinding } from './lent-memory.js';
 
@@ -96,7 +96,7 @@ export class CompletionPort {
   /** WSARecv into `buffer`, a view of what `alloc` has lent. 0 bytes in its packet: the end. */
   recv(socket: number, buffer: Uint8Array, flags = 0): number {
     checkHandle(socket);
-    checkInteger('flags', flags, 0, MAX_UINT32);
+    checkFlags('flags', flags);
     const { block, offset, length } = findLent('buffer', buffer);
     return this.#check(this.#native.portRecv(this.#port, socket, block, offset, length, flags), 'WSARecv');
   }
@@ -104,7 +104,7 @@ export class CompletionPort {
   /** WSASend. */
   send(socket: number, buffer: Uint8Array, flags = 0): number {
     checkHandle(socket);
-    checkInteger('flags', flags, 0, MAX_UINT32);
+    checkFlags('flags', flags);
     const { block, offset, length } = findLent('buffer', buffer);
     return this.#check(this.#native.portSend(this.#port, socket, block, offset, length, flags), 'WSASend');
   }
@@ -210,7 +210,7 @@ export function createPipe(name: string, mostInstances = MOST_PIPE_INSTANCES): n
  */
 export function openFile(name: string, access: number, disposition: number): number {
   const { fileOpen } = windowsBinding('openFile');
-  checkInteger('access', access, 0, MAX_UINT32);
+  checkFlags('access', access);
   checkInteger('disposition', disposition, 0, MAX_UINT32);
   const handle = fileOpen(toBytes(name), access, disposition);
   if (handle < 0) throw systemError(handle, 'CreateFile');

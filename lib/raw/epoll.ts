@@ -1,9 +1,8 @@
 import { closedError, invalidArgType, systemError, unsupportedError } from '../binding/errors.js';
 import { capabilities } from '../binding/capabilities.js';
 import { native, type NativeBinding } from '../binding/native.js';
-import { checkFd, checkInteger, checkObject } from '../binding/validate.js';
+import { checkFd, checkFlags, checkInteger, checkObject } from '../binding/validate.js';
 
-const MAX_UINT32 = 0xffffffff;
 const MAX_DATA = Number.MAX_SAFE_INTEGER;
 const TWO_32 = 2 ** 32;
 const MAX_INT32 = 0x7fffffff;
@@ -33,7 +32,7 @@ export class Epoll {
   /** epoll_create1(2). @param flags default EPOLL_CLOEXEC */
   constructor(flags = native.constants['EPOLL_CLOEXEC'] ?? 0) {
     const { epollCreate1 } = available();
-    checkInteger('flags', flags, 0, MAX_INT32);
+    checkFlags('flags', flags);
     this.#fd = epollCreate1(flags);
     if (this.#fd < 0) throw systemError(this.#fd, 'epoll_create1');
   }
@@ -48,14 +47,14 @@ export class Epoll {
    * epoll_ctl(2).
    *
    * @param operation EPOLL_CTL_ADD, EPOLL_CTL_MOD or EPOLL_CTL_DEL
-   * @param events EPOLL* flags
+   * @param events EPOLL* flags, joined by `|`: bit 31 (EPOLLET) may be a sign
    * @param data comes back with each event; 0 to 2^53 - 1
    * @throws TypeError, RangeError; EBADF, EEXIST, ENOENT, EPERM, EINVAL, ENOSPC
    */
   ctl(operation: number, fd: number, events = 0, data = fd): void {
     checkInteger('operation', operation, 0, MAX_INT32);
     checkFd(fd);
-    checkInteger('events', events, 0, MAX_UINT32);
+    checkFlags('events', events);
     checkInteger('data', data, 0, MAX_DATA);
     const error = available().epollCtl(
       this.fd,

@@ -1,7 +1,7 @@
 import { capabilities } from '../binding/capabilities.js';
 import { unsupportedError } from '../binding/errors.js';
 import { native, type NativeBinding } from '../binding/native.js';
-import { checkInteger, checkObject } from '../binding/validate.js';
+import { checkFlags, checkInteger, checkObject } from '../binding/validate.js';
 
 /** kqueue's part of the addon. @throws ERR_TRIPOLL_UNSUPPORTED where the system has none */
 export function kqueueBinding(): Required<NativeBinding> {
@@ -27,7 +27,6 @@ export interface Kevent {
 
 type Field = 'ident' | 'filter' | 'flags' | 'fflags' | 'data' | 'udata';
 
-const MAX_UINT32 = 0xffffffff;
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
@@ -69,7 +68,7 @@ export class KeventList {
     checkInteger('ident', ident, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('filter', filter, -0x8000, 0x7fff);
     checkInteger('flags', flags, 0, 0xffff);
-    checkInteger('fflags', fflags, 0, MAX_UINT32);
+    checkFlags('fflags', fflags);
     checkInteger('data', data, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     checkInteger('udata', udata, 0, Number.MAX_SAFE_INTEGER);
     this.bytes.fill(0, index * this.eventBytes, (index + 1) * this.eventBytes);

@@ -1,7 +1,7 @@
 import { needUnixSockets } from '../binding/capabilities.js';
 import { native } from '../binding/native.js';
 import { invalidArgType } from '../binding/errors.js';
-import { checkBytes, checkFd, checkInteger, checkObject } from '../binding/validate.js';
+import { checkBytes, checkFd, checkFlags, checkInteger, checkObject } from '../binding/validate.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput, toSocketAddress } from './address.js';
 
 const MAX_INT32 = 0x7fffffff;
@@ -47,7 +47,7 @@ export const sys = {
   /** socket(2): the new fd. */
   socket(domain: number, type: number, protocol = 0): number {
     checkInt('domain', domain);
-    checkInt('type', type);
+    checkFlags('type', type);
     checkInt('protocol', protocol);
     return native.socket(domain, type, protocol);
   },
@@ -85,7 +85,7 @@ export const sys = {
   /** accept4(2): the new fd; `flags` as of SOCK_NONBLOCK and SOCK_CLOEXEC. */
   accept4(fd: number, flags: number): number {
     checkFd(fd);
-    checkInt('flags', flags);
+    checkFlags('flags', flags);
     return native.accept4(fd, flags);
   },
 
@@ -100,7 +100,7 @@ export const sys = {
   recv(fd: number, buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
     checkFd(fd);
     const bytes = checkRange(buffer, offset, length);
-    checkInt('flags', flags);
+    checkFlags('flags', flags);
     return native.recv(fd, buffer, offset, bytes, flags);
   },
 
@@ -108,7 +108,7 @@ export const sys = {
   send(fd: number, buffer: Uint8Array, offset = 0, length?: number, flags = 0): number {
     checkFd(fd);
     const bytes = checkRange(buffer, offset, length);
-    checkInt('flags', flags);
+    checkFlags('flags', flags);
     return native.send(fd, buffer, offset, bytes, flags);
   },
 
@@ -135,20 +135,20 @@ export const sys = {
   fcntl(fd: number, command: number, argument = 0): number {
     checkFd(fd);
     checkInt('command', command);
-    checkInt('argument', argument);
+    checkFlags('argument', argument);
     return native.fcntl(fd, command, argument);
   },
 
   /** pipe2(2): fills `out` with the read end and the write end. */
   pipe2(out: number[], flags = 0): number {
-    checkInt('flags', flags);
+    checkFlags('flags', flags);
     return native.pipe2(flags, out);
   },
 
   /** socketpair(2): fills `out` with the two ends. */
   socketpair(out: number[], domain: number, type: number, protocol = 0): number {
     checkInt('domain', domain);
-    checkInt('type', type);
+    checkFlags('type', type);
     checkInt('protocol', protocol);
     return native.socketpair(domain, type, protocol, out);
   },
@@ -186,7 +186,7 @@ export const sys = {
     checkInt('level', level);
     checkInt('name', name);
     if (typeof value === 'number') {
-      checkInt('value', value);
+      checkFlags('value', value);
       return native.setsockoptInt(fd, level, name, value);
     }
     checkBytes('value', value);

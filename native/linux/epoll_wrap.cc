@@ -19,7 +19,7 @@ constexpr size_t kWordsPerEvent = 3;
 napi_value RawEpollCreate1(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   int32_t flags = 0;
-  if (!args.Int32(0, &flags)) return nullptr;
+  if (!args.Flags(0, &flags)) return nullptr;
   const int fd = os::EpollCreate1(flags);
   if (fd >= 0) args.environment()->fds.Insert(fd);
   return ToValue(env, fd);
@@ -35,7 +35,7 @@ napi_value RawEpollCtl(napi_env env, napi_callback_info info) {
   epoll_event event{};
   uint32_t events = 0;
   if (!args.Int32(0, &epoll_fd) || !args.Int32(1, &operation) || !args.Int32(2, &fd) ||
-      !args.Uint32(3, &events) || !args.Uint32(4, &low) || !args.Uint32(5, &high)) {
+      !args.Flags(3, &events) || !args.Uint32(4, &low) || !args.Uint32(5, &high)) {
     return nullptr;
   }
   event.events = events;

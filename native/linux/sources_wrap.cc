@@ -97,7 +97,7 @@ napi_value InotifyAdd(napi_env env, napi_callback_info info) {
   uint8_t* path = nullptr;
   size_t length = 0;
   uint32_t mask = 0;
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &path, &length) || !args.Uint32(2, &mask))
+  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &path, &length) || !args.Flags(2, &mask))
     return nullptr;
   // A copy ends with the NUL that the call needs, and one within it would hide the rest.
   const std::string text(reinterpret_cast<const char*>(path), length);

@@ -131,7 +131,7 @@ napi_value RecvMessage(napi_env env, napi_callback_info info) {
   Span buffer;
   Span control;
   Span name;
-  if (!args.Int32(0, &fd) || !ReadSpan(args, 1, &buffer) || !args.Int32(2, &flags) ||
+  if (!args.Int32(0, &fd) || !ReadSpan(args, 1, &buffer) || !args.Flags(2, &flags) ||
       !ReadSpan(args, 3, &control) || !ReadSpan(args, 4, &name)) {
     return nullptr;
   }

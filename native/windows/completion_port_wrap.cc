@@ -198,7 +198,7 @@ napi_value StartOnSocket(napi_env env, napi_callback_info info, SocketOperation 
   LentRange range;
   uint32_t flags = 0;
   if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &handle) || !ReadRange(args, 2, &range) || !args.Uint32(5, &flags))
+  if (!ReadHandle(args, 1, &handle) || !ReadRange(args, 2, &range) || !args.Flags(5, &flags))
     return nullptr;
   return ToValue(env, (port->*start)(handle, range, flags));
 }
@@ -303,7 +303,7 @@ napi_value FileOpen(napi_env env, napi_callback_info info) {
   std::string name;
   uint32_t access = 0;
   uint32_t disposition = 0;
-  if (!ReadName(args, &name) || !args.Uint32(1, &access) || !args.Uint32(2, &disposition))
+  if (!ReadName(args, &name) || !args.Flags(1, &access) || !args.Uint32(2, &disposition))
     return nullptr;
   return ToValue(env, State(args)->handles.OpenFile(name, access, disposition));
 }

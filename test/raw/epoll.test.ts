@@ -78,6 +78,19 @@ test('flags are those of the system: edge, oneshot, RDHUP, and bit 31', () => {
   expect(wait(0)).toEqual([]);
 });
 
+test("F26 flags whose bit 31 JavaScript's | made a sign", () => {
+  const [one, other] = rig.sockets();
+  const signed = IN | constant('EPOLLET');
+  expect(signed).toBeLessThan(0);
+  epoll.ctl(ADD, one, signed);
+  send(other);
+  expect(wait()).toEqual([[IN, one]]);
+  expect(wait(0)).toEqual([]);
+  epoll.ctl(MOD, one, signed >>> 0);
+  expect(wait()).toEqual([[IN, one]]);
+  expect(wait(0)).toEqual([]);
+});
+
 test('what the system refuses comes as its error', () => {
   const [reader] = rig.pipe();
   epoll.ctl(ADD, reader, IN);
@@ -178,11 +191,12 @@ test('bad input', () => {
   const [reader] = rig.pipe();
   const text = '1' as unknown as number;
   expect(thrownBy(() => new Epoll(text))).toEqual(invalidType);
-  expect(thrownBy(() => new Epoll(-1))).toEqual(outOfRange);
+  expect(thrownBy(() => new Epoll(-(2 ** 31) - 1))).toEqual(outOfRange);
+  expect(thrownBy(() => new Epoll(-1))).toEqual(systemError('EINVAL', 'epoll_create1'));
   expect(thrownBy(() => epoll.ctl(text, reader))).toEqual(invalidType);
   expect(thrownBy(() => epoll.ctl(ADD, text))).toEqual(invalidType);
   expect(thrownBy(() => epoll.ctl(ADD, -1))).toEqual(outOfRange);
-  expect(thrownBy(() => epoll.ctl(ADD, reader, -1))).toEqual(outOfRange);
+  expect(thrownBy(() => epoll.ctl(ADD, reader, -(2 ** 31) - 1))).toEqual(outOfRange);
   expect(thrownBy(() => epoll.ctl(ADD, reader, 2 ** 32))).toEqual(outOfRange);
   expect(thrownBy(() => epoll.ctl(ADD, reader, IN, 2 ** 53))).toEqual(outOfRange);
   expect(thrownBy(() => epoll.ctl(ADD, reader, IN, 0.5))).toEqual(outOfRange);

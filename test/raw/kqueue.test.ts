@@ -126,6 +126,13 @@ testHere('a user event, which another call triggers', () => {
   expect(wait(0)).toEqual([]);
 });
 
+testHere("F26 fflags whose bit 31 JavaScript's | made a sign", () => {
+  const signed = NOTE_TRIGGER | NOTE_FFCOPY | 0x55;
+  expect(signed).toBeLessThan(0);
+  changes.fill({ ident: 99, filter: USER, fflags: signed });
+  expect(changes.fflags(0)).toBe(signed >>> 0);
+});
+
 testHere('a change that fails: an event with its errno, or the error where there is no room', () => {
   const [reader, writer] = rig.pipe();
   send(writer);

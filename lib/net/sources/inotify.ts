@@ -1,6 +1,6 @@
 import { closedError, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkFlags, checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
@@ -15,7 +15,6 @@ const HEAD_WORDS = 4;
 const HEAD_BYTES = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
 /** Some hundred events at once; the largest needs 16 bytes and a name of 256. */
 const BUFFER_BYTES = 16 * 1024;
-const MOST_MASK = 0xffffffff;
 
 /** What `add` watches for by default: whatever changes a file or the list of files, and its end. */
 export const DEFAULT_MASK =
@@ -75,7 +74,8 @@ export class Inotify extends FdOwner {
    * @throws TypeError, RangeError; ENOENT, EACCES, ENOSPC (fs.inotify.max_user_watches); ERR_TRIPOLL_CLOSED
    */
   add(path: string, mask = DEFAULT_MASK): number {
-    checkInteger('mask', mask, 1, MOST_MASK);
+    checkFlags('mask', mask);
+    if (mask === 0) throw outOfRange('mask', 'at least one IN_* flag', mask);
     if (typeof path !== 'string' || path === '' || path.includes('\0')) {
       throw outOfRange('path', 'a path without a NUL', path);
     }

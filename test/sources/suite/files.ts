@@ -17,7 +17,7 @@ const {
   IN_MOVED_FROM = 0,
   IN_MOVED_TO = 0,
 } = sys.constants;
-const { IN_IGNORED = 0, IN_ISDIR = 0 } = sys.constants;
+const { IN_IGNORED = 0, IN_ISDIR = 0, IN_ONESHOT = 0 } = sys.constants;
 const folder = temporaryFolder();
 let names = 0;
 const newPath = (): string => path.join(folder, `file-${++names}`);
@@ -161,6 +161,20 @@ export function describeFiles(context: Context): void {
       inotify.remove(watch);
       expect(await within(inotify.next(), 'the last')).toMatchObject({ watch, path: file, mask: IN_IGNORED });
       expect(thrownBy(() => inotify.remove(watch)).code).toBe('EINVAL');
+    });
+
+    test("F26 a mask whose bit 31 JavaScript's | made a sign", async () => {
+      const file = newPath();
+      writeFileSync(file, '');
+      const inotify = context.own(new Inotify({ reactor: context.reactor }));
+      const mask = IN_MODIFY | IN_ONESHOT;
+      expect(mask).toBeLessThan(0);
+      const watch = inotify.add(file, mask);
+      appendFileSync(file, 'x');
+      const [event, last] = await take(inotify, 2);
+      expect(event).toMatchObject({ watch, mask: IN_MODIFY });
+      expect(last).toMatchObject({ watch, mask: IN_IGNORED });
+      expect(thrownBy(() => inotify.add(file, 0)).code).toBe('ERR_TRIPOLL_OUT_OF_RANGE');
     });
 
     test('more events than one read holds, none lost, as an iterator', async () => {
