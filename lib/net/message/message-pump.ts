@@ -1,6 +1,7 @@
 import { errnosOf, type TripollError } from '../../binding/errors.js';
-import { native } from '../../binding/native.js';
 import { Interest } from '../../poller/flags.js';
+import { newContext } from '../../reactor/context.js';
+import { callLast, HandlerCalls } from '../socket/handler-call.js';
 import type { MessageSocket, ReceivedMessage } from './message-socket.js';
 
 /** Messages of one event before others get their turn (T47). */
@@ -27,20 +28,36 @@ let shared: Uint8Array | null = null;
 
 /** Calls the handlers of one socket. All sockets of a thread receive into one buffer, one after the other. */
 export class MessagePump<Socket extends MessageSocket<Address>, Address> {
+  static readonly #calls = new HandlerCalls<MessagePump<never, never>>({
+    isClosed: (pump) => pump.#isClosed,
+    hearsErrors: (pump) => pump.#handlers.error !== undefined,
+    // One message that the program cannot take must not end the socket for all others.
+    onThrown: (pump, error) => pump.#tell(error),
+  });
   readonly #socket: Socket;
   readonly #handlers: MessageHandlers<Socket, Address>;
+  readonly #context = newContext();
 
   constructor(socket: Socket, handlers: MessageHandlers<Socket, Address>) {
     this.#socket = socket;
     this.#handlers = handlers;
   }
 
+  get #isClosed(): boolean {
+    return this.#socket.closed;
+  }
+
   start(): void {
-    this.#socket.onEnd = () => {
-      const { close } = this.#handlers;
-      if (close !== undefined) this.#socket.reactor.defer(() => this.#call(() => close(this.#socket), true));
-    };
+    this.#socket.onEnd = () => this.#onEnd();
     this.#socket.io.watch(Interest.READABLE, () => this.#receiveAll());
+  }
+
+  #onEnd(): void {
+    if (this.#handlers.close === undefined) return;
+    // Not from in here: the user's own call may be what closed it.
+    this.#socket.reactor.defer(() =>
+      this.#context.runInAsyncScope(() => callLast(() => this.#handlers.close?.(this.#socket))),
+    );
   }
 
   #receiveAll(): void {
@@ -63,39 +80,20 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
         return;
       }
       const received = message;
-      this.#call(() => this.#handlers.message(socket, buffer.subarray(0, received.length), received), false);
+      const chunk = buffer.subarray(0, received.length);
+      MessagePump.#calls.call(this as never, () => this.#handlers.message(socket, chunk, received));
     }
     socket.io.again(Interest.READABLE);
   }
 
+  /** What a receive failed with; what a message was lost by is no mistake of the program's, and never uncaught. */
   #onFailure(error: TripollError): void {
-    if (FATAL.has(error.errno ?? 0)) this.#socket.close();
     this.#tell(error);
+    if (FATAL.has(error.errno ?? 0)) this.#socket.close();
   }
 
   #tell(error: Error): void {
-    const { error: handler } = this.#handlers;
-    if (handler === undefined) {
-      // A message that was lost on its way is no mistake of the program's: a system error has an errno.
-      if ((error as Partial<TripollError>).errno === undefined) native.fatalException(error);
-      return;
-    }
-    this.#call(() => handler(this.#socket, error), true);
-  }
-
-  /** `isLast`: there is nobody else to be told of what it throws. */
-  #call(handler: () => unknown, isLast: boolean): void {
-    const onThrown = (error: unknown): void => {
-      if (isLast) native.fatalException(error);
-      else this.#tell(error as Error);
-    };
-    try {
-      const result = handler();
-      if (typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function') {
-        (result as PromiseLike<unknown>).then(undefined, onThrown);
-      }
-    } catch (error) {
-      onThrown(error);
-    }
+    if (this.#handlers.error === undefined || this.#isClosed) return;
+    callLast(() => this.#handlers.error?.(this.#socket, error));
   }
 }

@@ -1,12 +1,12 @@
-import util from 'node:util';
 import { capabilities } from '../../binding/capabilities.js';
-import { closedError, stateError, writeOverflowError, type TripollError } from '../../binding/errors.js';
+import { closedError, stateError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { getArena } from './arena.js';
+import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { ReadsPastHandlers } from './reads-past-handlers.js';
 import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.js';
@@ -24,9 +24,6 @@ const NEEDS_DRAIN = FIRST_FREE_FLAG;
 const TOLD = FIRST_FREE_FLAG << 1;
 /** The first bit of a subclass of this. */
 export const FIRST_FREE_CONNECTION_FLAG = FIRST_FREE_FLAG << 2;
-
-/** What promises were rejected with because their connection had ended, which `error` and `close` have told. */
-const toldErrors = new WeakSet<Error>();
 
 /**
  * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
@@ -119,6 +116,11 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   ConnectionProfile,
   Address
 > {
+  static readonly #calls = new HandlerCalls<SocketConnection<unknown, unknown>>({
+    isClosed: (connection) => connection.closed,
+    hearsErrors: (connection) => connection.profile.handlers.error !== undefined,
+    onThrown: (connection, error) => connection.destroy(error),
+  });
   /** The user's own. */
   data: Data | undefined = undefined;
 
@@ -164,12 +166,9 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     const arena = getArena();
     try {
       const result = handlers.data(this as never, arena.lend(length));
-      // An async handler: what it rejects with must not be lost.
-      if (result !== undefined && isThenable(result)) {
-        result.then(undefined, (error: unknown) => this.#onRejected(error));
-      }
+      if (result !== undefined) SocketConnection.#calls.watch(this, result);
     } catch (error) {
-      this.#onThrown(error);
+      SocketConnection.#calls.thrown(this, error);
     }
     if (capabilities.debug) arena.poison(length);
   }
@@ -295,7 +294,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     const guarded = new Promise<T>((resolve, reject) => {
       promise.then(resolve, (error: unknown) => {
         if (this.closed) {
-          toldErrors.add(error as Error);
+          noteEndError(error);
           guarded.catch(() => undefined);
         }
         reject(error);
@@ -361,59 +360,23 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   protected onDestroyed(error: Error | null): void {
     this.rejectHeld(error);
-    const { reactor, registration } = this.profile;
     // Not from in here: the user's own call may be what destroyed it.
-    reactor.defer(() => registration.context.runInAsyncScope(this.#tellEnd, this, error));
+    this.reactor.defer(() => this.#tellEnd(error));
   }
 
   #tellEnd(error: Error | null): void {
     this.flags |= TOLD;
-    const { handlers, owner } = this.profile;
-    if (error !== null && handlers.error !== undefined)
-      callLast(() => handlers.error?.(this as never, error));
-    if (handlers.close !== undefined) callLast(() => handlers.close?.(this as never, error));
+    const { handlers, owner, registration } = this.profile;
+    // A scope for each: an uncaught exception takes Node out of the one that it was thrown in.
+    const tell = (handler: () => unknown) => registration.context.runInAsyncScope(callLast, null, handler);
+    if (error !== null && handlers.error !== undefined) tell(() => handlers.error?.(this as never, error));
+    if (handlers.close !== undefined) tell(() => handlers.close?.(this as never, error));
     owner?.connectionClosed();
   }
 
   /** A handler that is told of no bytes. */
   protected callHandler(handler: ((connection: never) => unknown) | undefined): void {
     if (handler === undefined) return;
-    try {
-      const result = handler.call(this.profile.handlers, this as never);
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onRejected(error));
-    } catch (error) {
-      this.#onThrown(error);
-    }
+    SocketConnection.#calls.call(this, () => handler.call(this.profile.handlers, this as never));
   }
-
-  #onRejected(error: unknown): void {
-    // It went on after the connection had ended, and a write, or a promise, told it so. That is nothing new, and a
-    // peer must not be able to end the process by going away.
-    const { code } = (error ?? {}) as Partial<TripollError>;
-    if (this.closed && (code === 'ERR_TRIPOLL_CLOSED' || toldErrors.has(error as Error))) return;
-    this.#onThrown(error);
-  }
-
-  #onThrown(thrown: unknown): void {
-    const error = util.types.isNativeError(thrown) ? thrown : stateError(`a handler threw ${String(thrown)}`);
-    // A mistake of the program, not of the network: nobody to tell it to is no reason to hide it.
-    if (this.profile.handlers.error === undefined || this.closed) native.fatalException(error);
-    this.destroy(error);
-  }
-}
-
-/** After `close` there is nobody left to destroy: what is thrown is uncaught. */
-function callLast(handler: () => unknown): void {
-  try {
-    const result = handler();
-    if (isThenable(result)) result.then(undefined, (error: unknown) => native.fatalException(error));
-  } catch (error) {
-    native.fatalException(error);
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
-  );
 }

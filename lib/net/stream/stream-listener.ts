@@ -13,6 +13,7 @@ import type { EventHandler } from '../../reactor/event-handler.js';
 import { toProfile } from '../../reactor/context.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
+import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
@@ -347,12 +348,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   }
 
   #tellDrop(info: DropInfo<Address>): void {
-    try {
-      this.#dropHandlers.drop?.(this as never, info as never);
-    } catch (error) {
-      // The listener is as good as before.
-      native.fatalException(error);
-    }
+    // Whatever it throws, the listener is as good as before.
+    callLast(() => this.#dropHandlers.drop?.(this as never, info as never));
   }
 
   #onAcceptError(errno: number): void {

@@ -1,13 +1,12 @@
-import util from 'node:util';
 import { capabilities } from '../../binding/capabilities.js';
-import { stateError, type TripollError } from '../../binding/errors.js';
-import { native } from '../../binding/native.js';
+import type { TripollError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
 import { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
+import { callLast, HandlerCalls } from '../socket/handler-call.js';
 import type { UdpOptions } from './udp-options.js';
 
 /**
@@ -52,6 +51,12 @@ let record: DatagramRecords | null = null;
  * the caller's to send again, after `drain`.
  */
 export class UdpEndpoint extends UdpCore {
+  static readonly #calls = new HandlerCalls<UdpEndpoint>({
+    isClosed: (endpoint) => endpoint.closed,
+    hearsErrors: (endpoint) => endpoint.#handlers.error !== undefined,
+    // One datagram that the program cannot take must not end the socket for all others.
+    onThrown: (endpoint, error) => endpoint.#tell(error as TripollError),
+  });
   /** The user's own. */
   data: unknown = undefined;
   readonly #handlers: UdpHandlers;
@@ -130,7 +135,7 @@ export class UdpEndpoint extends UdpCore {
       this.idle?.touch(this);
       this.spendFor(received);
       const errnoAfter = batch.errnoAfter;
-      this.#call(() => this.#handlers.datagrams?.(this, batch));
+      UdpEndpoint.#calls.call(this, () => this.#handlers.datagrams?.(this, batch));
       if (capabilities.debug && batch.intact) batch.poison();
       if (errnoAfter < 0 && !this.closed) this.#onFailed(errnoAfter, 'recvmsg');
       // The level brings us back if there is more.
@@ -145,8 +150,7 @@ export class UdpEndpoint extends UdpCore {
 
   #tell(error: TripollError): void {
     const { error: onError } = this.#handlers;
-    if (onError !== undefined && !this.closed)
-      this.#callLast(() => onError.call(this.#handlers, this, error));
+    if (onError !== undefined && !this.closed) callLast(() => onError.call(this.#handlers, this, error));
   }
 
   protected onQueuedError(error: TripollError): void {
@@ -213,36 +217,7 @@ export class UdpEndpoint extends UdpCore {
 
   protected writeNow(): void {
     this.#owesDrain = false;
-    this.#call(() => this.#handlers.drain?.(this));
-  }
-
-  // ---- handlers ----
-
-  #call(handler: () => unknown): void {
-    try {
-      const result = handler();
-      // An async handler: what it rejects with must not be lost.
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onThrown(error));
-    } catch (error) {
-      this.#onThrown(error);
-    }
-  }
-
-  #onThrown(thrown: unknown): void {
-    const error = util.types.isNativeError(thrown) ? thrown : stateError(`a handler threw ${String(thrown)}`);
-    // One datagram that the program cannot take must not end the socket for all others.
-    if (this.#handlers.error === undefined || this.closed) native.fatalException(error);
-    else this.#tell(error as TripollError);
-  }
-
-  /** What is thrown there is uncaught: there is nobody left to tell. */
-  #callLast(handler: () => unknown): void {
-    try {
-      const result = handler();
-      if (isThenable(result)) result.then(undefined, (error: unknown) => native.fatalException(error));
-    } catch (error) {
-      native.fatalException(error);
-    }
+    UdpEndpoint.#calls.call(this, () => this.#handlers.drain?.(this));
   }
 
   protected onDestroyed(error: Error | null): void {
@@ -251,7 +226,7 @@ export class UdpEndpoint extends UdpCore {
     if (close === undefined) return;
     const { context } = this.profile;
     this.reactor.defer(() =>
-      context.runInAsyncScope(() => this.#callLast(() => close.call(this.#handlers, this, error))),
+      context.runInAsyncScope(() => callLast(() => close.call(this.#handlers, this, error))),
     );
   }
 }
@@ -262,12 +237,6 @@ function checkUdpHandlers(handlers: unknown): asserts handlers is UdpHandlers {
     const handler = (handlers as Record<string, unknown>)[name];
     if (handler !== undefined) checkFunction(`handlers.${name}`, handler);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
-  );
 }
 
 /**
