@@ -124,6 +124,7 @@ export class Dispatcher implements RegistrationHost {
   private lose(registration: Registration, errno: number): void {
     const { fd, slot, generation } = registration;
     this.forget(registration);
+    registration.noteLoss();
     // A no-op where the system has dropped it already.
     this.poller.delete(fd, slot, generation);
     const error = systemError(errno, 'poll', { fd });
@@ -148,7 +149,10 @@ export class Dispatcher implements RegistrationHost {
   }
 
   private abandon(registration: Registration): void {
+    const { fd, slot, generation } = registration;
     this.forget(registration);
+    // Who owns the fd closes it now, unless the system says that the number is no longer his (T02).
+    if (this.poller.delete(fd, slot, generation) > 0) registration.noteLoss();
     if (registration.handler.onReactorClose === undefined) return;
     try {
       registration.handler.onReactorClose(registration);

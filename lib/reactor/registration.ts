@@ -31,6 +31,7 @@ const READINESS_SHIFT = 5;
 const READINESS_MASK = 0b111111;
 const AGE_SHIFT = 11;
 const AGE_MASK = 0b111;
+const LOST = 1 << 14;
 const ERRNO_SHIFT = 16;
 
 /** One fd's place in a reactor, as `reactor.register` returns it. */
@@ -92,6 +93,11 @@ export class Registration {
   /** False after `deregister`, a lost fd, or the reactor's end. */
   get active(): boolean {
     return (this.#bits & ACTIVE) !== 0;
+  }
+
+  /** Its fd was closed behind the library: the number may be a stranger's by now. */
+  get lost(): boolean {
+    return (this.#bits & LOST) !== 0;
   }
 
   /** The negative errno that came with the latest event, else 0. */
@@ -172,6 +178,11 @@ export class Registration {
   noteEnd(): void {
     this.#bits &= ~ACTIVE;
     this.pending = 0;
+  }
+
+  /** For the reactor: its fd is not the one that was registered. */
+  noteLoss(): void {
+    this.#bits |= LOST;
   }
 
   /** For the reactor: an event is being delivered. */

@@ -8,6 +8,7 @@ import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
 import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
+import { endRegistration, releaseFd } from '../socket/release-fd.js';
 import { chooseReactor } from '../stream/stream-profile.js';
 
 const EAGAIN = errnoOf('EAGAIN');
@@ -283,12 +284,10 @@ export class AsyncFd extends Resource implements EventHandler {
   #finish(reason: Error): void {
     if (this.#end !== null) return;
     this.#end = reason;
-    // False: its number may be a stranger's by now. An inactive one ended with its reactor, and was not lost, or was.
-    const isOurs = this.#registration.active ? this.#registration.deregister() : this.reactor.closed;
+    const isOurs = endRegistration(this.#registration);
     if (isOurs) this.#blocking?.restore();
     else this.#blocking?.forget();
-    if (this.#own && isOurs) native.close(this.fd);
-    else if (this.#own) native.disownFd(this.fd);
+    if (this.#own) releaseFd(this.fd, null, !isOurs);
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { reject, stopWatch } of waiters) {

@@ -7,6 +7,7 @@ import type { Registration } from '../../reactor/registration.js';
 import type { HostPort, SocketAddress } from '../../sys/address.js';
 import { ConnectRace, type ConnectOptions, type Racer } from '../tcp/connect-race.js';
 import { Resource } from '../socket/resource.js';
+import { releaseFd } from '../socket/release-fd.js';
 import { getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
@@ -190,7 +191,6 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   }
 
   onError(error: unknown): void {
-    if (this.registration?.active === false) this.flags |= FD_LOST;
     this.destroy(error as Error);
   }
 
@@ -408,8 +408,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.flags |= CLOSED;
     this.cold = dropAttempt(this.cold);
     this.profile.idle?.remove(this);
-    this.#dropRegistration();
-    this.#closeFd();
+    this.#releaseFd();
     // Only where somebody waits: an error's stack costs more than a connection.
     this.queue?.clear(error ?? closedError('Stream'));
     this.cold?.extras?.end(error ?? closedError('Stream'));
@@ -428,17 +427,9 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.destroy(error);
   }
 
-  /** DEL before close: a duplicate of the fd would go on firing (T03). */
-  #dropRegistration(): void {
-    // An inactive one ended with the reactor, whose end says nothing of the fd; or was lost, and has told so.
-    if (this.registration?.active === true && !this.registration.deregister()) this.flags |= FD_LOST;
+  #releaseFd(): void {
+    if (this.fd >= 0) releaseFd(this.fd, this.registration, (this.flags & FD_LOST) !== 0);
     this.registration = null;
-  }
-
-  #closeFd(): void {
-    if (this.fd < 0) return;
-    if ((this.flags & FD_LOST) !== 0) native.disownFd(this.fd);
-    else native.close(this.fd);
     this.fd = -1;
   }
 

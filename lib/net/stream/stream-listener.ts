@@ -17,6 +17,7 @@ import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
+import { releaseFd } from '../socket/release-fd.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
@@ -442,9 +443,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
 
   #end(reason: Error): void {
     if (this.#fd < 0) return;
-    const lost = this.#registration.active ? !this.#registration.deregister() : !this.reactor.closed;
-    if (lost) native.disownFd(this.#fd);
-    else native.close(this.#fd);
+    releaseFd(this.#fd, this.#registration);
     this.#fd = -1;
     if (this.#spareFd >= 0) native.close(this.#spareFd);
     this.#spareFd = -1;

@@ -16,6 +16,7 @@ import type { Timer } from '../../reactor/timer.js';
 import { parseAddress, type HostPort, type ParsedAddress } from '../../sys/address.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { interleave, resolve, type Resolver } from '../socket/resolve.js';
+import { releaseFd } from '../socket/release-fd.js';
 import { encodeOptions, type SettableSocketOptions } from '../socket/socket-options.js';
 import type { StreamProfile, TcpOptions } from '../stream/stream-profile.js';
 
@@ -106,13 +107,8 @@ class Attempt implements EventHandler {
     this.#race.onReactorClose();
   }
 
-  /** DEL before close (T03); a number that the system no longer knows as ours is not closed (T02). */
   close(): void {
-    if (this.fd < 0) return;
-    const { registration } = this;
-    const isLost = registration !== null && !registration.deregister() && !this.#race.reactorClosed;
-    if (isLost) native.disownFd(this.fd);
-    else native.close(this.fd);
+    if (this.fd >= 0) releaseFd(this.fd, this.registration);
     this.fd = -1;
   }
 }
@@ -148,10 +144,6 @@ export class ConnectRace {
       if (error === null) this.#next();
       else this.#fail(error);
     });
-  }
-
-  get reactorClosed(): boolean {
-    return this.#profile.reactor.closed;
   }
 
   /** Begins the next address; those that fail at once are passed over. */

@@ -11,6 +11,7 @@ import { parseAddress, type SocketAddress, type SocketAddressInput } from '../..
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
 import { Resource } from '../socket/resource.js';
+import { releaseFd } from '../socket/release-fd.js';
 import { socketName } from '../socket/socket-name.js';
 import { chooseReactor } from '../stream/stream-profile.js';
 import {
@@ -340,19 +341,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
     this.idle?.remove(this);
     const fd = this.fd;
     this.fd = -1;
-    if (fd >= 0) {
-      // DEL before close (T03). A registration that ended before us, not with the reactor, was lost: the number may
-      // be a stranger's by now (T02).
-      const registration = this.#registration;
-      const lost = registration?.active === true ? !registration.deregister() : this.#wasLost;
-      if (lost) native.disownFd(fd);
-      else native.close(fd);
-    }
+    if (fd >= 0) releaseFd(fd, this.#registration);
     this.onDestroyed(error);
-  }
-
-  get #wasLost(): boolean {
-    return this.#registration !== null && !this.reactor.closed;
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

@@ -1,4 +1,3 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
 import { Readiness } from 'tripoll';
 import { connect } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
@@ -6,6 +5,7 @@ import { native } from '#lib/binding/native';
 import { testReset } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { isWindows } from '../../support/platform.js';
+import { closeForeign, replaceByStranger } from '../../support/stranger.js';
 import {
   fdOf,
   failureOf,
@@ -20,57 +20,11 @@ import {
   type Context,
 } from '../tools.js';
 
-const { AF_INET = 2, SOCK_STREAM = 1, SOL_SOCKET = 1, SO_TYPE = 3 } = sys.constants;
+const { AF_INET = 2, SOCK_STREAM = 1 } = sys.constants;
 const { WRITABLE, READABLE } = Readiness;
-
-interface Stranger {
-  isOpen(): boolean;
-  close(): void;
-}
 
 /** What a write to the stranger says; Wine says ECONNRESET of a socket that is not connected. */
 const NO_STREAM = (isWindows ? expect.stringMatching(/^(ENOTCONN|ECONNRESET)$/) : 'ENOTSOCK') as string;
-
-/** Behind our back: as the user's own code would. */
-function closeForeign(fd: number): void {
-  if (isWindows) sys.close(fd);
-  else closeSync(fd);
-}
-
-/** On Windows files have numbers of their own: there another socket gets it. */
-function replaceBySocket(fd: number): Stranger {
-  const others: number[] = [];
-  let stranger = sys.socket(AF_INET, SOCK_STREAM);
-  for (; stranger !== fd && others.length < 1000; stranger = sys.socket(AF_INET, SOCK_STREAM))
-    others.push(stranger);
-  for (const other of others) sys.close(other);
-  expect(stranger).toBe(fd);
-  return {
-    isOpen: () => sys.getsockopt(stranger, SOL_SOCKET, SO_TYPE, new Uint8Array(4)) === 4,
-    close: () => void sys.close(stranger),
-  };
-}
-
-/** What becomes of an fd that its user closed behind us: the next file that is opened gets its number. */
-function replaceByStranger(fd: number): Stranger {
-  closeForeign(fd);
-  if (isWindows) return replaceBySocket(fd);
-  const others: number[] = [];
-  let stranger = openSync('/dev/null', 'r');
-  for (; stranger !== fd; stranger = openSync('/dev/null', 'r')) others.push(stranger);
-  for (const other of others) closeSync(other);
-  const { ino } = fstatSync(stranger);
-  return {
-    isOpen() {
-      try {
-        return fstatSync(stranger).ino === ino;
-      } catch {
-        return false;
-      }
-    },
-    close: () => closeSync(stranger),
-  };
-}
 
 export function describeTraps(context: Context): void {
   test('T15 a registration persists: messages cost no call that changes it', async () => {

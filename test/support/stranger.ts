@@ -1,0 +1,52 @@
+// An fd that its user closed behind the library, and whose number another file has by then (T02).
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { sys } from 'tripoll/raw';
+import { isWindows } from './platform.js';
+
+const { AF_INET = 2, SOCK_STREAM = 1, SOL_SOCKET = 1, SO_TYPE = 3 } = sys.constants;
+
+export interface Stranger {
+  isOpen(): boolean;
+  close(): void;
+}
+
+/** Behind our back: as the user's own code would. */
+export function closeForeign(fd: number): void {
+  if (isWindows) sys.close(fd);
+  else closeSync(fd);
+}
+
+/** On Windows files have numbers of their own: there another socket gets it. */
+function replaceBySocket(fd: number): Stranger {
+  const others: number[] = [];
+  let stranger = sys.socket(AF_INET, SOCK_STREAM);
+  for (; stranger !== fd && others.length < 1000; stranger = sys.socket(AF_INET, SOCK_STREAM))
+    others.push(stranger);
+  for (const other of others) sys.close(other);
+  expect(stranger).toBe(fd);
+  return {
+    isOpen: () => sys.getsockopt(stranger, SOL_SOCKET, SO_TYPE, new Uint8Array(4)) === 4,
+    close: () => void sys.close(stranger),
+  };
+}
+
+/** What becomes of an fd that its user closed behind us: the next file that is opened gets its number. */
+export function replaceByStranger(fd: number): Stranger {
+  closeForeign(fd);
+  if (isWindows) return replaceBySocket(fd);
+  const others: number[] = [];
+  let stranger = openSync('/dev/null', 'r');
+  for (; stranger !== fd; stranger = openSync('/dev/null', 'r')) others.push(stranger);
+  for (const other of others) closeSync(other);
+  const { ino } = fstatSync(stranger);
+  return {
+    isOpen() {
+      try {
+        return fstatSync(stranger).ino === ino;
+      } catch {
+        return false;
+      }
+    },
+    close: () => closeSync(stranger),
+  };
+}
