@@ -26,7 +26,7 @@ const BUNDLES = {
     'net/stream/split',
     'net/stream/transfer',
     'net/tcp/given-fd',
-    'net/tcp/stream-extras',
+    'net/tcp/tcp-extras',
     'net/tcp/tcp-info',
     'net/tcp/urgent',
     'net/tcp/zero-copy',

@@ -1,6 +1,5 @@
-import type { ConnectRace } from '../tcp/connect-race.js';
+import type { ConnectAttempt, StreamExtras } from './seams.js';
 import type { ReadOperation } from './stream-operations.js';
-import type { StreamExtras } from '../tcp/stream-extras.js';
 
 export interface WaitingOperation {
   readonly operation: ReadOperation;
@@ -12,8 +11,7 @@ export interface WaitingOperation {
 /** What a stream needs seldom, in one object that is made then: an idle stream pays for one slot. */
 export interface ColdState {
   /** While it is being connected. */
-  attempt: { readonly race: ConnectRace; stopWatch: (() => void) | null } | null;
-  /** Urgent data that is waited for, and zero-copy writes. */
+  attempt: ConnectAttempt | null;
   extras: StreamExtras | null;
   /** A read past the handlers. */
   reader: WaitingOperation | null;
@@ -30,7 +28,6 @@ export function dropAttempt(cold: ColdState | null): ColdState | null {
   if (cold === null || cold.attempt === null) return cold;
   const { attempt } = cold;
   cold.attempt = null;
-  attempt.stopWatch?.();
-  attempt.race.cancel();
+  attempt.cancel();
   return cold.extras === null && cold.reader === null && !cold.isTakenOver ? null : cold;
 }

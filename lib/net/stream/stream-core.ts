@@ -1,17 +1,16 @@
 import { closedError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Interest, Readiness } from '../../poller/flags.js';
-import { watchCancel } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
-import type { HostPort, SocketAddress } from '../../sys/address.js';
-import { ConnectRace, type ConnectOptions, type Racer } from '../tcp/connect-race.js';
+import type { SocketAddress } from '../../sys/address.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
+import type { ConnectAttempt, ConnectObserver } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -67,7 +66,7 @@ export const FIRST_FREE_FLAG = 1 << 13;
  */
 export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
   extends Resource
-  implements Racer
+  implements ConnectObserver
 {
   protected readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
@@ -138,28 +137,23 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     if ((this.flags & UNREFED) !== 0) this.registration.unref();
   }
 
-  /** Resolves the name, and races its addresses. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
-  protected connectTo(target: HostPort, options: ConnectOptions): void {
-    const race = new ConnectRace(this, this.profile, target, options);
-    const attempt: ColdState['attempt'] = { race, stopWatch: null };
+  /** Starts what makes the connection; `onConnected` or `onConnectFailed` tells how it went. */
+  protected connectBy(attempt: ConnectAttempt): void {
     this.ensureCold().attempt = attempt;
-    if (options.signal !== undefined || options.timeoutMs !== undefined) {
-      attempt.stopWatch = watchCancel(options, this.reactor, (error) => this.destroy(error));
-    }
-    race.setRefed((this.flags & UNREFED) === 0);
-    race.start();
+    attempt.setRefed((this.flags & UNREFED) === 0);
+    attempt.start();
   }
 
   protected ensureCold(): ColdState {
     return (this.cold ??= newColdState());
   }
 
-  /** For `ConnectRace`. */
+  /** For the attempt. */
   onConnectFailed(error: Error): void {
     this.destroy(error);
   }
 
-  /** For `ConnectRace`. */
+  /** For the attempt. */
   onConnected(fd: number, registration: Registration, readiness: number): void {
     this.fd = fd;
     this.registration = registration;
@@ -477,14 +471,14 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Keeps the process alive (the default). */
   ref(): this {
     this.flags &= ~UNREFED;
-    this.cold?.attempt?.race.setRefed(true);
+    this.cold?.attempt?.setRefed(true);
     this.registration?.ref();
     return this;
   }
 
   unref(): this {
     this.flags |= UNREFED;
-    this.cold?.attempt?.race.setRefed(false);
+    this.cold?.attempt?.setRefed(false);
     this.registration?.unref();
     return this;
   }

@@ -2,7 +2,6 @@ import { closedError, stateError, type TripollError } from '../../binding/errors
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
-import { StreamExtras, type ExtrasHost } from '../tcp/stream-extras.js';
 import type { StreamProfile } from './stream-profile.js';
 import type { WriteOperation, WriteSource } from './write-queue.js';
 
@@ -21,10 +20,10 @@ export const REFUSED = -0x7fffffff;
  * Reads and writes by functions of their own (`sendfile`, `peek`, splicing), which both styles have. They settle promises in
  * either: they are long and rare, and who starts one must know when the fd, or the memory, is his again.
  */
-export abstract class StreamOperations<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
-  extends StreamCore<Profile, Address>
-  implements ExtrasHost
-{
+export abstract class StreamOperations<
+  Profile extends StreamProfile = StreamProfile,
+  Address = SocketAddress,
+> extends StreamCore<Profile, Address> {
   // ---- what a subclass supplies ----
 
   /** For `peek` and `splice`: reads by a function of its own, one at a time. @throws (as rejection) as `SocketStream.read` */
@@ -155,24 +154,20 @@ export abstract class StreamOperations<Profile extends StreamProfile = StreamPro
     if (!this.closed) this.profile.idle?.touch(this);
   }
 
-  // ---- urgent data, zero-copy writes ----
+  // ---- what few streams need ----
 
-  protected ensureExtras(): StreamExtras {
-    return (this.ensureCold().extras ??= new StreamExtras(this));
-  }
-
-  /** For `StreamExtras`. */
+  /** For `StreamExtras`: what it waits for has changed. */
   watchPriority(): void {
     // Edges have it from the start.
     this.updateInterestIfLevel();
   }
 
-  /** For `StreamExtras`. */
+  /** For `StreamExtras`: goes on in the next turn. */
   again(readiness: number): void {
     if (this.registration !== null) this.reactor.again(this.registration, readiness);
   }
 
-  /** For zero-copy writes: ends the stream with an error. */
+  /** For `StreamExtras`: ends the stream with an error. */
   abandon(error: Error): void {
     this.destroy(error);
   }

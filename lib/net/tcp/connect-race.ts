@@ -9,7 +9,7 @@ import {
 import { native } from '../../binding/native.js';
 import { checkDurationMs, checkFunction, checkInteger } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest } from '../../poller/flags.js';
-import type { CancelOptions } from '../../reactor/cancellation.js';
+import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
@@ -18,6 +18,7 @@ import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { interleave, resolve, type Resolver } from '../socket/resolve.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { encodeOptions, type SettableSocketOptions } from '../socket/socket-options.js';
+import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile, TcpOptions } from '../stream/stream-profile.js';
 
 /** Connection Attempt Delay of RFC 8305, section 5, and its least. */
@@ -76,13 +77,6 @@ function toSettings(options: ConnectOptions): Settings {
   };
 }
 
-/** Whom a race serves. */
-export interface Racer extends EventHandler {
-  /** The winner's socket and registration are its own from here on; `readiness` came with the news. */
-  onConnected(fd: number, registration: Registration, readiness: number): void;
-  onConnectFailed(error: Error): void;
-}
-
 /** One address that is being tried. */
 class Attempt implements EventHandler {
   readonly target: HostPort;
@@ -117,27 +111,34 @@ class Attempt implements EventHandler {
  * Connects to a name as RFC 8305 says: its addresses, families interleaved, each begun when the one before has failed
  * or has had `attemptDelayMs`; the first that is connected wins, and the others are closed.
  */
-export class ConnectRace {
-  readonly #racer: Racer;
+export class ConnectRace implements ConnectAttempt {
+  readonly #observer: ConnectObserver;
   readonly #profile: StreamProfile;
   readonly #target: HostPort;
   readonly #settings: Settings;
+  readonly #cancelOptions: CancelOptions;
   #candidates: HostPort[] = [];
   readonly #attempts = new Set<Attempt>();
   readonly #failures: Error[] = [];
   #timer: Timer | null = null;
+  #stopWatch: (() => void) | null = null;
   #over = false;
   #refed = true;
 
   /** @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED; nothing is open then */
-  constructor(racer: Racer, profile: StreamProfile, target: HostPort, options: ConnectOptions) {
-    this.#racer = racer;
+  constructor(observer: ConnectObserver, profile: StreamProfile, target: HostPort, options: ConnectOptions) {
+    this.#observer = observer;
     this.#profile = profile;
     this.#target = target;
     this.#settings = toSettings(options);
+    this.#cancelOptions = options;
   }
 
   start(): void {
+    const { signal, timeoutMs } = this.#cancelOptions;
+    if (signal !== undefined || timeoutMs !== undefined) {
+      this.#stopWatch = watchCancel(this.#cancelOptions, this.#profile.reactor, (error) => this.#fail(error));
+    }
     resolve(this.#target, this.#settings.resolver, (error, candidates) => {
       if (this.#over) return;
       this.#candidates = interleave(candidates);
@@ -223,8 +224,8 @@ export class ConnectRace {
     if (native.getpeername(fd, {}) === ENOTCONN || registration === null) return;
     this.#attempts.delete(attempt);
     this.cancel();
-    registration.handler = this.#racer;
-    this.#racer.onConnected(fd, registration, readiness);
+    registration.handler = this.#observer;
+    this.#observer.onConnected(fd, registration, readiness);
   }
 
   onAttemptFailed(attempt: Attempt, error: Error): void {
@@ -240,19 +241,19 @@ export class ConnectRace {
 
   #fail(error: Error): void {
     this.cancel();
-    this.#racer.onConnectFailed(error);
+    this.#observer.onConnectFailed(error);
   }
 
-  /** Closes what is being tried; the racer hears no more. */
   cancel(): void {
     this.#over = true;
+    this.#stopWatch?.();
+    this.#stopWatch = null;
     this.#timer?.cancel();
     this.#timer = null;
     for (const attempt of this.#attempts) attempt.close();
     this.#attempts.clear();
   }
 
-  /** Whether it keeps the process alive. */
   setRefed(refed: boolean): void {
     this.#refed = refed;
     for (const { registration } of this.#attempts) {

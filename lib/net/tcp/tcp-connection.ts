@@ -15,10 +15,11 @@ import {
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/socket-connection.js';
-import type { ConnectOptions } from './connect-race.js';
+import { ConnectRace, type ConnectOptions } from './connect-race.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { chooseReactor, TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
+import { extrasOf } from './tcp-extras.js';
 import { urgentSource } from './urgent.js';
 import type { TcpListener } from './tcp-listener.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
@@ -80,8 +81,9 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     const profile = toConnectionProfile(reactor, handlers, target, null, TCP_TRAITS);
     const connection = new TcpConnection<Data>(profile);
     const aborted = abortedBefore(target);
-    if (aborted === null) connection.connectTo(hostPort, target);
-    else connection.destroy(aborted);
+    if (aborted === null) {
+      connection.connectBy(new ConnectRace(connection, profile, hostPort, target));
+    } else connection.destroy(aborted);
     return connection;
   }
 
@@ -116,7 +118,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
    * ignored here
    */
   writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
-    return this.guarded(writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options));
+    return this.guarded(writeZeroCopy(this, extrasOf(this.ensureCold(), this).zeroCopy, memory, options));
   }
 
   protected override get wantsPriority(): boolean {

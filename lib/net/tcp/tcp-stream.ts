@@ -3,7 +3,7 @@ import { checkObject } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
-import type { ConnectOptions } from './connect-race.js';
+import { ConnectRace, type ConnectOptions } from './connect-race.js';
 import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { setOption } from '../socket/socket-options.js';
@@ -17,6 +17,7 @@ import {
   type StreamProfile,
   type TcpOptions,
 } from '../stream/stream-profile.js';
+import { extrasOf } from './tcp-extras.js';
 import { sendUrgent } from './urgent.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
@@ -44,8 +45,9 @@ export class TcpStream extends SocketStream {
     checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = chooseReactor(options.reactor);
-    const stream = new TcpStream(toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS));
-    return stream.whenOpen(() => stream.connectTo(hostPort, options));
+    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS);
+    const stream = new TcpStream(profile);
+    return stream.whenOpen(() => stream.connectBy(new ConnectRace(stream, profile, hostPort, options)));
   }
 
   /**
@@ -90,7 +92,7 @@ export class TcpStream extends SocketStream {
    * @throws (as rejection) as `writeAll`
    */
   writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
-    return writeZeroCopy(this, this.ensureExtras().zeroCopy, memory, options);
+    return writeZeroCopy(this, extrasOf(this.ensureCold(), this).zeroCopy, memory, options);
   }
 
   /** Writes one byte as urgent data (MSG_OOB), in the order of the other writes. @throws (as rejection) as `writeAll`; RangeError */
@@ -109,7 +111,7 @@ export class TcpStream extends SocketStream {
     const refused = refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.closed) return Promise.reject(this.whyClosed());
-    return this.ensureExtras().receiveUrgent(options);
+    return extrasOf(this.ensureCold(), this).receiveUrgent(options);
   }
 
   /** Closes with a RST. */

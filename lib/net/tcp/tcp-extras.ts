@@ -10,6 +10,8 @@ import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
+import type { ColdState } from '../stream/cold-state.js';
+import type { StreamExtras } from '../stream/seams.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { ZeroCopyLedger } from './zero-copy.js';
 
@@ -35,7 +37,7 @@ interface PendingUrgent {
 }
 
 /** What few streams need, made when first used: urgent data, and the notices of MSG_ZEROCOPY. */
-export class StreamExtras {
+export class TcpExtras implements StreamExtras {
   readonly zeroCopy = new ZeroCopyLedger();
   readonly #host: ExtrasHost;
   #urgent: PendingUrgent | null = null;
@@ -49,7 +51,6 @@ export class StreamExtras {
     return this.#urgent !== null || this.zeroCopy.outstanding > 0;
   }
 
-  /** Takes what is its own of an event; returns the rest. */
   onReady(readiness: number): number {
     if ((readiness & Readiness.PRIORITY) !== 0 && this.#urgent !== null) this.#tryUrgent(this.#urgent);
     if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) === 0 || this.zeroCopy.outstanding === 0) {
@@ -97,7 +98,6 @@ export class StreamExtras {
     else waiting.reject(systemError(received, 'recv'));
   }
 
-  /** The stream has ended. */
   end(reason: Error | TripollError): void {
     const waiting = this.#urgent;
     this.#urgent = null;
@@ -105,4 +105,9 @@ export class StreamExtras {
     waiting?.reject(reason);
     this.zeroCopy.end(reason);
   }
+}
+
+/** Those of a stream, made when they are first asked for. */
+export function extrasOf(cold: ColdState, host: ExtrasHost): TcpExtras {
+  return (cold.extras ??= new TcpExtras(host)) as TcpExtras;
 }

@@ -1,0 +1,30 @@
+import type { EventHandler } from '../../reactor/event-handler.js';
+import type { Registration } from '../../reactor/registration.js';
+
+// What an address family supplies to its streams, and this room only calls.
+
+/** Connecting that is under way. */
+export interface ConnectAttempt {
+  start(): void;
+  /** Whether it keeps the process alive. */
+  setRefed(refed: boolean): void;
+  /** Gives up, without telling its observer; also called when it has told the outcome. */
+  cancel(): void;
+}
+
+/** Receives the outcome of an attempt: one of both, once. */
+export interface ConnectObserver extends EventHandler {
+  /** The socket and its registration are the observer's own from here on; `readiness` came with the news. */
+  onConnected(fd: number, registration: Registration, readiness: number): void;
+  onConnectFailed(error: Error): void;
+}
+
+/** What few streams of a family need besides bytes, made when it is first used. */
+export interface StreamExtras {
+  /** Whether the registration is to wait for `Interest.PRIORITY`. */
+  readonly wantsPriority: boolean;
+  /** Takes what is its own of an event; returns the rest. */
+  onReady(readiness: number): number;
+  /** The stream has ended. */
+  end(reason: Error): void;
+}
