@@ -1,5 +1,6 @@
 import { errnoOf, errnosOf, systemError } from '../../binding/errors.js';
 import { checkFunction, checkObject } from '../../binding/validate.js';
+import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import { unixName } from '../../sys/sockaddr.js';
 import {
   checkHandlers,
@@ -15,7 +16,8 @@ import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { UnixListener } from './unix-listener.js';
-import { checkType, connectUnixSocket, toTraits, type UnixSocketType } from './unix-socket.js';
+import { UnixConnectAttempt } from './unix-connect.js';
+import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
@@ -31,7 +33,8 @@ export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnect
   fds?(connection: UnixConnection<Data>, fds: PassedFds): unknown;
 }
 
-export interface UnixConnectTarget extends SocketConnectionOptions {
+/** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+export interface UnixConnectTarget extends SocketConnectionOptions, CancelOptions {
   /** Of the listener, or `'\0name'`. */
   path: string;
   /** Default `'stream'`. */
@@ -64,22 +67,16 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   static connecting<Data>(target: UnixConnectTarget, handlers: UnixHandlers<Data>): UnixConnection<Data> {
     checkObject('target', target);
     checkUnixHandlers(handlers);
-    const { type = 'stream' } = target;
+    checkCancelTypes(target);
+    const { path, type = 'stream', signal, timeoutMs } = target;
     checkType(type);
     const reactor = chooseReactor(target.reactor);
     const profile = toConnectionProfile(reactor, handlers, target, null, toTraits(type));
     const connection = new UnixConnection<Data>(profile);
-    try {
-      connection.adopt(connectUnixSocket(target.path, type));
-    } catch (error) {
-      if ((error as { errno?: number }).errno === undefined) throw error;
-      connection.destroy(error as Error);
-      return connection;
-    }
-    // Not from in here, and before the first event: posted work runs first in a turn.
-    reactor.post(() => {
-      if (connection.isOpen) connection.onOpen();
-    });
+    const aborted = abortedBefore(target);
+    const settings = { path, type, signal, timeoutMs, tellsLater: true };
+    if (aborted !== null) connection.destroy(aborted);
+    else connection.connectBy(new UnixConnectAttempt(connection, profile, settings));
     return connection;
   }
 
@@ -161,7 +158,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
 
 /**
  * Connects handler-style to a Unix socket; `open` tells when it is done. A failed connect is `error` and `close`, without
- * `open`; a full backlog is EAGAIN.
+ * `open`; a full backlog is EAGAIN at once, with `timeoutMs` it is tried again every 10 ms until then.
  *
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */

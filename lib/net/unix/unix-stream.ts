@@ -4,7 +4,6 @@ import { native } from '../../binding/native.js';
 import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { sleep } from '../../reactor/timers.js';
 import { unixName } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { SocketStream } from '../stream/socket-stream.js';
@@ -13,12 +12,10 @@ import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
-import { checkType, connectUnixSocket, toTraits, type UnixSocketType } from './unix-socket.js';
+import { UnixConnectAttempt } from './unix-connect.js';
+import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
 
-const EAGAIN = errnoOf('EAGAIN');
 const EMSGSIZE = errnoOf('EMSGSIZE');
-/** No event tells that a full backlog has room again. */
-const BACKLOG_RETRY_MS = 10;
 
 const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_SEQPACKET = 5, SOCK_NONBLOCK = 0 } = native.constants;
 const { SOCK_CLOEXEC = 0, SOL_SOCKET = 1, SO_TYPE = 3 } = native.constants;
@@ -65,7 +62,7 @@ export class UnixStream extends SocketStream<string> {
   #untaken: PassedFds = NO_FDS;
 
   /**
-   * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms.
+   * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms until then.
    *
    * @param path of the listener, or `'\0name'`
    * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE
@@ -73,18 +70,12 @@ export class UnixStream extends SocketStream<string> {
    */
   static async connect(path: string, options: UnixStreamOptions & CancelOptions = {}): Promise<UnixStream> {
     checkCancel(options);
-    const { type = 'stream', timeoutMs = 0 } = options;
+    const { type = 'stream', signal, timeoutMs } = options;
     checkType(type);
     const profile = toUnixProfile(options, type);
-    const endMs = performance.now() + timeoutMs;
-    for (;;) {
-      try {
-        return UnixStream.accepted(connectUnixSocket(path, type), profile);
-      } catch (error) {
-        if ((error as { errno?: number }).errno !== EAGAIN || performance.now() >= endMs) throw error;
-      }
-      await sleep(BACKLOG_RETRY_MS, { signal: options.signal, reactor: profile.reactor });
-    }
+    const stream = new UnixStream(profile);
+    const settings = { path, type, signal, timeoutMs, tellsLater: false };
+    return stream.whenOpen(() => stream.connectBy(new UnixConnectAttempt(stream, profile, settings)));
   }
 
   /**

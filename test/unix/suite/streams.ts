@@ -1,11 +1,20 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
-import { capabilities } from 'tripoll';
+import { capabilities, type CancelOptions } from 'tripoll';
 import { connectUnix, copyBidirectional, listenUnix, UnixStream, type UnixConnection } from 'tripoll/net';
 import { native } from '#lib/binding/native';
 import { testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
-import { thrownBy } from '../../support/errors.js';
-import { type Context, digest, pattern, readToEnd, record, rejection } from '../../net/tools.js';
+import { closed, thrownBy } from '../../support/errors.js';
+import {
+  type Context,
+  digest,
+  failureOf,
+  pattern,
+  readToEnd,
+  record,
+  type Recording,
+  rejection,
+} from '../../net/tools.js';
 import { bindUnix, newPath, unixPair } from '../tools.js';
 
 const BIG = 4 * 1024 * 1024;
@@ -116,10 +125,13 @@ export function describeStreams(context: Context): void {
           },
         ),
       );
-      const told = record();
-      const connection = connectUnix({ path, reactor: context.reactor }, told.handlers as object);
-      expect(connection.listener).toBeNull();
-      expect(connection.remoteAddress).toBe(path);
+      const told = record({
+        open(opened) {
+          expect(opened.listener).toBeNull();
+          expect(opened.remoteAddress).toBe(path);
+        },
+      });
+      connectUnix({ path, reactor: context.reactor }, told.handlers as object);
       expect(await within(told.closed, 'close')).toBeNull();
       expect(told.events).toEqual(['open', 'data', 'end', 'close']);
       expect(told.bytes().toString()).toBe('at once');
@@ -181,25 +193,45 @@ export function describeStreams(context: Context): void {
       a.close();
     });
 
-    test('a full backlog: EAGAIN at once, or until timeoutMs', async () => {
+    test('F35 a full backlog: EAGAIN at once, or ERR_TRIPOLL_TIMEOUT after timeoutMs', async () => {
       const { listener, path } = await bindUnix(context, { backlog: 0 });
-      const waiting: UnixStream[] = [];
       const connect = (timeoutMs: number): Promise<UnixStream> =>
         UnixStream.connect(path, { reactor: context.reactor, timeoutMs });
-      let failure: unknown = null;
-      // As many as net.core.somaxconn allows, at the most.
-      for (let i = 0; failure === null && i < 5000; i++) {
-        try {
-          waiting.push(context.own(await connect(0)));
-        } catch (error) {
-          failure = error;
-        }
-      }
-      expect(failure).toMatchObject({ code: 'EAGAIN', syscall: 'connect', address: path });
+      const full = { code: 'EAGAIN', syscall: 'connect', address: path };
+      expect(await fillBacklog(context, path)).toMatchObject(full);
+      expect(await rejection(connect(25))).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
       const patient = connect(10_000);
       const { stream } = await within(listener.accept(), 'accept');
       context.own(stream);
       context.own(await within(patient, 'the retry'));
+    });
+
+    test('F35 handlers at a full backlog: EAGAIN, ERR_TRIPOLL_TIMEOUT, open once there is room; F33 told of the reactor’s end', async () => {
+      const { listener, path } = await bindUnix(context, { backlog: 0 });
+      await fillBacklog(context, path);
+      const start = (options: CancelOptions): Recording => {
+        const told = record();
+        context.own(connectUnix({ path, reactor: context.reactor, ...options }, told.handlers as object));
+        return told;
+      };
+      const full = { code: 'EAGAIN', syscall: 'connect', address: path };
+      expect(await within(start({}).closed, 'close')).toMatchObject(full);
+      const late = { code: 'ERR_TRIPOLL_TIMEOUT' };
+      expect(await within(start({ timeoutMs: 25 }).closed, 'close')).toMatchObject(late);
+      const controller = new AbortController();
+      const aborted = start({ timeoutMs: 10_000, signal: controller.signal });
+      controller.abort();
+      expect(await within(aborted.closed, 'close')).toMatchObject({ code: 'ABORT_ERR' });
+      const patient = start({ timeoutMs: 10_000 });
+      context.own((await within(listener.accept(), 'accept')).stream);
+      await within(patient.opened, 'open');
+
+      const waiting = [
+        rejection(UnixStream.connect(path, { reactor: context.reactor, timeoutMs: 10_000 })),
+        start({ timeoutMs: 10_000 }).closed.then(failureOf),
+      ];
+      context.reactor.close();
+      expect(await within(Promise.all(waiting), 'the reactor’s end')).toEqual([closed, closed]);
     });
 
     test('cancelling a connect, a read and an accept', async () => {
@@ -254,4 +286,18 @@ export function describeStreams(context: Context): void {
       expect(() => UnixStream.fromFd(-1)).toThrow(RangeError);
     });
   });
+}
+
+/** Connects until there is no room: what the last one failed with. */
+async function fillBacklog(context: Context, path: string): Promise<unknown> {
+  const { reactor } = context;
+  // As many as net.core.somaxconn allows, at the most.
+  for (let i = 0; i < 5000; i++) {
+    try {
+      context.own(await UnixStream.connect(path, { reactor, timeoutMs: 0 }));
+    } catch (error) {
+      return error;
+    }
+  }
+  throw new Error('the backlog takes 5000');
 }

@@ -1,0 +1,130 @@
+import { closedError, errnoOf } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { Interest, Readiness } from '../../poller/flags.js';
+import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { EventHandler } from '../../reactor/event-handler.js';
+import type { Registration } from '../../reactor/registration.js';
+import type { Timer } from '../../reactor/timer.js';
+import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
+import type { StreamProfile } from '../stream/stream-profile.js';
+import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+/** No event tells that a full backlog has room again. */
+const BACKLOG_RETRY_MS = 10;
+
+export interface UnixConnectSettings extends CancelOptions {
+  readonly path: string;
+  readonly type: UnixSocketType;
+  /** The outcome is told in a later turn: to handlers, which are not to be called from within the call that connects. */
+  readonly tellsLater: boolean;
+}
+
+/** Connects a Unix socket, which happens at once; only a full backlog is tried again, until `timeoutMs` is over. */
+export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
+  readonly #observer: ConnectObserver;
+  readonly #profile: StreamProfile;
+  readonly #settings: UnixConnectSettings;
+  #connected: { readonly fd: number; readonly registration: Registration } | null = null;
+  #retry: Timer | null = null;
+  #stopWatch: (() => void) | null = null;
+  #refed = true;
+
+  constructor(observer: ConnectObserver, profile: StreamProfile, settings: UnixConnectSettings) {
+    this.#observer = observer;
+    this.#profile = profile;
+    this.#settings = settings;
+  }
+
+  /** @throws TypeError, RangeError for a wrong path */
+  start(): void {
+    const { signal, timeoutMs } = this.#settings;
+    if (signal !== undefined || timeoutMs !== undefined) {
+      this.#stopWatch = watchCancel(this.#settings, this.#profile.reactor, (error) => this.#fail(error));
+    }
+    this.#connect();
+  }
+
+  #connect(): void {
+    const { path, type, tellsLater, timeoutMs = 0 } = this.#settings;
+    const { reactor } = this.#profile;
+    try {
+      this.#register(connectUnixSocket(path, type));
+    } catch (error) {
+      const { errno, code } = error as NodeJS.ErrnoException;
+      if (errno === EAGAIN && timeoutMs > 0) this.#connectLater();
+      else if (errno !== undefined || code === 'ERR_TRIPOLL_CLOSED') this.#fail(error as Error);
+      else {
+        this.cancel();
+        throw error;
+      }
+      return;
+    }
+    if (!tellsLater) this.onReady(0);
+    // What is not in its interest would not be delivered.
+    else if (this.#connected !== null) reactor.again(this.#connected.registration, Readiness.READABLE);
+  }
+
+  #register(fd: number): void {
+    const { reactor, useEdge, registration: profile } = this.#profile;
+    try {
+      const interest = useEdge ? Interest.READABLE | Interest.PRIORITY : Interest.READABLE;
+      const registration = reactor.registerAs(fd, interest, this, profile);
+      if (!this.#refed) registration.unref();
+      this.#connected = { fd, registration };
+    } catch (error) {
+      native.close(fd);
+      throw error;
+    }
+  }
+
+  #connectLater(): void {
+    const retry = this.#profile.reactor.setTimer(BACKLOG_RETRY_MS, () => this.#connect());
+    retry.onDrop = () => this.onReactorClose();
+    if (!this.#refed) retry.unref();
+    this.#retry = retry;
+  }
+
+  onReady(readiness: number): void {
+    if (this.#connected === null) return;
+    const { fd, registration } = this.#connected;
+    this.#connected = null;
+    this.cancel();
+    registration.handler = this.#observer;
+    this.#observer.onConnected(fd, registration, readiness);
+  }
+
+  onError(error: unknown): void {
+    this.#fail(error as Error);
+  }
+
+  onReactorClose(): void {
+    this.#fail(closedError('Reactor'));
+  }
+
+  #fail(error: Error): void {
+    this.cancel();
+    this.#observer.onConnectFailed(error);
+  }
+
+  setRefed(refed: boolean): void {
+    this.#refed = refed;
+    for (const holder of [this.#retry, this.#connected?.registration]) {
+      if (refed) holder?.ref();
+      else holder?.unref();
+    }
+  }
+
+  /** DEL before close (T03); a number that the system no longer knows as ours is not closed (T02). */
+  cancel(): void {
+    this.#stopWatch?.();
+    this.#stopWatch = null;
+    this.#retry?.cancel();
+    this.#retry = null;
+    if (this.#connected === null) return;
+    const { fd, registration } = this.#connected;
+    this.#connected = null;
+    if (registration.deregister() || this.#profile.reactor.closed) native.close(fd);
+    else native.disownFd(fd);
+  }
+}
