@@ -74,26 +74,43 @@ function readReport(report, ok) {
     passed: result.numPassedTests,
     failed: ok ? bad : Math.max(bad, 1),
     note: skipped > 0 ? `${skipped} skipped` : '',
+    notRun: skippedIn(result.testResults).filter(({ kind }) => kind === 'not run here'),
     suites: result.testResults,
   };
 }
 
-/** Lists the skipped tests by the reason in their names (test/support/applies.ts); returns how many tell none: a mistake. */
-function listSkipped(suites) {
-  if (process.argv.includes('-t')) return 0; // what Jest's -t leaves out is skipped as well
+/**
+ * The skipped tests of suites, each with the kind and the reason in its name (test/support/applies.ts); a kind of null is a
+ * mistake. What Jest's -t leaves out is skipped as well: then nothing is known.
+ */
+function skippedIn(suites) {
+  if (process.argv.includes('-t')) return [];
+  return suites
+    .flatMap((suite) => suite.assertionResults)
+    .filter(({ status }) => status === 'pending' || status === 'todo')
+    .map(({ fullName }) => {
+      const marked = /^(.*?) ?\((does not apply|not run here): ((?:[^()]|\(.*?\))*)\)(.*)$/s.exec(fullName);
+      if (marked === null) return { kind: null, name: fullName };
+      const [, before, kind, reason, after] = marked;
+      return { kind, name: before + after, reason };
+    });
+}
+
+function listByReason(skipped) {
   const byReason = new Map();
-  let unexplained = 0;
-  for (const { status, fullName } of suites.flatMap((suite) => suite.assertionResults)) {
-    if (status !== 'pending' && status !== 'todo') continue;
-    const [, name, reason] = /^(.*?) ?\(does not apply: ((?:[^()]|\(.*?\))*)\)/.exec(fullName) ?? [];
-    if (reason === undefined) {
-      unexplained++;
-      console.log(`skipped without a reason: ${fullName}`);
-    } else byReason.set(reason, (byReason.get(reason) ?? new Set()).add(name));
-  }
-  if (byReason.size > 0) console.log('\nWhat does not apply:');
+  for (const { name, reason } of skipped) byReason.set(reason, (byReason.get(reason) ?? new Set()).add(name));
   for (const [reason, names] of byReason) console.log([`- ${reason}:`, ...names].join('\n    '));
-  return unexplained;
+}
+
+/** Lists the tests that do not apply; returns how many tell no reason: a mistake. */
+function listSkipped(suites) {
+  const skipped = skippedIn(suites);
+  const unexplained = skipped.filter(({ kind }) => kind === null);
+  for (const { name } of unexplained) console.log(`skipped without a reason: ${name}`);
+  const notApplying = skipped.filter(({ kind }) => kind === 'does not apply');
+  if (notApplying.length > 0) console.log('\nWhat does not apply:');
+  listByReason(notApplying);
+  return unexplained.length;
 }
 
 /** Runs Jest without its --json on stdout. */
@@ -112,15 +129,27 @@ function failed(name, message) {
   return { name, passed: 0, failed: 1 };
 }
 
+/** Lists what was not run for want of a tool or a privilege; where all must be there, each is a failure: returns how many. */
+function listNotRun(legs) {
+  const notRun = legs.flatMap((leg) => leg.notRun ?? []);
+  if (notRun.length === 0) return 0;
+  console.log(`\n${notRun.length} skipped for want of a tool:`);
+  listByReason(notRun);
+  return process.env.TRIPOLL_ALL_TOOLS === '1' ? notRun.length : 0;
+}
+
 /** Ends the process. The last line is what .ci/run reads. */
 function finish(legs) {
+  const missed = listNotRun(legs);
   console.log('');
   for (const { name, passed, failed, note } of legs) {
     console.log(`${name}: ${passed} passed, ${failed} failed${note ? ` (${note})` : ''}`);
   }
   const sum = (key) => legs.reduce((total, leg) => total + leg[key], 0);
-  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
-  process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1);
+  if (missed > 0) console.log(`${missed} failed, as TRIPOLL_ALL_TOOLS=1 says that nothing is missing`);
+  const bad = sum('failed') + missed;
+  console.log(`${sum('passed')} passed, ${bad} failed`);
+  process.exit(bad === 0 && sum('passed') > 0 ? 0 : 1);
 }
 
 module.exports = {

@@ -1,17 +1,10 @@
 import { UdpSocket } from 'tripoll/net';
-import { describeIf, testIf } from '../support/applies.js';
+import { describeWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { inNamespace, whyNoNamespace } from '../support/namespace.js';
+import { inNamespace, testInNamespace } from '../support/namespace.js';
 import { Random, testSeed } from '../support/random.js';
-import {
-  exampleFile,
-  expectExit,
-  isInstalled,
-  runExample,
-  runTool,
-  startServer,
-  type Example,
-} from './example.js';
+import { missingTool } from '../support/tools.js';
+import { exampleFile, expectExit, runExample, runTool, startServer, type Example } from './example.js';
 
 function start(host = '127.0.0.1'): Promise<{ running: Example; port: number }> {
   return startServer(
@@ -26,7 +19,7 @@ function dig(port: number, words: readonly string[], host = '127.0.0.1'): Promis
   return runTool('dig', args);
 }
 
-describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('dig', () => {
+describeWith(missingTool('dig'))('dig', () => {
   test('records of each kind, and the case of the letters', async () => {
     const { running, port } = await start();
     const answers: [string[], string][] = [
@@ -77,13 +70,10 @@ describeIf(isInstalled('dig', '-v'), 'dig is not installed (bind9-dnsutils)')('d
 
 // A network namespace with four ports to give away.
 const FOUR_PORTS = 'ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range';
-const reason = whyNoNamespace(FOUR_PORTS);
 
-testIf(reason === '', `no network namespace: ${reason}`)(
-  'port 0 is a number that both protocols have free',
-  () => {
-    // UDP has one of the four left; TCP's first pick is another.
-    const script = `
+testInNamespace(FOUR_PORTS)('port 0 is a number that both protocols have free', () => {
+  // UDP has one of the four left; TCP's first pick is another.
+  const script = `
     const example = process.argv[1];
     const { once } = require('node:events');
     const sockets = [40000, 40001, 40003].map((port) => require('node:dgram').createSocket('udp4').bind(port));
@@ -93,12 +83,11 @@ testIf(reason === '', `no network namespace: ${reason}`)(
       process.emit('SIGINT');
       for (const socket of sockets) socket.close();
     });`;
-    const words = [process.execPath, script, exampleFile('dns-server')];
-    const result = inNamespace(`${FOUR_PORTS} && exec "$0" -e "$1" "$2"`, words);
-    expect(result.stderr).toBe('');
-    expect(result.stdout).toBe('example.test on 127.0.0.1:40002\n');
-  },
-);
+  const words = [process.execPath, script, exampleFile('dns-server')];
+  const result = inNamespace(`${FOUR_PORTS} && exec "$0" -e "$1" "$2"`, words);
+  expect(result.stderr).toBe('');
+  expect(result.stdout).toBe('example.test on 127.0.0.1:40002\n');
+});
 
 /** A question for `example.test A`. */
 const question = Buffer.from('123401000001000000000000076578616d706c6504746573740000010001', 'hex');

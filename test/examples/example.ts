@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -108,10 +108,6 @@ function run(command: string, args: readonly string[]): Example {
   };
   started.add(example);
   return example;
-}
-
-export function isInstalled(command: string, versionOption: string): boolean {
-  return spawnSync(command, [versionOption], { stdio: 'ignore' }).error === undefined;
 }
 
 /** Below what any system gives away by itself (32768 on, or 49152): no other test's port 0 or connect() takes it. */

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import { describeIf } from '../support/applies.js';
+import { describeWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { expectExit, isInstalled, runExample, runTool, startServer, type Example } from './example.js';
+import { missingTool } from '../support/tools.js';
+import { expectExit, runExample, runTool, startServer, type Example } from './example.js';
 
 const HELLO = 'Hello, world!\n';
 
@@ -178,7 +179,7 @@ describe('by hand', () => {
   });
 });
 
-const withCurl = describeIf(isInstalled('curl', '--version'), 'curl is not installed');
+const withCurl = describeWith(missingTool('curl'));
 for (const args of [[], ['--run']])
   withCurl(`curl, ${JSON.stringify(args)}`, () => {
     // The status, how many connections were new for it, and the method, after each body.
@@ -227,7 +228,7 @@ for (const args of [[], ['--run']])
     });
   });
 
-const withWrk = describeIf(isInstalled('wrk', '-v'), 'wrk is not installed');
+const withWrk = describeWith(missingTool('wrk'));
 for (const args of [[], ['--run']])
   withWrk(`wrk, ${JSON.stringify(args)}`, () => {
     test('64 connections for a second: answers, and no error', async () => {

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
-import { testIf } from '../support/applies.js';
+import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { expectExit, isInstalled, runExample, runExampleInTerminal } from './example.js';
+import { expectExit, runExample, runExampleInTerminal } from './example.js';
 import { temporaryFolder } from '../support/folders.js';
+import { missingTool } from '../support/tools.js';
 
 const folder = temporaryFolder();
 const fifo = path.join(folder, 'fifo');
@@ -22,7 +23,7 @@ test('standard input is no terminal: it watches the FIFO alone, until SIGINT', a
   await expectExit(running, 0, '');
 });
 
-const terminalTest = testIf(isInstalled('script', '--version'), 'script(1) is not installed');
+const terminalTest = testWith(missingTool('script'));
 
 terminalTest('it watches a terminal too, and leaves its flags as they were', async () => {
   // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is 04000).

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { promisify } from 'node:util';
+import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
+import { missingTool } from '../support/tools.js';
 import { digest, pattern } from '../net/tools.js';
 import { expectExit, freePort, runExample, type Example } from './example.js';
 
@@ -44,21 +46,24 @@ async function curl(...args: string[]): Promise<Buffer> {
   return stdout;
 }
 
-test.each([
+const testCurl = testWith(missingTool('curl'));
+
+for (const [kind, option, host] of [
   ['a name, resolved by the proxy', '--socks5-hostname', 'localhost'],
   ['an IPv4 address', '--socks5', '127.0.0.1'],
   ['an IPv6 address', '--socks5', '[::1]'],
-])('curl downloads through it: %s', async (_, option, host) => {
-  const received = await curl(option, proxy, `http://${host}:${portOf()}/`);
-  expect(digest(received)).toBe(digest(body));
-});
+] as const)
+  testCurl(`curl downloads through it: ${kind}`, async () => {
+    const received = await curl(option, proxy, `http://${host}:${portOf()}/`);
+    expect(digest(received)).toBe(digest(body));
+  });
 
-test('curl uploads through it', async () => {
+testCurl('curl uploads through it', async () => {
   const child = curl('--socks5-hostname', proxy, '-d', 'x'.repeat(100_000), `http://localhost:${portOf()}/`);
   expect((await child).toString()).toBe(digest(Buffer.from('x'.repeat(100_000))));
 });
 
-test('what is refused is told as SOCKS tells it', async () => {
+testCurl('what is refused is told as SOCKS tells it', async () => {
   const port = await freePort();
   // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection refused".
   const refused = curl('--socks5-hostname', proxy, `http://127.0.0.1:${port}/`);

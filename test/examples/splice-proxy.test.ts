@@ -2,7 +2,9 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { promisify } from 'node:util';
+import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
+import { missingTool } from '../support/tools.js';
 import { digest, pattern } from '../net/tools.js';
 import { expectExit, freePort, runExample, startServer, type Example } from './example.js';
 
@@ -28,24 +30,30 @@ async function iperf(port: number, ...args: string[]): Promise<{ sent: number; r
   return { sent: end.sum_sent.bytes, received: end.sum_received.bytes };
 }
 
-test('iperf3 through it, up and down, and with four streams at once', async () => {
-  const target = await freePort();
-  const server = spawn('iperf3', ['-s', '-B', '127.0.0.1', '-p', String(target), '--forceflush'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  iperfServer = server;
-  await within(once(server.stdout, 'data'), 'iperf3 -s');
-  const { running, port } = await startTo(`127.0.0.1:${target}`);
-  for (const options of [[], ['-R'], ['-P', '4']]) {
-    const { sent, received } = await iperf(port, ...options);
-    expect(sent).toBeGreaterThanOrEqual(MEGABYTES * 2 ** 20);
-    // The server counts up to the moment when it is told to stop: what is then in the buffers of two sockets and a pipe
-    // each is lost to it. Whether all bytes arrive is asked in test/tcp-extras/suite/splice.ts.
-    expect(received).toBeGreaterThan(sent / 2);
-  }
-  running.interrupt();
-  await expectExit(running, 0);
-}, 60_000);
+const testIperf = testWith(missingTool('iperf3'));
+
+testIperf(
+  'iperf3 through it, up and down, and with four streams at once',
+  async () => {
+    const target = await freePort();
+    const server = spawn('iperf3', ['-s', '-B', '127.0.0.1', '-p', String(target), '--forceflush'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    iperfServer = server;
+    await within(once(server.stdout, 'data'), 'iperf3 -s');
+    const { running, port } = await startTo(`127.0.0.1:${target}`);
+    for (const options of [[], ['-R'], ['-P', '4']]) {
+      const { sent, received } = await iperf(port, ...options);
+      expect(sent).toBeGreaterThanOrEqual(MEGABYTES * 2 ** 20);
+      // The server counts up to the moment when it is told to stop: what is then in the buffers of two sockets and a pipe
+      // each is lost to it. Whether all bytes arrive is asked in test/tcp-extras/suite/splice.ts.
+      expect(received).toBeGreaterThan(sent / 2);
+    }
+    running.interrupt();
+    await expectExit(running, 0);
+  },
+  60_000,
+);
 
 test('bytes come out as they went in, half-close too; SIGINT ends what is open', async () => {
   const echo = net

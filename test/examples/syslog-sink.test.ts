@@ -1,15 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
-import { testIf } from '../support/applies.js';
+import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { expectExit, isInstalled, runExample, type Example } from './example.js';
+import { expectExit, runExample, type Example } from './example.js';
 import { temporaryFolder } from '../support/folders.js';
+import { missingTool } from '../support/tools.js';
 
 const folder = temporaryFolder();
 const socket = path.join(folder, 'log');
 
-const loggerTest = testIf(isInstalled('logger', '--version'), 'logger(1) is not installed');
+const loggerTest = testWith(missingTool('logger'));
 
 function log(...args: string[]): void {
   const { status, stderr } = spawnSync('logger', ['-u', socket, ...args], { encoding: 'utf8' });

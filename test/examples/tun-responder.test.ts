@@ -2,21 +2,17 @@ import path from 'node:path';
 import { native } from '#lib/binding/native';
 import { testIf } from '../support/applies.js';
 import { packageRoot } from '../support/child.js';
-import { inNamespace, whyNoNamespace } from '../support/namespace.js';
-import { expectExit, isInstalled, runExample } from './example.js';
+import { inNamespace, testInNamespace } from '../support/namespace.js';
+import { expectExit, runExample } from './example.js';
 
 const script = path.join(packageRoot, 'out/examples/tun-responder.js');
 
-/** Why it cannot be tried here; '' when it can. */
-function whyNot(): string {
-  if (native.tunSetInterface === undefined) return 'this addon has no TUN devices';
-  if (!isInstalled('ping', '-V')) return 'ping(8) is not installed';
-  return whyNoNamespace('ip tuntap add dev probe mode tun');
-}
+const testTun =
+  native.tunSetInterface === undefined
+    ? testIf(false, 'this addon has no TUN devices')
+    : testInNamespace('ip tuntap add dev probe mode tun', 'ping');
 
-const reason = whyNot();
-
-testIf(reason === '', reason)('ping(8) is answered, for every host of its network, until SIGINT', () => {
+testTun('ping(8) is answered, for every host of its network, until SIGINT', () => {
   // All within one network namespace, which goes with the shell.
   const command = `
     : > "$2"; "$0" "$1" 10.9.8.1/24 >> "$2" & responder=$!

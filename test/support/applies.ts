@@ -1,4 +1,6 @@
-// Tests that a system cannot have are told, each with its reason: a skip without one is a mistake.
+// A test that is skipped says why in its name, one that says nothing is a mistake. There are two kinds: what a system can
+// never have ("does not apply"), and what this machine lacks though it could have it ("not run here"): a tool, a privilege.
+// tools/legs.cjs reads both from Jest's report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
 import { isWindows, isWine } from './platform.js';
 
 type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
@@ -16,6 +18,22 @@ export function describeIf(applies: boolean, why: string): (name: string, fn: ()
   if (applies) return describe;
   return (name, fn) => {
     describe.skip(`${name} (does not apply: ${why})`, fn);
+  };
+}
+
+/** `test`, or a skip that says what this machine lacks; `missing` is '' when that is nothing (`missingTool`). */
+export function testWith(missing: string): Register {
+  if (missing === '') return test;
+  return (name, fn, timeoutMs) => {
+    test.skip(`${name} (not run here: ${missing})`, fn ?? ((): void => {}), timeoutMs);
+  };
+}
+
+/** The same for a `describe`. */
+export function describeWith(missing: string): (name: string, fn: () => void) => void {
+  if (missing === '') return describe;
+  return (name, fn) => {
+    describe.skip(`${name} (not run here: ${missing})`, fn);
   };
 }
 

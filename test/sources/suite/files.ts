@@ -4,11 +4,13 @@ import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { testWith } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { packageRoot } from '../../support/child.js';
 import { thrownBy } from '../../support/errors.js';
 import { digest, pattern, rejection, type Context } from '../../net/tools.js';
 import { temporaryFolder } from '../../support/folders.js';
+import { missingTool } from '../../support/tools.js';
 
 const {
   IN_CREATE = 0,
@@ -90,7 +92,8 @@ export function describeFiles(context: Context): void {
       );
     });
 
-    test('a terminal: read, written, and left as it was, also by process.exit()', async () => {
+    const testTerminal = testWith(missingTool('script'));
+    testTerminal('a terminal: read, written, and left as it was, also by process.exit()', async () => {
       // script(1) makes the terminal; the shell in it looks at the flags before and after.
       const flags = 'grep flags /proc/self/fdinfo/0';
       const child = path.join(packageRoot, 'out/test/sources/tty-child.js');
