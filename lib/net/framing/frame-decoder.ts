@@ -1,19 +1,27 @@
-import { stateError, unexpectedEndError } from '../../binding/errors.js';
+import {
+  busyError,
+  frameTooLongError,
+  outOfRange,
+  stateError,
+  unexpectedEndError,
+} from '../../binding/errors.js';
 import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.js';
+import { ByteBuffer } from './byte-buffer.js';
 
 const EMPTY = new Uint8Array(0);
 const LARGEST_MAX_LENGTH_BYTES = 0x7fffffff;
-/** The buffer for partial frames starts with this: most messages fit. */
-const FIRST_PARTIAL_BYTES = 256;
-/** A larger one is given up when a frame needs less than a quarter of it. */
-const KEPT_PARTIAL_BYTES = 64 * 1024;
+/** Above the largest prefix of the usual formats (14 bytes: WebSocket), and what is allocated for a frame anyway. */
+const DEFAULT_MAX_OVERHEAD_BYTES = 256;
+/** What one event may bring a connection: 16 reads of 64 KiB. A paused one is given no more than that. */
+const MAX_HELD_BYTES = 1024 * 1024;
+
 /** What `scan` returns when the piece ends before the frame does. */
 export const UNFINISHED = -1;
 
 export interface FrameOptions {
-  /** A longer frame, without its prefix or delimiter, is an error: 1 to 2147483647. */
+  /** Longest frame, without its prefix or delimiter; a longer one is an error. 1 to 2147483647. */
   maxLengthBytes?: number | undefined;
-  /** Frames in memory of their own, for the caller to keep, instead of views; default false. */
+  /** Whether frames are given in memory of their own, for the caller to keep, instead of as views. Default false. */
   copy?: boolean | undefined;
 }
 
@@ -21,24 +29,48 @@ export interface FrameOptions {
  * Cuts a stream of bytes into frames. A subclass is the state machine of one format; it sees each byte once, however
  * the stream was cut into pieces. Frames are views, without a copy, of the piece that holds all of them; only a
  * frame that is spread over several is put together, in one buffer that grows with the bytes that have come, never
- * with those announced, and holds at most about `maxLengthBytes`.
+ * with those announced.
  *
- * After an error the place of the next frame is not known: every later call throws the same error.
+ * After an error of the format the place of the next frame is not known: every later call throws the same error.
+ *
+ * A subclass supplies three methods, which are called in this order:
+ *
+ * 1. `scan(piece, from)`, again for each further piece of the same frame with `from` 0, until it returns the frame's
+ *    end. It keeps what it has to know between two pieces in fields of its own. The next scan is for the next frame,
+ *    from the position that it returned: it resets those fields itself before it returns one.
+ * 2. `toFrame`, once, when the frame's bytes lie in one piece.
+ * 3. `resetScan` is not called between frames: only when a frame that had begun is taken away (`takeBuffered`).
+ *
+ * `maxLengthBytes` is enforced here, before and after the end of a frame is found; a subclass need not look at it.
  */
 export abstract class FrameDecoder<Frame> {
+  /** Longest frame without its prefix and delimiter, as it was asked for. */
   protected readonly maxLengthBytes: number;
-  /** How much of the frame just found is prefix, and how much delimiter. */
+  /** Length of the prefix of the frame whose end `scan` has just returned. It keeps its value until it is set again. */
   protected headBytes = 0;
+  /** Length of that frame's delimiter. It keeps its value until it is set again. */
   protected tailBytes = 0;
+  /**
+   * The most that prefix and delimiter of one frame have together: a frame that has begun may have so many bytes
+   * more than `maxLengthBytes`. A subclass whose formats have more, or fewer, sets it in its constructor. Default 256.
+   */
+  protected maxOverheadBytes = DEFAULT_MAX_OVERHEAD_BYTES;
   readonly #copy: boolean;
+  /** What is being looked at: the caller's chunk, or while frames are kept back `#held`. */
   #piece: Uint8Array = EMPTY;
   /** Where in the piece the next scan starts; it is a frame's first byte unless there is a partial one. */
   #at = 0;
-  #partial: Uint8Array = EMPTY;
-  #partialBytes = 0;
+  /** The frame that has begun, as far as it has been scanned. */
+  #partial = new ByteBuffer();
+  /** What no scan has seen yet, because a handler has thrown. */
+  readonly #held = new ByteBuffer();
   #failure: Error | null = null;
   #pushing = false;
 
+  /**
+   * @param defaultMaxLengthBytes what `maxLengthBytes` is if the options do not say
+   * @throws TypeError, RangeError
+   */
   protected constructor(options: FrameOptions, defaultMaxLengthBytes: number) {
     const { maxLengthBytes = defaultMaxLengthBytes, copy = false } = options;
     checkInteger('maxLengthBytes', maxLengthBytes, 1, LARGEST_MAX_LENGTH_BYTES);
@@ -47,20 +79,30 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Looks for the end of the frame, from `from` on, where the last call for this frame stopped; bytes before `from`
-   * are not to be looked at. Sets `headBytes` and `tailBytes` when it has found it.
+   * Looks for the end of the frame in `piece` from `from` on, where the last call for this frame stopped. Bytes
+   * before `from` are not to be looked at. When it finds the end it sets `headBytes` and `tailBytes`, and is ready
+   * for the next frame.
    *
-   * @returns the position after the frame's last byte, or UNFINISHED
-   * @throws when no frame can come of it
+   * @returns the position after the frame's last byte, which is above `from`; or UNFINISHED, and then all bytes of
+   * the piece count as seen
+   * @throws any error, when no frame can come of it: the decoder's last one
    */
   protected abstract scan(piece: Uint8Array, from: number): number;
 
-  /** Forgets the frame that has begun. */
+  /** Forgets the frame that has begun: the next scan is for a new one. */
   protected abstract resetScan(): void;
 
-  /** What is given to the user, from the frame without its prefix and delimiter. */
+  /**
+   * Makes what is given to the user.
+   *
+   * @param bytes holds the whole frame; it is overwritten later, so what is to last is copied (see `toBytes`)
+   * @param start after the prefix
+   * @param end before the delimiter
+   * @throws any error: it leaves `push` or `read`, the frame is gone, and the next one is looked for
+   */
   protected abstract toFrame(bytes: Uint8Array, start: number, end: number): Frame;
 
+  /** A part of `bytes` as the option `copy` wants it: a view, or memory of its own. */
   protected toBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
     const view = bytes.subarray(start, end);
     return this.#copy ? new Uint8Array(view) : view;
@@ -68,64 +110,68 @@ export abstract class FrameDecoder<Frame> {
 
   /**
    * Takes a chunk as it came, and calls `onFrame` for each frame that is complete with it, before it returns. What
-   * `onFrame` throws leaves `push`; the rest of the chunk is then kept, and is looked at by the next one.
+   * `onFrame` throws leaves `push`; the rest of the chunk is then kept for the next one.
    *
    * @param chunk may be overwritten when this returns
    * @param onFrame its frame is valid until it returns, unless `copy`; it must not push to this decoder
-   * @throws TypeError; ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, both for good; ERR_TRIPOLL_STATE
+   * @throws TypeError; ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, and what else the format calls wrong,
+   * all for good; ERR_TRIPOLL_STATE from inside `onFrame`; ERR_TRIPOLL_BUSY when 1 MiB would be kept: nothing of the
+   * chunk has been taken then
    */
   push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
     checkBytes('chunk', chunk);
     checkFunction('onFrame', onFrame);
-    if (this.#pushing) throw stateError('push() from inside its own onFrame');
-    this.#pushing = true;
-    try {
-      this.supply(chunk);
-      for (let frame = this.next(); frame !== null; frame = this.next()) onFrame(frame);
-    } finally {
-      this.#pushing = false;
-      if (this.#at < this.#piece.length) this.#piece = this.takeBuffered();
+    this.#checkUsable('push()');
+    const heldBytes = this.#held.length;
+    if (heldBytes > 0 && heldBytes + chunk.length > MAX_HELD_BYTES) {
+      throw busyError(`frames are kept back, with ${heldBytes} bytes of at most ${MAX_HELD_BYTES}`);
     }
+    if (heldBytes > 0) this.#hold(chunk);
+    else this.#piece = chunk;
+    this.#handOut(onFrame);
   }
 
   /**
    * Says that the stream has ended.
    *
-   * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`
+   * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`; ERR_TRIPOLL_STATE while frames
+   * are kept back
    */
   end(): void {
     if (this.#failure !== null) throw this.#failure;
+    if (this.#at < this.#piece.length) throw stateError('end() while frames are kept back');
     if (this.partialBytes > 0) this.#fail(unexpectedEndError(this.partialBytes));
   }
 
-  /** Bytes that have come and belong to no frame yet. */
+  /** Number of bytes that have come and were not given out in a frame. */
   get partialBytes(): number {
-    return this.#partialBytes + this.#piece.length - this.#at;
+    return this.#partial.length + this.#piece.length - this.#at;
   }
 
   /**
-   * What has come after the last frame, for another decoder to go on with (the body after the header's lines). Only
-   * whole frames are left out: also the bytes of one that has begun are given.
+   * Takes what has come after the last frame, for another decoder to go on with (the body after the header's lines):
+   * also the bytes of a frame that has begun, and frames that were kept back.
    *
    * @returns the caller's own memory; this decoder is as new, on a frame's boundary
    */
   takeBuffered(): Uint8Array {
-    const head = this.#partial.subarray(0, this.#partialBytes);
-    const taken = concat(head, this.#piece.subarray(this.#at));
+    const rest = this.#piece.subarray(this.#at);
+    const taken = new Uint8Array(this.partialBytes);
+    taken.set(this.#partial.bytes);
+    taken.set(rest, this.#partial.length);
     this.#dropPiece();
-    this.#partialBytes = 0;
+    this.#partial.clear();
     this.resetScan();
     return taken;
   }
 
-  /** For `FrameReader`: bytes that must stay as they are until `next` has returned null. */
+  /** @internal For `FrameReader`: bytes that must stay as they are until `next` has returned null. */
   supply(piece: Uint8Array): void {
-    if (this.#failure !== null) throw this.#failure;
-    this.#piece = this.#at < this.#piece.length ? concat(this.#piece.subarray(this.#at), piece) : piece;
+    this.#piece = piece;
     this.#at = 0;
   }
 
-  /** For `FrameReader`: the next frame of what was supplied; null when there is no whole one. */
+  /** @internal For `FrameReader`: the next frame of what was supplied; null when there is no whole one. */
   next(): Frame | null {
     if (this.#failure !== null) throw this.#failure;
     const piece = this.#piece;
@@ -137,58 +183,87 @@ export abstract class FrameDecoder<Frame> {
       return this.#dropPiece();
     }
     this.#at = end;
-    if (this.#partialBytes === 0) return this.toFrame(piece, from + this.headBytes, end - this.tailBytes);
+    if (this.#partial.length === 0) return this.toFrame(piece, from + this.headBytes, end - this.tailBytes);
     this.#keep(piece, from, end);
-    return this.#takePartial();
+    const { bytes } = this.#partial;
+    this.#partial.clear();
+    return this.toFrame(bytes, this.headBytes, bytes.length - this.tailBytes);
+  }
+
+  #checkUsable(what: string): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#pushing) throw stateError(`${what} from inside onFrame`);
+  }
+
+  #handOut(onFrame: (frame: Frame) => void): void {
+    this.#pushing = true;
+    try {
+      for (let frame = this.next(); frame !== null; frame = this.next()) onFrame(frame);
+    } finally {
+      this.#pushing = false;
+      this.#keepRest();
+    }
+  }
+
+  #hold(chunk: Uint8Array): void {
+    this.#held.append(chunk);
+    this.supply(this.#held.bytes);
+  }
+
+  /** What no scan has seen outlives the caller's chunk. */
+  #keepRest(): void {
+    if (this.#at === this.#piece.length) {
+      this.#dropPiece();
+      return;
+    }
+    // While anything is held, that is the piece.
+    if (this.#held.length > 0) this.#held.consume(this.#at);
+    else this.#held.append(this.#piece.subarray(this.#at));
+    this.supply(this.#held.bytes);
   }
 
   #dropPiece(): null {
-    this.#piece = EMPTY;
-    this.#at = 0;
+    this.#held.clear();
+    this.supply(EMPTY);
     return null;
   }
 
   #scanOrFail(piece: Uint8Array, from: number): number {
     try {
-      return this.scan(piece, from);
+      const end = this.scan(piece, from);
+      this.#checkScan(piece, from, end);
+      return end;
     } catch (error) {
       return this.#fail(error as Error);
     }
   }
 
+  #checkScan(piece: Uint8Array, from: number, end: number): void {
+    const { maxLengthBytes } = this;
+    if (end === UNFINISHED) {
+      const bytes = this.#partial.length + piece.length - from;
+      // At least a byte is still to come.
+      if (bytes >= maxLengthBytes + this.maxOverheadBytes) throw frameTooLongError(maxLengthBytes);
+      return;
+    }
+    // Of no byte, it would be found for ever.
+    checkInteger('what scan() gave', end, from + 1, piece.length);
+    const bytes = this.#partial.length + end - from;
+    const lengthBytes = bytes - this.headBytes - this.tailBytes;
+    if (lengthBytes > maxLengthBytes) throw frameTooLongError(maxLengthBytes);
+    if (!(lengthBytes >= 0))
+      throw outOfRange('headBytes and tailBytes', `at most ${bytes} together`, lengthBytes);
+  }
+
   #fail(error: Error): never {
     this.#failure = error;
     this.#dropPiece();
-    this.#partial = EMPTY;
-    this.#partialBytes = 0;
+    this.#partial = new ByteBuffer();
     throw error;
   }
 
+  /** Adds to the frame that has begun. */
   #keep(piece: Uint8Array, from: number, to: number): void {
-    const needed = this.#partialBytes + to - from;
-    if (needed > this.#partial.length) {
-      // Doubling, so that a frame of n bytes costs copies of at most 2n; no more than the longest frame needs.
-      const doubled = Math.max(FIRST_PARTIAL_BYTES, Math.min(2 * this.#partial.length, this.maxLengthBytes));
-      const grown = new Uint8Array(Math.max(needed, doubled));
-      grown.set(this.#partial.subarray(0, this.#partialBytes));
-      this.#partial = grown;
-    }
-    this.#partial.set(piece.subarray(from, to), this.#partialBytes);
-    this.#partialBytes = needed;
+    this.#partial.append(piece.subarray(from, to), this.maxLengthBytes + this.maxOverheadBytes);
   }
-
-  #takePartial(): Frame {
-    const bytes = this.#partial;
-    const used = this.#partialBytes;
-    this.#partialBytes = 0;
-    if (bytes.length > KEPT_PARTIAL_BYTES && used < bytes.length / 4) this.#partial = EMPTY;
-    return this.toFrame(bytes, this.headBytes, used - this.tailBytes);
-  }
-}
-
-function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
-  return joined;
 }
