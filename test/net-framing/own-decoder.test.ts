@@ -1,8 +1,10 @@
 // A FrameDecoder of a user's own: what the base class promises whatever the subclass does.
 import { FrameDecoder, UNFINISHED, type FrameOptions } from '#lib/net/framing/frame-decoder';
+import { FrameReader } from '#lib/net/framing/frame-reader';
 import { outOfRange, thrownBy } from '../support/errors.js';
+import { within } from '../support/deadline.js';
 import { copiedBytes } from './copied-bytes.js';
-import { bytesOf } from './pieces.js';
+import { bytesOf, PieceSource } from './pieces.js';
 
 const tooLong = { name: 'Error', code: 'ERR_TRIPOLL_FRAME_TOO_LONG' };
 
@@ -100,7 +102,50 @@ describe('F24 maxLengthBytes of a decoder of one’s own', () => {
   });
 });
 
-test('what toFrame throws leaves push; that frame is gone, the next ones are there', () => {
+describe('F25 a frame that is null or undefined is a frame', () => {
+  test('F25 pushed', () => {
+    const frames: unknown[] = [];
+    new JsonLines().push(bytesOf('1\nnull\nundefined\n2\n'), (frame) => frames.push(frame));
+    expect(frames).toEqual([1, null, undefined, 2]);
+  });
+
+  test('F25 put together of several pieces', () => {
+    const frames: unknown[] = [];
+    const decoder = new JsonLines();
+    for (const piece of ['nu', 'll\nunde', 'fined\n', '1\n'])
+      decoder.push(bytesOf(piece), (frame) => frames.push(frame));
+    expect(frames).toEqual([null, undefined, 1]);
+  });
+
+  test('F25 pulled: by iteration', async () => {
+    const reader = new FrameReader(
+      new PieceSource([bytesOf('null\n1\nnu'), bytesOf('ll\n')]),
+      new JsonLines(),
+    );
+    const pull = async () => {
+      const frames: unknown[] = [];
+      for await (const frame of reader) frames.push(frame);
+      return frames;
+    };
+    expect(await within(pull(), 'the frames')).toEqual([null, 1, null]);
+  });
+
+  test('F25 pulled: next() tells a null frame from the end', async () => {
+    const reader = new FrameReader(new PieceSource([bytesOf('null\n')]), new JsonLines());
+    expect(await within(reader.next(), 'the frame')).toEqual({ done: false, value: null });
+    expect(await within(reader.next(), 'the end')).toEqual({ done: true, value: undefined });
+  });
+
+  test('F25 pulled: the types refuse read(), whose null is the end; it waits for nothing all the same', async () => {
+    const reader = new FrameReader<unknown>(new PieceSource([bytesOf('null\n1\n')]), new JsonLines());
+    // @ts-expect-error -- a frame of this reader may be null
+    expect(await within(reader.read(), 'the frame')).toBeNull();
+    // @ts-expect-error -- as read()
+    expect(reader.tryRead()).toBe(1);
+  });
+});
+
+test('what toFrame throws leaves push; that frame is gone, the next ones are there', async () => {
   const decoder = new JsonLines();
   const frames: unknown[] = [];
   const push = (text: string) => decoder.push(bytesOf(text), (frame) => frames.push(frame));
@@ -110,6 +155,9 @@ test('what toFrame throws leaves push; that frame is gone, the next ones are the
   }
   push('3\n');
   expect(frames).toEqual([1, 2, 1, 2, 3]);
+  const reader = new FrameReader(new PieceSource([bytesOf('{\n1\n')]), new JsonLines());
+  await expect(reader.next()).rejects.toThrow(SyntaxError);
+  expect(await reader.next()).toEqual({ done: false, value: 1 });
 });
 
 describe('a scan that breaks its contract is found out, for good', () => {

@@ -1,6 +1,7 @@
 import type { DelimitedOptions } from './delimited-decoder.js';
 import { DelimiterDecoder } from './delimiter-decoder.js';
-import { FrameReader, type ByteSource } from './frame-reader.js';
+import { FrameReader } from './frame-reader.js';
+import type { ByteSource } from './read-ahead.js';
 
 /** Reads frames that each end with the same bytes, without these. */
 export class DelimiterReader extends FrameReader<Uint8Array> {

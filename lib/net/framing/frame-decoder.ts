@@ -17,6 +17,8 @@ const MAX_HELD_BYTES = 1024 * 1024;
 
 /** What `scan` returns when the piece ends before the frame does. */
 export const UNFINISHED = -1;
+/** What `nextFrame` returns when there is none: a frame itself may be null or undefined. */
+export const NO_FRAME: unique symbol = Symbol('no frame');
 
 export interface FrameOptions {
   /** Longest frame, without its prefix or delimiter; a longer one is an error. 1 to 2147483647. */
@@ -93,7 +95,7 @@ export abstract class FrameDecoder<Frame> {
   protected abstract resetScan(): void;
 
   /**
-   * Makes what is given to the user.
+   * Makes what is given to the user; null and undefined are frames as any other.
    *
    * @param bytes holds the whole frame; it is overwritten later, so what is to last is copied (see `toBytes`)
    * @param start after the prefix
@@ -165,14 +167,14 @@ export abstract class FrameDecoder<Frame> {
     return taken;
   }
 
-  /** @internal For `FrameReader`: bytes that must stay as they are until `next` has returned null. */
+  /** @internal For `FrameReader`: bytes that must stay as they are until `nextFrame` has returned NO_FRAME. */
   supply(piece: Uint8Array): void {
     this.#piece = piece;
     this.#at = 0;
   }
 
-  /** @internal For `FrameReader`: the next frame of what was supplied; null when there is no whole one. */
-  next(): Frame | null {
+  /** @internal For `FrameReader`: the next frame of what was supplied, or NO_FRAME. */
+  nextFrame(): Frame | typeof NO_FRAME {
     if (this.#failure !== null) throw this.#failure;
     const piece = this.#piece;
     const from = this.#at;
@@ -198,7 +200,7 @@ export abstract class FrameDecoder<Frame> {
   #handOut(onFrame: (frame: Frame) => void): void {
     this.#pushing = true;
     try {
-      for (let frame = this.next(); frame !== null; frame = this.next()) onFrame(frame);
+      for (let frame = this.nextFrame(); frame !== NO_FRAME; frame = this.nextFrame()) onFrame(frame);
     } finally {
       this.#pushing = false;
       this.#keepRest();
@@ -222,10 +224,10 @@ export abstract class FrameDecoder<Frame> {
     this.supply(this.#held.bytes);
   }
 
-  #dropPiece(): null {
+  #dropPiece(): typeof NO_FRAME {
     this.#held.clear();
     this.supply(EMPTY);
-    return null;
+    return NO_FRAME;
   }
 
   #scanOrFail(piece: Uint8Array, from: number): number {

@@ -1,5 +1,6 @@
-import { FrameReader, type ByteSource } from './frame-reader.js';
+import { FrameReader } from './frame-reader.js';
 import { LengthPrefixedDecoder, type LengthPrefixedOptions } from './length-prefixed-decoder.js';
+import type { ByteSource } from './read-ahead.js';
 
 /** Reads frames that each come after their length, without it. */
 export class LengthPrefixedReader extends FrameReader<Uint8Array> {
