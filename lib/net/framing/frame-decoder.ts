@@ -64,10 +64,11 @@ export abstract class FrameDecoder<Frame> {
   #at = 0;
   /** The frame that has begun, as far as it has been scanned. */
   #partial = new ByteBuffer();
-  /** What no scan has seen yet, because a handler has thrown. */
-  readonly #held = new ByteBuffer();
+  /** What no scan has seen yet, because a handler has said stop, or has thrown. */
+  #held = new ByteBuffer();
   #failure: Error | null = null;
   #pushing = false;
+  #stopped = false;
 
   /**
    * @param defaultMaxLengthBytes what `maxLengthBytes` is if the options do not say
@@ -111,16 +112,18 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Takes a chunk as it came, and calls `onFrame` for each frame that is complete with it, before it returns. What
-   * `onFrame` throws leaves `push`; the rest of the chunk is then kept for the next one.
+   * Takes a chunk as it came, and calls `onFrame` for each frame that is complete with it, before it returns. If
+   * `onFrame` calls `stop`, the rest of the chunk is kept for `resume`; a chunk that is pushed while stopped is kept
+   * behind it, up to 1 MiB. What `onFrame` throws leaves `push`; the rest is then kept for the next one.
    *
    * @param chunk may be overwritten when this returns
    * @param onFrame its frame is valid until it returns, unless `copy`; it must not push to this decoder
+   * @returns false when `onFrame` has said stop: now, or earlier and nobody has called `resume`
    * @throws TypeError; ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, and what else the format calls wrong,
    * all for good; ERR_TRIPOLL_STATE from inside `onFrame`; ERR_TRIPOLL_BUSY when 1 MiB would be kept: nothing of the
    * chunk has been taken then
    */
-  push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
+  push(chunk: Uint8Array, onFrame: (frame: Frame) => void): boolean {
     checkBytes('chunk', chunk);
     checkFunction('onFrame', onFrame);
     this.#checkUsable('push()');
@@ -128,16 +131,38 @@ export abstract class FrameDecoder<Frame> {
     if (heldBytes > 0 && heldBytes + chunk.length > MAX_HELD_BYTES) {
       throw busyError(`frames are kept back, with ${heldBytes} bytes of at most ${MAX_HELD_BYTES}`);
     }
-    if (heldBytes > 0) this.#hold(chunk);
+    if (heldBytes > 0 || this.#stopped) this.#hold(chunk);
     else this.#piece = chunk;
-    this.#handOut(onFrame);
+    return this.#handOut(onFrame);
+  }
+
+  /**
+   * Says stop, from inside `onFrame`: this frame is the last one until `resume`. So a handler that pauses its
+   * connection is given no more of the frames that have come already.
+   */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * Goes on after `stop`, with the frames that were kept back. It may stop again.
+   *
+   * @param onFrame as of `push`
+   * @returns as `push`
+   * @throws as `push`
+   */
+  resume(onFrame: (frame: Frame) => void): boolean {
+    checkFunction('onFrame', onFrame);
+    this.#checkUsable('resume()');
+    this.#stopped = false;
+    return this.#handOut(onFrame);
   }
 
   /**
    * Says that the stream has ended.
    *
    * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`; ERR_TRIPOLL_STATE while frames
-   * are kept back
+   * are kept back: `resume` comes first
    */
   end(): void {
     if (this.#failure !== null) throw this.#failure;
@@ -163,6 +188,7 @@ export abstract class FrameDecoder<Frame> {
     taken.set(rest, this.#partial.length);
     this.#dropPiece();
     this.#partial.clear();
+    this.#stopped = false;
     this.resetScan();
     return taken;
   }
@@ -197,10 +223,15 @@ export abstract class FrameDecoder<Frame> {
     if (this.#pushing) throw stateError(`${what} from inside onFrame`);
   }
 
-  #handOut(onFrame: (frame: Frame) => void): void {
+  #handOut(onFrame: (frame: Frame) => void): boolean {
     this.#pushing = true;
     try {
-      for (let frame = this.nextFrame(); frame !== NO_FRAME; frame = this.nextFrame()) onFrame(frame);
+      while (!this.#stopped) {
+        const frame = this.nextFrame();
+        if (frame === NO_FRAME) break;
+        onFrame(frame);
+      }
+      return !this.#stopped;
     } finally {
       this.#pushing = false;
       this.#keepRest();
@@ -259,8 +290,9 @@ export abstract class FrameDecoder<Frame> {
 
   #fail(error: Error): never {
     this.#failure = error;
-    this.#dropPiece();
+    this.supply(EMPTY);
     this.#partial = new ByteBuffer();
+    this.#held = new ByteBuffer();
     throw error;
   }
 
