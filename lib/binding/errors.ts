@@ -11,6 +11,8 @@ export interface TripollError extends Error {
   syscall?: string;
   address?: string;
   port?: number;
+  /** The name that was looked up, as in Node's errors of `dns`. */
+  hostname?: string;
   fd?: number;
   bytesWritten?: number;
 }
@@ -84,6 +86,11 @@ export function unexpectedEndError(partialBytes: number): TripollError {
     new Error(`the stream ended inside a frame, after ${partialBytes} bytes of it`),
     'ERR_TRIPOLL_UNEXPECTED_END',
   );
+}
+
+/** A name without addresses, as `dns.lookup` would say. */
+export function notFoundError(hostname: string, what: string): TripollError {
+  return Object.assign(coded(new Error(`${hostname} ${what}`), 'ENOTFOUND'), { hostname });
 }
 
 export function abortError(reason: unknown): TripollError {

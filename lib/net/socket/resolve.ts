@@ -1,6 +1,6 @@
 import type dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
-import { invalidArgType } from '../../binding/errors.js';
+import { invalidArgType, notFoundError } from '../../binding/errors.js';
 import { isIpLiteral, type HostPort } from '../../sys/address.js';
 
 /**
@@ -13,24 +13,31 @@ export type Resolver = (
 
 type Found = (error: Error | null, candidates: HostPort[]) => void;
 
-/** The addresses of a host, in the order of the resolver; a literal is its own. */
+/** The addresses of a host, at least one, in the order of the resolver; a literal is its own. */
 export function resolve(target: HostPort, resolver: Resolver | undefined, found: Found): void {
   const { host, port } = target;
-  const toTargets = (addresses: readonly string[]) => addresses.map((address) => ({ host: address, port }));
+  const give = (addresses: readonly string[]): void => {
+    const error = addresses.length === 0 ? notFoundError(host, 'has no addresses') : null;
+    const candidates = addresses.map((address) => ({ host: address, port }));
+    found(error, candidates);
+  };
   if (isIpLiteral(host)) {
     found(null, [target]);
     return;
   }
   if (resolver !== undefined) {
-    askResolver(resolver, host).then(
-      (addresses) => found(null, toTargets(addresses)),
-      (error: unknown) => found(error as Error, []),
-    );
+    askResolver(resolver, host).then(give, (error: unknown) => {
+      // Without a reason nobody could tell it from a success.
+      found(
+        (error ?? notFoundError(host, 'could not be resolved: the resolver gave no reason')) as Error,
+        [],
+      );
+    });
     return;
   }
   loadDns().lookup(host, { all: true }, (error: Error | null, addresses: LookupAddress[]) => {
     if (error !== null) found(error, []);
-    else found(null, toTargets(addresses.map(({ address }) => address)));
+    else give(addresses.map(({ address }) => address));
   });
 }
 
