@@ -10,6 +10,7 @@ import { describeInput } from './suite/input.js';
 import { describeLife } from './suite/life.js';
 import { describePromises } from './suite/promises.js';
 import { describeSegments } from './suite/segments.js';
+import { describeWaits } from './suite/waits.js';
 
 describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], 'UDP', (context) => {
   describePromises(context);
@@ -22,4 +23,5 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
   describeGroups(context);
   describeLife(context);
   describeInput(context);
+  describeWaits(context);
 });

@@ -1,4 +1,4 @@
-import { outOfRange, type TripollError } from '../../binding/errors.js';
+import { invalidArgType, outOfRange, type TripollError } from '../../binding/errors.js';
 import { checkUdp, nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkInteger, checkObject } from '../../binding/validate.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -55,6 +55,11 @@ export class DatagramBatch {
     this.#payload = new Uint8Array(capacity * slotBytes);
     this.#slots = new Array<Uint8Array | undefined>(capacity).fill(undefined);
     this.#views = new Array<Uint8Array | undefined>(capacity).fill(undefined);
+  }
+
+  /** Whether it is one: a brand, which neither another realm nor a look-alike has. */
+  static isBatch(value: unknown): value is DatagramBatch {
+    return typeof value === 'object' && value !== null && #records in value;
   }
 
   /** How many datagrams are in it: the received ones, or those to be sent. */
@@ -219,6 +224,7 @@ export class DatagramBatch {
 
   /** The address of another batch's datagram: for answers, without a string being made. */
   copyAddress(index: number, from: DatagramBatch, fromIndex: number): void {
+    checkBatch('from', from);
     this.#check(index);
     from.#check(fromIndex);
     this.#records.copyAddress(index, from.#records, fromIndex);
@@ -318,3 +324,8 @@ export class DatagramBatch {
 }
 
 const MAX_INDEX = 0x7fffffff;
+
+/** @throws TypeError */
+export function checkBatch(name: string, value: unknown): asserts value is DatagramBatch {
+  if (!DatagramBatch.isBatch(value)) throw invalidArgType(name, 'a DatagramBatch', value);
+}

@@ -1,4 +1,4 @@
-import { closedError, errnoOf, errnosOf, stateError, systemError } from '../../binding/errors.js';
+import { closedError, errnoOf, errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkUdp, nativeUdp, udpLayout } from '../../binding/native-udp.js';
 import { checkObject } from '../../binding/validate.js';
@@ -327,7 +327,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   onReactorClose(): void {
-    this.destroy(stateError('the reactor was closed'));
+    this.destroy(closedError('Reactor'));
   }
 
   /** For the idle timeout. */

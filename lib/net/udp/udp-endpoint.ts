@@ -3,7 +3,7 @@ import type { TripollError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
-import { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
+import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
 import { callLast, HandlerCalls } from '../socket/handler-call.js';
@@ -190,9 +190,10 @@ export class UdpEndpoint extends UdpCore {
    *
    * @returns false when the socket's buffer was full before the end: `batch.settled` of them are done, and `drain` says
    * when to go on. A batch that was lent to `datagrams` is not yours by then: what is left of it is lost.
-   * @throws ERR_TRIPOLL_CLOSED
+   * @throws TypeError; ERR_TRIPOLL_CLOSED
    */
   sendMany(batch: DatagramBatch): boolean {
+    checkBatch('batch', batch);
     this.checkOpen();
     // Each round settles at least one, or ends.
     while (batch.settled < batch.count) {

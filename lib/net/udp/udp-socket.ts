@@ -1,7 +1,8 @@
 import { busyError, closedError, outOfRange } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { Waiter } from '../../reactor/waiter.js';
 import {
   parseAddress,
   splitHostPort,
@@ -9,7 +10,7 @@ import {
   type SocketAddress,
   type SocketAddressInput,
 } from '../../sys/address.js';
-import type { DatagramBatch } from './datagram-batch.js';
+import { checkBatch, type DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
@@ -66,29 +67,49 @@ export interface ReceivedDatagram {
   readonly timestampNs: bigint | undefined;
 }
 
-/** A promise that waits for the socket. */
-interface Waiting<T> {
-  /** Tries; true when it has settled. */
-  attempt(): boolean;
-  resolve(value: T): void;
-  reject(error: unknown): void;
-  stopWatch: (() => void) | null;
-}
-
 /** For single datagrams: filled and used within a call. */
 let one: DatagramRecords | null = null;
 function single(): DatagramRecords {
   return (one ??= new DatagramRecords(1));
 }
 
-/** What `attempt` says when the socket has nothing, or is full. */
+/** What a call says when the socket has nothing, or is full. */
 const NOT_YET = Symbol('not yet');
+type Call<T> = () => T | typeof NOT_YET;
+
+/** What the socket sees of an attempt, whatever it gives. */
+interface Waiting {
+  /** Tries; returns whether it has settled. */
+  run(): boolean;
+  reject(error: unknown): void;
+}
+
+/** A promise that is tried again at each event, until it settles. */
+class Attempt<T> extends Waiter<T> implements Waiting {
+  readonly #call: Call<T>;
+
+  constructor(call: Call<T>) {
+    super();
+    this.#call = call;
+  }
+
+  run(): boolean {
+    try {
+      const result = this.#call();
+      if (result === NOT_YET) return false;
+      this.resolve(result);
+    } catch (error) {
+      this.reject(error);
+    }
+    return true;
+  }
+}
 
 /** A UDP socket with promises. All of them take `{ signal, timeoutMs }`. */
 export class UdpSocket extends UdpCore {
-  #reader: Waiting<never> | null = null;
-  readonly #sends: Waiting<never>[] = [];
-  #errorWaiter: Waiting<DatagramError> | null = null;
+  #reader: Waiting | null = null;
+  readonly #sends: Waiting[] = [];
+  #errorWaiter: Waiter<DatagramError> | null = null;
   #errors: DatagramError[] = [];
   /** That came after datagrams which were received: the next receive tells it. */
   #heldErrno = 0;
@@ -130,24 +151,23 @@ export class UdpSocket extends UdpCore {
     if (resolver !== undefined) checkFunction('resolver', resolver);
     const target = splitHostPort(address);
     const socket = new UdpSocket(options);
-    return new Promise((resolve, reject) => {
-      const stop = watchCancel(options, socket.reactor, (error) => {
-        socket.destroy(error);
-        reject(error);
-      });
+    // Nothing of it is registered yet.
+    const waiter = new Waiter<UdpSocket>();
+    waiter.armAlone(options, socket.reactor, () => socket.destroy(null));
+    if (!waiter.settled) {
       resolveName(target, resolver, (error, candidates) => {
-        stop();
-        if (socket.closed) return;
+        if (waiter.settled) return;
         try {
           if (error !== null) throw error;
           socket.#openTo(candidates, options);
-          resolve(socket);
+          waiter.resolve(socket);
         } catch (failed) {
           socket.destroy(null);
-          reject(failed);
+          waiter.reject(failed);
         }
       });
-    });
+    }
+    return waiter.promise;
   }
 
   #openTo(candidates: readonly HostPort[], options: UdpConnectOptions): void {
@@ -194,6 +214,7 @@ export class UdpSocket extends UdpCore {
    */
   recvMany(batch: DatagramBatch, options?: CancelOptions): Promise<number> {
     return this.#startReceive(() => {
+      checkBatch('batch', batch);
       const received = batch.receiveFrom(this.fd, this.receiveOptions);
       if (!this.#received(received)) return NOT_YET;
       this.#heldErrno = batch.errnoAfter;
@@ -211,7 +232,7 @@ export class UdpSocket extends UdpCore {
     return true;
   }
 
-  #startReceive<T>(call: () => T | typeof NOT_YET, options: CancelOptions | undefined): Promise<T> {
+  #startReceive<T>(call: Call<T>, options: CancelOptions | undefined): Promise<T> {
     try {
       if (options !== undefined) checkCancel(options);
       this.#checkUsable();
@@ -227,47 +248,25 @@ export class UdpSocket extends UdpCore {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait(call, options, {
-      begin: (waiting) => (this.#reader = waiting as Waiting<never>),
-      end: () => (this.#reader = null),
-    });
+    const attempt = new Attempt(call);
+    this.#reader = attempt;
+    return this.#wait(attempt, options, () => (this.#reader = null));
+  }
+
+  /** `leave` takes the waiter out of where an event would find it. */
+  #wait<T>(waiter: Waiter<T>, options: CancelOptions | undefined, leave: () => void): Promise<T> {
+    waiter.arm(options, this.reactor, leave);
+    try {
+      this.widenInterest();
+    } catch (error) {
+      if (!waiter.settled) leave();
+      waiter.reject(error);
+    }
+    return waiter.promise;
   }
 
   #checkUsable(): void {
     if (this.closed) throw this.#failure ?? closedError('the UDP socket');
-  }
-
-  /** A promise that is tried again at each event, until it settles. */
-  #wait<T>(
-    call: () => T | typeof NOT_YET,
-    options: CancelOptions | undefined,
-    place: { begin(waiting: Waiting<T>): void; end(waiting: Waiting<T>): void },
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const settle = (then: () => void): void => {
-        waiting.stopWatch?.();
-        place.end(waiting);
-        then();
-      };
-      const waiting: Waiting<T> = {
-        attempt: () => {
-          try {
-            const result = call();
-            if (result === NOT_YET) return false;
-            waiting.resolve(result);
-          } catch (error) {
-            waiting.reject(error);
-          }
-          return true;
-        },
-        resolve: (value) => settle(() => resolve(value)),
-        reject: (error) => settle(() => reject(error)),
-        stopWatch: null,
-      };
-      place.begin(waiting);
-      if (options !== undefined) waiting.stopWatch = watchCancel(options, this.reactor, waiting.reject);
-      this.widenInterest();
-    });
   }
 
   protected get wantsRead(): boolean {
@@ -275,7 +274,7 @@ export class UdpSocket extends UdpCore {
   }
 
   protected readNow(): void {
-    this.#reader?.attempt();
+    if (this.#reader?.run() === true) this.#reader = null;
   }
 
   // ---- sending ----
@@ -326,8 +325,11 @@ export class UdpSocket extends UdpCore {
   sendMany(batch: DatagramBatch, options?: CancelOptions): Promise<number> {
     let begun = false;
     return this.#startSend(() => {
-      if (!begun) batch.rewind();
-      begun = true;
+      if (!begun) {
+        checkBatch('batch', batch);
+        batch.rewind();
+        begun = true;
+      }
       while (batch.settled < batch.count) {
         const done = batch.sendTo(this.fd, this.sendOptions);
         if (batch.cannotSegment) this.noteCannotSegment();
@@ -340,7 +342,7 @@ export class UdpSocket extends UdpCore {
     }, options);
   }
 
-  #startSend<T>(call: () => T | typeof NOT_YET, options: CancelOptions | undefined): Promise<T> {
+  #startSend<T>(call: Call<T>, options: CancelOptions | undefined): Promise<T> {
     try {
       if (options !== undefined) checkCancel(options);
       this.#checkUsable();
@@ -353,13 +355,9 @@ export class UdpSocket extends UdpCore {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait(call, options, {
-      begin: (waiting) => void this.#sends.push(waiting as Waiting<never>),
-      end: (waiting) => {
-        const index = this.#sends.indexOf(waiting);
-        if (index >= 0) this.#sends.splice(index, 1);
-      },
-    });
+    const attempt = new Attempt(call);
+    this.#sends.push(attempt);
+    return this.#wait(attempt, options, () => this.#sends.splice(this.#sends.indexOf(attempt), 1));
   }
 
   protected get wantsWrite(): boolean {
@@ -368,8 +366,10 @@ export class UdpSocket extends UdpCore {
 
   protected writeNow(): void {
     for (let i = 0; i < SENDS_PER_EVENT; i++) {
-      const next = this.#sends[0];
-      if (next === undefined || !next.attempt() || !this.reactor.spend()) return;
+      const [next] = this.#sends;
+      if (next?.run() !== true) return;
+      this.#sends.shift();
+      if (!this.reactor.spend()) return;
     }
   }
 
@@ -390,13 +390,11 @@ export class UdpSocket extends UdpCore {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait<DatagramError>(() => this.#errors.shift() ?? NOT_YET, options, {
-      begin: (waiting) => {
-        this.#errorWaiter = waiting;
-        if (this.#errors.length > 0) waiting.attempt();
-      },
-      end: () => (this.#errorWaiter = null),
-    });
+    const kept = this.#errors.shift();
+    if (kept !== undefined) return Promise.resolve(kept);
+    const waiter = new Waiter<DatagramError>();
+    this.#errorWaiter = waiter;
+    return this.#wait(waiter, options, () => (this.#errorWaiter = null));
   }
 
   protected get wantsErrors(): boolean {
@@ -404,9 +402,10 @@ export class UdpSocket extends UdpCore {
   }
 
   protected onQueuedError(error: DatagramError): void {
-    if (this.#errors.length === MOST_KEPT_ERRORS) this.#errors.shift();
-    this.#errors.push(error);
-    this.#errorWaiter?.attempt();
+    const waiter = this.#errorWaiter;
+    this.#errorWaiter = null;
+    if (waiter !== null) waiter.resolve(error);
+    else if (this.#errors.push(error) > MOST_KEPT_ERRORS) this.#errors.shift();
   }
 
   // ---- the end ----
@@ -415,9 +414,10 @@ export class UdpSocket extends UdpCore {
     this.#failure = error;
     const reason = error ?? closedError('the UDP socket');
     this.#errors = [];
-    this.#reader?.reject(reason);
-    this.#errorWaiter?.reject(reason);
-    for (const waiting of this.#sends.slice()) waiting.reject(reason);
+    for (const waiter of [this.#reader, this.#errorWaiter, ...this.#sends]) waiter?.reject(reason);
+    this.#reader = null;
+    this.#errorWaiter = null;
+    this.#sends.length = 0;
   }
 }
 

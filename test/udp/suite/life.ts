@@ -1,4 +1,3 @@
-import { Reactor, type BackendName } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { DatagramBatch, UdpSocket } from 'tripoll/net';
 import { deferred, rejection, type Context } from '../../net/tools.js';
@@ -64,15 +63,6 @@ export function describeLife(context: Context): void {
       await server.send(bytesOf('x'), hostPortOf(busy));
       await within(busy.recvMany(batch), 'recvMany');
       expect(touch).toHaveBeenCalledTimes(4);
-    });
-
-    test('the reactor’s end is the socket’s', async () => {
-      const reactor = new Reactor({ backend: context.reactor.backend as BackendName });
-      const socket = await UdpSocket.bind('127.0.0.1:0', { reactor });
-      const waiting = rejection(socket.receive(new Uint8Array(ROOM)));
-      reactor.close();
-      expect(await within(waiting, 'rejection')).toMatchObject({ code: 'ERR_TRIPOLL_STATE' });
-      expect(socket.closed).toBe(true);
     });
 
     test('T02 an fd that was closed behind us is not closed again', async () => {
