@@ -59,6 +59,14 @@ export function needUnixSockets(what: string): void {
   if (!capabilities.unixSockets) throw unsupportedError(`this platform has no ${what} here`);
 }
 
+/**
+ * Whether a poller tells of a socket's pending error where neither READABLE nor WRITABLE is asked for: those with POLLERR.
+ * A kqueue has no filter for it, and Windows tells it to a receive alone.
+ */
+export function tellsErrorsAlone(backend: string): boolean {
+  return backend === 'epoll' || backend === 'poll';
+}
+
 /** Whether a backend ever tells PRIORITY: kqueue only where it has EVFILT_EXCEPT, as on macOS and OpenBSD. */
 export function tellsPriority(backend: string): boolean {
   return backend !== 'kqueue' || native.kqueueConstants?.['EVFILT_EXCEPT'] !== undefined;

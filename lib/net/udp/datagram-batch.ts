@@ -303,6 +303,11 @@ export class DatagramBatch {
     return done;
   }
 
+  /** How many of the last `done` that `sendTo` dealt with were too long. */
+  countTooLong(done: number): number {
+    return done <= 0 ? 0 : this.#records.countTooLong(this.#settled - done, done);
+  }
+
   get cannotSegment(): boolean {
     return this.#records.cannotSegment;
   }

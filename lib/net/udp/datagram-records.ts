@@ -1,4 +1,4 @@
-import { systemError, type TripollError } from '../../binding/errors.js';
+import { errnoOf, systemError, type TripollError } from '../../binding/errors.js';
 import { HEADER_WORDS, nativeUdp, RECORD_WORDS, udpLayout } from '../../binding/native-udp.js';
 import {
   parseAddress,
@@ -45,6 +45,7 @@ const SEND_TOS = udpLayout('FLAG_SEND_TOS');
 const SEND_TTL = udpLayout('FLAG_SEND_TTL');
 const SEND_LOCAL = udpLayout('FLAG_SEND_LOCAL');
 
+const EMSGSIZE = errnoOf('EMSGSIZE');
 const NS_PER_S = 1_000_000_000n;
 
 /** Which of a record's two endpoints. */
@@ -248,6 +249,14 @@ export class DatagramRecords {
 
   // ---- errors ----
 
+  /** How many of the records, which were sent, were too long for it. */
+  countTooLong(first: number, count: number): number {
+    if (this.failed === 0) return 0;
+    let tooLong = 0;
+    for (let i = first; i < first + count; i++) if (this.errno(i) === EMSGSIZE) tooLong++;
+    return tooLong;
+  }
+
   /** Why a datagram of a batch was not sent; null when it was. */
   sendError(index: number): TripollError | null {
     const errno = this.errno(index);
@@ -256,8 +265,12 @@ export class DatagramRecords {
     return systemError(errno, 'sendmsg', { address, port });
   }
 
-  /** What the error queue says in this record. */
-  queuedError(index: number): DatagramError {
+  /** What the error queue says in the first `count` records. */
+  queuedErrors(count: number): DatagramError[] {
+    return Array.from({ length: count }, (_, index) => this.#queuedError(index));
+  }
+
+  #queuedError(index: number): DatagramError {
     const { address, port } = this.address(index) ?? {};
     const kind = this.#get(index, ERROR_KIND);
     const origin = ORIGINS[this.#get(index, ERROR_ORIGIN)] ?? 'none';

@@ -1,3 +1,4 @@
+import { tellsErrorsAlone } from '../../binding/capabilities.js';
 import { closedError, errnoOf, errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkUdp, nativeUdp, udpLayout } from '../../binding/native-udp.js';
@@ -40,6 +41,7 @@ const IPV6 = udpLayout('OPTION_IPV6');
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
+const TELLS_ERRORS = Readiness.PRIORITY | Readiness.ERROR;
 
 /** So many of a batch cost about what one read of a stream does, which is a unit of a turn's budget. */
 const DATAGRAMS_PER_UNIT = 4;
@@ -69,6 +71,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   #refed = true;
   #connected = false;
   #recvErrors = false;
+  #tooLongSends = 0;
   #wantsControl = false;
   #canSegment = false;
   #coalesceOption = COALESCE;
@@ -149,6 +152,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   connect(peer: SocketAddressInput): void {
     this.checkOpen();
     this.#connect(peer);
+    this.updateInterest();
   }
 
   /** Takes that back; on Linux a port that the system had chosen is given up with it. */
@@ -157,6 +161,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     const error = nativeUdp.udpDisconnect(this.fd);
     if (error < 0) throw systemError(error, 'connect');
     this.#connected = false;
+    this.updateInterest();
   }
 
   // ---- options ----
@@ -244,7 +249,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   onReady(readiness: number): void {
     const wasWanted = this.wantsRead;
-    if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) !== 0 && this.#recvErrors) this.#takeErrors();
+    if ((readiness & TELLS_ERRORS) !== 0 && this.#recvErrors) this.#takeErrors();
+    else if ((readiness & Readiness.ERROR) !== 0 && this.wantsErrors) this.#takeLoneError();
     if (this.fd >= 0 && (readiness & WAKES_READER) !== 0 && this.wantsRead) this.readNow();
     if (this.fd >= 0 && (readiness & WAKES_WRITER) !== 0 && this.wantsWrite) this.writeNow();
     // Not before a datagram has come for nobody: who receives in a loop asks again in a microtask.
@@ -256,9 +262,14 @@ export abstract class UdpCore extends Resource implements EventHandler {
     return (
       (this.wantsRead ? Interest.READABLE : 0) |
       (this.wantsWrite ? Interest.WRITABLE : 0) |
-      // Under POLLPRI a poller tells the error queue and no more.
-      (this.#recvErrors && this.wantsErrors ? Interest.PRIORITY : 0)
+      // Under POLLPRI a poller tells the error queue, and what is pending (F13), and no more.
+      (this.wantsErrors && this.#hearsErrors ? Interest.PRIORITY : 0)
     );
+  }
+
+  /** Whether an ICMP error can come back without a call that meets it. */
+  get #hearsErrors(): boolean {
+    return this.#recvErrors || (this.#connected && tellsErrorsAlone(this.reactor.backend));
   }
 
   /** The interest follows what is wanted. */
@@ -279,10 +290,11 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   #takeErrors(): void {
     errorRecords ??= new DatagramRecords(ERRORS_PER_CALL);
+    const { bytes } = errorRecords;
     for (let i = 0; i < ERROR_CALLS_PER_EVENT && this.fd >= 0; i++) {
       const taken = nativeUdp.udpReceive(
         this.fd,
-        errorRecords.bytes,
+        bytes,
         errorPayload,
         ERROR_SLOT_BYTES,
         0,
@@ -294,18 +306,46 @@ export abstract class UdpCore extends Resource implements EventHandler {
         if (i === 0) this.#takeLoneError();
         return;
       }
-      const errors = Array.from({ length: taken }, (_, index) => errorRecords?.queuedError(index));
-      for (const error of errors) if (error !== undefined && this.fd >= 0) this.onQueuedError(error);
+      for (const error of this.#withoutRepeats(errorRecords.queuedErrors(taken))) {
+        if (this.fd >= 0) this.onQueuedError(error);
+      }
       if (taken < ERRORS_PER_CALL) return;
     }
   }
 
-  /** One that is in no queue and that no call would meet: it would be told for ever. */
+  /**
+   * The queue has an error of this system's own for each try of a send, which is more than one where a send was made again
+   * or cut into pieces: no more of them are told than sends have failed (F11).
+   */
+  #withoutRepeats(errors: readonly DatagramError[]): readonly DatagramError[] {
+    const own = errors.filter(({ origin }) => origin === 'local');
+    let repeats = own.length - this.#tooLongSends;
+    let last: DatagramError | null = null;
+    const told = errors.filter((error) => {
+      if (error.origin !== 'local') return true;
+      const isRepeat = repeats > 0 && (this.#tooLongSends === 0 || error.message === last?.message);
+      last = error;
+      if (isRepeat) repeats--;
+      return !isRepeat;
+    });
+    // Not what is still in the queue, if there were more than one call's.
+    this.#tooLongSends = errors.length < ERRORS_PER_CALL ? 0 : Math.max(0, this.#tooLongSends - own.length);
+    return told;
+  }
+
+  /** For `#withoutRepeats`: sends that failed with EMSGSIZE. */
+  protected noteTooLong(sends: number): void {
+    if (this.#recvErrors) this.#tooLongSends += sends;
+  }
+
+  /** One that is in no queue, and that no call is about to meet: it would be told for ever, or never. */
   #takeLoneError(): void {
     if (this.wantsRead || this.wantsWrite) return;
     const errno = native.takeSocketError(this.fd);
-    if (errno < 0)
-      this.onQueuedError(Object.assign(systemError(errno, 'sendmsg'), { origin: 'none' as const }));
+    if (errno >= 0) return;
+    const { address, port } = this.remoteAddress ?? {};
+    const error = systemError(errno, 'sendmsg', { address, port });
+    this.onQueuedError(Object.assign(error, { origin: 'none' as const }));
   }
 
   /** A batch is more than the one unit that its call took of the turn's budget (T47). */

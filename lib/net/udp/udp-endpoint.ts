@@ -177,6 +177,7 @@ export class UdpEndpoint extends UdpCore {
     const { bytes } = record;
     const done = nativeUdp.udpSend(this.fd, bytes, payload, payload.length, 0, 1, this.sendOptions);
     if (done < 0) return this.#onBlocked(done);
+    this.noteTooLong(record.countTooLong(0, 1));
     const error = record.failed > 0 ? record.sendError(0) : null;
     if (error !== null) throw error;
     this.idle?.touch(this);
@@ -199,6 +200,7 @@ export class UdpEndpoint extends UdpCore {
     while (batch.settled < batch.count) {
       const done = batch.sendTo(this.fd, this.sendOptions);
       if (batch.cannotSegment) this.noteCannotSegment();
+      this.noteTooLong(batch.countTooLong(done));
       if (done < 0) return this.#onBlocked(done);
     }
     this.idle?.touch(this);

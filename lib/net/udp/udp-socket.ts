@@ -306,6 +306,7 @@ export class UdpSocket extends UdpCore {
         return NOT_YET;
       }
       if (done < 0) throw this.failure(done, 'sendmsg');
+      this.noteTooLong(records.countTooLong(0, 1));
       const error = records.failed > 0 ? records.sendError(0) : null;
       if (error !== null) throw error;
       this.idle?.touch(this);
@@ -333,6 +334,7 @@ export class UdpSocket extends UdpCore {
       while (batch.settled < batch.count) {
         const done = batch.sendTo(this.fd, this.sendOptions);
         if (batch.cannotSegment) this.noteCannotSegment();
+        this.noteTooLong(batch.countTooLong(done));
         if (done === EAGAIN || done === EINTR) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
         this.spendFor(done);

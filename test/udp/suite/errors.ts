@@ -1,7 +1,9 @@
-import { DatagramBatch, UdpSocket, type UdpEndpoint } from 'tripoll/net';
-import { describeIf } from '../../support/applies.js';
-import { rejection, type Context } from '../../net/tools.js';
+import { DatagramBatch, UdpSocket, type UdpEndpoint, type UdpOptions } from 'tripoll/net';
+import { describeIf, testIf } from '../../support/applies.js';
+import { systemBackend } from '../../support/backends.js';
+import { expectNoSpin, rejection, type Context } from '../../net/tools.js';
 import { until, within } from '../../support/deadline.js';
+import { thrownBy } from '../../support/errors.js';
 import { isWindows } from '../../support/platform.js';
 import {
   bound,
@@ -91,6 +93,66 @@ export function describeErrors(context: Context): void {
     });
   });
 
+  describe('F13 a connected socket that nobody reads from is told that its peer is not there', () => {
+    const [plain, queued] = [{}, { recvErrors: true }];
+    const settings: UdpOptions[] = has('IP_RECVERR') ? [plain, queued] : [plain];
+    const testTold = testIf(systemBackend === 'epoll', 'a kqueue and Windows leave it to the next call');
+
+    async function expectOnce(errors: NodeJS.ErrnoException[], dead: { port: number }): Promise<void> {
+      await until(() => errors.length > 0, 'error');
+      await expectNoSpin(context.reactor);
+      expect(errors).toHaveLength(1);
+      expect(errors[0]).toMatchObject({ code: 'ECONNREFUSED', port: dead.port });
+    }
+
+    for (const options of settings) {
+      const how = JSON.stringify(options);
+
+      testTold(`handlers: error alone, ${how}`, async () => {
+        const dead = await deadAddress(context);
+        const errors: NodeJS.ErrnoException[] = [];
+        const handlers = { error: (_self: UdpEndpoint, error: Error) => errors.push(error) };
+        const client = endpoint(context, handlers, { peer: dead, ...options });
+        client.send(bytesOf('x'));
+        await expectOnce(errors, dead);
+        // It was taken: the next send is not blamed for it, and is told in its turn.
+        expect(client.send(bytesOf('x'))).toBe(true);
+        await until(() => errors.length === 2, 'the second error');
+        expect(client.closed).toBe(false);
+      });
+
+      testTold(`handlers: paused, ${how}`, async () => {
+        const dead = await deadAddress(context);
+        const errors: NodeJS.ErrnoException[] = [];
+        const client: UdpEndpoint = endpoint(
+          context,
+          { datagrams: () => undefined, error: (_self, error) => errors.push(error) },
+          options,
+        );
+        client.pause();
+        // Connected when it is open already: what it waits for follows.
+        client.connect(dead);
+        client.send(bytesOf('x'));
+        await expectOnce(errors, dead);
+        client.disconnect();
+        expect(client.resume().closed).toBe(false);
+      });
+
+      testTold(`promises: receiveError, ${how}`, async () => {
+        const dead = await deadAddress(context);
+        const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor, ...options }));
+        const waiting = client.receiveError();
+        await client.send(bytesOf('x'));
+        expect(await within(waiting, 'receiveError')).toMatchObject({
+          code: 'ECONNREFUSED',
+          port: dead.port,
+          origin: 'recvErrors' in options ? 'icmp' : 'none',
+        });
+        await client.send(bytesOf('y'));
+      });
+    }
+  });
+
   const hasQueue = has('IP_RECVERR') && context.features.priority !== false;
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')(
     'errors that come back, with recvErrors',
@@ -157,6 +219,70 @@ export function describeErrors(context: Context): void {
       });
 
       test('handlers: error, and the socket goes on', () => tellHandlers(true));
+
+      test('guard 7: an error in no queue is the receive’s that waits', async () => {
+        const dead = await deadAddress(context);
+        const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor }));
+        const receiving = rejection(client.receive(new Uint8Array(ROOM)));
+        await client.send(bytesOf('x'));
+        // It came before there was a queue, and its event comes after.
+        client.configure({ recvErrors: true });
+        expect(await within(receiving, 'receive')).toMatchObject({ code: 'ECONNREFUSED' });
+        expect(await rejection(client.receiveError({ timeoutMs: 5 }))).toMatchObject({
+          code: 'ERR_TRIPOLL_TIMEOUT',
+        });
+      });
+
+      describe('F11 a send that is too long is told once by the queue', () => {
+        const tooLong = new Uint8Array(65_508);
+        const local = { code: 'EMSGSIZE', origin: 'local' };
+
+        test('handlers: send and sendMany', async () => {
+          const [a, b] = [await deadAddress(context), await bound(context)];
+          const errors: NodeJS.ErrnoException[] = [];
+          const client = endpoint(
+            context,
+            { error: (_self, error) => errors.push(error) },
+            { recvErrors: true },
+          );
+          const send = () => thrownBy(() => client.send(tooLong, hostPortOf(b)));
+          expect(send()).toMatchObject({ code: 'EMSGSIZE' });
+          await until(() => errors.length > 0, 'the first');
+          await expectNoSpin(context.reactor);
+          expect(errors).toHaveLength(1);
+          // Two in one turn to one peer, and the error of another between them.
+          send();
+          client.send(bytesOf('lost'), a);
+          send();
+          const batch = new DatagramBatch({ slotBytes: 65_536 });
+          for (const bytes of [1, 65_508, 1]) batch.add(bytes, hostPortOf(b));
+          expect(client.sendMany(batch)).toBe(true);
+          expect(batch.failed).toBe(1);
+          await until(() => errors.length >= 5, 'all of them');
+          await expectNoSpin(context.reactor);
+          expect(errors.map(({ code }) => code).sort()).toEqual([
+            'ECONNREFUSED',
+            ...Array<string>(4).fill('EMSGSIZE'),
+          ]);
+          expect(errors[0]).toMatchObject(local);
+        });
+
+        test('promises: send and sendMany', async () => {
+          const client = await bound(context, { recvErrors: true });
+          const target = hostPortOf(await bound(context));
+          const waiting = client.receiveError();
+          expect(await rejection(client.send(tooLong, target))).toMatchObject({ code: 'EMSGSIZE' });
+          expect(await within(waiting, 'receiveError')).toMatchObject(local);
+          const batch = new DatagramBatch({ slotBytes: 65_536 });
+          batch.add(65_508, target);
+          const next = client.receiveError();
+          expect(await client.sendMany(batch)).toBe(0);
+          expect(await within(next, 'the batch’s')).toMatchObject(local);
+          expect(await rejection(client.receiveError({ timeoutMs: 5 }))).toMatchObject({
+            code: 'ERR_TRIPOLL_TIMEOUT',
+          });
+        });
+      });
     },
   );
 }
