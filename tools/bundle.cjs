@@ -34,7 +34,13 @@ const BUNDLES = {
   framing: ['net/framing/index'],
   unix: ['net/unix/index'],
   sources: ['net/sources/index', 'net/unix/unix-datagram'],
-  udp: ['net/udp/datagram-batch', 'net/udp/udp-endpoint', 'net/udp/udp-options', 'net/udp/udp-socket'],
+  udp: [
+    'net/socket/interface-index',
+    'net/udp/datagram-batch',
+    'net/udp/udp-endpoint',
+    'net/udp/udp-options',
+    'net/udp/udp-socket',
+  ],
   raw: ['raw/index'],
 };
 

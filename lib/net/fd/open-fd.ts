@@ -1,9 +1,25 @@
-import { closedError, systemError, unsupportedError } from '../../binding/errors.js';
+import {
+  closedError,
+  invalidArgType,
+  outOfRange,
+  systemError,
+  unsupportedError,
+} from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from './async-fd.js';
 import type { SourceOptions } from './fd-owner.js';
+
+/** One of the names that an option has. @throws TypeError, RangeError */
+export function checkOneOf<Name extends string>(
+  name: string,
+  value: unknown,
+  names: readonly Name[],
+): asserts value is Name {
+  if (typeof value !== 'string') throw invalidArgType(name, 'a string', value);
+  if (!(names as readonly string[]).includes(value)) throw outOfRange(name, names.join(', '), value);
+}
 
 /** The addon's call of that name. @throws ERR_TRIPOLL_UNSUPPORTED where this platform has none */
 export function need<T>(call: T | undefined, what: string): T {

@@ -1,4 +1,4 @@
-import { outOfRange } from '../../binding/errors.js';
+import { invalidArgType, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -6,9 +6,9 @@ import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
 import { need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
-const MOST_INITIAL = 0x7fffffff;
+const MAX_INITIAL = 0x7fffffff;
 /** The kernel refuses 2^64 - 1 (eventfd(2)). */
-const MOST_ADDED = 2n ** 64n - 2n;
+const MAX_ADDED = 2n ** 64n - 2n;
 
 export interface EventFdOptions extends SourceOptions {
   /** 0 to 2^31 - 1; default 0. */
@@ -23,7 +23,7 @@ export class EventFd extends FdOwner {
   constructor(options: EventFdOptions = {}) {
     checkObject('options', options);
     const { initial = 0, semaphore = false } = options;
-    checkInteger('initial', initial, 0, MOST_INITIAL);
+    checkInteger('initial', initial, 0, MAX_INITIAL);
     const flags = EFD_CLOEXEC | EFD_NONBLOCK | (semaphore ? EFD_SEMAPHORE : 0);
     super(ownFd(need(native.eventfdCreate, 'eventfd(2)')(initial, flags), 'eventfd', options));
   }
@@ -32,11 +32,10 @@ export class EventFd extends FdOwner {
    * Adds to the counter; waits while that would overflow it.
    *
    * @param count 1 to 2^64 - 2; 0 adds nothing
-   * @throws (as rejection) RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   async add(count: bigint | number = 1, options: CancelOptions = {}): Promise<void> {
-    const added = BigInt(count);
-    if (added < 0n || added > MOST_ADDED) throw outOfRange('count', 'from 0 to 2^64 - 2', count);
+    const added = toCount(count);
     const bytes = new Uint8Array(new BigUint64Array([added]).buffer);
     await this.io.write(bytes, options);
   }
@@ -49,4 +48,15 @@ export class EventFd extends FdOwner {
   take(options: CancelOptions = {}): Promise<bigint> {
     return readWord(this.io, options);
   }
+}
+
+/** @throws TypeError, RangeError */
+function toCount(count: unknown): bigint {
+  if (typeof count !== 'bigint' && typeof count !== 'number') {
+    throw invalidArgType('count', 'a bigint or a whole number', count);
+  }
+  const isWhole = typeof count === 'bigint' || Number.isInteger(count);
+  if (!isWhole || count < 0 || count > MAX_ADDED)
+    throw outOfRange('count', 'whole, from 0 to 2^64 - 2', count);
+  return BigInt(count);
 }

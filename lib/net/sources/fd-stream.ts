@@ -7,7 +7,7 @@ import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from '../fd/async-fd.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
-import { check, ownFd } from '../fd/open-fd.js';
+import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
 const { O_CLOEXEC = 0, O_NONBLOCK = 0 } = native.constants;
 const ENOTTY = errnoOf('ENOTTY');
@@ -20,6 +20,12 @@ const directions = {
   write: { flags: fs.constants.O_WRONLY, interest: Interest.WRITABLE },
   both: { flags: fs.constants.O_RDWR, interest: Interest.READABLE | Interest.WRITABLE },
 };
+
+/** @throws TypeError, RangeError */
+function toDirection(direction: FdDirection): (typeof directions)[FdDirection] {
+  checkOneOf('direction', direction, Object.keys(directions));
+  return directions[direction];
+}
 
 /** Bytes of a pipe, a FIFO, a terminal or another character device, with read(2) and write(2). */
 export class FdStream extends FdOwner {
@@ -66,8 +72,9 @@ export class FdStream extends FdOwner {
    */
   static open(path: string, direction: FdDirection, options: SourceOptions = {}): FdStream {
     checkObject('options', options);
-    const { flags, interest } = directions[direction];
-    const fd = fs.openSync(path, flags | O_NONBLOCK);
+    const { flags, interest } = toDirection(direction);
+    // A terminal must not become this process's controlling one: its hang-up would end a daemon (open(2), O_NOCTTY).
+    const fd = fs.openSync(path, flags | O_NONBLOCK | fs.constants.O_NOCTTY);
     return new FdStream(ownFd(fd, 'open', options, interest));
   }
 
@@ -80,8 +87,8 @@ export class FdStream extends FdOwner {
   static tty(fd: number, direction: FdDirection, options: SourceOptions = {}): FdStream {
     checkFd(fd);
     checkObject('options', options);
+    const { interest } = toDirection(direction);
     if (!isatty(fd)) throw systemError(ENOTTY, 'isatty', { fd });
-    const { interest } = directions[direction];
     return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
   }
 

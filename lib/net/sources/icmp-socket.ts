@@ -1,10 +1,9 @@
-import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkObject } from '../../binding/validate.js';
 import { decodeInternetAddress, encodeInternetAddress } from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessageSocket } from '../message/message-socket.js';
-import { ownFd } from '../fd/open-fd.js';
+import { checkOneOf, ownFd } from '../fd/open-fd.js';
 
 const { AF_INET = 2, AF_INET6 = 10, SOCK_RAW = 3, SOCK_DGRAM = 2 } = native.constants;
 const { SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0, IPPROTO_ICMP = 1, IPPROTO_ICMPV6 = 58 } = native.constants;
@@ -26,7 +25,7 @@ export class IcmpSocket extends MessageSocket<string> {
   constructor(options: IcmpSocketOptions = {}) {
     checkObject('options', options);
     const { family = 'IPv4', raw = false } = options;
-    if (family !== 'IPv4' && family !== 'IPv6') throw outOfRange('family', `'IPv4' or 'IPv6'`, family);
+    checkOneOf('family', family, ['IPv4', 'IPv6']);
     const isV4 = family === 'IPv4';
     const type = (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
     const fd = native.socket(isV4 ? AF_INET : AF_INET6, type, isV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);

@@ -1,6 +1,6 @@
 import { closedError, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFlags, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkFlags, checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
@@ -28,17 +28,31 @@ export const DEFAULT_MASK =
   IN_DELETE_SELF |
   IN_MOVE_SELF;
 
+/** A name may begin with U+FEFF, which would else be taken for a byte order mark. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** @throws TypeError, RangeError */
+function toPathBytes(path: unknown): Uint8Array {
+  if (typeof path !== 'string') checkBytes('path', path);
+  // A copy: the call wants memory that is all path.
+  const bytes = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path);
+  if (bytes.length === 0 || bytes.includes(0)) throw outOfRange('path', 'a path without a NUL', path);
+  return bytes;
+}
+
 export interface InotifyEvent {
   /** Which watch; -1 for an overflow. */
   readonly watch: number;
-  /** As it was given to `add`; undefined for an overflow. */
+  /** As it was given to `add`, bytes as text; undefined for an overflow. */
   readonly path: string | undefined;
   /** The IN_* flags of `raw.sys.constants`. */
   readonly mask: number;
   /** Equal for the two halves of a rename, else 0. */
   readonly cookie: number;
-  /** The file in a watched folder; `''` for the watched file or folder itself. */
+  /** Name of the file in a watched folder; `''` for the watched file or folder itself. */
   readonly name: string;
+  /** The same as the system has it: a name that is no UTF-8 has U+FFFD in `name`, and is opened by these. */
+  readonly nameBytes: Buffer;
   /** Events were lost, because nobody read them in time (fs.inotify.max_queued_events): look for yourself. */
   readonly overflow: boolean;
 }
@@ -69,20 +83,20 @@ export class Inotify extends FdOwner {
    * Watches a file or a folder, not what is in the folders within it. A path whose inode is watched already changes that
    * watch's mask, and gets its number.
    *
+   * @param path bytes for a name that is no UTF-8
    * @param mask IN_* flags of `raw.sys.constants`; by default all changes
    * @returns the watch's number
    * @throws TypeError, RangeError; ENOENT, EACCES, ENOSPC (fs.inotify.max_user_watches); ERR_TRIPOLL_CLOSED
    */
-  add(path: string, mask = DEFAULT_MASK): number {
+  add(path: string | Uint8Array, mask = DEFAULT_MASK): number {
     checkFlags('mask', mask);
     if (mask === 0) throw outOfRange('mask', 'at least one IN_* flag', mask);
-    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-      throw outOfRange('path', 'a path without a NUL', path);
-    }
+    const bytes = toPathBytes(path);
+    const text = decoder.decode(bytes);
     checkOpen(this.io, 'Inotify');
     const add = need(native.inotifyAdd, 'inotify(7)');
-    const watch = check(add(this.fd, new TextEncoder().encode(path), mask), 'inotify_add_watch', path);
-    this.#paths.set(watch, path);
+    const watch = check(add(this.fd, bytes, mask), 'inotify_add_watch', text);
+    this.#paths.set(watch, text);
     return watch;
   }
 
@@ -130,14 +144,16 @@ export class Inotify extends FdOwner {
         at,
         HEAD_WORDS,
       );
-      const name = this.#buffer.subarray(at + HEAD_BYTES, at + HEAD_BYTES + nameBytes);
-      const end = name.indexOf(0);
+      const padded = this.#buffer.subarray(at + HEAD_BYTES, at + HEAD_BYTES + nameBytes);
+      const end = padded.indexOf(0);
+      const name = Buffer.from(end < 0 ? padded : padded.subarray(0, end));
       events.push({
         watch: watch | 0,
         path: this.#paths.get(watch | 0),
         mask,
         cookie,
-        name: new TextDecoder().decode(end < 0 ? name : name.subarray(0, end)),
+        name: decoder.decode(name),
+        nameBytes: name,
         overflow: (mask & IN_Q_OVERFLOW) !== 0,
       });
       if ((mask & IN_IGNORED) !== 0) this.#paths.delete(watch | 0);

@@ -1,11 +1,10 @@
-import { invalidArgType } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { decodePacketAddress, encodePacketAddress, type PacketAddress } from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
-import { interfaceIndexOf } from '../udp/udp-options.js';
+import { interfaceIndexOf } from '../socket/interface-index.js';
 import { MessageSocket } from '../message/message-socket.js';
-import { check, ownFd } from '../fd/open-fd.js';
+import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
 const {
   AF_PACKET = 17,
@@ -33,16 +32,16 @@ export class PacketSocket extends MessageSocket<PacketAddress> {
    * @throws TypeError, RangeError; EPERM; ENODEV; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
    */
   constructor(device: string, options: PacketSocketOptions = {}) {
-    if (typeof device !== 'string') throw invalidArgType('device', 'a string', device);
     checkObject('options', options);
     const { protocol = ETH_P_ALL, layer = 'raw' } = options;
     checkInteger('protocol', protocol, 0, MOST_UINT16);
+    checkOneOf('layer', layer, ['raw', 'cooked']);
+    const index = interfaceIndexOf(device);
     const type = layer === 'raw' ? SOCK_RAW : SOCK_DGRAM;
     // Protocol 0 until it is bound: else it would hear all interfaces for a moment.
     const fd = native.socket(AF_PACKET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     super(ownFd(fd, 'socket', options));
     try {
-      const index = interfaceIndexOf(device);
       this.interfaceIndex = index;
       check(native.bindBytes(this.fd, encodePacketAddress(index, protocol)), 'bind', device);
     } catch (error) {

@@ -30,7 +30,8 @@ export class SignalSource {
     checkObject('options', options);
     if (!isMainThread) throw unsupportedError('signals come to the main thread only');
     for (const name of names) {
-      if (signalNumbers[name] === undefined) throw outOfRange('name', 'a signal of this platform', name);
+      if (typeof name !== 'string' || !Object.hasOwn(signalNumbers, name))
+        throw outOfRange('name', 'a signal of this platform', name);
     }
     this.reactor = chooseReactor(options.reactor);
     this.#names = new Set(names);

@@ -1,10 +1,9 @@
-import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
-import { check, checkOpen, need, ownFd, readWord } from '../fd/open-fd.js';
+import { check, checkOneOf, checkOpen, need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
 const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;
@@ -31,10 +30,10 @@ export class TimerFd extends FdOwner {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: TimerFdOptions = {}) {
     checkObject('options', options);
-    const clock = clocks[options.clock ?? 'monotonic'];
-    if (clock === undefined) throw outOfRange('clock', Object.keys(clocks).join(', '), options.clock);
+    const { clock = 'monotonic' } = options;
+    checkOneOf('clock', clock, Object.keys(clocks));
     const flags = TFD_CLOEXEC | TFD_NONBLOCK;
-    const fd = need(native.timerfdCreate, 'timerfd_create(2)')(clock, flags);
+    const fd = need(native.timerfdCreate, 'timerfd_create(2)')(clocks[clock], flags);
     super(ownFd(fd, 'timerfd_create', options, Interest.READABLE));
   }
 

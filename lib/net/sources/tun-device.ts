@@ -5,12 +5,12 @@ import { checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
-import { need, ownFd } from '../fd/open-fd.js';
+import { checkOneOf, need, ownFd } from '../fd/open-fd.js';
 
 const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK = 0 } = native.constants;
 const DEVICE = '/dev/net/tun';
 /** IFNAMSIZ, without its NUL (linux/if.h). */
-const MOST_NAME_BYTES = 15;
+const MAX_NAME_BYTES = 15;
 
 export interface TunOptions extends SourceOptions {
   /** Of the interface; the system chooses for `''` (the default) and for a `%d` in it. */
@@ -38,12 +38,13 @@ export class TunDevice extends FdOwner {
     checkObject('options', options);
     const { name = '', layer = 'tun' } = options;
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    if (Buffer.byteLength(name) > MOST_NAME_BYTES) {
-      throw outOfRange('name', `at most ${MOST_NAME_BYTES} bytes long`, name);
+    checkOneOf('layer', layer, ['tun', 'tap']);
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES || name.includes('\0')) {
+      throw outOfRange('name', `at most ${MAX_NAME_BYTES} bytes long, without a NUL`, name);
     }
     const setInterface = need(native.tunSetInterface, 'TUN devices');
     const fd = fs.openSync(DEVICE, fs.constants.O_RDWR | O_NONBLOCK);
-    const out = new Uint8Array(MOST_NAME_BYTES + 1);
+    const out = new Uint8Array(MAX_NAME_BYTES + 1);
     // Before it is registered: an fd without an interface is one that cannot be waited for.
     const length = setInterface(fd, name, (layer === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI, out);
     if (length < 0) {

@@ -1,10 +1,10 @@
-import { errnosOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
+import { errnosOf, invalidArgType, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { nativeUdp, udpConstant } from '../../binding/native-udp.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
-import { invalidArgType } from '../../binding/errors.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { parseAddress } from '../../sys/address.js';
+import { interfaceIndexOf } from '../socket/interface-index.js';
 
 const { AF_INET6 = 10, SOL_SOCKET = 1, IPPROTO_IP = 0, IPPROTO_IPV6 = 41 } = native.constants;
 const { SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, IPV6_V6ONLY } =
@@ -222,19 +222,6 @@ export interface MembershipOptions {
   interface?: string | number | undefined;
   /** Only what this address sends to the group (IP_ADD_SOURCE_MEMBERSHIP). */
   source?: string | undefined;
-}
-
-/** @throws TypeError, RangeError; ENODEV for a name that no interface has */
-export function interfaceIndexOf(chosen: unknown): number {
-  if (typeof chosen === 'number') {
-    checkInteger('interface', chosen, 0, MAX_INT32);
-    return chosen;
-  }
-  if (typeof chosen !== 'string') throw invalidArgType('interface', 'a name or a number', chosen);
-  if (chosen === '') throw outOfRange('interface', 'a name or a number', chosen);
-  const index = nativeUdp.interfaceIndex(chosen);
-  if (index < 0) throw systemError(index, 'if_nametoindex', { address: chosen });
-  return index;
 }
 
 type MembershipKind = 'JOIN' | 'LEAVE' | 'BLOCK' | 'UNBLOCK';
