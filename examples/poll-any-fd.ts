@@ -14,8 +14,8 @@ if (path === undefined || path.startsWith('-') || rest.length > 0) {
 }
 
 const reactor = Reactor.default;
-const { F_GETFL = 3, F_SETFL = 4, O_NONBLOCK = 0 } = sys.constants;
-const { EAGAIN = 0, EINTR = 0 } = sys.errno;
+const { F_GETFL, F_SETFL, O_NONBLOCK } = sys.constants;
+const { EAGAIN, EINTR } = sys.errno;
 const buffer = new Uint8Array(4096);
 const decoder = new TextDecoder();
 

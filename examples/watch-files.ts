@@ -10,8 +10,8 @@ if (paths.length === 0 || paths.some((name) => name.startsWith('-'))) {
   process.exit(2);
 }
 
-const names = ['CREATE', 'MODIFY', 'CLOSE_WRITE', 'ATTRIB', 'MOVED_FROM', 'MOVED_TO', 'DELETE'];
-const endings = ['DELETE_SELF', 'MOVE_SELF', 'IGNORED', 'UNMOUNT'];
+const names = ['CREATE', 'MODIFY', 'CLOSE_WRITE', 'ATTRIB', 'MOVED_FROM', 'MOVED_TO', 'DELETE'] as const;
+const endings = ['DELETE_SELF', 'MOVE_SELF', 'IGNORED', 'UNMOUNT'] as const;
 const flags = [...names, ...endings].map((name) => [name, sys.constants[`IN_${name}`] ?? 0] as const);
 
 function describe(event: InotifyEvent): string {

@@ -56,6 +56,14 @@ test.each(['tripoll', 'tripoll/net', 'tripoll/raw'])(
   },
 );
 
+test("lib/binding/constant-names.ts is what tools/constant-names.cjs makes of native code's tables", () => {
+  const { status, stderr } = spawnSync(process.execPath, ['tools/constant-names.cjs', '--check'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
 test('docs/portability.md has the table that tools/portability-table.cjs writes', () => {
   const { status, stderr } = spawnSync(process.execPath, ['tools/portability-table.cjs', '--check'], {
     cwd: root,

@@ -1,4 +1,5 @@
 import util from 'node:util';
+import type { ErrnoName } from './constant-names.js';
 import { native } from './native.js';
 
 // The coded errors of this library. `code` is the stable part; messages may change. The argument errors of hot calls
@@ -152,14 +153,14 @@ export function aggregateError(
 }
 
 /** The constant of this system's headers. */
-export function errnoOf(name: string): number {
+export function errnoOf(name: ErrnoName): number {
   const errno = native.errnos[name];
   if (errno === undefined) throw unsupportedError(`${name} is no errno of this platform`);
   return -errno;
 }
 
 /** Those of the names that this platform has. */
-export function errnosOf(...wanted: string[]): ReadonlySet<number> {
+export function errnosOf(...wanted: ErrnoName[]): ReadonlySet<number> {
   const found = wanted.map((name) => native.errnos[name]).filter((errno) => errno !== undefined);
   return new Set(found.map((errno) => -errno));
 }

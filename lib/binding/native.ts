@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Constants, Errnos } from './constant-names.js';
 
 type PollerChange = (
   poller: number,
@@ -11,8 +12,8 @@ type PollerChange = (
 
 /** What the compiled addon exports. Calls return `n >= 0` or `-errno`; wrong types throw. */
 export interface NativeBinding {
-  readonly constants: Readonly<Record<string, number>>;
-  readonly errnos: Readonly<Record<string, number>>;
+  readonly constants: Constants;
+  readonly errnos: Errnos;
   readonly flags: Readonly<Record<string, number>>;
   readonly layout: Readonly<Record<string, number>>;
   readonly backends: readonly string[];
@@ -157,7 +158,7 @@ export interface NativeBinding {
 
   /** The layout of struct kevent, and the constants of <sys/event.h>. */
   readonly keventLayout?: Readonly<Record<string, number>>;
-  readonly kqueueConstants?: Readonly<Record<string, number>>;
+  readonly kqueueConstants?: Partial<Constants>;
   kqueue?(): number;
   kevent?(kqueueFd: number, changes: Uint8Array, events: Uint8Array, timeoutNs: number): number;
 }

@@ -4,7 +4,7 @@ import { parseAddress, toSocketAddress, type SocketAddress, type SocketAddressIn
 
 // Addresses as the system has them: the bytes of a struct sockaddr.
 
-const { AF_UNIX = 1, AF_NETLINK = 16, AF_PACKET = 17, AF_VSOCK = 40, AF_CAN = 29 } = native.constants;
+const { AF_UNIX, AF_NETLINK = 16, AF_PACKET = 17, AF_VSOCK = 40, AF_CAN = 29 } = native.constants;
 const { SOCKADDR_FAMILY_OFFSET = 0, SOCKADDR_FAMILY_BYTES = 2 } = native.constants;
 const { SUN_PATH_OFFSET = 2, SUN_PATH_BYTES = 108, SOCKADDR_STORAGE_BYTES = 128 } = native.constants;
 

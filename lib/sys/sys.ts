@@ -1,4 +1,5 @@
 import { needUnixSockets } from '../binding/capabilities.js';
+import type { Constants } from '../binding/constant-names.js';
 import { native } from '../binding/native.js';
 import { invalidArgType } from '../binding/errors.js';
 import { checkBytes, checkFd, checkFlags, checkInteger, checkObject } from '../binding/validate.js';
@@ -28,7 +29,7 @@ function checkBuffers(buffers: unknown): asserts buffers is readonly Uint8Array[
   });
 }
 
-function constantsOfPlatform(): Readonly<Record<string, number>> {
+function constantsOfPlatform(): Constants {
   const { constants, kqueueConstants } = native;
   return kqueueConstants === undefined ? constants : { ...constants, ...kqueueConstants };
 }

@@ -172,7 +172,6 @@ const Constant kConstants[] = {
     {"AF_VSOCK", AF_VSOCK},
     {"AF_CAN", AF_CAN},
     {"MSG_CTRUNC", MSG_CTRUNC},
-    {"MSG_ERRQUEUE", MSG_ERRQUEUE},
     {"SO_PEERCRED", SO_PEERCRED},
     {"SO_PASSCRED", SO_PASSCRED},
     {"SO_ATTACH_FILTER", SO_ATTACH_FILTER},

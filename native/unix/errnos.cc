@@ -19,9 +19,7 @@ const Constant kErrnos[] = {
     {"EBADMSG", EBADMSG},
 #endif
     {"EBUSY", EBUSY},
-#ifdef ECANCELED
     {"ECANCELED", ECANCELED},
-#endif
     {"ECHILD", ECHILD},
     {"ECONNABORTED", ECONNABORTED},
     {"ECONNREFUSED", ECONNREFUSED},
@@ -35,9 +33,7 @@ const Constant kErrnos[] = {
     {"EEXIST", EEXIST},
     {"EFAULT", EFAULT},
     {"EFBIG", EFBIG},
-#ifdef EHOSTDOWN
     {"EHOSTDOWN", EHOSTDOWN},
-#endif
     {"EHOSTUNREACH", EHOSTUNREACH},
 #ifdef EIDRM
     {"EIDRM", EIDRM},
@@ -83,28 +79,20 @@ const Constant kErrnos[] = {
     {"ENOTSUP", ENOTSUP},
     {"ENOTTY", ENOTTY},
     {"ENXIO", ENXIO},
-#ifdef EOPNOTSUPP
     {"EOPNOTSUPP", EOPNOTSUPP},
-#endif
     {"EOVERFLOW", EOVERFLOW},
     {"EPERM", EPERM},
 #ifdef EPFNOSUPPORT
     {"EPFNOSUPPORT", EPFNOSUPPORT},
 #endif
     {"EPIPE", EPIPE},
-#ifdef EPROTO
     {"EPROTO", EPROTO},
-#endif
     {"EPROTONOSUPPORT", EPROTONOSUPPORT},
     {"EPROTOTYPE", EPROTOTYPE},
     {"ERANGE", ERANGE},
     {"EROFS", EROFS},
-#ifdef ESHUTDOWN
     {"ESHUTDOWN", ESHUTDOWN},
-#endif
-#ifdef ESOCKTNOSUPPORT
     {"ESOCKTNOSUPPORT", ESOCKTNOSUPPORT},
-#endif
     {"ESPIPE", ESPIPE},
     {"ESRCH", ESRCH},
 #ifdef ESTALE

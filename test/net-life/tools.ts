@@ -5,9 +5,9 @@ import type { TcpListener, TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { fdOf, LOOPBACK, RawPeer, turnOf, type Closable, type Context } from '../net/tools.js';
 
-const { AF_INET = 2, SOCK_STREAM = 1, SOCK_CLOEXEC = 0, SOL_SOCKET = 1, SO_SNDBUF = 7 } = sys.constants;
-const { IPPROTO_TCP = 6, TCP_QUICKACK = 12 } = sys.constants;
-const { EAGAIN = 11 } = sys.errno;
+const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = sys.constants;
+const { IPPROTO_TCP, TCP_QUICKACK = 12 } = sys.constants;
+const { EAGAIN } = sys.errno;
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
 
 /** How many wait for its abort. */
@@ -67,7 +67,7 @@ export class DeafPort implements Closable {
     sys.getsockname(this.#fd, name);
     const { port = 0 } = name;
     this.port = port;
-    const { SOCK_NONBLOCK = 0 } = sys.constants;
+    const { SOCK_NONBLOCK } = sys.constants;
     this.#waiting = [1, 2, 3].map(() => {
       const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
       sys.connect(fd, { host: LOOPBACK, port });

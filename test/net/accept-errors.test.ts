@@ -4,7 +4,7 @@ import { listen, TcpStream } from 'tripoll/net';
 import { native } from '#lib/binding/native';
 import { within } from '../support/deadline.js';
 
-const codes = ['ECONNABORTED', 'EPROTO', 'EINTR', 'ENETDOWN', 'EHOSTUNREACH', 'EPERM'];
+const codes = ['ECONNABORTED', 'EPROTO', 'EINTR', 'ENETDOWN', 'EHOSTUNREACH', 'EPERM'] as const;
 
 describe('an accept that fails for one connection', () => {
   const { accept4 } = native;

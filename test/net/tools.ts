@@ -75,7 +75,7 @@ export interface Closable {
 
 /** A port that refuses connections as long as the test runs: bound, so that nobody else gets it, and not listening. */
 export function refusingPort(context: Context): number {
-  const { AF_INET = 2, SOCK_STREAM = 1, SOCK_CLOEXEC = 0 } = sys.constants;
+  const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC } = sys.constants;
   const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
   const name: { port?: number } = {};
   context.own({ close: () => sys.close(fd) });
@@ -387,9 +387,9 @@ export async function expectNoSpin(reactor: Reactor): Promise<void> {
 
 // ---- a peer of plain syscalls ----
 
-const { AF_INET = 2, SOCK_STREAM = 1, SOCK_CLOEXEC = 0, F_SETFL = 4, O_NONBLOCK = 0 } = sys.constants;
-const { SOL_SOCKET = 1, SO_LINGER = 13, SHUT_WR = 1 } = sys.constants;
-const { EAGAIN = 11 } = sys.errno;
+const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC, F_SETFL, O_NONBLOCK } = sys.constants;
+const { SOL_SOCKET, SO_LINGER, SHUT_WR } = sys.constants;
+const { EAGAIN } = sys.errno;
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 function check(result: number, what: string): number {

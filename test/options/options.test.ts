@@ -30,8 +30,8 @@ import {
   type Context,
 } from '../net/tools.js';
 
-const { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0, AF_INET = 2, AF_INET6 = 10 } = sys.constants;
-const { SOL_SOCKET = 1, SO_KEEPALIVE = 9, SO_LINGER = 13 } = sys.constants;
+const { SOCK_STREAM, SOCK_DGRAM, SOCK_CLOEXEC, AF_INET, AF_INET6 } = sys.constants;
+const { SOL_SOCKET, SO_KEEPALIVE, SO_LINGER } = sys.constants;
 
 const isLinux = capabilities.platform === 'linux';
 const has = (constant: string): boolean => constant in native.constants;

@@ -1,19 +1,19 @@
 import type { Poller } from 'tripoll';
 import { type PollerContract, Readiness } from 'tripoll';
-import { sys } from 'tripoll/raw';
+import { type ConstantName, type ErrnoName, sys } from 'tripoll/raw';
 import { untilSync } from '../support/deadline';
 import { openPipe, openSocketPair } from '../support/pairs';
 
 const { constants: c, errno } = sys;
 
-export function constant(name: string): number {
+export function constant(name: ConstantName): number {
   const value = c[name];
   if (value === undefined) throw new Error(`no constant ${name}`);
   return value;
 }
 
 /** -errno by name, as calls return it. */
-export function minus(name: string): number {
+export function minus(name: ErrnoName): number {
   const value = errno[name];
   if (value === undefined) throw new Error(`no errno ${name}`);
   return -value;

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { Epoll, type EpollParams, sys } from 'tripoll/raw';
+import { Epoll, type EpollParams, type ErrnoName, sys } from 'tripoll/raw';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors';
 import { testIf } from '../support/applies';
 import { hasBackend } from '../support/backends';
@@ -35,7 +35,7 @@ afterEach(() => {
   expect(openedSince(before)).toEqual([]);
 });
 
-function systemError(code: string, syscall: string): object {
+function systemError(code: ErrnoName, syscall: string): object {
   return { name: 'Error', code, errno: minus(code), syscall };
 }
 

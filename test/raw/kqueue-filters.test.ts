@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { KeventList, Kqueue, sys } from 'tripoll/raw';
+import { type ConstantName, KeventList, Kqueue, sys } from 'tripoll/raw';
 import { constant, Rig } from '../poller/rig';
 import { testIf } from '../support/applies';
 import { temporaryFolder } from '../support/folders';
@@ -21,7 +21,7 @@ function withKqueue(test: (kqueue: Kqueue, changes: KeventList, events: KeventLi
 }
 
 /** The test of one filter, where the system's header has it. */
-function testFilter(name: string, run: (filter: number) => void): void {
+function testFilter(name: ConstantName, run: (filter: number) => void): void {
   testIf(c[name] !== undefined, 'this system has no such filter')(name, () => run(c[name]!));
 }
 

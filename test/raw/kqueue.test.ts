@@ -1,6 +1,6 @@
 // raw.Kqueue with the filters that the shim of test/support/kqueue-shim has too; the others, of real systems, are in
 // kqueue-filters.test.ts.
-import { KeventList, Kqueue, sys } from 'tripoll/raw';
+import { type ErrnoName, KeventList, Kqueue, sys } from 'tripoll/raw';
 import { constant, minus, nowNs, Rig, send } from '../poller/rig';
 import { testIf } from '../support/applies';
 import { hasBackend } from '../support/backends';
@@ -55,7 +55,7 @@ function change(
   expect(kqueue.kevent(changes.fill({ ident, filter, flags, ...more }), null, 0)).toBe(0);
 }
 
-function systemError(code: string): object {
+function systemError(code: ErrnoName): object {
   return { name: 'Error', code, errno: minus(code), syscall: 'kevent' };
 }
 

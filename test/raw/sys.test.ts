@@ -76,7 +76,7 @@ describe('sockets', () => {
   test.each([
     ['127.0.0.1', 'AF_INET', 'IPv4'],
     ['::1', 'AF_INET6', 'IPv6'],
-  ])('bind, listen, connect, accept4 and the names on %s', (host, family, familyName) => {
+  ] as const)('bind, listen, connect, accept4 and the names on %s', (host, family, familyName) => {
     const type = STREAM | NONBLOCK | CLOEXEC;
     const listener = rig.own(sys.socket(constant(family), type));
     const bound = sys.bind(listener, { host, port: 0 });

@@ -40,7 +40,7 @@ export const namedDriverKinds = driverKinds.map((kind) => {
   return [`${run === true ? 'run() of ' : ''}${driver} on ${backend}`, kind] as const;
 });
 
-const { O_NONBLOCK = 0, SOCK_NONBLOCK = 0 } = sys.constants;
+const { O_NONBLOCK, SOCK_NONBLOCK } = sys.constants;
 const byte = Buffer.from([1]);
 
 /** A real reactor, driven as its kind says until `close`, and fds that `close` closes. */

@@ -1,5 +1,5 @@
 import { Events, type PollerContract } from 'tripoll';
-import { sys } from 'tripoll/raw';
+import { type ErrnoName, sys } from 'tripoll/raw';
 
 const CAPACITY = 64;
 const WORDS_PER_EVENT = 3;
@@ -14,7 +14,7 @@ interface Token {
 }
 
 /** A negative errno by its name. */
-export function errno(name: string): number {
+export function errno(name: ErrnoName): number {
   const value = sys.errno[name];
   if (value === undefined) throw new Error(`no errno ${name}`);
   return -value;
@@ -36,7 +36,7 @@ export class FakePoller implements PollerContract {
   readonly #refusedModes = new Set<number>();
 
   /** The next call of `method` returns this and does nothing. */
-  failNext(method: Method, name: string): void {
+  failNext(method: Method, name: ErrnoName): void {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), errno(name)]);
   }
 
@@ -45,7 +45,7 @@ export class FakePoller implements PollerContract {
   }
 
   /** An event of the next batch. */
-  emit(token: Token, readiness: number, errnoName?: string): void {
+  emit(token: Token, readiness: number, errnoName?: ErrnoName): void {
     const high = errnoName === undefined ? 0 : -errno(errnoName) << ERRNO_SHIFT;
     this.#queue.push([token.slot, token.generation, (readiness | high) >>> 0]);
   }

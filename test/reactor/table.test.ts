@@ -55,25 +55,30 @@ describe('the registration table', () => {
     expect(watch(4).registration).toMatchObject({ slot: 0, generation: 1 });
   });
 
-  test.each(['ENOENT', 'EBADF'])('T02 %s on modify: onError is told, and nothing is added again', (code) => {
-    const { poller, reactor, watch } = fakeRig();
-    const lost = watch(5);
-    poller.failNext('modify', code);
-    lost.registration.setInterest(WRITABLE);
-    expect(lost.registration.active).toBe(false);
-    expect(lost.errors).toEqual([]);
-    expect(reactor.inspect().refs).toBe(1); // until it has been told
-    reactor.turn();
-    expect(lost.errors).toMatchObject([{ name: 'Error', code, errno: errno(code), syscall: 'poll', fd: 5 }]);
-    expect(poller.callsOf('add')).toHaveLength(1);
-    expect(poller.callsOf('delete')).toHaveLength(1);
-    expect(reactor.inspect()).toMatchObject({ registrations: 0, refs: 0 });
-    expect(thrownBy(() => lost.registration.rearm())).toEqual(closed);
-    // No spin: the next wait is for ever.
-    reactor.turn(-1);
-    expect(poller.waits).toEqual([0, -1]);
-    expect(lost.errors).toHaveLength(1);
-  });
+  test.each(['ENOENT', 'EBADF'] as const)(
+    'T02 %s on modify: onError is told, and nothing is added again',
+    (code) => {
+      const { poller, reactor, watch } = fakeRig();
+      const lost = watch(5);
+      poller.failNext('modify', code);
+      lost.registration.setInterest(WRITABLE);
+      expect(lost.registration.active).toBe(false);
+      expect(lost.errors).toEqual([]);
+      expect(reactor.inspect().refs).toBe(1); // until it has been told
+      reactor.turn();
+      expect(lost.errors).toMatchObject([
+        { name: 'Error', code, errno: errno(code), syscall: 'poll', fd: 5 },
+      ]);
+      expect(poller.callsOf('add')).toHaveLength(1);
+      expect(poller.callsOf('delete')).toHaveLength(1);
+      expect(reactor.inspect()).toMatchObject({ registrations: 0, refs: 0 });
+      expect(thrownBy(() => lost.registration.rearm())).toEqual(closed);
+      // No spin: the next wait is for ever.
+      reactor.turn(-1);
+      expect(poller.waits).toEqual([0, -1]);
+      expect(lost.errors).toHaveLength(1);
+    },
+  );
 
   test('T02 other errors of modify are thrown, and the registration stays as it was', () => {
     const { poller, reactor, watch } = fakeRig();

@@ -1,7 +1,7 @@
 import { native, type NativeBinding } from '#lib/binding/native';
 import type { Kernel } from './kernel.js';
 
-const { SOCK_STREAM = 1, AF_INET = 2, SOL_SOCKET = 1, SO_LINGER = 13 } = native.constants;
+const { SOCK_STREAM, AF_INET, SOL_SOCKET, SO_LINGER } = native.constants;
 const ADDRESS = '127.0.0.1';
 /** Small, so that one read often does not take all. */
 const ARENA_BYTES = 1024;

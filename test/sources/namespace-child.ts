@@ -139,7 +139,7 @@ async function tap(): Promise<void> {
 
 /** Neither has an object of its own: a socket of `raw.sys`, an address type, an AsyncFd. */
 async function others(): Promise<void> {
-  const { AF_CAN = 29, AF_VSOCK = 40, SOCK_RAW = 3, SOCK_STREAM = 1, SOCK_NONBLOCK = 0 } = sys.constants;
+  const { AF_CAN = 29, AF_VSOCK = 40, SOCK_RAW, SOCK_STREAM, SOCK_NONBLOCK } = sys.constants;
   for (const [family, type, address] of [
     [AF_CAN, SOCK_RAW, encodeCanAddress(0)],
     [AF_VSOCK, SOCK_STREAM, encodeVsockAddress(0xffffffff, 0xffffffff)],
@@ -147,7 +147,7 @@ async function others(): Promise<void> {
     const fd = sys.socket(family, type | SOCK_NONBLOCK, family === AF_CAN ? 1 : 0);
     if (fd < 0) {
       // What this kernel lacks it says.
-      assert(fd === -sys.errno['EAFNOSUPPORT']! || fd === -sys.errno['EPROTONOSUPPORT']!, String(fd));
+      assert(fd === -sys.errno['EAFNOSUPPORT'] || fd === -sys.errno['EPROTONOSUPPORT'], String(fd));
       continue;
     }
     assert.strictEqual(sys.bindBytes(fd, address), 0);

@@ -5,7 +5,7 @@ import { isWindows } from './platform.js';
 /** Handle numbers of Windows are multiples of 4, and small ones: the lowest free is taken. */
 const HANDLE_STEP = 4;
 const MOST_HANDLES = 16_384;
-const { SOL_SOCKET = 1, SO_TYPE = 3, SOCK_STREAM = 1, F_GETFD = 1 } = sys.constants;
+const { SOL_SOCKET, SO_TYPE, SOCK_STREAM, F_GETFD } = sys.constants;
 
 /** Windows lists no handles: each number is asked what it is. Only sockets: the runtime's own events come and go. */
 function openSockets(): Map<number, string> {

@@ -3,8 +3,8 @@
 import { sys } from 'tripoll/raw';
 import { isWindows } from './platform.js';
 
-const { O_NONBLOCK = 0, O_CLOEXEC = 0, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = sys.constants;
-const { AF_INET = 2, AF_UNIX = 1, SOCK_STREAM = 1, F_SETFL = 4 } = sys.constants;
+const { O_NONBLOCK, O_CLOEXEC, SOCK_NONBLOCK, SOCK_CLOEXEC } = sys.constants;
+const { AF_INET, AF_UNIX, SOCK_STREAM, F_SETFL } = sys.constants;
 
 /** What `sys.socketpair` makes stream pairs of here. */
 export const PAIR_DOMAIN = isWindows ? AF_INET : AF_UNIX;

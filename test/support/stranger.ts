@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { sys } from 'tripoll/raw';
 import { isWindows } from './platform.js';
 
-const { AF_INET = 2, SOCK_STREAM = 1, SOL_SOCKET = 1, SO_TYPE = 3 } = sys.constants;
+const { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_TYPE } = sys.constants;
 
 export interface Stranger {
   isOpen(): boolean;

@@ -12,7 +12,7 @@ import { type ExclusivePlan, ORDER, type Ready } from './exclusive-worker.js';
 const THREADS = 8;
 const CONNECTIONS = 200;
 const DEADLINE_MS = 60_000;
-const { AF_INET = 0, SOCK_STREAM = 0, SOCK_NONBLOCK = 0 } = sys.constants;
+const { AF_INET, SOCK_STREAM, SOCK_NONBLOCK } = sys.constants;
 
 function check(result: number): number {
   if (result < 0) throw new Error(`errno ${-result}`);

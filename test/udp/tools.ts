@@ -104,7 +104,7 @@ export async function swapped<Name extends 'udpReceive' | 'udpSend'>(
 /** A socket whose buffer is full for so many calls, which no loopback socket ever is. */
 export function fullFor(calls: number): (real: UdpBinding['udpSend']) => UdpBinding['udpSend'] {
   let left = calls;
-  const { EAGAIN = 0 } = native.errnos;
+  const { EAGAIN } = native.errnos;
   return (real) =>
     (...values) =>
       left-- > 0 ? -EAGAIN : real(...values);

@@ -5,7 +5,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { UnixListener, UnixStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 
-const { O_NONBLOCK = 0, O_CLOEXEC = 0 } = sys.constants;
+const { O_NONBLOCK, O_CLOEXEC } = sys.constants;
 
 async function worker(): Promise<void> {
   const stream = await UnixStream.connect(workerData as string);

@@ -40,7 +40,7 @@ export async function unixPair(
 /** A pipe, as fds to pass: what is written into the second comes out of the first. */
 export function newPipe(): [number, number] {
   const fds: number[] = [];
-  const error = sys.pipe2(fds, sys.constants['O_NONBLOCK']! | sys.constants['O_CLOEXEC']!);
+  const error = sys.pipe2(fds, sys.constants['O_NONBLOCK'] | sys.constants['O_CLOEXEC']);
   if (error < 0) throw new Error(`pipe2: ${error}`);
   return fds as [number, number];
 }

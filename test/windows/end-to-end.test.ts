@@ -11,7 +11,7 @@ import { Random, testSeed } from '../support/random.js';
 import { pattern, portOf } from '../net/tools.js';
 
 const host = '127.0.0.1';
-const { SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = sys.constants;
+const { SOCK_NONBLOCK, SOCK_CLOEXEC } = sys.constants;
 const DEADLINE_MS = 120_000;
 
 const describeWindows = describeIf(capabilities.backends.includes('iocp'), 'it is about the IOCP backend');

@@ -3,7 +3,7 @@ import { native } from '../../binding/native.js';
 import type { ReadOperation } from '../stream/stream-operations.js';
 import type { AnyStream as Stream } from '../stream/transfer.js';
 
-const { O_NONBLOCK = 0, O_CLOEXEC = 0 } = native.constants;
+const { O_NONBLOCK, O_CLOEXEC } = native.constants;
 /**
  * What one event may move before others get their turn: about as long as a turn's budget of events takes, 1 to 2 ms on
  * loopback. A quarter of it made a byte a third dearer (`npm run bench:tcp`): the kernel profits from staying with a connection.

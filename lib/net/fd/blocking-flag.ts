@@ -1,7 +1,7 @@
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
-const { F_GETFL = 3, F_SETFL = 4, O_NONBLOCK = 0 } = native.constants;
+const { F_GETFL, F_SETFL, O_NONBLOCK } = native.constants;
 
 /** Flags that are still changed: put back when the process ends, for the sake of whoever shares the terminal. */
 const changed = new Set<BlockingFlag>();

@@ -7,7 +7,7 @@ import type { QueuedFds } from '../stream/write-queue.js';
 /** SCM_MAX_FD of Linux: more do not fit into one message (T46). */
 export const MOST_FDS = 253;
 
-const { F_GETFD = 1, F_DUPFD_CLOEXEC = 1030 } = native.constants;
+const { F_GETFD, F_DUPFD_CLOEXEC } = native.constants;
 
 /** fds that go with a message. They stay the caller's; the receiver gets duplicates. */
 export class OutgoingFds {

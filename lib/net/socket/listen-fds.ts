@@ -5,7 +5,7 @@ import { native } from '../../binding/native.js';
 const FIRST_FD = 3;
 /** More than any process may have (fs.nr_open's own default is 2^20). */
 const MOST_FDS = 1 << 20;
-const { F_GETFD = 1, F_SETFD = 2, FD_CLOEXEC = 1 } = native.constants;
+const { F_GETFD, F_SETFD, FD_CLOEXEC } = native.constants;
 
 /** A socket, or what else the service manager opened for this process. */
 export interface ListenFd {

@@ -1,3 +1,4 @@
+import type { ConstantName } from '../../binding/constant-names.js';
 import type { SocketAddress } from '../../sys/address.js';
 
 /**
@@ -177,15 +178,18 @@ export type OptionKind = 'boolean' | 'integer' | 'unsigned' | 'linger' | 'text' 
 
 export interface OptionSpec {
   /** Names of constants. */
-  readonly level: string;
-  readonly option: string;
+  readonly level: ConstantName;
+  readonly option: ConstantName;
   readonly kind: OptionKind;
   readonly readOnly?: boolean;
 }
 
-type Row = readonly [option: string, kind: OptionKind, access?: 'read-only'];
+type Row = readonly [option: ConstantName, kind: OptionKind, access?: 'read-only'];
 
-function level<Rows extends Record<string, Row>>(name: string, rows: Rows): Record<keyof Rows, OptionSpec> {
+function level<Rows extends Record<string, Row>>(
+  name: ConstantName,
+  rows: Rows,
+): Record<keyof Rows, OptionSpec> {
   const specs = Object.entries(rows).map(([key, [option, kind, access]]) => [
     key,
     { level: name, option, kind, readOnly: access === 'read-only' },

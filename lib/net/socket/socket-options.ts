@@ -1,3 +1,4 @@
+import type { ConstantName } from '../../binding/constant-names.js';
 import { invalidArgType, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
@@ -35,7 +36,7 @@ function specOf(name: unknown): OptionSpec {
 }
 
 /** A constant of the system's headers; which one is missing is in the message. */
-function constant(name: string): number {
+function constant(name: ConstantName): number {
   const value = native.constants[name];
   if (value === undefined) throw unsupportedError(`this platform has no ${name}`);
   return value;
@@ -117,7 +118,7 @@ function decode(kind: OptionKind, bytes: Uint8Array): unknown {
 
 /** An IPv6 socket may carry either family, and each has its own option. */
 function originalOfV6(fd: number, bytes: Uint8Array, before: number): number {
-  const { IPPROTO_IPV6 = 41, IP6T_SO_ORIGINAL_DST = 80 } = native.constants;
+  const { IPPROTO_IPV6, IP6T_SO_ORIGINAL_DST = 80 } = native.constants;
   const length = native.getsockopt(fd, IPPROTO_IPV6, IP6T_SO_ORIGINAL_DST, bytes);
   return length < 0 ? before : length;
 }

@@ -9,7 +9,7 @@ import { AsyncFd } from '../fd/async-fd.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
-const { O_CLOEXEC = 0, O_NONBLOCK = 0 } = native.constants;
+const { O_CLOEXEC, O_NONBLOCK } = native.constants;
 const ENOTTY = errnoOf('ENOTTY');
 
 /** Which way a pipe, a FIFO or a device is opened. */

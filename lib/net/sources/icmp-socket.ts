@@ -5,8 +5,8 @@ import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { checkOneOf, ownFd } from '../fd/open-fd.js';
 
-const { AF_INET = 2, AF_INET6 = 10, SOCK_RAW = 3, SOCK_DGRAM = 2 } = native.constants;
-const { SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0, IPPROTO_ICMP = 1, IPPROTO_ICMPV6 = 58 } = native.constants;
+const { AF_INET, AF_INET6, SOCK_RAW, SOCK_DGRAM } = native.constants;
+const { SOCK_CLOEXEC, SOCK_NONBLOCK, IPPROTO_ICMP = 1, IPPROTO_ICMPV6 = 58 } = native.constants;
 
 export interface IcmpSocketOptions extends SourceOptions {
   /** Default `'IPv4'`. */

@@ -5,7 +5,7 @@ import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { check, ownFd } from '../fd/open-fd.js';
 
-const { AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0, SOCK_NONBLOCK = 0 } = native.constants;
+const { AF_NETLINK = 16, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;
 const MOST_PROTOCOL = 31;
 const MOST_GROUPS = 0xffffffff;
 

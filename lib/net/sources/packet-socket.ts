@@ -6,13 +6,7 @@ import { interfaceIndexOf } from '../socket/interface-index.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
-const {
-  AF_PACKET = 17,
-  SOCK_RAW = 3,
-  SOCK_DGRAM = 2,
-  SOCK_CLOEXEC = 0,
-  SOCK_NONBLOCK = 0,
-} = native.constants;
+const { AF_PACKET = 17, SOCK_RAW, SOCK_DGRAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;
 const { ETH_P_ALL = 3 } = native.constants;
 const MOST_UINT16 = 0xffff;
 

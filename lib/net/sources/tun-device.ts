@@ -7,7 +7,7 @@ import type { AsyncFd } from '../fd/async-fd.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
 import { checkOneOf, need, ownFd } from '../fd/open-fd.js';
 
-const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK = 0 } = native.constants;
+const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK } = native.constants;
 const DEVICE = '/dev/net/tun';
 /** IFNAMSIZ, without its NUL (linux/if.h). */
 const MAX_NAME_BYTES = 15;

@@ -25,7 +25,7 @@ const EINVAL = errnoOf('EINVAL');
 const EBADF = errnoOf('EBADF');
 const ENOTSOCK = errnoOf('ENOTSOCK');
 
-const { SHUT_WR = 1, SOL_SOCKET = 1, SO_LINGER = 13 } = native.constants;
+const { SHUT_WR, SOL_SOCKET, SO_LINGER } = native.constants;
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;

@@ -40,23 +40,22 @@ const ACCEPTS_PER_EVENT = 64;
 /** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
 const BACK_OFF_MS = 100;
 
-const { SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
+const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
 
 const EAGAIN = errnoOf('EAGAIN');
 /** This connection is gone; the next may be well (T41, accept(2)). */
 const TRY_NEXT = errnosOf(
-  ...[
-    'ECONNABORTED',
-    'EPROTO',
-    'EINTR',
-    'ENETDOWN',
-    'ENOPROTOOPT',
-    'EHOSTDOWN',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-  ],
-  // A firewall's refusal, and two that not every system has.
-  ...['EPERM', 'EOPNOTSUPP', 'ENONET'],
+  'ECONNABORTED',
+  'EPROTO',
+  'EINTR',
+  'ENETDOWN',
+  'ENOPROTOOPT',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPERM', // a firewall's refusal
+  'EOPNOTSUPP',
+  'ENONET', // not on every system
 );
 /** Nothing is wrong with the listener, but there is no room (T40). */
 const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');

@@ -1,4 +1,4 @@
-import { errnoOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
+import { errnoOf, errnosOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -7,11 +7,9 @@ import type { StreamOperations } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
 
 const EBADF = errnoOf('EBADF');
-const { MSG_PEEK = 2, F_GETFD = 1 } = native.constants;
+const { MSG_PEEK, F_GETFD } = native.constants;
 /** What sendfile(2) says of the file, not of the socket. */
-const OF_THE_FILE = new Set(
-  ['EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM'].map((name) => errnoOf(name)),
-);
+const OF_THE_FILE = errnosOf('EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM');
 
 export interface SendfileOptions extends CancelOptions {
   /** Where in the file; default 0. The file's own position is neither used nor moved. */

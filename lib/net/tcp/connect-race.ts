@@ -31,8 +31,8 @@ const MAX_PORT = 65535;
 const EINPROGRESS = errnoOf('EINPROGRESS');
 const EINTR = errnoOf('EINTR');
 const ENOTCONN = errnoOf('ENOTCONN');
-const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0, AF_INET = 2 } = native.constants;
-const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
+const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
+const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 
 /** How to connect; `signal` and `timeoutMs` cover the look-up of the name and all attempts. */
 export interface ConnectOptions extends TcpOptions, CancelOptions {

@@ -3,17 +3,10 @@ import { native } from '../../binding/native.js';
 import { checkFd } from '../../binding/validate.js';
 import { getOption } from '../socket/socket-options.js';
 
-const { SOCK_STREAM = 1 } = native.constants;
+const { SOCK_STREAM } = native.constants;
 const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
 const ENOSYS = errnoOf('ENOSYS');
-const {
-  F_GETFL = 3,
-  F_SETFL = 4,
-  F_GETFD = 1,
-  F_SETFD = 2,
-  FD_CLOEXEC = 1,
-  O_NONBLOCK = 0,
-} = native.constants;
+const { F_GETFL, F_SETFL, F_GETFD, F_SETFD, FD_CLOEXEC, O_NONBLOCK } = native.constants;
 
 function check(fd: number, result: number, syscall: string): number {
   if (result < 0) throw systemError(result, syscall, { fd });

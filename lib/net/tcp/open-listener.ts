@@ -8,11 +8,11 @@ import { encodeOptions } from '../socket/socket-options.js';
 import { DEFAULT_BACKLOG, MAX_BACKLOG } from '../stream/stream-listener.js';
 import type { ListenOptions } from './tcp-listener.js';
 
-const { SOCK_STREAM = 1, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 // SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
-const { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
-const { IPPROTO_TCP = 6, TCP_NODELAY = 1 } = native.constants;
-const { IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26, AF_INET6 = 10 } = native.constants;
+const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
+const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
+const { IPPROTO_IPV6, IPV6_V6ONLY, AF_INET6 } = native.constants;
 
 /** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
 export function openListener(address: SocketAddressInput, options: ListenOptions): number {

@@ -25,7 +25,7 @@ import type { TcpListener } from './tcp-listener.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
 const EINVAL = errnoOf('EINVAL');
-const { MSG_OOB = 1 } = native.constants;
+const { MSG_OOB } = native.constants;
 /** Urgent bytes are kept in line, where they are not to be waited for. */
 const URGENT_INLINE = FIRST_FREE_CONNECTION_FLAG;
 const urgentByte = new Uint8Array(1);

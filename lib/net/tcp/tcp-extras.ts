@@ -18,7 +18,7 @@ import { ZeroCopyLedger } from './zero-copy.js';
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 const EINVAL = errnoOf('EINVAL');
-const { MSG_OOB = 1 } = native.constants;
+const { MSG_OOB } = native.constants;
 
 /** The stream that has them. */
 export interface ExtrasHost {

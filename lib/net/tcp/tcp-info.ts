@@ -129,7 +129,7 @@ function splitFastOpen(byte: number): TcpInfo {
  */
 export function tcpInfo(fd: number): TcpInfo {
   checkFd(fd);
-  const { IPPROTO_TCP = 6, LINUX_TCP_INFO } = native.constants;
+  const { IPPROTO_TCP, LINUX_TCP_INFO } = native.constants;
   if (LINUX_TCP_INFO === undefined) throw unsupportedError('this platform has no TCP_INFO of this layout');
   const bytes = new Uint8Array(MOST_BYTES);
   const length = native.getsockopt(fd, IPPROTO_TCP, LINUX_TCP_INFO, bytes);

@@ -17,7 +17,7 @@ import { TCP_TRAITS, type StreamProfile, type TcpOptions } from '../stream/strea
 import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
-const { IPPROTO_TCP = 6, TCP_NODELAY = 1, TCP_DEFER_ACCEPT } = native.constants;
+const { IPPROTO_TCP, TCP_NODELAY, TCP_DEFER_ACCEPT } = native.constants;
 /** An option's value, an int. */
 const FLAG = new Uint8Array(4);
 

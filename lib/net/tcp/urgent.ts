@@ -5,7 +5,7 @@ import { sendNow } from '../socket/stream-calls.js';
 import type { AnyStream } from '../stream/transfer.js';
 import type { WriteSource } from '../stream/write-queue.js';
 
-const { MSG_OOB = 1 } = native.constants;
+const { MSG_OOB } = native.constants;
 
 /** @throws TypeError, RangeError */
 export function urgentSource(byte: number): WriteSource {

@@ -18,7 +18,7 @@ const MOST_BYTES = 1 << 28;
 const NOTICES_PER_EVENT = 64;
 const ENOBUFS = errnoOf('ENOBUFS');
 const EINTR = errnoOf('EINTR');
-const { MSG_ZEROCOPY = 0, SOL_SOCKET = 1, SO_ZEROCOPY = 60 } = native.constants;
+const { MSG_ZEROCOPY = 0, SOL_SOCKET, SO_ZEROCOPY = 60 } = native.constants;
 
 /** Memory that came from `allocateZeroCopy`. */
 const lendable = new WeakSet<ArrayBufferLike>();

@@ -30,7 +30,7 @@ export const EINTR = errnoOf('EINTR');
 /** The fd is no socket of ours any more. */
 const FATAL = errnosOf('EBADF', 'ENOTSOCK');
 
-const { AF_INET6 = 10, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const { AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
 const CONTROL = udpLayout('OPTION_CONTROL');
 const ERROR_QUEUE = udpLayout('OPTION_ERROR_QUEUE');

@@ -6,7 +6,7 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { parseAddress } from '../../sys/address.js';
 import { interfaceIndexOf } from '../socket/interface-index.js';
 
-const { AF_INET6 = 10, SOL_SOCKET = 1, IPPROTO_IP = 0, IPPROTO_IPV6 = 41 } = native.constants;
+const { AF_INET6, SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 } = native.constants;
 const { SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE, SO_BROADCAST, SO_RCVBUF, SO_SNDBUF, IPV6_V6ONLY } =
   native.constants;
 

@@ -7,8 +7,8 @@ import { checkInteger } from '../../binding/validate.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
 import { encodeUnixAddress } from '../../sys/sockaddr.js';
 
-const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 } = native.constants;
-const { SOCK_NONBLOCK = 0, SOCK_CLOEXEC = 0 } = native.constants;
+const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
+const { SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
 const MOST_MODE = 0o777;

@@ -17,9 +17,9 @@ import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
 
 const EMSGSIZE = errnoOf('EMSGSIZE');
 
-const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_SEQPACKET = 5, SOCK_NONBLOCK = 0 } = native.constants;
-const { SOCK_CLOEXEC = 0, SOL_SOCKET = 1, SO_TYPE = 3 } = native.constants;
-const { F_GETFL = 3, F_SETFL = 4, O_NONBLOCK = 0 } = native.constants;
+const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK } = native.constants;
+const { SOCK_CLOEXEC, SOL_SOCKET, SO_TYPE } = native.constants;
+const { F_GETFL, F_SETFL, O_NONBLOCK } = native.constants;
 
 export interface UnixStreamOptions {
   /** Default `Reactor.default`. */

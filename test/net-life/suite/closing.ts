@@ -18,7 +18,7 @@ import { blockedStream, DeafPort, heldBy } from '../tools.js';
 import { testReset } from '../../support/applies.js';
 import { isWine } from '../../support/platform.js';
 
-const { ECONNRESET = 104 } = sys.errno;
+const { ECONNRESET } = sys.errno;
 
 interface InState {
   connection: TcpConnection;

@@ -17,7 +17,7 @@ import {
   type Context,
 } from '../tools.js';
 
-const { F_GETFD = 1 } = sys.constants;
+const { F_GETFD } = sys.constants;
 
 const testReusePort = testIf('SO_REUSEPORT' in sys.constants, 'the system has no SO_REUSEPORT');
 

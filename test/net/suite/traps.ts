@@ -20,7 +20,7 @@ import {
   type Context,
 } from '../tools.js';
 
-const { AF_INET = 2, SOCK_STREAM = 1 } = sys.constants;
+const { AF_INET, SOCK_STREAM } = sys.constants;
 const { WRITABLE, READABLE } = Readiness;
 
 /** What a write to the stranger says; Wine says ECONNRESET of a socket that is not connected. */
@@ -228,7 +228,7 @@ export function describeTraps(context: Context): void {
 function listenerFd(listener: { localAddress: { port: number } | undefined }): number {
   const wanted = listener.localAddress?.port;
   const accepting = new Uint8Array(4);
-  const { SOL_SOCKET = 1, SO_ACCEPTCONN = 30 } = sys.constants;
+  const { SOL_SOCKET, SO_ACCEPTCONN = 30 } = sys.constants;
   for (let fd = 3; fd < 1024; fd++) {
     const name: { port?: number } = {};
     if (sys.getsockname(fd, name) !== 0 || name.port !== wanted) continue;

@@ -5,16 +5,7 @@ import { isWindows } from '../../support/platform.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
 import { LOOPBACK, portOf, RawPeer, record, rejection, type Context } from '../../net/tools.js';
 
-const {
-  AF_INET = 2,
-  AF_UNIX = 1,
-  SOCK_STREAM = 1,
-  SOCK_DGRAM = 2,
-  F_GETFL = 3,
-  F_GETFD = 1,
-  O_NONBLOCK = 0,
-  FD_CLOEXEC = 1,
-} = sys.constants;
+const { AF_INET, AF_UNIX, SOCK_STREAM, SOCK_DGRAM, F_GETFL, F_GETFD, O_NONBLOCK, FD_CLOEXEC } = sys.constants;
 
 /** A blocking, inheritable listening socket, as a service manager makes it. */
 function rawListener(context: Context): { fd: number; port: number } {

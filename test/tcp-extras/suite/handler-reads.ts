@@ -7,7 +7,7 @@ import { until, within } from '../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
 import { LOOPBACK, passedMs, portOf, record, rejection, turnOf, type Context } from '../../net/tools.js';
 
-const { MSG_OOB = 1 } = sys.constants;
+const { MSG_OOB } = sys.constants;
 
 function sendUrgent(fd: number, byte: number): void {
   if (sys.send(fd, Uint8Array.of(byte), 0, 1, MSG_OOB) !== 1) throw new Error('MSG_OOB');

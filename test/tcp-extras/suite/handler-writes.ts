@@ -20,7 +20,7 @@ import {
 } from '../../net/tools.js';
 import { fillSocket } from '../../net-life/tools.js';
 
-const { MSG_OOB = 1 } = sys.constants;
+const { MSG_OOB } = sys.constants;
 const content = pattern(5_000_000, 3);
 
 export function describeHandlerWrites(context: Context): void {

@@ -5,7 +5,7 @@ import { invalidType, outOfRange } from '../../support/errors.js';
 import { rejection, turnOf, type Context } from '../../net/tools.js';
 import { blockedStream } from '../../net-life/tools.js';
 
-const { MSG_OOB = 1 } = sys.constants;
+const { MSG_OOB } = sys.constants;
 
 export function describeUrgent(context: Context): void {
   const isTold = context.features.priority !== false;

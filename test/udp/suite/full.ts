@@ -5,7 +5,7 @@ import { native } from '#lib/binding/native';
 import { bound, bytesOf, connected, endpoint, fullFor, hostPortOf, swapped, textOf } from '../tools.js';
 
 const FOR_EVER = Infinity;
-const { EAGAIN = 0 } = native.errnos;
+const { EAGAIN } = native.errnos;
 
 /** A socket whose buffer is full: loopback's never is, so the call is swapped. */
 export function describeFull(context: Context): void {

@@ -19,8 +19,8 @@ function numberOption(socket: UdpSocket, level: number, name: number): number {
 export function describeInput(context: Context): void {
   describe('options and bad input', () => {
     const c = sys.constants;
-    const [SOCKET = 1, IP = 0, IPV6 = 41] = [c['SOL_SOCKET'], c['IPPROTO_IP'], c['IPPROTO_IPV6']];
-    const named = (name: string): number => c[name] ?? udpConstant(name) ?? -1;
+    const [SOCKET, IP, IPV6] = [c['SOL_SOCKET'], c['IPPROTO_IP'], c['IPPROTO_IPV6']];
+    const named = (name: string): number => (c as Record<string, number>)[name] ?? udpConstant(name) ?? -1;
 
     // Linux counts what it keeps beside the datagrams too.
     const buffer = isLinux ? 40_000 : 20_000;

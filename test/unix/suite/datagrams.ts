@@ -7,7 +7,7 @@ import { openedSince, openFds } from '../../support/fds.js';
 import { deferred, rejection, type Context } from '../../net/tools.js';
 import { closeAll, drainPipe, newPath, newPipe } from '../tools.js';
 
-const { SOL_SOCKET = 1, SO_SNDBUF = 7 } = sys.constants;
+const { SOL_SOCKET, SO_SNDBUF } = sys.constants;
 
 export function describeDatagrams(context: Context): void {
   const text = (buffer: Uint8Array, length: number): string =>

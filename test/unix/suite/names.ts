@@ -7,7 +7,7 @@ import { within } from '../../support/deadline.js';
 import { rejection, rejectionError, turnOf, type Context } from '../../net/tools.js';
 import { bindUnix, newPath } from '../tools.js';
 
-const { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2 } = sys.constants;
+const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM } = sys.constants;
 
 /** A socket's file whose socket has gone, as a process that was killed leaves it. */
 function leaveStale(path: string): void {

@@ -4,7 +4,7 @@ import { within } from '../../support/deadline.js';
 import { record, rejection, rejectionError, type Context } from '../../net/tools.js';
 import { bindUnix, newPath, unixPair } from '../tools.js';
 
-const { SOL_SOCKET = 1, SO_SNDBUF = 7 } = sys.constants;
+const { SOL_SOCKET, SO_SNDBUF } = sys.constants;
 const type = 'seqpacket' as const;
 
 export function describeSeqpacket(context: Context): void {
