@@ -82,6 +82,14 @@ export class Child {
     return number;
   }
 
+  /** All that it has said and nobody has read. @throws what ended it */
+  takeLines(): string[] {
+    if (this.#failure !== null) throw this.#failure;
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+
   /** CPU time of all its threads so far (proc(5), task/schedstat: the first number, ns). */
   cpuNs(): number {
     const tasks = `/proc/${this.pid}/task`;

@@ -5,6 +5,7 @@ import { measureEcho } from './echo-rounds.js';
 import type { EchoPlan } from './echo-rounds.js';
 import { echoRatios, pingPongRatios } from './goals.js';
 import type { RatioGoal } from './goals.js';
+import { measureFairness, renderFairness } from './fairness.js';
 import { measureIdleRss } from './idle-rss.js';
 import type { Cores } from './load.js';
 import { parseOptions, usage } from './options.js';
@@ -27,6 +28,7 @@ const pingPongSides: readonly SideName[] = [
 const idleRounds = 3;
 const requireProcesses = 11;
 const timerRounds = 7;
+const fairnessSeconds = 5;
 const firingTimers = 1_000_000;
 
 class Bench {
@@ -44,6 +46,7 @@ class Bench {
     if (part === 'echo') return this.#echo();
     if (part === 'ping-pong') return this.#pingPong();
     if (part === 'idle') return this.#idle();
+    if (part === 'fairness') return this.#fairness();
     if (part === 'timers') {
       this.#timers();
       return;
@@ -79,6 +82,12 @@ class Bench {
     const timesMs = await measureRequire(requireProcesses, this.#progress);
     this.results['requireMs'] = timesMs;
     this.#print(renderRequire(timesMs));
+  }
+
+  async #fairness(): Promise<void> {
+    const samples = await measureFairness(this.#options.rounds, fairnessSeconds, this.#cores, this.#progress);
+    this.results['fairness'] = samples;
+    this.#print(renderFairness(samples, fairnessSeconds));
   }
 
   #timers(): void {

@@ -2,7 +2,10 @@ import { parseArgs } from 'node:util';
 import { isSideName, quickSides, sideNames } from './sides.js';
 import type { SideName } from './sides.js';
 
-export const partNames = ['echo', 'ping-pong', 'idle', 'require', 'timers'] as const;
+export const partNames = ['echo', 'ping-pong', 'idle', 'require', 'timers', 'fairness'] as const;
+/** The fairness of the loop is a run of its own: a minute and a half a round. */
+const fullParts = partNames.filter((name) => name !== 'fairness');
+
 export type PartName = (typeof partNames)[number];
 
 export interface BenchOptions {
@@ -22,6 +25,7 @@ export const usage = `npm run bench -- [options]       (npm start: the quick run
   --full                 50 and 1000 connections, new processes in every round, all parts, saved in bench/results
   --parts a,b            ${partNames.join(', ')}
   --sides a,b            ${sideNames.join(', ')}
+  --fairness             the same as --parts fairness
   --connections 50,1000  --size 64  --rounds 7  --seconds 1  --warmup 0.3  --idle-connections 10000
   --json file            where to save the raw results`;
 
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     options: {
       full: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
+      fairness: { type: 'boolean', default: false },
       parts: string,
       sides: string,
       connections: string,
@@ -71,10 +76,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const full = values.full;
+  const full = values.full && !values.fairness;
+  const defaultParts: readonly PartName[] = values.fairness ? ['fairness'] : full ? fullParts : ['echo'];
   return {
     full,
-    parts: parseNames(values.parts ?? (full ? partNames.join(',') : 'echo'), 'parts', partNames, isPartName),
+    parts: parseNames(values.parts ?? defaultParts.join(','), 'parts', partNames, isPartName),
     sides: parseNames(
       values.sides ?? (full ? sideNames : quickSides).join(','),
       'sides',

@@ -1,11 +1,10 @@
 // The two TCP rows: a proxy by splice, CPU per byte; accept, one request, close: connections per CPU second.
 //   node out/bench/tcp-bench.js [--work splice,short] [--rounds 7] [--json file]
-import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child.js';
 import { begin, runCommand, save } from './command.js';
 import type { Cores } from './load.js';
-import { tcpLoad, tcpPeer } from './paths.js';
+import { sideCommand, tcpLoad, tcpPeer } from './paths.js';
 import { pairedRatios, rotated, spreadOf, type Spread } from './statistics.js';
 
 const startTimeoutMs = 15_000;
@@ -23,11 +22,6 @@ interface Side {
   command(cpu: number, port: number): [string, string[]];
 }
 
-const script = (file: string, ...args: string[]): [string, string[]] => [
-  process.execPath,
-  [path.join(__dirname, 'sides', file), ...args],
-];
-
 const kindOf = (pipeBytes: number): string => `pipe of ${pipeBytes / 1024} KiB`;
 
 const proxies: Side[] = [
@@ -42,12 +36,13 @@ const proxies: Side[] = [
     {
       name: `tripoll splice, ${kindOf(pipeBytes)}`,
       command: (cpu: number, port: number) =>
-        script('tcp-proxy.js', 'tripoll-splice', String(port), String(pipeBytes), String(cpu)),
+        sideCommand('tcp-proxy.js', 'tripoll-splice', String(port), String(pipeBytes), String(cpu)),
     },
   ]),
   ...['tripoll-copy', 'node-net'].map((name) => ({
     name,
-    command: (cpu: number, port: number) => script('tcp-proxy.js', name, String(port), '65536', String(cpu)),
+    command: (cpu: number, port: number) =>
+      sideCommand('tcp-proxy.js', name, String(port), '65536', String(cpu)),
   })),
 ];
 
@@ -56,7 +51,7 @@ const servers: Side[] = [
   { name: 'C epoll, deferred', command: (cpu) => [tcpPeer, ['short-defer', String(cpu)]] },
   ...['tripoll', 'tripoll-deferred', 'tripoll-promises', 'node-net'].map((name) => ({
     name,
-    command: (cpu: number) => script('tcp-short.js', name, String(cpu)),
+    command: (cpu: number) => sideCommand('tcp-short.js', name, String(cpu)),
   })),
 ];
 

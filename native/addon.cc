@@ -14,6 +14,7 @@ const Constant kLayout[] = {
     {"generationOffset", offsetof(EventRecord, generation)},
     {"readinessOffset", offsetof(EventRecord, readiness)},
     {"batchSize", kEventBatchSize},
+    {"holdBatch", kHoldBatch},
     {"errnoShift", kReadinessErrnoShift},
 };
 

@@ -29,9 +29,15 @@ class Driver {
   virtual ~Driver() = default;
   virtual void Ref() = 0;
   virtual void Unref() = 0;
+  // Lets a driver go on that has asked for it (kHoldBatch).
+  virtual void Release() {}
   // Returns how many records it had taken and not delivered: they are still in the batch.
   virtual int Close() = 0;
 };
+
+// Instead of a count of records: the driver brings no more before JavaScript has called
+// driverRelease, from a later phase of the host's loop.
+constexpr int kHoldBatch = INT32_MIN;
 
 // A poller and what belongs to it. JavaScript names it by its index in Environment::pollers, so
 // that no value it can pass makes a pointer.
@@ -134,6 +140,12 @@ napi_value ToArrayBuffer(napi_env env, SharedBlock* block);
 // Calls what JavaScript gave a driver. An exception that reaches us is handed to the runtime as
 // uncaught and never left pending, where it would stop every later call (T55).
 void CallContained(napi_env env, napi_async_context context, napi_ref callback, int32_t argument);
+
+// How long a driver delivers batches in a row before the host's loop has its turn, looked at after
+// each batch: so long that a turn of that loop (1 to 2 us) costs nothing beside it, and so short
+// that nobody there notices. Not a number of records: one may be 16 reads of 64 KB, with promises
+// after it (T47).
+constexpr int64_t kMaxRowNs = 2'000'000;
 
 // An object of a table of constants; null when it could not be made.
 napi_value ToObject(napi_env env, const Constant* list, size_t count);

@@ -174,6 +174,9 @@ napi_value DriverRef(napi_env env, napi_callback_info info) {
 napi_value DriverUnref(napi_env env, napi_callback_info info) {
   return CallDriver(env, info, &Driver::Unref);
 }
+napi_value DriverRelease(napi_env env, napi_callback_info info) {
+  return CallDriver(env, info, &Driver::Release);
+}
 napi_value DriverClose(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const PollerEntry* entry = FindEntry(args);
@@ -189,15 +192,15 @@ napi_value FatalException(napi_env env, napi_callback_info info) {
 }
 
 const Export kExports[] = {
-    {"pollerOpen", PollerOpen},         {"pollerClose", PollerClose},
-    {"pollerEvents", PollerEvents},     {"pollerSupports", PollerSupports},
-    {"pollerAdd", PollerAdd},           {"pollerModify", PollerModify},
-    {"pollerDelete", PollerDelete},     {"pollerWait", PollerWait},
-    {"pollerWake", PollerWake},         {"pollerSetDeadline", PollerSetDeadline},
-    {"pollerWakeId", PollerWakeId},     {"wakeById", WakeById},
-    {"driverStart", DriverStart},       {"driverRef", DriverRef},
-    {"driverUnref", DriverUnref},       {"driverClose", DriverClose},
-    {"fatalException", FatalException},
+    {"pollerOpen", PollerOpen},       {"pollerClose", PollerClose},
+    {"pollerEvents", PollerEvents},   {"pollerSupports", PollerSupports},
+    {"pollerAdd", PollerAdd},         {"pollerModify", PollerModify},
+    {"pollerDelete", PollerDelete},   {"pollerWait", PollerWait},
+    {"pollerWake", PollerWake},       {"pollerSetDeadline", PollerSetDeadline},
+    {"pollerWakeId", PollerWakeId},   {"wakeById", WakeById},
+    {"driverStart", DriverStart},     {"driverRef", DriverRef},
+    {"driverUnref", DriverUnref},     {"driverClose", DriverClose},
+    {"driverRelease", DriverRelease}, {"fatalException", FatalException},
 };
 
 }  // namespace

@@ -8,13 +8,11 @@
 #include "env_wrap.h"
 #include "os_errno.h"
 #include "os_thread.h"
+#include "steady_time.h"
 
 namespace tripoll {
 
 namespace {
-
-// Records delivered in a row before the loop of the host has its turn: as many as one batch holds.
-constexpr int kMostRecordsInARow = kEventBatchSize;
 
 class WatcherDriver final : public Driver {
  public:
@@ -24,6 +22,7 @@ class WatcherDriver final : public Driver {
   int Start(napi_value callback);
   void Ref() override { static_cast<void>(napi_ref_threadsafe_function(env_, function_)); }
   void Unref() override { static_cast<void>(napi_unref_threadsafe_function(env_, function_)); }
+  void Release() override;
   int Close() override;
 
  private:
@@ -33,7 +32,9 @@ class WatcherDriver final : public Driver {
   void JoinThread();
   void Run();
   bool DeliverAndWait(int count);
-  void DeliverInARow(napi_env env);
+  bool DeliverOne(napi_env env);
+  bool CallAgain(napi_env env);
+  bool Hold(napi_env env);
   static void ThreadMain(void* data);
   static void OnBatch(napi_env env, napi_value function, void* context, void* data);
   static void OnTeardown(void* data);
@@ -50,6 +51,10 @@ class WatcherDriver final : public Driver {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool quit_ = false;
+  // JavaScript's thread only:
+  int64_t row_end_ns_ = 0;  // 0 while no row is under way
+  int64_t last_hold_ns_ = 0;
+  bool held_ = false;
   bool consumed_ = true;
   int count_ = 0;  // records that wait for delivery, or the -errno of a wait
 };
@@ -104,26 +109,61 @@ void WatcherDriver::OnBatch(napi_env env, napi_value /*function*/, void* context
   auto* driver = static_cast<WatcherDriver*>(context);
   // No environment: it is going down. Closed: the batch belongs to nobody.
   if (env == nullptr || driver->entry_ == nullptr) return;
-  driver->DeliverInARow(env);
+  if (!driver->DeliverOne(env)) return;
+  if (driver->Hold(env)) return;
   const std::lock_guard<std::mutex> lock(driver->mutex_);
   driver->consumed_ = true;
   driver->changed_.notify_one();
 }
 
-// The thread waits for `consumed_`: nobody else looks at the count, or waits in the poller.
-void WatcherDriver::DeliverInARow(napi_env env) {
-  int delivered = 0;
-  int count = count_;
-  for (;;) {
-    count_ = 0;
-    CallContained(env, nullptr, callback_, count);
-    delivered += count;
-    // Closed in a handler, failed, or the loop's turn: the thread waits, and meets the error again.
-    if (entry_ == nullptr || count <= 0 || delivered >= kMostRecordsInARow) return;
-    const WaitResult next = poller_->Wait(0, records_);
-    if (next.count <= 0 && !next.woken) return;
-    count = next.count;
-  }
+// True when the thread is to wait again. It waits for `consumed_` now: nobody else looks at the
+// count, or waits in the poller.
+bool WatcherDriver::DeliverOne(napi_env env) {
+  if (row_end_ns_ == 0) row_end_ns_ = NowNs() + kMaxRowNs;
+  const int count = count_;
+  count_ = 0;
+  CallContained(env, nullptr, callback_, count);
+  if (entry_ == nullptr) return false;  // closed in a handler
+  // Failed, or the loop's turn: the thread meets the error, or what there is, again.
+  if (count > 0 && NowNs() < row_end_ns_ && CallAgain(env)) return false;
+  row_end_ns_ = 0;
+  return true;
+}
+
+// The next batch of the row, by a call of its own: the promises that a batch settled run at the end
+// of a call. False when there is none.
+bool WatcherDriver::CallAgain(napi_env env) {
+  const WaitResult next = poller_->Wait(0, records_);
+  if (next.count < 0 || (next.count == 0 && !next.woken)) return false;
+  count_ = next.count;
+  // Its queue has room for one, and the one was taken out before it was delivered.
+  if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok)
+    return true;
+  count_ = 0;
+  CallContained(env, nullptr, callback_, next.count);
+  return entry_ == nullptr;
+}
+
+// Node calls a thread-safe function again at once, a thousand times, if it was called meanwhile,
+// and the promises that a batch settled run before that: a thread that was quick would keep the
+// loop there for seconds (T47). So once in a while it is let go only when that loop has come round,
+// which costs a setImmediate.
+bool WatcherDriver::Hold(napi_env env) {
+  const int64_t now_ns = NowNs();
+  if (entry_ == nullptr || now_ns - last_hold_ns_ < kMaxRowNs) return false;
+  last_hold_ns_ = now_ns;
+  held_ = true;
+  CallContained(env, nullptr, callback_, kHoldBatch);
+  return held_;
+}
+
+void WatcherDriver::Release() {
+  // Of a driver before this one: this one's batch may be on its way.
+  if (!held_) return;
+  held_ = false;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  consumed_ = true;
+  changed_.notify_one();
 }
 
 void WatcherDriver::JoinThread() {

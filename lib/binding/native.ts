@@ -30,10 +30,12 @@ export interface NativeBinding {
   pollerSetDeadline(poller: number, timeoutNs: number): number;
   pollerWakeId(poller: number): number;
   wakeById(wakeId: number): number;
+  /** `onBatch` gets a count of records, -errno, or `holdBatch` of the layout: then `driverRelease` is to be called later. */
   driverStart(poller: number, kind: string, onBatch: (count: number) => void): number;
   driverRef(poller: number): number;
   driverUnref(poller: number): number;
   driverClose(poller: number): number;
+  driverRelease(poller: number): number;
   fatalException(error: unknown): void;
 
   socket(domain: number, type: number, protocol: number): number;

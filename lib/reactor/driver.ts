@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { capabilities, type DriverName } from '../binding/capabilities.js';
 import { errnoOf, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
@@ -12,6 +13,7 @@ export interface Driver {
   close(): number;
 }
 
+const HOLD_BATCH = native.layout['holdBatch'];
 const KNOWN_DRIVERS: readonly string[] = ['nested', 'watcher', 'manual'];
 
 export function chooseDriver(asked: string | undefined, backend: string): DriverName {
@@ -37,7 +39,12 @@ export function startDriver(
   onBatch: (count: number) => void,
 ): Driver {
   const { index } = poller;
-  const error = native.driverStart(index, name, onBatch);
+  const release = () => void native.driverRelease(index);
+  const error = native.driverStart(index, name, (count) => {
+    // When the runtime's loop has come round (T47). It is ref'd, so that nothing else has to end that loop's wait.
+    if (count === HOLD_BATCH) setImmediate(release);
+    else onBatch(count);
+  });
   if (error === errnoOf('ENOTSUP')) throw unsupportedError(`driver ${name} does not work in this process`);
   if (error < 0) throw systemError(error, `start ${name} driver`);
   return {

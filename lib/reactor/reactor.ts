@@ -64,7 +64,6 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   private readonly timers: TimerQueue;
   /** For the dispatcher. */
   inTurn = false;
-
   /** Work of the next turn; swapped out before it runs, so that it cannot feed itself. */
   private posted: (() => void)[] = [];
   /** Work at the end of this turn, or of the next one when none is running. */
@@ -164,6 +163,11 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     return this.dispatcher.spend();
   }
 
+  /** For sockets: takes from this turn's budget what so many bytes cost; called for `BYTES_PER_UNIT` and more. */
+  chargeBytes(bytes: number): void {
+    this.dispatcher.chargeBytes(bytes);
+  }
+
   // ---- turns ----
 
   /**
@@ -258,7 +262,10 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.dispatcher.postponeBatch(left);
     const name = this.running?.driver ?? this.driver;
     try {
-      if (name === 'immediate') this.driverHandle = new ImmediateDriver(() => this.waitBriefly());
+      if (name === 'immediate')
+        this.driverHandle = new ImmediateDriver(() =>
+          this.onBatch(this.poller.wait(this.waitNs(LONGEST_IMMEDIATE_WAIT_MS))),
+        );
       else if (name !== 'manual') this.driverHandle = this.startNative(name);
     } catch (error) {
       // Without a driver nothing would ever be delivered: better an end that is heard of.
@@ -270,11 +277,6 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.wakePending = false;
     this.armedMs = Infinity;
     if (!this.inTurn) this.prepareWait();
-  }
-
-  /** A step of the immediate driver. */
-  private waitBriefly(): void {
-    this.onBatch(this.poller.wait(this.waitNs(LONGEST_IMMEDIATE_WAIT_MS)));
   }
 
   private onBatch(count: number): void {

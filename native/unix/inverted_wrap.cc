@@ -4,15 +4,15 @@
 // on working.
 #include <cerrno>
 
+#include "steady_time.h"
 #include "unix/libuv_driver_wrap.h"
 
 namespace tripoll {
 
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 // Batches before libuv gets its turn though it asked for none: libuv polls as often in a row (its
-// own 48).
+// own 48). Each may have waited, so time alone would not tell what they took.
 constexpr int kBatchesPerIteration = 48;
 
 class InvertedDriver final : public LibuvDriver {
@@ -26,7 +26,7 @@ class InvertedDriver final : public LibuvDriver {
   int StartHandles(uv_loop_s* loop) override;
   void OnClose(Poller* poller) override { static_cast<void>(poller->UnwatchHost()); }
   void WaitForBatches();
-  bool WaitForBatch();
+  bool WaitForBatch(int64_t* spent_ns);
   static void OnPrepare(void* handle);
   static void OnIdle(void* /*handle*/) {}
 
@@ -64,18 +64,21 @@ void InvertedDriver::OnPrepare(void* handle) {
 }
 
 void InvertedDriver::WaitForBatches() {
-  for (int i = 0; i < kBatchesPerIteration; i++) {
-    if (!WaitForBatch() || closed()) return;
+  int64_t spent_ns = 0;
+  for (int i = 0; i < kBatchesPerIteration && spent_ns < kMaxRowNs; i++) {
+    if (!WaitForBatch(&spent_ns) || closed()) return;
   }
 }
 
-// False when it is libuv's turn.
-bool InvertedDriver::WaitForBatch() {
+// False when it is libuv's turn. Adds the time that the delivery took.
+bool InvertedDriver::WaitForBatch(int64_t* spent_ns) {
   uv().update_time(loop_);
   const int timeout_ms = uv().backend_timeout(loop_);
   const int64_t timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * kNsPerMs;
   const WaitResult result = entry()->poller->Wait(timeout_ns, entry()->records());
+  const int64_t begin_ns = NowNs();
   if (result.count != 0 || result.woken) Deliver(result.count);
+  *spent_ns += NowNs() - begin_ns;
   // A timeout of 0: libuv has timers, immediates, or watchers to make known to the kernel.
   return result.count > 0 && timeout_ms != 0 && !result.host_ready;
 }

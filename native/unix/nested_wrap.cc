@@ -2,14 +2,12 @@
 // are taken without waiting and handed to JavaScript.
 #include <cerrno>
 
+#include "steady_time.h"
 #include "unix/libuv_driver_wrap.h"
 
 namespace tripoll {
 
 namespace {
-
-// Records delivered in a row before the loop of the host has its turn: as many as one batch holds.
-constexpr int kMostRecordsInARow = kEventBatchSize;
 
 class NestedDriver final : public LibuvDriver {
  public:
@@ -46,14 +44,13 @@ void NestedDriver::OnReadable(void* handle, int status, int /*events*/) {
 // 0, or the error of a wait. After a batch of some size others have become ready meanwhile, as a
 // rule: to ask again costs less than a turn of the host's loop. After a single record it would not.
 int NestedDriver::DeliverInARow() {
-  for (int delivered = 0; delivered < kMostRecordsInARow;) {
+  const int64_t end_ns = NowNs() + kMaxRowNs;
+  for (;;) {
     const WaitResult result = entry()->poller->Wait(0, entry()->records());
     if (result.count < 0) return result.count;
     if (result.count > 0 || result.woken) Deliver(result.count);
-    if (result.count <= 1 || closed()) return 0;
-    delivered += result.count;
+    if (result.count <= 1 || closed() || NowNs() >= end_ns) return 0;
   }
-  return 0;
 }
 
 }  // namespace

@@ -174,6 +174,7 @@ const templates: Record<string, () => unknown[]> = {
   driverRef: () => [openPoller()],
   driverUnref: () => [openPoller()],
   driverClose: () => [openPoller()],
+  driverRelease: () => [openPoller()],
   fatalException: () => [new Mine('fatal')],
   socket: () => [c['AF_INET'], STREAM, 0],
   ipVersion: () => ['::1'],

@@ -26,14 +26,17 @@ export class FloodRig {
   readonly bytesLeft = new Map<number, number>();
   /** How much a write takes, of what it is given. */
   takenBytes = Infinity;
+  /** That went either way in this turn. */
+  bytes = 0;
   readonly #restore: () => void;
   #nextFd = LISTENER_FD;
 
-  constructor() {
-    const arena = new Uint8Array(ARENA_BYTES);
+  /** `arenaBytes`: what connections with handlers read at once; that of a thread's first rig stays. */
+  constructor(arenaBytes = ARENA_BYTES) {
+    const arena = new Uint8Array(arenaBytes);
     this.#restore = swapCalls({
       arenaCreate: () => arena.buffer,
-      recvArena: (fd) => this.#read(fd, ARENA_BYTES),
+      recvArena: (fd) => this.#read(fd, arenaBytes),
       recvInto: (fd, buffer) => this.#read(fd, buffer.length),
       sendFrom: (fd, buffer) => this.#write(fd, buffer.length),
       sendArena: (fd, length) => this.#write(fd, length),
@@ -64,11 +67,13 @@ export class FloodRig {
     const left = this.bytesLeft.get(fd) ?? Infinity;
     if (left === 0) return errno('EAGAIN');
     this.bytesLeft.set(fd, left - Math.min(left, most));
+    this.bytes += Math.min(left, most);
     return Math.min(left, most);
   }
 
   #write(fd: number, length: number): number {
     this.#count(this.writes, fd);
+    this.bytes += Math.min(length, this.takenBytes);
     return Math.min(length, this.takenBytes);
   }
 
@@ -97,6 +102,7 @@ export class FloodRig {
     this.reads.clear();
     this.writes.clear();
     this.accepts = 0;
+    this.bytes = 0;
     this.reactor.turn(0);
     await new Promise((resolve) => {
       setImmediate(resolve);

@@ -3,6 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
@@ -13,6 +14,8 @@ import { chooseReactor } from '../stream/stream-profile.js';
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
+/** More than a read(2) or write(2) ever moves, on any system. */
+const MAX_CHARGED_BYTES = 0x7fffffff;
 
 export interface AsyncFdOptions {
   /** Default `Reactor.default`. */
@@ -210,6 +213,8 @@ export class AsyncFd extends Resource implements EventHandler {
   #attempt(interest: number, call: FdCall): number {
     const result = call(this.fd);
     if (result === EAGAIN) this.#ready &= ~interest;
+    // Large answers are numbers of bytes, and their cost is the turn's (T47).
+    if (result >= BYTES_PER_UNIT) this.reactor.chargeBytes(Math.min(result, MAX_CHARGED_BYTES));
     return result;
   }
 

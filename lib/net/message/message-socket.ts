@@ -101,6 +101,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
     const length = messageReceiver.receive(this.fd, buffer, 0, true);
     if (length === EAGAIN) return null;
     check(length, 'recvmsg');
+    this.reactor.chargeBytes(length);
     return this.#toMessage(length);
   }
 
@@ -131,7 +132,10 @@ export abstract class MessageSocket<Address> extends FdOwner {
     // turn (T48).
     if (this.reactor.spend()) {
       const sent = call(this.fd);
-      if (sent >= 0) return sent;
+      if (sent >= 0) {
+        this.reactor.chargeBytes(sent);
+        return sent;
+      }
       if (sent !== EAGAIN && sent !== EINTR) check(sent, 'sendmsg');
       if (sent === EAGAIN) this.io.clearReady(Interest.WRITABLE);
     }

@@ -137,7 +137,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       arena.prepare();
       const received = this.receiveArena();
       if (received > 0) {
-        this.profile.idle?.touch(this);
+        this.noteBytes(received);
         this.deliver(received);
         if (received < arena.bytes && this.readShort()) return;
       } else if (received === 0) {
@@ -220,7 +220,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       // The chunk that was just lent, sent back: native code has it already.
       written =
         chunk === arena.lent ? native.sendArena(this.fd, chunk.length) : native.sendFrom(this.fd, chunk);
-      if (written > 0) this.profile.idle?.touch(this);
+      if (written > 0) this.noteBytes(written);
       if (written === chunk.length) return true;
       if (written < 0) {
         if (written !== EAGAIN && written !== EINTR) {

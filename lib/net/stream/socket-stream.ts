@@ -139,7 +139,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
       return REFUSED;
     }
     if (received > 0) {
-      this.profile.idle?.touch(this);
+      this.noteBytes(received);
       if (received < buffer.length) this.readShort();
     } else if (received === 0) {
       // Detached, or empty from the start: then 0 is no end.
@@ -225,7 +225,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
       } catch (error) {
         return Promise.reject(error);
       }
-      if (written > 0) this.profile.idle?.touch(this);
+      if (written > 0) this.noteBytes(written);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
       else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));

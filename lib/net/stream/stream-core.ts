@@ -1,6 +1,7 @@
 import { closedError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Interest, Readiness } from '../../poller/flags.js';
+import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { SocketAddress } from '../../sys/address.js';
@@ -220,6 +221,12 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
   }
 
+  /** Bytes came, or were taken: no idle connection, and many of them are a longer turn (T47, T48). */
+  protected noteBytes(bytes: number): void {
+    this.profile.idle?.touch(this);
+    if (bytes >= BYTES_PER_UNIT) this.reactor.chargeBytes(bytes);
+  }
+
   /** A read came back with fewer bytes than asked for: there is no more, unless it hung up or such reads say nothing. */
   protected readShort(): boolean {
     if ((this.flags & HUNG_UP) !== 0 || !this.profile.traits.shortReadEmpties) return false;
@@ -342,7 +349,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
         this.fail(written, 'write');
         return false;
       } else {
-        if (written > 0) this.profile.idle?.touch(this);
+        if (written > 0) this.noteBytes(written);
         if (!this.reactor.spend()) break;
       }
     }

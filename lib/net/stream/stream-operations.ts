@@ -57,7 +57,7 @@ export abstract class StreamOperations<
       return REFUSED;
     }
     if (received > 0) {
-      this.profile.idle?.touch(this);
+      this.noteBytes(received);
       if (operation.drained) this.readShort();
     } else if (received === EAGAIN) this.readEmpty();
     else if (received === EINTR) {

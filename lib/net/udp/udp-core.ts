@@ -5,10 +5,12 @@ import { checkUdp, nativeUdp, udpLayout } from '../../binding/native-udp.js';
 import { checkObject } from '../../binding/validate.js';
 import { Interest, Mode, Readiness } from '../../poller/flags.js';
 import { toProfile } from '../../reactor/context.js';
+import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration, RegistrationProfile } from '../../reactor/registration.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
+import type { DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
 import { Resource } from '../socket/resource.js';
@@ -351,6 +353,14 @@ export abstract class UdpCore extends Resource implements EventHandler {
   /** A batch is more than the one unit that its call took of the turn's budget (T47). */
   protected spendFor(datagrams: number): void {
     for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT) this.reactor.spend();
+  }
+
+  /** So are the bytes of large datagrams; small ones are what a unit stands for. */
+  protected chargeFor(batch: DatagramBatch, from: number, to: number): void {
+    if (batch.slotBytes * DATAGRAMS_PER_UNIT <= BYTES_PER_UNIT) return;
+    let bytes = 0;
+    for (let i = from; i < to; i++) bytes += batch.lengthBytes(i);
+    this.reactor.chargeBytes(bytes);
   }
 
   /** What a call said that is no EAGAIN: an error for whoever called, or the socket's end too. */

@@ -134,6 +134,7 @@ export class UdpEndpoint extends UdpCore {
       }
       this.idle?.touch(this);
       this.spendFor(received);
+      this.chargeFor(batch, 0, received);
       const errnoAfter = batch.errnoAfter;
       UdpEndpoint.#calls.call(this, () => this.#handlers.datagrams?.(this, batch));
       if (capabilities.debug && batch.intact) batch.poison();
@@ -202,6 +203,7 @@ export class UdpEndpoint extends UdpCore {
       if (batch.cannotSegment) this.noteCannotSegment();
       this.noteTooLong(batch.countTooLong(done));
       if (done < 0) return this.#onBlocked(done);
+      this.chargeFor(batch, batch.settled - done, batch.settled);
     }
     this.idle?.touch(this);
     return true;

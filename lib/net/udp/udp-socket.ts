@@ -220,6 +220,7 @@ export class UdpSocket extends UdpCore {
       this.#heldErrno = batch.errnoAfter;
       this.#drained = received < batch.capacity;
       this.spendFor(received);
+      this.chargeFor(batch, 0, received);
       return received;
     }, options);
   }
@@ -338,6 +339,7 @@ export class UdpSocket extends UdpCore {
         if (done === EAGAIN || done === EINTR) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
         this.spendFor(done);
+        this.chargeFor(batch, batch.settled - done, batch.settled);
         this.idle?.touch(this);
       }
       return batch.settled - batch.failed;
