@@ -1,4 +1,10 @@
 export { BatchWriter, type BatchWriterOptions, type ByteSink } from './batch-writer.js';
+export {
+  BufferedReader,
+  type BufferedReaderOptions,
+  type ReadLineOptions,
+  type ReadUntilOptions,
+} from './buffered-reader.js';
 export { type DelimitedOptions } from './delimited-decoder.js';
 export { DelimiterDecoder } from './delimiter-decoder.js';
 export { DelimiterReader } from './delimiter-reader.js';
