@@ -46,8 +46,8 @@ async function main(): Promise<void> {
 }
 
 if (process.argv[2] === 'wait') {
+  // It waits before anybody is started who sends the signal.
+  const waiting = signal('SIGTERM').next();
   spawn('sh', ['-c', `sleep 0.2; kill -TERM ${process.pid}`], { stdio: 'ignore', detached: true }).unref();
-  void signal('SIGTERM')
-    .next()
-    .then((name) => console.log(name));
+  void waiting.then((name) => console.log(name));
 } else void main();
