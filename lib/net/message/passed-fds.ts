@@ -10,6 +10,7 @@ export class PassedFds {
   /** Some of them were lost: there was no room for all (MSG_CTRUNC, EMFILE), or more came than were asked for. */
   readonly truncated: boolean;
 
+  /** @internal */
   constructor(fds: number[], truncated: boolean) {
     this.#fds = fds;
     this.truncated = truncated;
