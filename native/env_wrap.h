@@ -163,6 +163,7 @@ void ExportSystem(napi_env env, napi_value exports);
 void ExportMessages(napi_env env, napi_value exports);
 void ExportUdp(napi_env env, napi_value exports);
 void ExportStreams(napi_env env, napi_value exports);
+void ExportTerminal(napi_env env, napi_value exports);
 void ExportTransfer(napi_env env, napi_value exports);
 void ExportSources(napi_env env, napi_value exports);
 

@@ -16,12 +16,23 @@
 #include "socket_calls.h"
 
 struct epoll_event;
+struct termios;
 
 namespace tripoll::os {
 
 int Fstat(int fd, struct stat* status);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
 int Ioctl(int fd, unsigned long request, void* argument);
+// How many bytes the request's own number says that its argument has; 0 where it says nothing.
+size_t IoctlBytes(unsigned long request);
+int Dup(int fd);
+int Dup3(int fd, int target, int flags);
+int Tcgetattr(int fd, termios* settings);
+int Tcsetattr(int fd, int action, const termios* settings);
+int PosixOpenpt(int flags);
+int Grantpt(int fd);
+int Unlockpt(int fd);
+int Ptsname(int fd, char* name, size_t length);
 // pid (0 where the system does not tell), effective uid and gid of a Unix socket's peer.
 int PeerCredentials(int fd, int32_t out[3]);
 // NetBSD and OpenBSD have none, and say -ENOSYS.

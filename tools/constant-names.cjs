@@ -11,8 +11,8 @@ const WIDTH = 100;
 
 /** Which tables a platform's addon exports. */
 const CONSTANTS = {
-  linux: ['native/linux/constants.cc'],
-  bsd: ['native/bsd/constants.cc', 'native/bsd/kqueue_constants.cc'],
+  linux: ['native/linux/constants.cc', 'native/unix/terminal_constants.cc'],
+  bsd: ['native/bsd/constants.cc', 'native/bsd/kqueue_constants.cc', 'native/unix/terminal_constants.cc'],
   windows: ['native/windows/constants.cc'],
 };
 const ERRNOS = {
@@ -43,7 +43,7 @@ function readNames(lists, table) {
   return Object.fromEntries(Object.entries(lists).map(([name, files]) => [name, readTables(files, table)]));
 }
 
-const constantNames = () => readNames(CONSTANTS, /Constant k(Kqueue)?Constants\[\]/);
+const constantNames = () => readNames(CONSTANTS, /Constant k(Kqueue|Terminal)?Constants\[\]/);
 const errnoNames = () => readNames(ERRNOS, /Constant kErrnos\[\]/);
 
 /** A union of names, as many a line as fit. */

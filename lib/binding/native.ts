@@ -103,6 +103,20 @@ export interface NativeBinding {
   toSockaddr(family: number, address: string, port: number, scopeId: number, out: Uint8Array): number;
   fromSockaddr(bytes: Uint8Array, out: object): number;
 
+  // Unix
+  readonly terminalConstants?: Partial<Constants>;
+  ioctlInteger?(fd: number, request: number, argument: number): number;
+  ioctlBytes?(fd: number, request: number, argument: Uint8Array): number;
+  dup?(fd: number): number;
+  dup3?(fd: number, target: number, flags: number): number;
+  /** `settings`: four words of flags, two of speeds in baud, NCCS characters. */
+  tcgetattr?(fd: number, settings: Uint8Array): number;
+  tcsetattr?(fd: number, action: number, settings: Uint8Array): number;
+  posixOpenpt?(flags: number): number;
+  grantpt?(fd: number): number;
+  unlockpt?(fd: number): number;
+  ptsname?(fd: number, out: object): number;
+
   // Linux
   eventfdCreate?(initial: number, flags: number): number;
   timerfdCreate?(clock: number, flags: number): number;

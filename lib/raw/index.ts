@@ -1,4 +1,5 @@
 export { sys } from '../sys/sys.js';
+export type { Termios } from '../sys/terminal.js';
 export type { ConstantName, Constants, ErrnoName, Errnos } from '../binding/constant-names.js';
 export type { SocketAddress, SocketAddressInput } from '../sys/address.js';
 export { Epoll, type EpollParams } from './epoll.js';

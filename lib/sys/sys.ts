@@ -3,6 +3,7 @@ import type { Constants } from '../binding/constant-names.js';
 import { native } from '../binding/native.js';
 import { invalidArgType } from '../binding/errors.js';
 import { checkBytes, checkFd, checkFlags, checkInteger, checkObject } from '../binding/validate.js';
+import { terminalCalls } from './terminal.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput, toSocketAddress } from './address.js';
 
 const MAX_INT32 = 0x7fffffff;
@@ -30,8 +31,8 @@ function checkBuffers(buffers: unknown): asserts buffers is readonly Uint8Array[
 }
 
 function constantsOfPlatform(): Constants {
-  const { constants, kqueueConstants } = native;
-  return kqueueConstants === undefined ? constants : { ...constants, ...kqueueConstants };
+  const { constants, kqueueConstants, terminalConstants } = native;
+  return { ...constants, ...terminalConstants, ...kqueueConstants };
 }
 
 /**
@@ -202,6 +203,8 @@ export const sys = {
     checkBytes('out', out);
     return native.getsockopt(fd, level, name, out);
   },
+
+  ...terminalCalls,
 };
 
 type FillName = (fd: number, out: object) => number;

@@ -83,6 +83,7 @@ void ExportTable(napi_env env, napi_value exports, const char* name, const Const
 void ExportSystem(napi_env env, napi_value exports) {
   ExportMessages(env, exports);
   ExportStreams(env, exports);
+  ExportTerminal(env, exports);
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
   ExportTable(env, exports, "keventLayout", kLayout, sizeof kLayout / sizeof kLayout[0]);
   ExportTable(env, exports, "kqueueConstants", kKqueueConstants, kKqueueConstantCount);

@@ -1,11 +1,14 @@
 #include "os_calls.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <mutex>
 
 #include "bsd/missing.h"
 #include "unix/result.h"
@@ -116,6 +119,30 @@ int Socketpair(int domain, int type, int protocol, int fds[2]) {
 int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
 
 #endif
+
+size_t IoctlBytes(unsigned long request) { return IOCPARM_LEN(request); }
+
+int Dup3(int fd, int target, int flags) {
+  // As dup3(2) has it; macOS has no such call, and between the two a fork in another thread
+  // inherits the number.
+  if (fd == target || (flags & ~O_CLOEXEC) != 0) return -EINVAL;
+  const int result = Result(dup2(fd, target));
+  if (result < 0 || (flags & O_CLOEXEC) == 0) return result;
+  const int error = Result(fcntl(target, F_SETFD, FD_CLOEXEC));
+  return error < 0 ? error : result;
+}
+
+int Ptsname(int fd, char* name, size_t length) {
+  // Not every system has ptsname_r. The lock keeps our own threads apart.
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const char* text = ptsname(fd);
+  if (text == nullptr) return -errno;
+  const size_t bytes = std::strlen(text) + 1;
+  if (bytes > length) return -ERANGE;
+  std::memcpy(name, text, bytes);
+  return 0;
+}
 
 int Recvmsg(int fd, msghdr* message, int flags) {
 #ifdef MSG_CMSG_CLOEXEC

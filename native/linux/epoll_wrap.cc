@@ -125,6 +125,7 @@ void ExportSystem(napi_env env, napi_value exports) {
   ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
   ExportMessages(env, exports);
   ExportStreams(env, exports);
+  ExportTerminal(env, exports);
   ExportTransfer(env, exports);
   ExportSources(env, exports);
 }

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -13,6 +14,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <ctime>
 
 #include "unix/result.h"
@@ -81,6 +83,9 @@ int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout
   timespec time = ToTimespec(timeout_ns);
   return Result(syscall(SYS_epoll_pwait2, epoll_fd, events, capacity, &time, nullptr, 0));
 }
+size_t IoctlBytes(unsigned long request) { return _IOC_SIZE(request); }
+int Dup3(int fd, int target, int flags) { return Result(dup3(fd, target, flags)); }
+int Ptsname(int fd, char* name, size_t length) { return -ptsname_r(fd, name, length); }
 int Eventfd(unsigned initial, int flags) { return Result(eventfd(initial, flags)); }
 int TimerfdCreate(int flags) { return Result(timerfd_create(CLOCK_MONOTONIC, flags)); }
 int TimerfdSettime(int fd, int64_t timeout_ns) {

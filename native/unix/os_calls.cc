@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "unix/result.h"
 
@@ -51,6 +54,14 @@ int Poll(pollfd* fds, size_t count, int timeout_ms) {
 int Ioctl(int fd, unsigned long request, void* argument) {
   return Result(ioctl(fd, request, argument));
 }
+int Dup(int fd) { return Result(dup(fd)); }
+int Tcgetattr(int fd, termios* settings) { return Result(tcgetattr(fd, settings)); }
+int Tcsetattr(int fd, int action, const termios* settings) {
+  return Result(tcsetattr(fd, action, settings));
+}
+int PosixOpenpt(int flags) { return Result(posix_openpt(flags)); }
+int Grantpt(int fd) { return Result(grantpt(fd)); }
+int Unlockpt(int fd) { return Result(unlockpt(fd)); }
 int IfNametoindex(const char* name) {
   const unsigned index = if_nametoindex(name);
   return index == 0 ? -errno : static_cast<int>(index);

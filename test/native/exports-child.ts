@@ -126,6 +126,8 @@ const listener = sys.socket(c['AF_INET'] ?? 0, STREAM);
 sys.listen(listener, 4);
 // F_SETFL may make it blocking: no other call gets it.
 const flagged = sys.socket(c['AF_INET'] ?? 0, STREAM);
+// A number that dup3 may take over again and again.
+const spare = sys.socket(c.AF_INET, STREAM);
 const tube: number[] = [];
 sys.pipe2(tube, c['O_NONBLOCK'] ?? 0);
 const [tubeRead = -1, tubeWrite = -1] = tube;
@@ -195,6 +197,16 @@ const templates: Record<string, () => unknown[]> = {
   sendFrom: () => [socket, bytes()],
   recvArena: () => [peer],
   sendArena: () => [socket, 4],
+  ioctlInteger: () => [flagged, 0, 0],
+  ioctlBytes: () => [flagged, 0x8004_0000, bytes()],
+  dup: () => [listener],
+  dup3: () => [listener, spare, 0],
+  tcgetattr: () => [listener, new Uint8Array(64)],
+  tcsetattr: () => [listener, 0, new Uint8Array(64)],
+  posixOpenpt: () => [c.O_RDWR],
+  grantpt: () => [listener],
+  unlockpt: () => [listener],
+  ptsname: () => [listener, {}],
   fcntl: () => [flagged, c['F_GETFL'], 0],
   pipe2: () => [0, []],
   socketpair: () => [PAIR_DOMAIN, STREAM, 0, []],
@@ -284,6 +296,8 @@ const OPENERS = [
   'timerfdCreate',
   'pidfdOpen',
   'inotifyInit',
+  'dup',
+  'posixOpenpt',
 ];
 
 /** Fds that a call opened are closed, so that thousands of calls fit. */
