@@ -65,9 +65,9 @@ test.each([
   { name: 'LineReader', expected: ['core', 'framing'] },
   { name: 'setOption', expected: ['core', 'extras'] },
   { name: 'AsyncFd', expected: ['core', 'extras'] },
-  { name: 'UnixStream', expected: ['core', 'unix'] },
-  { name: 'UnixDatagram', expected: ['core', 'extras', 'sources', 'unix'] },
-  { name: 'TimerFd', expected: ['core', 'extras', 'sources', 'unix'] },
+  { name: 'UnixStream', expected: ['core', 'fds', 'unix'] },
+  { name: 'UnixDatagram', expected: ['core', 'datagrams', 'extras', 'fds', 'sources', 'unix'] },
+  { name: 'TimerFd', expected: ['core', 'extras', 'fds', 'sources'] },
 ])(
   '$name loads its bundle when it is first read, and is a plain property then',
   async ({ name, expected }) => {

@@ -32,8 +32,10 @@ const BUNDLES = {
     'net/tcp/zero-copy',
   ],
   framing: ['net/framing/index'],
+  fds: ['net/message/message-receiver', 'net/message/outgoing-fds', 'net/message/passed-fds'],
   unix: ['net/unix/index'],
-  sources: ['net/sources/index', 'net/unix/unix-datagram'],
+  sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
+  datagrams: ['net/unix/unix-datagram'],
   udp: [
     'net/socket/interface-index',
     'net/udp/datagram-batch',

@@ -2,12 +2,18 @@ import { invalidArgType, outOfRange, systemError } from '../../binding/errors.js
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd } from '../../binding/validate.js';
 import { NO_ADDRESS } from '../../sys/sockaddr.js';
-import type { QueuedFds } from '../stream/write-queue.js';
 
 /** SCM_MAX_FD of Linux: more do not fit into one message (T46). */
 export const MOST_FDS = 253;
 
 const { F_GETFD, F_DUPFD_CLOEXEC } = native.constants;
+
+/** Duplicates of a caller's fds, which go with the first byte of a write that waits (SCM_RIGHTS). */
+export interface QueuedFds {
+  /** The numbers, as the bytes of an Int32Array. */
+  readonly words: Uint8Array;
+  close(): void;
+}
 
 /** fds that go with a message. They stay the caller's; the receiver gets duplicates. */
 export class OutgoingFds {

@@ -12,7 +12,8 @@ import { ReadsPastHandlers } from './reads-past-handlers.js';
 import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
-import type { QueuedFds, WriteSource } from './write-queue.js';
+import type { QueuedFds } from '../message/outgoing-fds.js';
+import type { WriteSource } from './write-queue.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;

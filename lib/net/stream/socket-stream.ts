@@ -8,8 +8,7 @@ import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream
 import type { StreamProfile } from './stream-profile.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
-import type { OutgoingFds } from '../message/outgoing-fds.js';
-import type { QueuedFds } from './write-queue.js';
+import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
 
 interface PendingRead {
   readonly buffer: Uint8Array;

@@ -1,5 +1,6 @@
 import { native } from '../../binding/native.js';
 import { errnoOf, outOfRange } from '../../binding/errors.js';
+import type { QueuedFds } from '../message/outgoing-fds.js';
 import { sendNow } from '../socket/stream-calls.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
@@ -22,13 +23,6 @@ export interface WriteOperation {
  * some of it is out.
  */
 export type WriteSource = (fd: number, written: number) => number;
-
-/** fds that go with the first byte of a write (SCM_RIGHTS), duplicates of the caller's. */
-export interface QueuedFds {
-  /** The numbers, as the bytes of an Int32Array. */
-  readonly words: Uint8Array;
-  close(): void;
-}
 
 interface Entry {
   readonly source: WriteSource | null;
