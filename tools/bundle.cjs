@@ -32,7 +32,12 @@ const BUNDLES = {
     'net/tcp/zero-copy',
   ],
   framing: ['net/framing/index'],
-  fds: ['net/message/message-receiver', 'net/message/outgoing-fds', 'net/message/passed-fds'],
+  fds: [
+    'net/message/message-receiver',
+    'net/message/outgoing-fds',
+    'net/message/passed-fds',
+    'net/socket/given-fd',
+  ],
   unix: ['net/unix/index'],
   sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
   datagrams: ['net/unix/unix-datagram'],

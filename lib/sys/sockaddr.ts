@@ -56,6 +56,17 @@ export function encodeUnixAddress(address: unknown): Uint8Array {
   return bytes;
 }
 
+/** Whether an address is of AF_UNIX; an unnamed socket's has no more than that. */
+export function isUnixAddress(bytes: Uint8Array): boolean {
+  if (bytes.length < SOCKADDR_FAMILY_OFFSET + SOCKADDR_FAMILY_BYTES) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const family =
+    SOCKADDR_FAMILY_BYTES === 1
+      ? view.getUint8(SOCKADDR_FAMILY_OFFSET)
+      : view.getUint16(SOCKADDR_FAMILY_OFFSET, isLittleEndian);
+  return family === AF_UNIX;
+}
+
 /** The path, an abstract name with its leading NUL, or `''` for an unnamed socket. */
 export function decodeUnixAddress(bytes: Uint8Array): string {
   const name = bytes.subarray(SUN_PATH_OFFSET);

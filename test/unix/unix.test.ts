@@ -2,6 +2,7 @@
 import { describeOn } from '../net/tools.js';
 import { describeDatagrams } from './suite/datagrams.js';
 import { describeFdPassing } from './suite/fd-passing.js';
+import { describeGivenFds } from './suite/given-fds.js';
 import { describeNames } from './suite/names.js';
 import { describeSeqpacket } from './suite/seqpacket.js';
 import { describeStreams } from './suite/streams.js';
@@ -9,6 +10,7 @@ import { describeStreams } from './suite/streams.js';
 describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'Unix sockets', (context) => {
   describeStreams(context);
   describeNames(context);
+  describeGivenFds(context);
   describeSeqpacket(context);
   describeFdPassing(context);
   describeDatagrams(context);

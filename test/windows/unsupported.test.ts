@@ -17,7 +17,9 @@ describeIf(capabilities.platform === 'win32', 'it is about Windows')('what Windo
     expect(await rejection(UnixDatagram.bind('x'))).toEqual(unsupported);
     expect(thrownBy(() => listenUnix({ path: 'x' }, {}))).toEqual(unsupported);
     expect(thrownBy(() => UnixStream.pair())).toEqual(unsupported);
-    expect(thrownBy(() => UnixStream.fromFd(4))).toEqual(unsupported);
+    expect(await rejection(UnixStream.fromFd(4))).toEqual(unsupported);
+    expect(await rejection(UnixListener.fromFd(4))).toEqual(unsupported);
+    expect(await rejection(UnixDatagram.fromFd(4))).toEqual(unsupported);
     expect(thrownBy(() => sys.bindBytes(4, new Uint8Array(16)))).toEqual(unsupported);
     expect(thrownBy(() => new Epoll())).toEqual(unsupported);
     expect(thrownBy(() => new Kqueue())).toEqual(unsupported);

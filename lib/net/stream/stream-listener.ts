@@ -106,8 +106,8 @@ interface ListenerSetup {
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   /** Of its connections. */
   readonly traits: StreamTraits;
-  /** The listening socket; called when the options were found to be right. */
-  open(): number;
+  /** The listening socket; called when the options were found to be right, with `socketOptions` for it. */
+  open(socketOptions: readonly EncodedOption[]): number;
   /** It is the caller's until the listener has been made. */
   readonly isGiven?: boolean;
 }
@@ -152,9 +152,9 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
     }
-    const { acceptedSocketOptions } = options;
+    const { acceptedSocketOptions, socketOptions } = options;
     this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
-    this.#fd = open();
+    this.#fd = open(socketOptions === undefined ? [] : encodeOptions(socketOptions));
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
       this.#registration = this.reactor.registerAs(

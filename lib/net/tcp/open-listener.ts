@@ -2,9 +2,8 @@ import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
-import { applyOptions } from '../socket/encoded-option.js';
+import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { prepareListenerFd } from './given-fd.js';
-import { encodeOptions } from '../socket/socket-options.js';
 import { DEFAULT_BACKLOG, MAX_BACKLOG } from '../stream/stream-listener.js';
 import type { ListenOptions } from './tcp-listener.js';
 
@@ -15,12 +14,14 @@ const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 const { IPPROTO_IPV6, IPV6_V6ONLY, AF_INET6 } = native.constants;
 
 /** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
-export function openListener(address: SocketAddressInput, options: ListenOptions): number {
+export function openListener(
+  address: SocketAddressInput,
+  options: ListenOptions,
+  socketOptions: readonly EncodedOption[],
+): number {
   const { familyNumber, host, port, scopeId } = parseAddress(address);
   const { backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false, noDelay = true } = options;
   checkInteger('backlog', backlog, 0, MAX_BACKLOG);
-  const { socketOptions } = options;
-  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
   const fd = native.socket(familyNumber, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   const steps: [string, () => number][] = [
@@ -33,7 +34,7 @@ export function openListener(address: SocketAddressInput, options: ListenOptions
     ],
     // Inherited by connections on most systems: see `TcpListener.configure`.
     ['setsockopt', () => (noDelay ? native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1) : 0)],
-    ['setsockopt', () => (applyOptions(fd, encoded), 0)],
+    ['setsockopt', () => (applyOptions(fd, socketOptions), 0)],
     ['bind', () => native.bind(fd, familyNumber, host, port, scopeId)],
     ['listen', () => native.listen(fd, backlog)],
   ];
@@ -55,10 +56,8 @@ function setReusePort(fd: number): number {
 }
 
 /** A socket that listens already, which stays the caller's until the listener is made. @throws as `prepareListenerFd` */
-export function takeListener(fd: number, options: ListenOptions): number {
-  const { socketOptions } = options;
-  const encoded = socketOptions === undefined ? [] : encodeOptions(socketOptions);
+export function takeListener(fd: number, socketOptions: readonly EncodedOption[]): number {
   prepareListenerFd(fd);
-  applyOptions(fd, encoded);
+  applyOptions(fd, socketOptions);
   return fd;
 }

@@ -73,9 +73,11 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
       handlers,
       isGiven: isGivenListener(where),
       traits: TCP_TRAITS,
-      open: () => {
+      open: (socketOptions) => {
         checkBlockList(options.blockList);
-        return isGivenListener(where) ? takeListener(where.fd, options) : openListener(where, options);
+        return isGivenListener(where)
+          ? takeListener(where.fd, socketOptions)
+          : openListener(where, options, socketOptions);
       },
     });
     this.#noDelay = options.noDelay ?? true;

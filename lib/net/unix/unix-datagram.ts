@@ -6,10 +6,12 @@ import { decodeUnixAddress, encodeUnixAddress, NO_ADDRESS } from '../../sys/sock
 import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
+import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
 import { chooseReactor } from '../stream/stream-profile.js';
 import { MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
+import { prepareUnixDatagram } from './given-fd.js';
 import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
 
 const EAGAIN = errnoOf('EAGAIN');
@@ -17,6 +19,16 @@ const EAGAIN = errnoOf('EAGAIN');
 const FULL_RETRY_MS = 5;
 
 export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
+
+/** Which socket. */
+type UnixDatagramPlace =
+  | {
+      /** A path, or `'\0name'`. */
+      path: string;
+      fd?: undefined;
+    }
+  // As of `UnixDatagram.fromFd`.
+  | { fd: number; path?: undefined };
 
 export interface ReceiveDatagramOptions extends CancelOptions {
   /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 0: the system closes them all. */
@@ -37,8 +49,8 @@ export class UnixDatagram extends MessageSocket<string> {
   readonly #bound: BoundUnixSocket | null;
   #untaken: PassedFds = NO_FDS;
 
-  private constructor(fd: number, bound: BoundUnixSocket | null, options: SourceOptions) {
-    super(ownFd(fd, 'socket', options));
+  private constructor(io: AsyncFd, bound: BoundUnixSocket | null) {
+    super(io);
     this.#bound = bound;
   }
 
@@ -50,7 +62,7 @@ export class UnixDatagram extends MessageSocket<string> {
    */
   static override bind(path: string, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
-      resolve(UnixDatagram.open(path, options));
+      resolve(UnixDatagram.open({ path }, options));
     });
   }
 
@@ -58,16 +70,37 @@ export class UnixDatagram extends MessageSocket<string> {
   static unbound(options: SourceOptions = {}): UnixDatagram {
     checkObject('options', options);
     chooseReactor(options.reactor);
-    return new UnixDatagram(openUnnamed(), null, options);
+    return new UnixDatagram(ownFd(openUnnamed(), 'socket', options), null);
   }
 
-  /** For `bind` and `bindUnixDatagram`. */
-  static open(path: string, options: UnixDatagramOptions): UnixDatagram {
+  /**
+   * Takes a Unix datagram socket that was opened elsewhere, as one of systemd's (`listenFds`): it is checked, made
+   * non-blocking and close-on-exec, and closed with this object. Its file stays: it is whoever bound it's to unlink.
+   *
+   * @throws (as rejection) TypeError; RangeError for another kind of socket; EBADF, ENOTSOCK; EEXIST when this reactor has
+   * it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
+   */
+  static fromFd(fd: number, options: SourceOptions = {}): Promise<UnixDatagram> {
+    return new Promise((resolve) => {
+      resolve(UnixDatagram.open({ fd }, options));
+    });
+  }
+
+  /** For `bind`, `fromFd` and `bindUnixDatagram`. */
+  static open(where: UnixDatagramPlace, options: UnixDatagramOptions): UnixDatagram {
     checkObject('options', options);
-    chooseReactor(options.reactor);
-    const bound = new BoundUnixSocket(path, 'datagram', options);
+    const { fd } = where;
+    const reactor = chooseReactor(options.reactor);
+    if (fd !== undefined) {
+      prepareUnixDatagram(fd);
+      return new UnixDatagram(
+        new AsyncFd(fd, { reactor, own: true, nonBlocking: false, name: 'socket' }),
+        null,
+      );
+    }
+    const bound = new BoundUnixSocket(where.path, 'datagram', options);
     try {
-      return new UnixDatagram(bound.fd, bound, options);
+      return new UnixDatagram(ownFd(bound.fd, 'socket', options), bound);
     } catch (error) {
       bound.unlink();
       throw error;
@@ -178,10 +211,7 @@ export class UnixDatagram extends MessageSocket<string> {
   }
 }
 
-export interface UnixDatagramTarget extends UnixDatagramOptions {
-  /** A path, or `'\0name'`. */
-  path: string;
-}
+export type UnixDatagramTarget = UnixDatagramOptions & UnixDatagramPlace;
 
 /**
  * Binds handler-style: `message` is called for each datagram, with a chunk that is lent until it returns.
@@ -195,7 +225,8 @@ export function bindUnixDatagram(
   checkObject('target', target);
   checkObject('handlers', handlers);
   checkFunction('handlers.message', handlers.message);
-  const socket = UnixDatagram.open(target.path, target);
+  const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
+  const socket = UnixDatagram.open(where, target);
   new MessagePump(socket, handlers).start();
   return socket;
 }

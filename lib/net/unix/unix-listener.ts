@@ -1,7 +1,9 @@
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import { unixName } from '../../sys/sockaddr.js';
+import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import { setGivenFlags } from '../socket/given-fd.js';
 import type { ConnectionProfile } from '../stream/socket-connection.js';
 import {
   DEFAULT_BACKLOG,
@@ -12,6 +14,7 @@ import {
   type StreamListenOptions,
 } from '../stream/stream-listener.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
+import { typeOfUnixSocket } from './given-fd.js';
 import { checkUnixHandlers, UnixConnection, type UnixHandlers } from './unix-connection.js';
 import {
   BoundUnixSocket,
@@ -27,10 +30,17 @@ export interface UnixListenOptions extends StreamListenOptions, UnixBindOptions 
   type?: UnixSocketType | undefined;
 }
 
-export interface UnixListenTarget extends UnixListenOptions {
-  /** A path, or `'\0name'` for the abstract namespace (Linux). */
-  path: string;
-}
+/** Where to listen. */
+type UnixListenPlace =
+  | {
+      /** A path, or `'\0name'` for the abstract namespace (Linux). */
+      path: string;
+      fd?: undefined;
+    }
+  // As of `UnixListener.fromFd`.
+  | { fd: number; path?: undefined };
+
+export type UnixListenTarget = UnixListenOptions & UnixListenPlace;
 
 export type UnixListenHandlers<Data = unknown> = UnixHandlers<Data> & DropHandlers<UnixListener, string>;
 /** Of `UnixListener.bind`. */
@@ -42,29 +52,35 @@ export type UnixAccepted = AcceptedStream<UnixStream, string>;
  * unlinked when it closes, unless it is another's by then; a process that just ends leaves it behind (`unlinkStale`).
  */
 export class UnixListener extends StreamListener<UnixStream, string> {
-  readonly #bound: BoundUnixSocket;
+  /** Null for a socket that was given: its name is whoever bound it's to take away. */
+  readonly #bound: BoundUnixSocket | null;
 
   private constructor(
+    where: UnixListenPlace,
     options: UnixListenerBindOptions,
     handlers: UnixListenHandlers | null,
-    open: () => BoundUnixSocket,
   ) {
     let bound: BoundUnixSocket | null = null;
-    const { type = 'stream' } = options;
+    const { fd } = where;
+    const { type = 'stream' } = fd === undefined ? options : { type: typeOfUnixSocket(fd, true) };
     checkType(type);
     try {
       super({
         options,
         handlers,
+        isGiven: fd !== undefined,
         traits: toTraits(type),
-        open: () => (bound = open()).fd,
+        open: (socketOptions) => {
+          if (fd !== undefined) return takeListener(fd, socketOptions);
+          return (bound = openListener(where.path, options, socketOptions)).fd;
+        },
       });
     } catch (error) {
       // Listened already, and was closed again.
       (bound as BoundUnixSocket | null)?.unlink();
       throw error;
     }
-    this.#bound = bound as unknown as BoundUnixSocket;
+    this.#bound = bound;
   }
 
   /**
@@ -78,7 +94,23 @@ export class UnixListener extends StreamListener<UnixStream, string> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
       checkObject('options', options);
-      resolve(new UnixListener(options, null, () => openListener(path, options)));
+      resolve(new UnixListener({ path }, options, null));
+    });
+  }
+
+  /**
+   * Listens for promises on a Unix socket that listens already, as one of systemd's (`listenFds`): it is checked, made
+   * non-blocking and close-on-exec, and closed with the listener. Its file stays: it is whoever bound it's to unlink.
+   *
+   * @param options `type` is the socket's own; `backlog`, `mode` and `unlinkStale` do nothing
+   * @throws (as rejection) TypeError; RangeError for what is no listening Unix socket; EBADF, ENOTSOCK; EEXIST when this
+   * reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
+   */
+  static fromFd(fd: number, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
+    return new Promise((resolve) => {
+      checkObject('options', options);
+      checkFd(fd);
+      resolve(new UnixListener({ fd }, options, null));
     });
   }
 
@@ -86,7 +118,8 @@ export class UnixListener extends StreamListener<UnixStream, string> {
   static listening(target: UnixListenTarget, handlers: UnixListenHandlers): UnixListener {
     checkObject('target', target);
     checkUnixHandlers(handlers);
-    return new UnixListener(target, handlers, () => openListener(target.path, target));
+    const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
+    return new UnixListener(where, target, handlers);
   }
 
   protected configure(): void {
@@ -114,14 +147,18 @@ export class UnixListener extends StreamListener<UnixStream, string> {
   }
 
   protected override onClosed(): void {
-    this.#bound.unlink();
+    this.#bound?.unlink();
   }
 }
 
-function openListener(path: string, options: UnixListenOptions): BoundUnixSocket {
+function openListener(
+  path: string,
+  options: UnixListenOptions,
+  socketOptions: readonly EncodedOption[],
+): BoundUnixSocket {
   const { type = 'stream', backlog = DEFAULT_BACKLOG } = options;
   checkInteger('backlog', backlog, 0, MAX_BACKLOG);
-  const bound = new BoundUnixSocket(path, type, options);
+  const bound = new BoundUnixSocket(path, type, options, socketOptions);
   const error = native.listen(bound.fd, backlog);
   if (error === 0) return bound;
   native.close(bound.fd);
@@ -129,9 +166,17 @@ function openListener(path: string, options: UnixListenOptions): BoundUnixSocket
   throw systemError(error, 'listen', { address: path });
 }
 
+/** A socket that listens already, which stays the caller's until the listener is made. */
+function takeListener(fd: number, socketOptions: readonly EncodedOption[]): number {
+  setGivenFlags(fd);
+  applyOptions(fd, socketOptions);
+  return fd;
+}
+
 /**
  * Listens handler-style on a Unix socket. All connections share `handlers`.
  *
+ * @param target `{ path, ...options }`, or `{ fd, ...options }` for a socket that listens already
  * @throws TypeError, RangeError for wrong arguments; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2)
  * says; ERR_TRIPOLL_CLOSED
  */

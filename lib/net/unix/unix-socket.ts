@@ -4,6 +4,7 @@ import { needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
+import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
 import { encodeUnixAddress } from '../../sys/sockaddr.js';
 
@@ -74,7 +75,12 @@ export class BoundUnixSocket {
   readonly #identity: string | null;
 
   /** @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says */
-  constructor(address: string, type: UnixSocketType | 'datagram', options: UnixBindOptions) {
+  constructor(
+    address: string,
+    type: UnixSocketType | 'datagram',
+    options: UnixBindOptions,
+    socketOptions: readonly EncodedOption[] = [],
+  ) {
     const { mode, unlinkStale = false } = options;
     if (mode !== undefined) checkInteger('mode', mode, 0, MOST_MODE);
     const bytes = encodeUnixAddress(address);
@@ -82,6 +88,7 @@ export class BoundUnixSocket {
     this.#file = address.startsWith('\0') ? null : path.resolve(address);
     this.fd = openSocket(type);
     try {
+      applyOptions(this.fd, socketOptions);
       // Before bind, or others could connect in between: Linux gives the file the socket's own mode (unix_bind).
       if (mode !== undefined && this.#file !== null) fs.fchmodSync(this.fd, mode);
       this.#bind(address, bytes, type, unlinkStale);

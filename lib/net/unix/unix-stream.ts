@@ -1,7 +1,7 @@
 import { needUnixSockets } from '../../binding/capabilities.js';
 import { busyError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkObject } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { unixName } from '../../sys/sockaddr.js';
@@ -12,14 +12,13 @@ import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
+import { prepareUnixStream } from './given-fd.js';
 import { UnixConnectAttempt } from './unix-connect.js';
 import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
 
 const EMSGSIZE = errnoOf('EMSGSIZE');
 
-const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK } = native.constants;
-const { SOCK_CLOEXEC, SOL_SOCKET, SO_TYPE } = native.constants;
-const { F_GETFL, F_SETFL, O_NONBLOCK } = native.constants;
+const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
 export interface UnixStreamOptions {
   /** Default `Reactor.default`. */
@@ -98,27 +97,23 @@ export class UnixStream extends SocketStream<string> {
   }
 
   /**
-   * A connected Unix socket that was opened elsewhere: inherited, or passed by another process. It is the stream's from
-   * here on, made non-blocking, and closed with it.
+   * Makes a stream of a connected Unix socket that was opened elsewhere: inherited, or passed by another process. It is
+   * checked, made non-blocking and close-on-exec, and closed with the stream.
    *
    * @param options `type` is the socket's own
-   * @throws TypeError, RangeError; EBADF, ENOTSOCK; EEXIST, and then the fd stays yours
+   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens; EBADF, ENOTSOCK,
+   * ENOTCONN; EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
    */
-  static fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): UnixStream {
-    checkFd(fd);
+  static async fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): Promise<UnixStream> {
     checkObject('options', options);
-    needUnixSockets('Unix sockets');
-    const value = new Uint8Array(Int32Array.BYTES_PER_ELEMENT);
-    const error = native.getsockopt(fd, SOL_SOCKET, SO_TYPE, value);
-    if (error < 0) throw systemError(error, 'getsockopt', { fd });
-    const type = new Int32Array(value.buffer)[0] === SOCK_SEQPACKET ? 'seqpacket' : 'stream';
-    const stream = new UnixStream(toUnixProfile(options, type));
-    const flags = native.fcntl(fd, F_GETFL, 0);
-    const changed = flags < 0 ? flags : native.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    if (changed < 0) throw systemError(changed, 'fcntl', { fd });
+    const reactor = chooseReactor(options.reactor);
+    const idle = toIdleTracker(reactor, options);
+    const profile = toStreamProfile(reactor, idle, null, toTraits(prepareUnixStream(fd)));
+    const stream = new UnixStream(profile);
+    stream.adopt(fd, true);
+    if (stream.failure !== null) throw stream.failure;
     native.ownFd(fd);
-    stream.adopt(fd);
-    return stream;
+    return Promise.resolve(stream);
   }
 
   /** For `UnixListener`. */
