@@ -28,7 +28,8 @@ export function typeOfGiven(fd: unknown): number {
 
 /** @throws RangeError when it does not listen, or, if it should not, when it does */
 export function checkListens(fd: number, listening: boolean): void {
-  if ((readInt(fd, SO_ACCEPTCONN) !== 0) === listening) return;
+  // Where it cannot be asked, the first accept or read tells.
+  if (SO_ACCEPTCONN === undefined || (readInt(fd, SO_ACCEPTCONN) !== 0) === listening) return;
   throw outOfRange(
     'fd',
     listening ? 'a listening socket (SO_ACCEPTCONN)' : 'a socket that does not listen',

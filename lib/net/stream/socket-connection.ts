@@ -1,5 +1,5 @@
 import { capabilities } from '../../binding/capabilities.js';
-import { closedError, stateError, writeOverflowError } from '../../binding/errors.js';
+import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -13,7 +13,7 @@ import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.j
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
-import type { WriteSource } from './write-queue.js';
+import { REFUSED_WHOLE, type WriteSource } from './write-queue.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
@@ -225,6 +225,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       if (written === chunk.length) return true;
       if (written < 0) {
         if (written !== EAGAIN && written !== EINTR) {
+          if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
           this.fail(written, 'write');
           return false;
         }

@@ -1,4 +1,4 @@
-import { busyError, closedError, errnosOf, outOfRange, systemError } from '../../binding/errors.js';
+import { busyError, closedError, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -6,6 +6,7 @@ import type { SocketAddress } from '../../sys/address.js';
 import { EAGAIN, EINTR } from './stream-core.js';
 import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
+import { REFUSED_WHOLE } from './write-queue.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
@@ -328,7 +329,5 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
   }
 }
 
-/** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
-const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 /** A buffer that could be read into, where none is. */
 const ONE_BYTE = new Uint8Array(1);

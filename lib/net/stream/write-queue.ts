@@ -1,5 +1,5 @@
 import { native } from '../../binding/native.js';
-import { errnoOf, outOfRange } from '../../binding/errors.js';
+import { errnoOf, errnosOf, outOfRange, systemError } from '../../binding/errors.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { sendNow } from '../socket/stream-calls.js';
 
@@ -7,6 +7,8 @@ import { sendNow } from '../socket/stream-calls.js';
 const MOST_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
 const NO_BYTES = new Uint8Array(0);
+/** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
+export const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 
 /** A promise that waits for its bytes to be written. */
 export interface WriteOperation {
@@ -89,7 +91,16 @@ export class WriteQueue {
         ? sendNow(fd, intact(first), first.offset, first.length - first.offset)
         : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
     if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
-    return written === EINTR ? 0 : written;
+    return written < 0 ? this.#refused(first, written) : written;
+  }
+
+  /** What a write failed with; 0 if that was its own promise's affair alone, or nothing. */
+  #refused(first: Entry, errno: number): number {
+    if (errno === EINTR) return 0;
+    if (first.operation === null || first.offset > 0 || !REFUSED_WHOLE.has(errno)) return errno;
+    this.#dropFirst(first);
+    first.operation.reject(systemError(errno, 'write'));
+    return 0;
   }
 
   /** Its fds go out with its first byte, and with nothing before it. */
@@ -100,7 +111,7 @@ export class WriteQueue {
       first.fds = null;
       this.#consume(written);
     }
-    return written === EINTR ? 0 : written;
+    return written < 0 ? this.#refused(first, written) : written;
   }
 
   /** Takes back what no byte was written of; false when it is too late, or gone. */
@@ -151,7 +162,7 @@ export class WriteQueue {
       operation?.reject(error);
       return 0;
     }
-    if (written < 0) return written === EINTR ? 0 : written;
+    if (written < 0) return this.#refused(entry, written);
     entry.offset += written;
     if (operation !== null) operation.written += written;
     if (written > 0 && entry.offset < entry.length) return written;
@@ -160,9 +171,11 @@ export class WriteQueue {
     return written;
   }
 
-  #dropFirst(source: Entry): void {
+  /** Of which no byte is out, or all of its source's are. */
+  #dropFirst(first: Entry): void {
     this.#head++;
-    this.queuedBytes -= source.countedBytes;
+    first.fds?.close();
+    this.queuedBytes -= first.countedBytes;
     this.#compact();
   }
 

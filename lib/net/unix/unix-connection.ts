@@ -1,4 +1,4 @@
-import { errnoOf, errnosOf, systemError } from '../../binding/errors.js';
+import { errnoOf, systemError } from '../../binding/errors.js';
 import { checkFunction, checkObject } from '../../binding/validate.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import { unixName } from '../../sys/sockaddr.js';
@@ -11,20 +11,18 @@ import {
   type StreamHandlers,
 } from '../stream/socket-connection.js';
 import { chooseReactor } from '../stream/stream-profile.js';
+import { REFUSED_WHOLE } from '../stream/write-queue.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
-import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
+import { checkNotEmpty, MOST_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { UnixListener } from './unix-listener.js';
 import { UnixConnectAttempt } from './unix-connect.js';
-import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
+import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-socket.js';
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 const EMSGSIZE = errnoOf('EMSGSIZE');
-/** Nothing was sent, and the connection is as good as before. */
-const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
-
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
   /**
    * fds came, those of one `send`, with the chunk that `data` gets next: its last bytes are those of that send. Those that
@@ -119,7 +117,13 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     super.deliver(length);
   }
 
-  /** As of any connection; of a seqpacket socket one message, at least a byte long. */
+  /**
+   * Writes as any connection does; of a seqpacket socket one message, at least a byte long.
+   *
+   * @throws as `SocketConnection.write`; of a seqpacket socket RangeError, and EMSGSIZE for a message that is longer than
+   * its send buffer takes, by which nothing was sent: the connection goes on. What is written before `open` cannot be judged
+   * yet, and ends the connection with it.
+   */
   override write(chunk: Uint8Array): boolean {
     if (this.profile.traits.messages) checkNotEmpty(chunk);
     return super.write(chunk);
@@ -149,6 +153,15 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     }
     if (written === EINTR) this.flushSoon();
     return this.enqueue(chunk, 0, outgoing.duplicate());
+  }
+
+  /** A message that has to wait is judged now: later there is nobody to throw to. */
+  protected override enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
+    if (this.profile.traits.messages && isTooLong(this.fd, chunk.length)) {
+      fds?.close();
+      throw systemError(EMSGSIZE, 'write');
+    }
+    return super.enqueue(chunk, offset, fds);
   }
 
   protected addressOf(side: 'local' | 'remote'): string | undefined {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { needUnixSockets } from '../../binding/capabilities.js';
+import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
@@ -9,7 +9,9 @@ import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stre
 import { encodeUnixAddress } from '../../sys/sockaddr.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
-const { SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
+const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
+/** What Linux keeps of the send buffer for itself (unix_dgram_sendmsg); the BSDs keep nothing (sosend_generic). */
+const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
 const MOST_MODE = 0o777;
@@ -46,6 +48,13 @@ export function checkType(type: UnixSocketType): void {
 
 export function toTraits(type: UnixSocketType): StreamTraits {
   return type === 'seqpacket' ? SEQPACKET_TRAITS : UNIX_TRAITS;
+}
+
+/** Whether a seqpacket socket would answer EMSGSIZE; false where the fd cannot tell. */
+export function isTooLong(fd: number, messageBytes: number): boolean {
+  const value = new Int32Array(1);
+  if (native.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(value.buffer)) < 0) return false;
+  return messageBytes > value[0]! - MESSAGE_OVERHEAD_BYTES;
 }
 
 /** An unnamed one. */

@@ -3,7 +3,7 @@ import { sys } from 'tripoll/raw';
 import { until, within } from '../../support/deadline.js';
 import { openedSince, openFds } from '../../support/fds.js';
 import { deferred, record, rejection, type Context } from '../../net/tools.js';
-import { closeAll, drainPipe, newPath, newPipe, unixPair } from '../tools.js';
+import { bindUnix, closeAll, drainPipe, newPath, newPipe, unixPair } from '../tools.js';
 
 const { F_GETFD, FD_CLOEXEC } = sys.constants;
 const X = Buffer.from('x');
@@ -11,6 +11,25 @@ const X = Buffer.from('x');
 export function describeFdPassing(context: Context): void {
   const receive = (stream: UnixStream, options = {}): ReturnType<UnixStream['receive']> =>
     within(stream.receive(new Uint8Array(100), options), 'receive');
+
+  /** So many bytes come, and with the last the pipe's write end, which works. */
+  async function expectFd(
+    server: UnixStream,
+    bytes: number,
+    [readEnd, writeEnd]: [number, number],
+  ): Promise<void> {
+    const passed: number[] = [];
+    const buffer = new Uint8Array(1 << 20);
+    for (let left = bytes; left > 0;) {
+      const { length, fds } = await within(server.receive(buffer), 'receive');
+      left -= length;
+      passed.push(...fds.takeAll());
+    }
+    expect(passed.length).toBe(1);
+    sys.write(passed[0]!, X);
+    expect(drainPipe(readEnd)).toBe('x');
+    closeAll(...passed, readEnd, writeEnd);
+  }
 
   describe('fd passing', () => {
     test('T46 an fd arrives, close-on-exec, and works; the sender’s stays his', async () => {
@@ -148,6 +167,40 @@ export function describeFdPassing(context: Context): void {
         expect(await rejection(write)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
       }
       closeAll(readEnd, writeEnd);
+    });
+
+    test('T46 handlers: queued fds that are flushed while the socket is still full are not lost', async () => {
+      const { listener, path } = await bindUnix(context);
+      const client = context.own(connectUnix({ path, reactor: context.reactor }, {}));
+      const server = context.own((await within(listener.accept(), 'accept')).stream);
+      await until(() => client.fd >= 0, 'connected');
+      const filler = new Uint8Array(1 << 16);
+      let bytes = 0;
+      for (let isFull = false; !isFull; bytes += filler.length)
+        isFull = !client.write(filler) || client.queuedBytes > 0;
+      const [readEnd, writeEnd] = newPipe();
+      const before = openFds();
+      client.send(X, [writeEnd]);
+      // Each of them tries.
+      for (let i = 0; i < 3; i++) {
+        client.cork();
+        client.uncork();
+      }
+      expect(openedSince(before).length).toBe(1);
+      await expectFd(server, bytes + 1, [readEnd, writeEnd]);
+    });
+
+    test('T46 promises: the same, when an abort lets the rest try', async () => {
+      const { client, server } = await unixPair(context);
+      const filler = new Uint8Array(1 << 20);
+      const filling = client.write(filler);
+      const sent = await within(filling, 'the first part');
+      const aborted = client.write(filler, { timeoutMs: 1 });
+      const [readEnd, writeEnd] = newPipe();
+      const sending = client.send(X, [writeEnd]);
+      expect(await rejection(aborted)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
+      await expectFd(server, sent + 1, [readEnd, writeEnd]);
+      expect(await within(sending, 'send')).toBe(1);
     });
 
     test('T46 handlers: fds before their data; what is not taken is closed', async () => {
