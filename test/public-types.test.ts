@@ -30,15 +30,18 @@ function readClasses(folder: string): { checker: ts.TypeChecker; classes: Map<st
   return { checker, classes };
 }
 
-function isInternal(declaration: ts.Node): boolean {
+function isTagged(declaration: ts.Node, tag: string): boolean {
   const text = declaration.getSourceFile().text;
   const comments = ts.getLeadingCommentRanges(text, declaration.getFullStart()) ?? [];
-  return comments.some(({ pos, end }) => text.slice(pos, end).includes('@internal'));
+  return comments.some(({ pos, end }) => text.slice(pos, end).includes(tag));
 }
 
+/** A protected member that is tagged @public is for a user's subclasses. */
 function isHidden(symbol: ts.Symbol): boolean {
   return (symbol.declarations ?? []).some(
-    (declaration) => (ts.getCombinedModifierFlags(declaration) & HIDDEN) !== 0 || isInternal(declaration),
+    (declaration) =>
+      ((ts.getCombinedModifierFlags(declaration) & HIDDEN) !== 0 && !isTagged(declaration, '@public')) ||
+      isTagged(declaration, '@internal'),
   );
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 // The declarations that are published. tsc writes those of all of lib/ to out/lib, for our tests; here each is copied to
-// dist/ without what is not for users: what is tagged @internal, protected and private members, and the imports that
-// nothing uses then. A class keeps a #private member if it has one, which is what sets it apart from others of its shape.
+// dist/ without what is not for users: what is tagged @internal, private members, protected ones that are not tagged
+// @public (those are for a user's subclasses), and the imports that nothing uses then. A class keeps a #private member if it has one, which is what sets it apart from others of its shape.
 // tsc's own --stripInternal is not enough: where it strips a constructor the class can be constructed by anyone, and what
 // a class `implements` stays, though it no longer does.
 const fs = require('node:fs');
@@ -14,13 +14,17 @@ const to = path.join(root, 'dist');
 
 const { Private, Protected } = ts.ModifierFlags;
 
-function isInternal(node, text) {
+function isTagged(node, text, tag) {
   const comments = ts.getLeadingCommentRanges(text, node.getFullStart()) ?? [];
-  return comments.length > 0 && text.slice(comments.at(-1).pos, comments.at(-1).end).includes('@internal');
+  return comments.length > 0 && text.slice(comments.at(-1).pos, comments.at(-1).end).includes(tag);
 }
 
+const isInternal = (node, text) => isTagged(node, text, '@internal');
+
 function isHidden(node, text) {
-  return (ts.getCombinedModifierFlags(node) & (Private | Protected)) !== 0 || isInternal(node, text);
+  const flags = ts.getCombinedModifierFlags(node);
+  const isProtected = (flags & Protected) !== 0 && !isTagged(node, text, '@public');
+  return (flags & Private) !== 0 || isProtected || isInternal(node, text);
 }
 
 /** The cuts that a class or an interface needs: [start, end, what comes there instead]. */

@@ -1,6 +1,6 @@
 // An ESM user: every entry resolves to its types, and the types of the entries are one and the same.
 import { Reactor, Interest, Mode, capabilities, type EventHandler, type Registration } from 'tripoll';
-import { listen, connect, TcpListener, TcpStream } from 'tripoll/net';
+import { listen, connect, FrameDecoder, FrameReader, TcpListener, TcpStream, UNFINISHED } from 'tripoll/net';
 import { Epoll, sys } from 'tripoll/raw';
 
 const handler: EventHandler = {
@@ -30,9 +30,45 @@ connect(
   },
 );
 
+/** A format of one's own: the members that a subclass needs are published, though they are protected. */
+class JsonLines extends FrameDecoder<string | null> {
+  constructor() {
+    super({ maxLengthBytes: 100 }, 65_536);
+    this.tailBytes = this.maxOverheadBytes = 1;
+  }
+
+  protected scan(piece: Uint8Array, from: number): number {
+    const at = piece.indexOf(0x0a, from);
+    return at === -1 ? UNFINISHED : at + 1;
+  }
+
+  protected resetScan(): void {}
+
+  protected toFrame(bytes: Uint8Array, start: number, end: number): string | null {
+    return JSON.parse(new TextDecoder().decode(this.toBytes(bytes, start, end))) as string | null;
+  }
+}
+
+export async function readJson(stream: TcpStream): Promise<(string | null)[]> {
+  const reader = new FrameReader(stream, new JsonLines());
+  const frames: (string | null)[] = [];
+  for await (const frame of reader) frames.push(frame);
+  // @ts-expect-error its null may be a frame
+  await reader.read();
+  return frames;
+}
+
+// @ts-expect-error it has no toFrame
+class Unfinished extends FrameDecoder<string> {
+  protected scan(): number {
+    return UNFINISHED;
+  }
+  protected resetScan(): void {}
+}
+
 // @ts-expect-error an fd is a number
 reactor.register('0', Interest.READABLE, handler);
 // @ts-expect-error no such driver
 new Reactor({ driver: 'turbo' });
 
-export const used: unknown[] = [registration, capabilities, Epoll, sys.close(-1)];
+export const used: unknown[] = [Unfinished, registration, capabilities, Epoll, sys.close(-1)];

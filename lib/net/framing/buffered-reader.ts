@@ -11,6 +11,7 @@ import { MORE, ReadAhead, type ByteSource } from './read-ahead.js';
 const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
 const LARGEST_BYTES = 0x7fffffff;
 
+/** Options of a `BufferedReader`. */
 export interface BufferedReaderOptions {
   /**
    * What `readExactly(lengthBytes)`, `peek` and `unread` may keep in this reader's memory: 1 to 2147483647; default
@@ -19,11 +20,13 @@ export interface BufferedReaderOptions {
   maxBufferedBytes?: number | undefined;
 }
 
+/** Options of `BufferedReader.readUntil`. */
 export interface ReadUntilOptions extends CancelOptions {
   /** Longest result, without the delimiter: 1 to 2147483647; default 65536. */
   maxLengthBytes?: number | undefined;
 }
 
+/** Options of `BufferedReader.readLine`. */
 export interface ReadLineOptions<
   Encoding extends LineEncoding | undefined = LineEncoding | undefined,
 > extends ReadUntilOptions {
@@ -117,6 +120,7 @@ export class BufferedReader implements ByteSource {
    * tells whether it has ended); RangeError; as `readLine`
    */
   readExactly(lengthBytes: number, options?: CancelOptions): Promise<Uint8Array>;
+  /** The same into the caller's memory, which is written to until the promise settles. */
   readExactly<Bytes extends Uint8Array>(buffer: Bytes, options?: CancelOptions): Promise<Bytes>;
   readExactly(wanted: number | Uint8Array, options?: CancelOptions): Promise<Uint8Array> {
     try {

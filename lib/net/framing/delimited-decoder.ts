@@ -21,10 +21,12 @@ export abstract class DelimitedDecoder<Frame> extends FrameDecoder<Frame> {
     this.tailBytes = this.maxOverheadBytes = delimiter.length;
   }
 
+  /** As `FrameDecoder` says. @public */
   protected scan(piece: Uint8Array, from: number): number {
     return this.#matcher.find(piece, from);
   }
 
+  /** As `FrameDecoder` says. @public */
   protected resetScan(): void {
     this.#matcher.reset();
   }

@@ -10,6 +10,7 @@ export class DelimiterDecoder extends DelimitedDecoder<Uint8Array> {
     super(delimiter, options);
   }
 
+  /** As `FrameDecoder` says. @public */
   protected toFrame(bytes: Uint8Array, start: number, end: number): Uint8Array {
     return this.toBytes(bytes, start, end);
   }

@@ -46,15 +46,29 @@ export interface FrameOptions {
  * `maxLengthBytes` is enforced here, before and after the end of a frame is found; a subclass need not look at it.
  */
 export abstract class FrameDecoder<Frame> {
-  /** Longest frame without its prefix and delimiter, as it was asked for. */
+  /**
+   * Longest frame without its prefix and delimiter, as it was asked for.
+   *
+   * @public
+   */
   protected readonly maxLengthBytes: number;
-  /** Length of the prefix of the frame whose end `scan` has just returned. It keeps its value until it is set again. */
+  /**
+   * Length of the prefix of the frame whose end `scan` has just returned. It keeps its value until it is set again.
+   *
+   * @public
+   */
   protected headBytes = 0;
-  /** Length of that frame's delimiter. It keeps its value until it is set again. */
+  /**
+   * Length of that frame's delimiter. It keeps its value until it is set again.
+   *
+   * @public
+   */
   protected tailBytes = 0;
   /**
    * The most that prefix and delimiter of one frame have together: a frame that has begun may have so many bytes
    * more than `maxLengthBytes`. A subclass whose formats have more, or fewer, sets it in its constructor. Default 256.
+   *
+   * @public
    */
   protected maxOverheadBytes = DEFAULT_MAX_OVERHEAD_BYTES;
   readonly #copy: boolean;
@@ -73,6 +87,7 @@ export abstract class FrameDecoder<Frame> {
   /**
    * @param defaultMaxLengthBytes what `maxLengthBytes` is if the options do not say
    * @throws TypeError, RangeError
+   * @public
    */
   protected constructor(options: FrameOptions, defaultMaxLengthBytes: number) {
     const { maxLengthBytes = defaultMaxLengthBytes, copy = false } = options;
@@ -89,10 +104,15 @@ export abstract class FrameDecoder<Frame> {
    * @returns the position after the frame's last byte, which is above `from`; or UNFINISHED, and then all bytes of
    * the piece count as seen
    * @throws any error, when no frame can come of it: the decoder's last one
+   * @public
    */
   protected abstract scan(piece: Uint8Array, from: number): number;
 
-  /** Forgets the frame that has begun: the next scan is for a new one. */
+  /**
+   * Forgets the frame that has begun: the next scan is for a new one.
+   *
+   * @public
+   */
   protected abstract resetScan(): void;
 
   /**
@@ -102,10 +122,15 @@ export abstract class FrameDecoder<Frame> {
    * @param start after the prefix
    * @param end before the delimiter
    * @throws any error: it leaves `push` or `read`, the frame is gone, and the next one is looked for
+   * @public
    */
   protected abstract toFrame(bytes: Uint8Array, start: number, end: number): Frame;
 
-  /** A part of `bytes` as the option `copy` wants it: a view, or memory of its own. */
+  /**
+   * A part of `bytes` as the option `copy` wants it: a view, or memory of its own.
+   *
+   * @public
+   */
   protected toBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
     const view = bytes.subarray(start, end);
     return this.#copy ? new Uint8Array(view) : view;

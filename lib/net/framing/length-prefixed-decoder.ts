@@ -23,6 +23,7 @@ export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
     this.#prefix = prefix;
   }
 
+  /** As `FrameDecoder` says. @public */
   protected scan(piece: Uint8Array, from: number): number {
     let at = from;
     for (; this.#missingBytes === -1; at++) {
@@ -40,11 +41,13 @@ export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
     return end;
   }
 
+  /** As `FrameDecoder` says. @public */
   protected resetScan(): void {
     this.#missingBytes = -1;
     this.#prefix.reset();
   }
 
+  /** As `FrameDecoder` says. @public */
   protected toFrame(bytes: Uint8Array, start: number, end: number): Uint8Array {
     return this.toBytes(bytes, start, end);
   }

@@ -38,6 +38,7 @@ export class LineDecoder<Encoding extends LineEncoding | undefined = undefined> 
     this.#encoding = encoding;
   }
 
+  /** As `FrameDecoder` says. @public */
   protected toFrame(bytes: Uint8Array, start: number, end: number): Line<Encoding> {
     const lineEnd = withoutCr(bytes, start, end);
     const line =
