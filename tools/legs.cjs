@@ -44,23 +44,9 @@ function isLoaded(env, addon, condition) {
   return run(process.execPath, ['-e', script, addon], { env });
 }
 
-/** Patterns for Jest: the folders of test/ but those named. A new one is run unless somebody leaves it out. */
+/** A pattern for Jest: all of test/ but what begins as these do. A new folder is run unless somebody leaves it out. */
 function suitesBut(...leftOut) {
-  return fs
-    .readdirSync(path.join(root, 'test'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !leftOut.includes(entry.name))
-    .map(({ name }) => `/out/test/${name}/`);
-}
-
-/** tsc leaves the output of a deleted test behind, and Jest would go on running it. */
-function removeStaleTests(folder = path.join(root, 'out/test')) {
-  if (!fs.existsSync(folder)) return;
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    const compiled = path.join(entry.parentPath ?? entry.path, entry.name);
-    if (!compiled.endsWith('.test.js')) continue;
-    const source = path.join(root, 'test', path.relative(folder, compiled).replace(/js$/, 'ts'));
-    if (!fs.existsSync(source)) fs.rmSync(compiled);
-  }
+  return [`/out/test/(?!${leftOut.join('|')})`];
 }
 
 /** Jest's leg by its report, and all that the report has of the tests; `ok`: whether Jest ended well. */
@@ -115,7 +101,6 @@ function listSkipped(suites) {
 
 /** Runs Jest without its --json on stdout. */
 function runJest(report, args, env = process.env) {
-  removeStaleTests();
   fs.rmSync(report, { force: true });
   const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
   const ci = process.env.CI ? ['--ci'] : [];
@@ -160,7 +145,6 @@ module.exports = {
   isLoaded,
   listSkipped,
   readReport,
-  removeStaleTests,
   root,
   run,
   runJest,

@@ -8,17 +8,7 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const {
-  buildByCmake,
-  failed,
-  finish,
-  listSkipped,
-  readReport,
-  removeStaleTests,
-  root,
-  run,
-  runLine,
-} = require('./legs.cjs');
+const { buildByCmake, failed, finish, listSkipped, readReport, root, run, runLine } = require('./legs.cjs');
 
 const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache', 'windows');
 const build = path.join(root, 'build-windows');
@@ -122,7 +112,6 @@ function startNode(exe) {
 
 function fillStage() {
   fs.rmSync(stage, { recursive: true, force: true });
-  removeStaleTests();
   for (const name of [
     'dist',
     'out/test',

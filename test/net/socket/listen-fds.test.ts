@@ -1,0 +1,95 @@
+// Socket activation as systemd does it: the sockets are fd 3 and on, LISTEN_PID is the process itself.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { Reactor } from 'tripoll';
+import { listenFds, TcpListener } from 'tripoll/net';
+import { packageRoot } from '../../support/child.js';
+import { within } from '../../support/deadline.js';
+import { portOf } from '../tools.js';
+
+const script = `
+const { listenFds, TcpListener } = require('tripoll/net');
+const found = listenFds();
+(async () => {
+  const listeners = await Promise.all(found.map(({ fd }) => TcpListener.fromFd(fd)));
+  const left = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'].filter((name) => name in process.env);
+  console.log(JSON.stringify({ found, again: listenFds(), left, ports: listeners.map((l) => l.localAddress.port) }));
+  for (const listener of listeners) {
+    const { stream } = await listener.accept();
+    await stream.writeAll(Buffer.from('port ' + listener.localAddress.port));
+    stream.close();
+    listener.close();
+  }
+})();
+`;
+
+/** Runs the script with two listening sockets, under variables that the shell sets: only it knows the pid before. */
+async function activated(
+  variables: string,
+): Promise<{ told: Record<string, unknown>; ports: number[]; greet(): Promise<string[]> }> {
+  const reactor = new Reactor({ driver: 'manual' });
+  const options = { reactor };
+  const listeners = await Promise.all([0, 1].map(() => TcpListener.bind('127.0.0.1:0', options)));
+  const ports = listeners.map(portOf);
+  const child = spawn('/bin/sh', ['-c', `${variables} exec "$0" -e "$1"`, process.execPath, script], {
+    cwd: packageRoot,
+    stdio: ['ignore', 'pipe', 'inherit', ...listeners.map(({ fd }) => fd)],
+  });
+  const exited = once(child, 'exit');
+  const [line] = (await within(once(child.stdout!.setEncoding('utf8'), 'data'), 'output')) as [string];
+  for (const listener of listeners) listener.close();
+  reactor.close();
+  const greet = async (): Promise<string[]> => {
+    const answers: string[] = [];
+    for (const port of ports) {
+      const peer = net.connect(port, '127.0.0.1');
+      const [answer] = (await within(once(peer, 'data'), 'a greeting')) as [Buffer];
+      answers.push(answer.toString());
+      peer.destroy();
+    }
+    expect(await within(exited, 'exit')).toEqual([0, null]);
+    return answers;
+  };
+  return { told: JSON.parse(line) as Record<string, unknown>, ports, greet };
+}
+
+test('the sockets are found, by name, and served; the variables are gone', async () => {
+  const { told, ports, greet } = await activated('LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin');
+  expect(told).toEqual({
+    found: [
+      { fd: 3, name: 'web' },
+      { fd: 4, name: 'admin' },
+    ],
+    again: [],
+    left: [],
+    ports,
+  });
+  expect(await greet()).toEqual(ports.map((port) => `port ${port}`));
+});
+
+test('without names', async () => {
+  const { told, ports, greet } = await activated('LISTEN_PID=$$ LISTEN_FDS=2');
+  expect(told).toMatchObject({ found: [{ name: 'unknown' }, { name: 'unknown' }], ports });
+  await greet();
+});
+
+test.each([
+  ['meant for another process', 'LISTEN_PID=1 LISTEN_FDS=2'],
+  ['no number', 'LISTEN_PID=$$ LISTEN_FDS=two'],
+  ['less than none', 'LISTEN_PID=$$ LISTEN_FDS=-1'],
+  ['not told', ''],
+])('%s: none', async (_, variables) => {
+  expect((await activated(variables)).told).toMatchObject({ found: [], ports: [] });
+});
+
+test('one of them is not open: EBADF', () => {
+  const before = { ...process.env };
+  Object.assign(process.env, { LISTEN_PID: String(process.pid), LISTEN_FDS: '100000' });
+  try {
+    expect(() => listenFds()).toThrow(expect.objectContaining({ code: 'EBADF' }) as Error);
+  } finally {
+    for (const name of ['LISTEN_PID', 'LISTEN_FDS']) Reflect.deleteProperty(process.env, name);
+    Object.assign(process.env, before);
+  }
+});

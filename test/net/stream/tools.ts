@@ -1,0 +1,86 @@
+// What the tests of cancellation and life share, on top of those of the sockets.
+import { getEventListeners } from 'node:events';
+import type { Reactor } from 'tripoll';
+import type { TcpListener, TcpStream } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
+import { fdOf, LOOPBACK, RawPeer, turnOf, type Closable, type Context } from '../tools.js';
+
+const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = sys.constants;
+const { IPPROTO_TCP, TCP_QUICKACK = 12 } = sys.constants;
+const { EAGAIN } = sys.errno;
+const ONE = new Uint8Array(new Int32Array([1]).buffer);
+
+/** How many wait for its abort. */
+export function listenersOf(signal: AbortSignal): number {
+  return getEventListeners(signal, 'abort').length;
+}
+
+/** What a settled operation must have given back. */
+export function heldBy(reactor: Reactor): { timers: number; refs: number } {
+  const { timers, refs } = reactor.inspect();
+  return { timers, refs };
+}
+
+/** A stream whose socket takes no more bytes, and its peer, which has `filledBytes` zeros to read first. */
+export interface Blocked {
+  stream: TcpStream;
+  peer: RawPeer;
+  filledBytes: number;
+}
+
+export async function blockedStream(context: Context): Promise<Blocked> {
+  const { stream, peer } = await context.acceptedStream();
+  return { stream, peer, filledBytes: await fillSocket(context, fdOf(stream), peer) };
+}
+
+/** Zeros, until it takes no more: how many bytes. */
+export async function fillSocket(context: Context, fd: number, peer: RawPeer): Promise<number> {
+  sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(new Int32Array([32_768]).buffer));
+  // Past the stream, which must not have begun a write. Twice: what was acknowledged meanwhile makes room.
+  let filledBytes = 0;
+  const zeros = new Uint8Array(65_536);
+  for (let full = 0; full < 3;) {
+    const sent = sys.send(fd, zeros);
+    if (sent > 0) filledBytes += sent;
+    else if (sent !== -EAGAIN) throw new Error(`send: errno ${-sent}`);
+    else {
+      full++;
+      // An acknowledgement that the system still holds back would make room later.
+      sys.setsockopt(peer.fd, IPPROTO_TCP, TCP_QUICKACK, ONE);
+      await turnOf(context.reactor);
+    }
+  }
+  return filledBytes;
+}
+
+/** A port that answers no further connect: its backlog is full, and the kernel drops what comes. */
+export class DeafPort implements Closable {
+  readonly port: number;
+  readonly #fd: number;
+  readonly #waiting: number[];
+
+  constructor() {
+    this.#fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+    if (sys.bind(this.#fd, { host: LOOPBACK, port: 0 }) < 0) throw new Error('bind');
+    if (sys.listen(this.#fd, 0) < 0) throw new Error('listen');
+    const name: { port?: number } = {};
+    sys.getsockname(this.#fd, name);
+    const { port = 0 } = name;
+    this.port = port;
+    const { SOCK_NONBLOCK } = sys.constants;
+    this.#waiting = [1, 2, 3].map(() => {
+      const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+      sys.connect(fd, { host: LOOPBACK, port });
+      return fd;
+    });
+  }
+
+  close(): void {
+    for (const fd of [this.#fd, ...this.#waiting.splice(0)]) sys.close(fd);
+  }
+}
+
+export function peerOf(context: Context, listener: TcpListener): RawPeer {
+  const { port = 0 } = listener.localAddress ?? {};
+  return context.own(new RawPeer(port));
+}

@@ -1,0 +1,73 @@
+// A native file that no build compiles is dead, and one listed twice does not link: the one list names each file once.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { runScript } from '../support/child.js';
+
+const root = join(__dirname, '../../..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+test('native/sources.json names every native source once, and no other', () => {
+  const { folders, ...lists } = JSON.parse(read('native/sources.json')) as Record<string, string[]> & {
+    folders: Record<string, string[]>;
+  };
+  const listed = Object.values(lists as Record<string, string[]>).flat();
+  const present = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => `native/${name.replaceAll('\\', '/')}`);
+  expect(listed.sort()).toEqual(present.sort());
+  const used = new Set(Object.values(folders).flat());
+  expect([...used].sort()).toEqual(Object.keys(lists).sort());
+});
+
+test('both builds read that list, and name no source themselves', () => {
+  for (const [file, reader] of [
+    ['binding.gyp', 'native/list-sources.cjs'],
+    ['CMakeLists.txt', 'native/sources.json'],
+  ] as const) {
+    expect(read(file)).toContain(reader);
+    expect(read(file)).not.toMatch(/[\w/]+\.cc\b/);
+  }
+});
+
+test('the bundle is one: an entry and a module of it hand out the same objects, under the names they were written with', () => {
+  const load = (name: string): Record<string, unknown> =>
+    createRequire(__filename)(name) as Record<string, unknown>;
+  expect(load('tripoll')['Reactor']).toBe(load('#lib/reactor/reactor')['Reactor']);
+  for (const entry of ['tripoll', 'tripoll/net', 'tripoll/raw']) {
+    const functions = Object.entries(load(entry)).filter(([, value]) => typeof value === 'function');
+    expect(functions.length).toBeGreaterThan(0);
+    expect(functions.map(([, value]) => (value as { name: string }).name)).toEqual(
+      functions.map(([name]) => name),
+    );
+  }
+});
+
+test.each(['tripoll', 'tripoll/net', 'tripoll/raw'])(
+  '%s exports the same to import as to require',
+  async (entry) => {
+    const script = `import(${JSON.stringify(entry)}).then((imported) => {
+    const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
+    const required = require(${JSON.stringify(entry)});
+    console.log(names.length > 0 && names.every((name) => imported[name] === required[name]), names.length === Object.keys(required).length);
+  });`;
+    expect(await runScript(script)).toMatchObject({ stdout: 'true true\n', stderr: '' });
+  },
+);
+
+test("lib/binding/constant-names.ts is what tools/constant-names.cjs makes of native code's tables", () => {
+  const { status, stderr } = spawnSync(process.execPath, ['tools/constant-names.cjs', '--check'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+test('docs/portability.md has the table that tools/portability-table.cjs writes', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['tools/portability-table.cjs', '--check'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});

@@ -1,0 +1,146 @@
+// What is loaded when: the entries bring the reactor and TCP, all else comes with its first use (tools/bundle.cjs).
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { packageRoot, runScript } from '../support/child.js';
+
+const bundleFolder = path.join(packageRoot, 'dist/bundle');
+const bundles = readdirSync(bundleFolder)
+  .filter((file) => file.endsWith('.js'))
+  .map((file) => path.basename(file, '.js'));
+
+/** For a child: `loaded()` are the bundles so far, in alphabetical order. */
+const loadedBundles = `
+  const path = require('node:path');
+  const isBundle = (file) => path.basename(path.dirname(file)) === 'bundle';
+  const loaded = () => Object.keys(require.cache).filter(isBundle).map((file) => path.basename(file, '.js')).sort();
+`;
+
+async function runChild(source: string): Promise<unknown> {
+  const { stdout, stderr } = await runScript(loadedBundles + source);
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
+}
+
+test('the entries load the core bundle alone', async () => {
+  const script = `
+    const names = Object.keys({ ...require('tripoll') }).concat(Object.keys(require('tripoll/net')));
+    console.log(JSON.stringify({ many: names.length > 50, loaded: loaded() }));`;
+  expect(await runChild(script)).toEqual({ many: true, loaded: ['core'] });
+});
+
+test('the core bundle is small', () => {
+  // V8 takes a millisecond to read 40 KB: these are 4.6 of the 15 ms that loading may take. The addon takes 2.5, running the
+  // modules 2. If it has become too large: what a TCP server or client seldom uses has a place in another bundle.
+  expect(statSync(path.join(bundleFolder, 'core.js')).size).toBeLessThan(184_000);
+});
+
+test('TCP in both styles needs no other bundle', async () => {
+  const script = `
+    const { listen, connect, TcpListener, TcpStream } = require('tripoll/net');
+    async function promises() {
+      const listener = await TcpListener.bind('127.0.0.1:0');
+      const [stream, accepted] = await Promise.all([TcpStream.connect('127.0.0.1:' + listener.localAddress.port), listener.accept()]);
+      await stream.writeAll(Buffer.from('ping'));
+      const bytes = await accepted.stream.read(new Uint8Array(4), { timeoutMs: 5000 });
+      for (const each of [stream, accepted.stream, listener]) each.close();
+      return bytes;
+    }
+    function handlers() {
+      return new Promise((resolve, reject) => {
+        const listener = listen({ host: '127.0.0.1', port: 0 }, { data: (conn, chunk) => void conn.write(chunk), error: reject });
+        connect({ host: '127.0.0.1', port: listener.localAddress.port }, {
+          open: (conn) => void conn.write(Buffer.from('ping')),
+          data(conn, chunk) { conn.close(); listener.close(); resolve(chunk.length); },
+          error: (conn, error) => reject(error),
+        });
+      });
+    }
+    Promise.all([promises(), handlers()]).then((bytes) => console.log(JSON.stringify({ bytes, loaded: loaded() })));`;
+  expect(await runChild(script)).toEqual({ bytes: [4, 4], loaded: ['core'] });
+});
+
+test.each([
+  { name: 'UdpSocket', expected: ['core', 'udp'] },
+  { name: 'bindUdp', expected: ['core', 'udp'] },
+  { name: 'LineReader', expected: ['core', 'framing'] },
+  { name: 'setOption', expected: ['core', 'extras'] },
+  { name: 'AsyncFd', expected: ['core', 'extras'] },
+  { name: 'UnixStream', expected: ['core', 'fds', 'unix'] },
+  { name: 'UnixDatagram', expected: ['core', 'datagrams', 'extras', 'fds', 'sources', 'unix'] },
+  { name: 'TimerFd', expected: ['core', 'extras', 'fds', 'sources'] },
+])(
+  '$name loads its bundle when it is first read, and is a plain property then',
+  async ({ name, expected }) => {
+    const script = `
+    const net = require('tripoll/net');
+    const before = loaded();
+    const value = net.${name};
+    const { value: stored, enumerable, writable } = Object.getOwnPropertyDescriptor(net, '${name}');
+    console.log(JSON.stringify({ before, after: loaded(), isStored: typeof value === 'function' && stored === value, enumerable, writable }));`;
+    expect(await runChild(script)).toEqual({
+      before: ['core'],
+      after: expected,
+      isStored: true,
+      enumerable: true,
+      writable: true,
+    });
+  },
+);
+
+test('a name of an entry can be replaced before it was read', async () => {
+  const script = `
+    const net = require('tripoll/net');
+    net.UdpSocket = 'mine';
+    console.log(JSON.stringify({ value: net.UdpSocket, loaded: loaded() }));`;
+  expect(await runChild(script)).toEqual({ value: 'mine', loaded: ['core'] });
+});
+
+test('a method of a stream loads what it needs', async () => {
+  const script = `
+    const { TcpListener, TcpStream, ReadHalf } = require('tripoll/net');
+    TcpListener.bind('127.0.0.1:0').then(async (listener) => {
+      const stream = await TcpStream.connect('127.0.0.1:' + listener.localAddress.port);
+      const isHalf = stream.split().reader instanceof ReadHalf;
+      stream.close();
+      listener.close();
+      console.log(JSON.stringify({ isHalf, loaded: loaded() }));
+    });`;
+  expect(await runChild(script)).toEqual({ isHalf: true, loaded: ['core', 'extras'] });
+});
+
+// A class that exists twice passes every test of its own, and fails where the two meet.
+test('every module is in one bundle', () => {
+  const modulesOf = (bundle: string): Set<string> => {
+    const text = readFileSync(path.join(bundleFolder, `${bundle}.js`), 'utf8');
+    return new Set([...text.matchAll(/^\/\/ (lib\/.*\.ts)$/gm)].map(([, file]) => file!));
+  };
+  const modules = bundles.flatMap((bundle) => [...modulesOf(bundle)]);
+  expect(modules).toContain('lib/net/udp/udp-socket.ts');
+  expect(modules.filter((file, i) => modules.indexOf(file) !== i)).toEqual([]);
+});
+
+test.each(bundles)('it does not matter that %s is loaded first', async (bundle) => {
+  const script = `
+    const first = require('./dist/bundle/${bundle}.js');
+    const exported = new Map(['tripoll', 'tripoll/net', 'tripoll/raw'].flatMap((entry) => Object.entries(require(entry))));
+    const own = Object.entries(first).map(([name, module]) => ({ name, module, file: require('./dist/' + name + '.js') }));
+    const handsOutAnother = ({ module, file }) => Object.keys(module).some((key) => module[key] !== file[key]);
+    const isExportedAsAnother = ([key, value]) => typeof value === 'function' && exported.has(key) && exported.get(key) !== value;
+    console.log(JSON.stringify({
+      files: own.filter(handsOutAnother).map(({ name }) => name),
+      entries: own.flatMap(({ module }) => Object.entries(module)).filter(isExportedAsAnother).map(([key]) => key),
+      loaded: loaded(),
+    }));`;
+  expect(await runChild(script)).toEqual({ files: [], entries: [], loaded: [...bundles].sort() });
+});
+
+test('node:tty, which costs as much as the addon, waits for its first use too', async () => {
+  const script = `
+    const isLoaded = () => process.moduleLoadList.includes('NativeModule tty');
+    const { FdStream } = require('tripoll/net');
+    const before = isLoaded();
+    let code;
+    try { FdStream.tty(require('node:fs').openSync(process.execPath), 'read'); } catch (error) { code = error.code; }
+    console.log(JSON.stringify({ before, code, after: isLoaded() }));`;
+  expect(await runChild(script)).toEqual({ before: false, code: 'ENOTTY', after: true });
+});

@@ -1,0 +1,279 @@
+// Style as a test, and as a ratchet: what an exception allows may shrink, and must not grow. (That sources.json names every
+// native source once is in build-files.test.ts.)
+import {
+  functionsOf,
+  importsOf,
+  lineOf,
+  matches,
+  sources,
+  tree,
+  withoutComments,
+  type SourceFile,
+} from '../support/source-tree.js';
+
+const lib = sources('lib', /\.m?ts$/);
+const native = sources('native', /\.(cc|h)$/);
+const written = tree.filter((file) => !file.path.endsWith('.md'));
+
+function expectNone(violations: readonly string[]): void {
+  expect(violations.join('\n')).toBe('');
+}
+
+describe('layers', () => {
+  // From the top; each may import itself and those below it (docs/architecture.md).
+  const layers = ['runtime', 'node', 'net', 'reactor', 'timer', 'poller', 'raw', 'sys', 'binding'];
+  // Those that may import less than that.
+  const onlyThese: Record<string, readonly string[]> = {
+    timer: [],
+    poller: ['binding'],
+    net: ['reactor', 'timer', 'poller', 'sys', 'binding'],
+    reactor: ['timer', 'poller', 'binding'],
+  };
+  const layerOf = (path: string): string | undefined => /^lib\/(\w+)\//.exec(path)?.[1];
+
+  function mayImport(from: string, to: string): boolean {
+    if (from === to) return true;
+    return onlyThese[from]?.includes(to) ?? layers.indexOf(to) > layers.indexOf(from);
+  }
+
+  test('every folder of lib is a layer', () => {
+    expectNone(
+      lib
+        .filter(({ path }) => layerOf(path) !== undefined && !layers.includes(layerOf(path)!))
+        .map(({ path }) => `${path}: give its folder a place in the list of layers, here and in the design`),
+    );
+  });
+
+  test('a layer imports only those below it', () => {
+    expectNone(
+      lib.flatMap((file) => {
+        const from = layerOf(file.path);
+        if (from === undefined) return []; // an entry: it gathers what all layers export
+        return importsOf(file)
+          .filter(({ target }) => target.startsWith('lib/') && !mayImport(from, layerOf(target) ?? 'entry'))
+          .map(
+            ({ target, line }) =>
+              `${file.path}:${line}: ${from} must not import ${target}: pass it in, or move what both need further down`,
+          );
+      }),
+    );
+  });
+
+  test('no dead files: every file of lib is reached from an entry of the package', () => {
+    const entry = tree.find(({ path }) => path === 'package.json')!;
+    const reached = new Set(
+      [...entry.text.matchAll(/"\.\/dist\/([\w/]+)\.(m?)js"/g)].map(([, name, m]) => `lib/${name}.${m}ts`),
+    );
+    expect(reached.size).toBeGreaterThan(2);
+    const byPath = new Map(lib.map((file) => [file.path, file]));
+    for (const path of reached) {
+      const file = byPath.get(path);
+      if (file !== undefined) for (const { target } of importsOf(file)) reached.add(target);
+    }
+    expectNone(
+      lib
+        .filter(({ path }) => !reached.has(path))
+        .map(({ path }) => `${path}: no entry leads here: export it from its layer's entry, or delete it`),
+    );
+  });
+});
+
+describe('the platform is chosen in one place', () => {
+  test('only lib/binding asks which system or runtime this is', () => {
+    const questions = [
+      /\bprocess\s*\??\.\s*(platform|versions|version|arch|release)\b/g,
+      /\bprocess\s*\[\s*['"`](platform|versions|version|arch|release)\b/g,
+      /\{[^{}]*\b(platform|versions|arch)\b[^{}]*\}\s*=\s*process\b/g,
+      /['"](node:)?os['"]/g,
+      /\bglobalThis\s*\??\.\s*(Bun|Deno)\b/g,
+    ];
+    const advice = 'ask `capabilities` (lib/binding) instead; what it does not know yet, it learns there';
+    expectNone(
+      lib
+        .filter(({ path }) => !path.startsWith('lib/binding/'))
+        .flatMap((file) => {
+          const code = withoutComments(file);
+          return questions.flatMap((question) => matches(file, question, advice, code));
+        }),
+    );
+  });
+
+  test('no #if on a system outside the folder of one', () => {
+    const system =
+      /^[ \t]*#[ \t]*(?:el)?if[^\n]*\b(_*(linux|APPLE|MACH|unix|FreeBSD|OpenBSD|NetBSD|DragonFly|sun|CYGWIN|MINGW32|ANDROID)_*|_?WIN(32|64)|_MSC_VER)\b/gm;
+    const advice = 'move this into native/linux, bsd or windows, behind a function that each of them has';
+    expectNone(
+      native
+        .filter(({ path }) => !/^native\/(linux|bsd|windows)\//.test(path))
+        .flatMap((file) => matches(file, system, advice, withoutComments(file))),
+    );
+  });
+});
+
+describe('only addon.cc and *_wrap.* know Node-API', () => {
+  const plain = native.filter(({ path }) => !/(^native\/addon\.cc|_wrap\.(cc|h))$/.test(path));
+
+  const headers = /^\s*#\s*include\s*[<"](node_api|js_native_api\w*|napi|node|v8|uv)\.h[>"]/gm;
+  const wrappers = /^\s*#\s*include\s*"[^"]*_wrap\.h"/gm;
+
+  test.each([
+    { what: 'Node’s headers', include: headers },
+    { what: 'a wrapper', include: wrappers },
+  ])('the rest does not include $what', ({ include }) => {
+    const advice =
+      'plain C++ is tested and fuzzed without Node: pass values in, or move this into a *_wrap file';
+    expect(plain.length).toBeGreaterThan(5);
+    expectNone(plain.flatMap((file) => matches(file, include, advice)));
+  });
+});
+
+describe('sizes', () => {
+  const mostFileLines = 500;
+  const mostFunctionLines = 35;
+  // Each may only shrink: lower its number when it has, and take it out when it fits.
+  const largeFiles: Record<string, number> = {};
+  const longFunctions: Record<string, number> = {};
+  /** By how many lines an exception may be too wide before it must be lowered. */
+  const slack = 25;
+
+  function check(what: string, lines: number, most: number, exceptions: Record<string, number>): string[] {
+    const exception = exceptions[what];
+    if (lines > (exception ?? most))
+      return [`${what}: ${lines} lines, at most ${exception ?? most}: split it`];
+    if (exception === undefined) return [];
+    if (lines <= most) return [`${what}: it fits now: take it out of the exceptions`];
+    return exception - lines > slack ? [`${what}: lower its exception to ${lines}`] : [];
+  }
+
+  function unknown(exceptions: Record<string, number>, known: readonly string[]): string[] {
+    return Object.keys(exceptions)
+      .filter((what) => !known.includes(what))
+      .map((what) => `${what}: it is gone: take it out of the exceptions`);
+  }
+
+  test(`no file of lib or native has more than ${mostFileLines} lines`, () => {
+    const files = [...lib, ...native];
+    const lengths = files.flatMap(({ path, text }) =>
+      check(path, text.split('\n').length - 1, mostFileLines, largeFiles),
+    );
+    expectNone([
+      ...lengths,
+      ...unknown(
+        largeFiles,
+        files.map(({ path }) => path),
+      ),
+    ]);
+  });
+
+  test(`no function of lib or native has more than ${mostFunctionLines} lines`, () => {
+    const spans = [...lib, ...native].flatMap((file) =>
+      functionsOf(file).map(({ name, lines }) => ({ what: `${file.path}:${name}`, lines })),
+    );
+    expect(spans.length).toBeGreaterThan(500); // both parsers found them
+    const lengths = spans.flatMap(({ what, lines }) => check(what, lines, mostFunctionLines, longFunctions));
+    expectNone([
+      ...lengths,
+      ...unknown(
+        longFunctions,
+        spans.map(({ what }) => what),
+      ),
+    ]);
+  });
+});
+
+describe('words', () => {
+  test('no marks of unfinished work', () => {
+    const marks = new RegExp(
+      `\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3), 'HA' + 'CK'].join('|')})\\b`,
+      'g',
+    );
+    expectNone(
+      written.flatMap((file) => matches(file, marks, 'do it, or write an issue and take the mark out')),
+    );
+  });
+
+  test('no instanceof in lib: an object of another realm (a worker’s, Jest’s, vm’s) is no instance', () => {
+    // With the reason for each: 'lib/file.ts': 'why no brand, code or name would do'.
+    const allowed: Record<string, string> = {};
+    const advice = 'test `code`, `name` or a brand';
+    expectNone(
+      lib
+        .filter(({ path }) => allowed[path] === undefined)
+        .flatMap((file) => matches(file, /\binstanceof\b/g, advice, withoutComments(file))),
+    );
+  });
+
+  test('no paths of the machine that it was written on', () => {
+    const paths = new RegExp(
+      `(?<![\\w.$}\\])/])/(${['work', 'home', 'root', 'Users'].join('|')})/\\w|\\b[A-Z]:\\\\\\\\?Users\\b`,
+      'g',
+    );
+    expectNone(tree.flatMap((file) => matches(file, paths, 'name it from the package’s folder')));
+  });
+});
+
+describe('docs/traps.md', () => {
+  const traps = tree.find(({ path }) => path === 'docs/traps.md');
+  const at = (line: number): string => `docs/traps.md:${line}: `;
+
+  /** `| no. | trap | guard | test | status |` */
+  const rows = [...(traps?.text ?? '').matchAll(/^\| *(T\d\d) *\|(.*)\|$/gm)].map(
+    ({ 1: number, 2: cells, index }) => {
+      const [, guard = '', tests = '', status = ''] = cells!.split('|').map((cell) => cell.trim());
+      return { number: number!, guard, tests, status, line: lineOf(traps!.text, index) };
+    },
+  );
+
+  const namedFiles = (cell: string): { name: string; symbol: string | undefined }[] =>
+    [...cell.matchAll(/`([\w/.*-]+\.(?:ts|cc|h))(?::([#\w]+))?`/g)].map(([, name, symbol]) => ({
+      name: name!,
+      symbol,
+    }));
+
+  function find(candidates: readonly SourceFile[], name: string): SourceFile | undefined {
+    return candidates.find(({ path }) => path.endsWith(`/${name}`));
+  }
+
+  test('it has a row for each trap', () => {
+    expect(rows.length).toBeGreaterThan(40);
+    expect(new Set(rows.map(({ number }) => number)).size).toBe(rows.length);
+  });
+
+  test('a guard that it names is there', () => {
+    const guards = [...lib, ...native];
+    expectNone(
+      rows.flatMap(({ number, guard, line }) =>
+        namedFiles(guard).flatMap(({ name, symbol }) => {
+          const file = find(guards, name);
+          if (file === undefined)
+            return [`${at(line)}${number}: there is no ${name}: say where its guard is now`];
+          if (symbol === undefined || file.text.includes(symbol)) return [];
+          return [`${at(line)}${number}: there is no ${symbol} in ${file.path}: say where its guard is now`];
+        }),
+      ),
+    );
+  });
+
+  test('a test that it claims has the trap’s number in its name', () => {
+    const tests = sources('test', /\.(ts|cc)$/);
+    expectNone(
+      rows.flatMap(({ number, tests: cell, status, line }) => {
+        const claimed = namedFiles(cell);
+        const isGuarded = /^guarded/.test(status);
+        if (isGuarded && claimed.length === 0) {
+          return [`${at(line)}${number}: guarded, but by no test: name its file, or call it untested`];
+        }
+        // In a string, or as TEST(T07_name) in C++.
+        const named = new RegExp(`(['"\`]|\\bTEST\\()[^\\n]*\\b${number}(?!\\d)`);
+        return claimed.flatMap(({ name }) => {
+          const file = find(tests, name);
+          if (file === undefined) return [`${at(line)}${number}: there is no test/${name}`];
+          if (!isGuarded || named.test(withoutComments(file))) return [];
+          return [
+            `${at(line)}${number}: no test in ${file.path} has it in its name: write that test, or correct the row`,
+          ];
+        });
+      }),
+    );
+  });
+});
