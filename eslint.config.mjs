@@ -10,9 +10,9 @@ const plainNode = {
   __dirname: 'readonly',
 };
 
-// test/types are users of the built package: tsc checks them, after a build.
+// Tests and test/types are users of the built package: lint comes after a build.
 export default tseslint.config(
-  { ignores: ['.cache', 'build', 'build-*', 'dist', 'out', 'prebuilds', 'bench/native/build', 'test/types'] },
+  { ignores: ['.cache', 'build', 'build-*', 'dist', 'out', 'prebuilds', 'bench/native/build'] },
   js.configs.recommended,
   {
     rules: {
@@ -86,5 +86,9 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'off', // handlers of users throw anything
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
     },
+  },
+  {
+    files: ['test/types/*.cts'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' }, // a CommonJS user's way
   },
 );

@@ -87,13 +87,13 @@ export class Poller implements PollerContract {
     return this.#events;
   }
 
-  /** Names the native poller to drivers. */
+  /** @internal Names the native poller to drivers. */
   get index(): number {
     if (this.#index < 0) throw closedError('Poller');
     return this.#index;
   }
 
-  /** What another thread may use to wake this poller: see `Waker`. */
+  /** @internal What another thread may use to wake this poller: see `Waker`. */
   get wakeId(): number {
     return native.pollerWakeId(this.index);
   }

@@ -62,7 +62,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   private running: { driver: RunDriverName; finish: () => void } | null = null;
   private readonly dispatcher: Dispatcher;
   private readonly timers: TimerQueue;
-  /** For the dispatcher. */
+  /** @internal For the dispatcher. */
   inTurn = false;
   /** Work of the next turn; swapped out before it runs, so that it cannot feed itself. */
   private posted: (() => void)[] = [];
@@ -142,7 +142,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     return this.dispatcher.register(fd, interest, handler, profile);
   }
 
-  /** For sockets: `register` with a profile that others share, and arguments that are right. */
+  /** @internal For sockets: `register` with a shared profile, and arguments that are right. */
   registerAs(
     fd: number,
     interest: number,
@@ -153,17 +153,17 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     return this.dispatcher.register(fd, interest, handler, profile);
   }
 
-  /** For sockets: carries on in the next turn, where a budget cut them off. */
+  /** @internal For sockets: carries on in the next turn, where a budget cut them off. */
   again(registration: Registration, readiness: number): void {
     this.dispatcher.again(registration, readiness);
   }
 
-  /** For sockets: takes a unit of this turn's budget; false when there is none left, and others must have theirs. */
+  /** @internal For sockets: takes a unit of this turn's budget; false when none is left: others must have theirs. */
   spend(): boolean {
     return this.dispatcher.spend();
   }
 
-  /** For sockets: takes from this turn's budget what so many bytes cost; called for `BYTES_PER_UNIT` and more. */
+  /** @internal For sockets: takes from this turn's budget what so many bytes cost; called for `BYTES_PER_UNIT` and more. */
   chargeBytes(bytes: number): void {
     this.dispatcher.chargeBytes(bytes);
   }
@@ -311,7 +311,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.armDeadline();
   }
 
-  /** For the dispatcher: a turn soon, without an event. */
+  /** @internal For the dispatcher: a turn soon, without an event. */
   wakeOnce(): void {
     if (this.wakePending || this.driverHandle === null) return;
     this.wakePending = true;
@@ -352,7 +352,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     if (!this.inTurn) this.wakeOnce();
   }
 
-  /** For sockets: runs `fn` when all handlers of this turn have run, or in the next turn. */
+  /** @internal For sockets: runs `fn` when all handlers of this turn have run, or in the next turn. */
   defer(fn: () => void): void {
     if (this.deferred.push(fn) === 1) this.addRef(1);
     if (this.closed) this.runDeferred();
@@ -434,14 +434,14 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     return this.turnMs;
   }
 
-  /** For the timers: the poller may have to wait less long. */
+  /** @internal For the timers: the poller may have to wait less long. */
   onTimerSet(): void {
     if (!this.inTurn) this.armDeadline();
   }
 
   // ---- life ----
 
-  /** For registrations and timers. */
+  /** @internal For registrations and timers. */
   addRef(count: number): void {
     const before = this.refs;
     this.refs += count;
@@ -489,7 +489,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     };
   }
 
-  /** @throws ERR_TRIPOLL_CLOSED */
+  /** @internal @throws ERR_TRIPOLL_CLOSED */
   checkOpen(): void {
     if (this.closed) throw closedError('Reactor');
   }

@@ -37,18 +37,21 @@ const ERRNO_SHIFT = 16;
 /** One fd's place in a reactor, as `reactor.register` returns it. */
 export class Registration {
   readonly fd: number;
-  /** Sockets hand a registration on: who connects it is not who uses it. */
+  /** @internal Sockets hand a registration on: who connects it is not who uses it. */
   handler: EventHandler;
-  /** The token, together with `generation`. */
+  /** @internal The token, together with `generation`. */
   readonly slot: number;
+  /** @internal */
   readonly generation: number;
+  /** @internal */
   readonly profile: RegistrationProfile;
-  /** The event that waits in the ready queue, 0 when none does: the reactor's. */
+  /** @internal The event that waits in the ready queue, 0 when none does: the reactor's. */
   pending = 0;
 
   #bits: number;
   readonly #host: RegistrationHost;
 
+  /** @internal */
   constructor(
     host: RegistrationHost,
     token: Token,
@@ -66,7 +69,7 @@ export class Registration {
     this.#bits = interest | ACTIVE | REFED;
   }
 
-  /** For listeners: all of its reactor that share `profile`. It looks at every one that there is. */
+  /** @internal For listeners: all of its reactor that share `profile`. It looks at every one. */
   findWithProfile(profile: RegistrationProfile): Registration[] {
     return this.#host.withProfile(profile);
   }
@@ -169,33 +172,34 @@ export class Registration {
 
   // ---- the reactor's side ----
 
-  /** For the reactor: the system waits for this now. */
+  /** @internal For the reactor: the system waits for this now. */
   noteInterest(interest: number): void {
     this.#bits = (this.#bits & ~INTEREST_MASK) | interest;
   }
 
-  /** For the reactor: it has ended. */
+  /** @internal For the reactor: it has ended. */
   noteEnd(): void {
     this.#bits &= ~ACTIVE;
     this.pending = 0;
   }
 
-  /** For the reactor: its fd is not the one that was registered. */
+  /** @internal For the reactor: its fd is not the one that was registered. */
   noteLoss(): void {
     this.#bits |= LOST;
   }
 
-  /** For the reactor: an event is being delivered. */
+  /** @internal For the reactor: an event is being delivered. */
   noteEvent(readiness: number, errno: number): void {
     const kept = this.#bits & (INTEREST_MASK | ACTIVE | REFED);
     this.#bits = kept | ((readiness & READINESS_MASK) << READINESS_SHIFT) | (errno << ERRNO_SHIFT);
   }
 
-  /** For the reactor: how many turns its event has been passed over, at most 7. */
+  /** @internal For the reactor: how many turns its event has been passed over, at most 7. */
   get age(): number {
     return (this.#bits >>> AGE_SHIFT) & AGE_MASK;
   }
 
+  /** @internal */
   growOlder(): void {
     if (this.age < AGE_MASK) this.#bits += 1 << AGE_SHIFT;
   }

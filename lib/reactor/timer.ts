@@ -13,17 +13,19 @@ export interface TimerHost {
 export class Timer extends WheelEntry {
   /** Fixed-rate period, 0 for a timer that fires once. */
   readonly repeatMs: number;
+  /** @internal */
   readonly callback: () => void;
-  /** Where it was set (AsyncLocalStorage). */
+  /** @internal Where it was set (AsyncLocalStorage). */
   readonly context: AsyncResource;
-  /** For promises: the reactor closes, and it will never fire. */
+  /** @internal For promises: the reactor closes, and it will never fire. */
   onDrop: (() => void) | null = null;
-  /** When it should fire, unrounded: a fixed rate is counted from here. */
+  /** @internal When it should fire, unrounded: a fixed rate is counted from here. */
   dueMs = 0;
   #refed = true;
   #cancelled = false;
   readonly #host: TimerHost;
 
+  /** @internal */
   constructor(host: TimerHost, callback: () => void, repeatMs: number, context: AsyncResource) {
     super();
     this.#host = host;
@@ -37,6 +39,7 @@ export class Timer extends WheelEntry {
     return this.place >= 0;
   }
 
+  /** @internal */
   get keepsAlive(): boolean {
     return this.#refed;
   }
@@ -47,7 +50,7 @@ export class Timer extends WheelEntry {
     this.#host.cancel(this);
   }
 
-  /** Cancelled from within its own callback: a repeating one is not put back. */
+  /** @internal Cancelled from within its own callback: a repeating one is not put back. */
   get cancelled(): boolean {
     return this.#cancelled;
   }

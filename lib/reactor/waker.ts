@@ -20,6 +20,7 @@ export class Waker {
   #onClose: (() => void) | null;
   #closed = false;
 
+  /** @internal */
   constructor(shared: SharedWaker, onClose: (() => void) | null) {
     this.#id = shared.id;
     this.#state = new Int32Array(shared.buffer);

@@ -10,11 +10,13 @@ const LEVELS = 9;
 
 /** What the wheel holds: extend it. An entry is in one wheel at a time. */
 export class WheelEntry {
-  /** When it is due, in ticks. */
+  /** @internal When it is due, in ticks. */
   expiryTick = 0;
-  /** Where it hangs: level * 64 + slot, `DUE`, or -1 when it is in no wheel. */
+  /** @internal Where it hangs: level * 64 + slot, `DUE`, or -1 when it is in no wheel. */
   place = -1;
+  /** @internal */
   previous: WheelEntry | null = null;
+  /** @internal */
   next: WheelEntry | null = null;
 }
 

@@ -1,6 +1,7 @@
 // An ESM user: every entry resolves to its types, and the types of the entries are one and the same.
 import { Reactor, Interest, Mode, capabilities, type EventHandler, type Registration } from 'tripoll';
-import { listen, connect, FrameDecoder, FrameReader, TcpListener, TcpStream, UNFINISHED } from 'tripoll/net';
+import { listen, connect, FrameDecoder, FrameReader, UNFINISHED } from 'tripoll/net';
+import { TcpConnection, TcpListener, TcpStream } from 'tripoll/net';
 import { Epoll, sys } from 'tripoll/raw';
 
 const handler: EventHandler = {
@@ -59,12 +60,17 @@ export async function readJson(stream: TcpStream): Promise<(string | null)[]> {
 }
 
 // @ts-expect-error it has no toFrame
-class Unfinished extends FrameDecoder<string> {
+export class Unfinished extends FrameDecoder<string> {
   protected scan(): number {
     return UNFINISHED;
   }
   protected resetScan(): void {}
 }
+
+// @ts-expect-error only listen() and connect() make one
+new TcpConnection();
+// @ts-expect-error what accepts one calls this
+export const accepted: unknown = TcpConnection.accepted;
 
 // @ts-expect-error an fd is a number
 reactor.register('0', Interest.READABLE, handler);

@@ -62,7 +62,7 @@ export class AsyncFd extends Resource implements EventHandler {
   #waiters: Waiter[] = [];
   /** For handlers: told of every event, in its turn. */
   #watcher: { readonly interest: number; onReady(readiness: number): void } | null = null;
-  /** For the object around it: it has ended, by whomever. */
+  /** @internal For the object around it: it has ended, by whomever. */
   onClosed: ((reason: Error) => void) | null = null;
   /** Null while open; what waits, and later calls, are rejected with it. */
   #end: Error | null = null;
@@ -158,7 +158,7 @@ export class AsyncFd extends Resource implements EventHandler {
     });
   }
 
-  /** For the reactor. */
+  /** @internal For the reactor. */
   onReady(readiness: number): void {
     this.#ready |= readiness & this.#interest;
     const waiters = this.#waiters;
@@ -174,7 +174,7 @@ export class AsyncFd extends Resource implements EventHandler {
     }
   }
 
-  /** For sources with handlers: `onReady` is called in the turn of each event, until `tryIo` has said EAGAIN. */
+  /** @internal For sources with handlers: calls `onReady` in the turn of each event, until `tryIo` says EAGAIN. */
   watch(interest: number, onReady: (readiness: number) => void): void {
     this.#checkInterest(interest);
     this.#watcher = { interest, onReady };
@@ -182,7 +182,7 @@ export class AsyncFd extends Resource implements EventHandler {
     if ((this.#ready & interest) !== 0) this.again(interest);
   }
 
-  /** For sources with handlers: goes on in the next turn. Level mode hears of it again anyway. */
+  /** @internal For sources with handlers: goes on in the next turn. Level mode hears again anyway. */
   again(interest: number): void {
     if (this.#useEdge && this.#registration.active) this.reactor.again(this.#registration, interest);
   }
@@ -272,11 +272,12 @@ export class AsyncFd extends Resource implements EventHandler {
 
   // ---- the end ----
 
-  /** For the reactor: what `onReady` threw, or the fd is lost (T02). */
+  /** @internal For the reactor: what `onReady` threw, or the fd is lost (T02). */
   onError(error: unknown): void {
     this.#finish(error as Error);
   }
 
+  /** @internal */
   onReactorClose(): void {
     this.#finish(closedError('Reactor'));
   }

@@ -27,7 +27,7 @@ export interface ReceivedMessage<Address> {
 
 /** A socket of messages of any address family. Nothing is queued here: a send waits until the system takes it. */
 export abstract class MessageSocket<Address> extends FdOwner {
-  /** For handlers: told of the end. */
+  /** @internal For handlers: told of the end. */
   onEnd: ((reason: Error) => void) | null = null;
 
   protected constructor(io: AsyncFd) {

@@ -25,7 +25,7 @@ export class SignalSource {
   #closed = false;
   readonly #onSignal = (name: NodeJS.Signals): void => this.#deliver(name);
 
-  /** For `signal`. */
+  /** @internal For `signal`. */
   constructor(names: readonly NodeJS.Signals[], options: SourceOptions) {
     checkObject('options', options);
     if (!isMainThread) throw unsupportedError('signals come to the main thread only');

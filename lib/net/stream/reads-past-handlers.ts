@@ -16,6 +16,7 @@ export abstract class ReadsPastHandlers<
   Profile extends StreamProfile = StreamProfile,
   Address = SocketAddress,
 > extends StreamOperations<Profile, Address> {
+  /** @internal */
   readWith(operation: ReadOperation, options?: CancelOptions): Promise<number> {
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
@@ -89,11 +90,13 @@ export abstract class ReadsPastHandlers<
 
   // ---- for copies ----
 
+  /** @internal */
   takeOver(): void {
     this.ensureCold().isTakenOver = true;
     this.setHeld(true);
   }
 
+  /** @internal */
   copyFrom(buffer: Uint8Array): Promise<number> {
     let received = 0;
     return this.readWith({
@@ -108,6 +111,7 @@ export abstract class ReadsPastHandlers<
     return native.recvInto(fd, buffer);
   }
 
+  /** @internal */
   copyTo(bytes: Uint8Array): Promise<number> {
     const { length } = bytes;
     return this.writeWith((fd, written) => sendNow(fd, bytes, written, length - written), length);

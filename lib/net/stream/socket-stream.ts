@@ -62,6 +62,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     return this.#read(buffer, null, options);
   }
 
+  /** @internal */
   readWith(operation: ReadOperation, options?: CancelOptions): Promise<number> {
     return this.#read(ONE_BYTE, operation, options);
   }
@@ -281,14 +282,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     return sendfile(this, fileFd, options);
   }
 
+  /** @internal */
   copyFrom(buffer: Uint8Array): Promise<number> {
     return this.read(buffer);
   }
 
+  /** @internal */
   copyTo(bytes: Uint8Array): Promise<number> {
     return this.writeAll(bytes);
   }
 
+  /** @internal */
   takeOver(): void {
     // There are no handlers that could be given what comes.
   }

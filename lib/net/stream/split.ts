@@ -6,6 +6,7 @@ export class ReadHalf {
   readonly #stream: SocketStream<unknown>;
   readonly #onClose: () => void;
 
+  /** @internal */
   constructor(stream: SocketStream<unknown>, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;
@@ -34,6 +35,7 @@ export class WriteHalf {
   readonly #stream: SocketStream<unknown>;
   readonly #onClose: () => void;
 
+  /** @internal */
   constructor(stream: SocketStream<unknown>, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;

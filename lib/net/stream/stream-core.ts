@@ -149,12 +149,12 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return (this.cold ??= newColdState());
   }
 
-  /** For the attempt. */
+  /** @internal For the attempt. */
   onConnectFailed(error: Error): void {
     this.destroy(error);
   }
 
-  /** For the attempt. */
+  /** @internal For the attempt. */
   onConnected(fd: number, registration: Registration, readiness: number): void {
     this.fd = fd;
     this.registration = registration;
@@ -169,6 +169,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
 
   // ---- readiness ----
 
+  /** @internal */
   onReady(event: number): void {
     const readiness = (event & HANGS_UP) === 0 ? event : this.onHangUp(event);
     if ((readiness & WAKES_READER) !== 0) {
@@ -185,10 +186,12 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return left;
   }
 
+  /** @internal */
   onError(error: unknown): void {
     this.destroy(error as Error);
   }
 
+  /** @internal */
   onReactorClose(): void {
     this.destroy(closedError('Reactor'));
   }
@@ -423,7 +426,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.destroy(systemError(errno, syscall));
   }
 
-  /** For `IdleTracker`. */
+  /** @internal For `IdleTracker`. */
   expire(error: Error): void {
     this.destroy(error);
   }

@@ -213,7 +213,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     return this.#connections;
   }
 
-  /** For its connections. */
+  /** @internal For its connections. */
   connectionClosed(): void {
     this.#connections--;
     if (this.#connections > 0) return;
@@ -271,6 +271,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     }
   }
 
+  /** @internal */
   onReady(): void {
     // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
     if (!this.#wantsMore) this.#updateInterest();
@@ -394,10 +395,12 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
 
   // ---- the end ----
 
+  /** @internal */
   onError(error: unknown): void {
     this.#fail(error as Error);
   }
 
+  /** @internal */
   onReactorClose(): void {
     this.close();
   }
@@ -422,7 +425,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     return shutdown(this, options);
   }
 
-  /** For `shutdown`. */
+  /** @internal For `shutdown`. */
   findConnections(): { expire(error: Error): void }[] {
     // All of them have our profile, so that none has to be kept in a list.
     return this.#registration
@@ -430,7 +433,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
       .map(({ handler }) => handler as unknown as { expire(error: Error): void });
   }
 
-  /** For `shutdown`. */
+  /** @internal For `shutdown`. */
   onceEmpty(fn: () => void): void {
     this.#onceEmpty.push(fn);
   }

@@ -26,13 +26,17 @@ export abstract class StreamOperations<
 > extends StreamCore<Profile, Address> {
   // ---- what a subclass supplies ----
 
-  /** For `peek` and `splice`: reads by a function of its own, one at a time. @throws (as rejection) as `SocketStream.read` */
+  /**
+   * @internal For `peek` and `splice`: reads by a function of its own, one at a time.
+   *
+   * @throws (as rejection) as `SocketStream.read`
+   */
   abstract readWith(operation: ReadOperation, options?: CancelOptions): Promise<number>;
-  /** For copies: as `SocketStream.read`. */
+  /** @internal For copies: as `SocketStream.read`. */
   abstract copyFrom(buffer: Uint8Array): Promise<number>;
-  /** For copies: as `SocketStream.writeAll`. */
+  /** @internal For copies: as `SocketStream.writeAll`. */
   abstract copyTo(bytes: Uint8Array): Promise<number>;
-  /** For copies: from here on what comes is theirs. */
+  /** @internal For copies: from here on what comes is theirs. */
   abstract takeOver(): void;
 
   /** What it is told who comes too late. */
@@ -74,8 +78,8 @@ export abstract class StreamOperations<
   // ---- writing ----
 
   /**
-   * For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most, in the order of the
-   * other writes. It counts nothing in `queuedBytes`.
+   * @internal For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most,
+   * in the order of the other writes. It counts nothing in `queuedBytes`.
    *
    * @throws (as rejection) as `SocketStream.writeAll`, and what `source` throws
    */
@@ -149,25 +153,25 @@ export abstract class StreamOperations<
     this.flush();
   }
 
-  /** For `splice`: bytes went out past the write queue. */
+  /** @internal For `splice`: bytes went out past the write queue. */
   noteActivity(): void {
     if (!this.closed) this.profile.idle?.touch(this);
   }
 
   // ---- what few streams need ----
 
-  /** For `StreamExtras`: what it waits for has changed. */
+  /** @internal For `StreamExtras`: what it waits for has changed. */
   watchPriority(): void {
     // Edges have it from the start.
     this.updateInterestIfLevel();
   }
 
-  /** For `StreamExtras`: goes on in the next turn. */
+  /** @internal For `StreamExtras`: goes on in the next turn. */
   again(readiness: number): void {
     if (this.registration !== null) this.reactor.again(this.registration, readiness);
   }
 
-  /** For `StreamExtras`: ends the stream with an error. */
+  /** @internal For `StreamExtras`: ends the stream with an error. */
   abandon(error: Error): void {
     this.destroy(error);
   }

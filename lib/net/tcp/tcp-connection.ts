@@ -59,7 +59,7 @@ export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
 
 /** A handler-style TCP connection: made by `listen` and `connect`. */
 export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
-  /** For `TcpListener`; `isReady`: its first bytes have come. */
+  /** @internal For `TcpListener`; `isReady`: its first bytes have come. */
   static accepted(fd: number, profile: ConnectionProfile, isReady: boolean): void {
     const connection = new TcpConnection(profile);
     if (isReady) {
@@ -70,7 +70,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     if (connection.isOpen) connection.onOpen();
   }
 
-  /** For `connect`. */
+  /** @internal For `connect`. */
   static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
     const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
     checkObject('target', target);

@@ -110,7 +110,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
     });
   }
 
-  /** For `listen`. */
+  /** @internal For `listen`. */
   static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
     const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
     checkObject('target', options);

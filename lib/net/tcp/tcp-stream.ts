@@ -70,7 +70,7 @@ export class TcpStream extends SocketStream {
     return Promise.resolve(stream);
   }
 
-  /** For `TcpListener`. */
+  /** @internal For `TcpListener`. */
   static accepted(fd: number, profile: StreamProfile): TcpStream {
     const stream = new TcpStream(profile);
     stream.adopt(fd);

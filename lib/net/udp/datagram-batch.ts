@@ -276,7 +276,7 @@ export class DatagramBatch {
 
   // ---- for the sockets ----
 
-  /** Fills it; returns how many came, or -errno. */
+  /** @internal Fills it; returns how many came, or -errno. */
   receiveFrom(fd: number, options: number): number {
     this.clear();
     const { bytes } = this.#records;
@@ -286,12 +286,12 @@ export class DatagramBatch {
     return received;
   }
 
-  /** The errno, negative, that came after what was received; 0 for none. */
+  /** @internal The errno, negative, that came after what was received; 0 for none. */
   get errnoAfter(): number {
     return -this.#records.errorAfter;
   }
 
-  /** Sends what has not been sent; returns how many were dealt with now, or -errno. */
+  /** @internal Sends what has not been sent; returns how many were dealt with now, or -errno. */
   sendTo(fd: number, options: number): number {
     const first = this.#settled;
     const count = this.#count - first;
@@ -303,11 +303,12 @@ export class DatagramBatch {
     return done;
   }
 
-  /** How many of the last `done` that `sendTo` dealt with were too long. */
+  /** @internal How many of the last `done` that `sendTo` dealt with were too long. */
   countTooLong(done: number): number {
     return done <= 0 ? 0 : this.#records.countTooLong(this.#settled - done, done);
   }
 
+  /** @internal */
   get cannotSegment(): boolean {
     return this.#records.cannotSegment;
   }
@@ -317,12 +318,12 @@ export class DatagramBatch {
     return this.#records.calls;
   }
 
-  /** False when somebody transferred its memory away. */
+  /** @internal False when somebody transferred its memory away. */
   get intact(): boolean {
     return this.#payload.length > 0;
   }
 
-  /** Debug runs make it plain that a kept payload is not the borrower's. */
+  /** @internal Debug runs make it plain that a kept payload is not the borrower's. */
   poison(): void {
     this.#payload.fill(POISON);
   }

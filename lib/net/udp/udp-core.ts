@@ -220,7 +220,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   // ---- what native calls are told ----
 
-  /** Whether the system cuts a payload into datagrams itself (UDP_SEGMENT); if not, that is done one by one. */
+  /** @internal Whether the system cuts a payload into datagrams (UDP_SEGMENT); if not, they go one by one. */
   get canSegment(): boolean {
     return this.#canSegment;
   }
@@ -249,6 +249,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   // ---- readiness ----
 
+  /** @internal */
   onReady(readiness: number): void {
     const wasWanted = this.wantsRead;
     if ((readiness & TELLS_ERRORS) !== 0 && this.#recvErrors) this.#takeErrors();
@@ -372,15 +373,17 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   // ---- the end ----
 
+  /** @internal */
   onError(error: unknown): void {
     this.destroy(error as Error);
   }
 
+  /** @internal */
   onReactorClose(): void {
     this.destroy(closedError('Reactor'));
   }
 
-  /** For the idle timeout. */
+  /** @internal For the idle timeout. */
   expire(error: Error): void {
     this.destroy(error);
   }

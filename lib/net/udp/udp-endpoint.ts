@@ -76,7 +76,7 @@ export class UdpEndpoint extends UdpCore {
     }
   }
 
-  /** For `bindUdp`. */
+  /** @internal For `bindUdp`. */
   static binding(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
     checkObject('target', target);
     checkUdpHandlers(handlers);

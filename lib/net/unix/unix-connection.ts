@@ -54,14 +54,14 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   /** What came with the bytes that are about to be delivered. */
   #passed: PassedFds = NO_FDS;
 
-  /** For `UnixListener`. */
+  /** @internal For `UnixListener`. */
   static accepted(fd: number, profile: ConnectionProfile): void {
     const connection = new UnixConnection(profile);
     connection.adopt(fd);
     if (connection.isOpen) connection.onOpen();
   }
 
-  /** For `connectUnix`. */
+  /** @internal For `connectUnix`. */
   static connecting<Data>(target: UnixConnectTarget, handlers: UnixHandlers<Data>): UnixConnection<Data> {
     checkObject('target', target);
     checkUnixHandlers(handlers);

@@ -86,7 +86,7 @@ export class UnixDatagram extends MessageSocket<string> {
     });
   }
 
-  /** For `bind`, `fromFd` and `bindUnixDatagram`. */
+  /** @internal For `bind`, `fromFd` and `bindUnixDatagram`. */
   static open(where: UnixDatagramPlace, options: UnixDatagramOptions): UnixDatagram {
     checkObject('options', options);
     const { fd } = where;

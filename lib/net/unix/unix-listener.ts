@@ -114,7 +114,7 @@ export class UnixListener extends StreamListener<UnixStream, string> {
     });
   }
 
-  /** For `listenUnix`. */
+  /** @internal For `listenUnix`. */
   static listening(target: UnixListenTarget, handlers: UnixListenHandlers): UnixListener {
     checkObject('target', target);
     checkUnixHandlers(handlers);

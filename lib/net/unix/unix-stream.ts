@@ -116,7 +116,7 @@ export class UnixStream extends SocketStream<string> {
     return Promise.resolve(stream);
   }
 
-  /** For `UnixListener`. */
+  /** @internal For `UnixListener`. */
   static accepted(fd: number, profile: StreamProfile): UnixStream {
     const stream = new UnixStream(profile);
     stream.adopt(fd);
