@@ -23,15 +23,15 @@ export async function sleep(delayMs: number, options: TimerOptions = {}): Promis
   const reactor = options.reactor ?? Reactor.default;
   return new Promise((resolve, reject) => {
     const timer = reactor.setTimer(delayMs, () => {
-      stopWatch();
+      disarm();
       resolve();
     });
-    const stopWatch = watchCancel({ signal }, reactor, (error) => {
+    const disarm = watchCancel({ signal }, reactor, (error) => {
       timer.cancel();
       reject(error);
     });
     timer.onDrop = () => {
-      stopWatch();
+      disarm();
       reject(closedError('Reactor'));
     };
   });
@@ -102,12 +102,12 @@ class Ticker {
   #failure: Error | null = null;
   #notify: (() => void) | null = null;
   readonly #timer: Timer;
-  readonly #stopWatch: () => void;
+  readonly #disarm: () => void;
 
   constructor(reactor: Reactor, periodMs: number, signal: AbortSignal | undefined) {
     this.#timer = reactor.setTimer(periodMs, () => this.#tick(), { repeatMs: periodMs });
     this.#timer.onDrop = () => this.#fail(closedError('Reactor'));
-    this.#stopWatch = watchCancel({ signal }, reactor, (error) => this.#fail(error));
+    this.#disarm = watchCancel({ signal }, reactor, (error) => this.#fail(error));
   }
 
   /** How many ticks there were since the last call; at least one. */
@@ -125,7 +125,7 @@ class Ticker {
 
   end(): void {
     this.#timer.cancel();
-    this.#stopWatch();
+    this.#disarm();
   }
 
   #tick(): void {

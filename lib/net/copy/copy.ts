@@ -74,7 +74,7 @@ export async function copyBidirectional(
   const close = () => {
     for (const closable of [a, b, ...pipes]) closable.close();
   };
-  const stopWatch = watchCancel(options, a.reactor, (error) => {
+  const disarm = watchCancel(options, a.reactor, (error) => {
     failure = error;
     close();
   });
@@ -93,7 +93,7 @@ export async function copyBidirectional(
     if (fromA?.status !== 'fulfilled' || fromB?.status !== 'fulfilled') throw failure as unknown as Error;
     return { bytesFromA: fromA.value, bytesFromB: fromB.value };
   } finally {
-    stopWatch();
+    disarm();
     close();
   }
 }

@@ -40,7 +40,7 @@ interface Waiter {
   readonly interest: number;
   resolve(readiness: number): void;
   reject(error: unknown): void;
-  stopWatch: (() => void) | null;
+  disarm: (() => void) | null;
 }
 
 /**
@@ -145,10 +145,10 @@ export class AsyncFd extends Resource implements EventHandler {
 
   #wait(interest: number, options: CancelOptions): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { interest, resolve, reject, stopWatch: null };
+      const waiter: Waiter = { interest, resolve, reject, disarm: null };
       this.#waiters.push(waiter);
       if (options.signal !== undefined || options.timeoutMs !== undefined) {
-        waiter.stopWatch = watchCancel(options, this.reactor, (error) => {
+        waiter.disarm = watchCancel(options, this.reactor, (error) => {
           this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
           this.#updateInterestIfLevel();
           reject(error);
@@ -163,9 +163,9 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#ready |= readiness & this.#interest;
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ interest }) => (interest & this.#ready) === 0);
-    for (const { interest, resolve, stopWatch } of waiters) {
+    for (const { interest, resolve, disarm } of waiters) {
       if ((interest & this.#ready) === 0) continue;
-      stopWatch?.();
+      disarm?.();
       resolve(interest & this.#ready);
     }
     this.#updateInterestIfLevel();
@@ -296,8 +296,8 @@ export class AsyncFd extends Resource implements EventHandler {
     if (this.#own) releaseFd(this.fd, null, !isOurs);
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const { reject, stopWatch } of waiters) {
-      stopWatch?.();
+    for (const { reject, disarm } of waiters) {
+      disarm?.();
       reject(reason);
     }
     this.#watcher = null;

@@ -80,10 +80,10 @@ export class SignalSource {
       // Keeps the process alive, as a registration would, and hears of the reactor's end.
       const alive = this.reactor.setTimer(MAX_DURATION_MS, () => undefined);
       alive.onDrop = () => fail(closedError('Reactor'));
-      const stopWatch = watchCancel(options, this.reactor, fail);
+      const disarm = watchCancel(options, this.reactor, fail);
       const settle = (): void => {
         alive.cancel();
-        stopWatch();
+        disarm();
       };
       const waiting: PendingNext = { resolve, reject, settle };
       this.#waiting.push(waiting);

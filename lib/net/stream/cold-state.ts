@@ -5,7 +5,7 @@ export interface WaitingOperation {
   readonly operation: ReadOperation;
   resolve(received: number): void;
   reject(error: unknown): void;
-  stopWatch: (() => void) | null;
+  disarm: (() => void) | null;
 }
 
 /** What a stream needs seldom, in one object that is made then: an idle stream pays for one slot. */

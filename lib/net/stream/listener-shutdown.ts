@@ -43,9 +43,9 @@ export async function shutdown(listener: ShutdownHost, options: CancelOptions): 
   };
   await new Promise<void>((resolve) => {
     const aborted = abortedBefore(options) !== null;
-    const stopWatch = aborted ? null : watchCancel(options, listener.reactor, closeRest);
+    const disarm = aborted ? null : watchCancel(options, listener.reactor, closeRest);
     listener.onceEmpty(() => {
-      stopWatch?.();
+      disarm?.();
       resolve();
     });
     if (aborted) closeRest();

@@ -24,14 +24,14 @@ export abstract class ReadsPastHandlers<
     if (this.isReading) return Promise.reject(busyError('another read is waiting'));
     if (this.readEnded) return Promise.resolve(0);
     return new Promise((resolve, reject) => {
-      const reader: WaitingOperation = { operation, resolve, reject, stopWatch: null };
+      const reader: WaitingOperation = { operation, resolve, reject, disarm: null };
       this.ensureCold().reader = reader;
       this.setHeld(true);
       if (this.mayRead && this.reactor.spend()) this.runHeld();
       else if (this.mayRead) this.readLater();
       if (!this.isReading) return;
       if (options !== undefined) {
-        reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
+        reader.disarm = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
       }
       this.updateInterestIfLevel();
     });
@@ -69,7 +69,7 @@ export abstract class ReadsPastHandlers<
     const reader = cold?.reader ?? null;
     if (cold === null || reader === null) return null;
     cold.reader = null;
-    reader.stopWatch?.();
+    reader.disarm?.();
     // When all microtasks have run, in which the one who waited goes on; until then there may be several turns.
     if (!cold.isTakenOver && !this.closed) queueMicrotask(() => process.nextTick(() => this.#release()));
     return reader;

@@ -17,7 +17,7 @@ interface PendingRead {
   readonly operation: ReadOperation | null;
   resolve(received: number): void;
   reject(error: unknown): void;
-  stopWatch: (() => void) | null;
+  disarm: (() => void) | null;
 }
 
 /** One executor for all reads, instead of a closure for each: they are as many as the messages. */
@@ -103,10 +103,10 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
   ): Promise<number> {
     const promise = new Promise<number>(takeSettlers);
     const { resolve, reject } = taken;
-    const reader: PendingRead = { buffer, operation, resolve, reject, stopWatch: null };
+    const reader: PendingRead = { buffer, operation, resolve, reject, disarm: null };
     this.#reader = reader;
     if (options !== undefined) {
-      reader.stopWatch = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
+      reader.disarm = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
     }
     if (!this.profile.useEdge) this.updateInterestIfLevel();
     return promise;
@@ -116,7 +116,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
   #takeReader(): PendingRead | null {
     const reader = this.#reader;
     this.#reader = null;
-    reader?.stopWatch?.();
+    reader?.disarm?.();
     return reader;
   }
 

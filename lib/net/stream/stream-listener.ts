@@ -96,7 +96,7 @@ export interface AcceptedStream<Stream, Address> {
 interface PendingAccept<Stream, Address> {
   resolve(accepted: AcceptedStream<Stream, Address>): void;
   reject(error: unknown): void;
-  stopWatch: (() => void) | null;
+  disarm: (() => void) | null;
 }
 
 /** How a listener comes to be. */
@@ -235,10 +235,10 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     if (this.closed) throw closedError('Listener');
     if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
     return new Promise((resolve, reject) => {
-      const waiting: PendingAccept<Stream, Address> = { resolve, reject, stopWatch: null };
+      const waiting: PendingAccept<Stream, Address> = { resolve, reject, disarm: null };
       this.#waiting.push(waiting);
       if (options.signal !== undefined || options.timeoutMs !== undefined) {
-        waiting.stopWatch = watchCancel(options, this.reactor, (error) => {
+        waiting.disarm = watchCancel(options, this.reactor, (error) => {
           this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
           reject(error);
         });
@@ -306,7 +306,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
       return;
     }
     const waiting = this.#waiting.shift();
-    waiting?.stopWatch?.();
+    waiting?.disarm?.();
     const stream = this.toStream(fd, this.#profile);
     waiting?.resolve({ stream, address: stream.remoteAddress });
   }
@@ -320,7 +320,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
       const address = this.nameOf('remote', fd);
       this.#drop(fd, { reason: 'socket-option', address, error: error as Error });
       const waiting = this.#waiting.shift();
-      waiting?.stopWatch?.();
+      waiting?.disarm?.();
       waiting?.reject(error);
       return false;
     }
@@ -461,8 +461,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #rejectWaiting(reason: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { reject, stopWatch } of waiting) {
-      stopWatch?.();
+    for (const { reject, disarm } of waiting) {
+      disarm?.();
       reject(reason);
     }
   }

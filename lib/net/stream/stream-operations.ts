@@ -121,21 +121,21 @@ export abstract class StreamOperations<
     enqueue: (operation: WriteOperation) => void,
   ): Promise<number> {
     return new Promise((resolve, reject) => {
-      let stopWatch: (() => void) | null = null;
+      let disarm: (() => void) | null = null;
       const operation: WriteOperation = {
         all,
         written,
         resolve: (total) => {
-          stopWatch?.();
+          disarm?.();
           resolve(total);
         },
         reject: (error) => {
-          stopWatch?.();
+          disarm?.();
           reject(error);
         },
       };
       if (options !== undefined) {
-        stopWatch = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
+        disarm = watchCancel(options, this.reactor, (error) => this.#abortWrite(operation, error));
       }
       enqueue(operation);
     });

@@ -121,7 +121,7 @@ export class ConnectRace implements ConnectAttempt {
   readonly #attempts = new Set<Attempt>();
   readonly #failures: Error[] = [];
   #timer: Timer | null = null;
-  #stopWatch: (() => void) | null = null;
+  #disarm: (() => void) | null = null;
   #over = false;
   #refed = true;
 
@@ -137,7 +137,7 @@ export class ConnectRace implements ConnectAttempt {
   start(): void {
     const { signal, timeoutMs } = this.#cancelOptions;
     if (signal !== undefined || timeoutMs !== undefined) {
-      this.#stopWatch = watchCancel(this.#cancelOptions, this.#profile.reactor, (error) => this.#fail(error));
+      this.#disarm = watchCancel(this.#cancelOptions, this.#profile.reactor, (error) => this.#fail(error));
     }
     resolve(this.#target, this.#settings.resolver, (error, candidates) => {
       if (this.#over) return;
@@ -246,8 +246,8 @@ export class ConnectRace implements ConnectAttempt {
 
   cancel(): void {
     this.#over = true;
-    this.#stopWatch?.();
-    this.#stopWatch = null;
+    this.#disarm?.();
+    this.#disarm = null;
     this.#timer?.cancel();
     this.#timer = null;
     for (const attempt of this.#attempts) attempt.close();

@@ -33,7 +33,7 @@ export interface ExtrasHost {
 interface PendingUrgent {
   resolve(byte: number): void;
   reject(error: unknown): void;
-  stopWatch: (() => void) | null;
+  disarm: (() => void) | null;
 }
 
 /** What few streams need, made when first used: urgent data, and the notices of MSG_ZEROCOPY. */
@@ -70,13 +70,11 @@ export class TcpExtras implements StreamExtras {
     }
     if (this.#urgent !== null) return Promise.reject(busyError('another receiveUrgent() is waiting'));
     return new Promise((resolve, reject) => {
-      const waiting: PendingUrgent = { resolve, reject, stopWatch: null };
+      const waiting: PendingUrgent = { resolve, reject, disarm: null };
       this.#urgent = waiting;
       this.#tryUrgent(waiting);
       if (this.#urgent === null) return;
-      waiting.stopWatch = watchCancel(options, this.#host.reactor, (error) =>
-        this.#takeUrgent()?.reject(error),
-      );
+      waiting.disarm = watchCancel(options, this.#host.reactor, (error) => this.#takeUrgent()?.reject(error));
       this.#host.watchPriority();
     });
   }
@@ -84,7 +82,7 @@ export class TcpExtras implements StreamExtras {
   #takeUrgent(): PendingUrgent | null {
     const waiting = this.#urgent;
     this.#urgent = null;
-    waiting?.stopWatch?.();
+    waiting?.disarm?.();
     this.#host.watchPriority();
     return waiting;
   }
@@ -101,7 +99,7 @@ export class TcpExtras implements StreamExtras {
   end(reason: Error | TripollError): void {
     const waiting = this.#urgent;
     this.#urgent = null;
-    waiting?.stopWatch?.();
+    waiting?.disarm?.();
     waiting?.reject(reason);
     this.zeroCopy.end(reason);
   }

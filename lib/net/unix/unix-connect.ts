@@ -27,7 +27,7 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   readonly #settings: UnixConnectSettings;
   #connected: { readonly fd: number; readonly registration: Registration } | null = null;
   #retry: Timer | null = null;
-  #stopWatch: (() => void) | null = null;
+  #disarm: (() => void) | null = null;
   #refed = true;
 
   constructor(observer: ConnectObserver, profile: StreamProfile, settings: UnixConnectSettings) {
@@ -40,7 +40,7 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   start(): void {
     const { signal, timeoutMs } = this.#settings;
     if (signal !== undefined || timeoutMs !== undefined) {
-      this.#stopWatch = watchCancel(this.#settings, this.#profile.reactor, (error) => this.#fail(error));
+      this.#disarm = watchCancel(this.#settings, this.#profile.reactor, (error) => this.#fail(error));
     }
     this.#connect();
   }
@@ -117,8 +117,8 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
 
   /** DEL before close (T03); a number that the system no longer knows as ours is not closed (T02). */
   cancel(): void {
-    this.#stopWatch?.();
-    this.#stopWatch = null;
+    this.#disarm?.();
+    this.#disarm = null;
     this.#retry?.cancel();
     this.#retry = null;
     if (this.#connected === null) return;

@@ -178,7 +178,7 @@ export class UnixDatagram extends MessageSocket<string> {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void) => {
         timer.cancel();
-        stopWatch();
+        disarm();
         finish();
       };
       const attempt = () => {
@@ -200,7 +200,7 @@ export class UnixDatagram extends MessageSocket<string> {
       // As long as its caller lets it: `signal` and `timeoutMs` are its bounds, and the life of the socket.
       const timer = this.reactor.setTimer(FULL_RETRY_MS, attempt, { repeatMs: FULL_RETRY_MS });
       timer.onDrop = () => settle(() => reject(closedError('Reactor')));
-      const stopWatch = watchCancel(options, this.reactor, (error) => settle(() => reject(error)));
+      const disarm = watchCancel(options, this.reactor, (error) => settle(() => reject(error)));
     });
   }
 
