@@ -17,7 +17,7 @@ const MAX_NAME_BYTES = 255;
 /** What every client takes; more only when it says so. */
 const PLAIN_ANSWER_BYTES = 512;
 /** What we say that we take, and send at most by UDP: no path cuts it into fragments (DNS flag day 2020). */
-export const MOST_UDP_BYTES = 1232;
+export const MAX_UDP_BYTES = 1232;
 
 export interface Question {
   readonly id: number;
@@ -66,7 +66,7 @@ export function readQuestion(message: Uint8Array): Question | number | null {
     type: view.getUint16(name.end),
     isInternet: view.getUint16(name.end + 2) === CLASS_IN,
     bytes: message.slice(HEADER_BYTES, end),
-    mostBytes: Math.min(Math.max(edns, PLAIN_ANSWER_BYTES), MOST_UDP_BYTES),
+    mostBytes: Math.min(Math.max(edns, PLAIN_ANSWER_BYTES), MAX_UDP_BYTES),
     hasEdns: edns > 0,
   };
 }
@@ -114,7 +114,7 @@ function encodeHeader(id: number, flags: number, counts: readonly number[]): Buf
   return header;
 }
 
-const OPT = Buffer.from([0, 0, TYPES.OPT, MOST_UDP_BYTES >> 8, MOST_UDP_BYTES & 0xff, 0, 0, 0, 0, 0, 0]);
+const OPT = Buffer.from([0, 0, TYPES.OPT, MAX_UDP_BYTES >> 8, MAX_UDP_BYTES & 0xff, 0, 0, 0, 0, 0, 0]);
 
 /** The answer's bytes; where they are more than `mostBytes`, only that there are more (the TC bit). */
 export function encodeAnswer(question: Question, answer: Answer, mostBytes: number): Uint8Array {

@@ -14,7 +14,7 @@ import {
   encodeAnswer,
   encodeError,
   encodeName,
-  MOST_UDP_BYTES,
+  MAX_UDP_BYTES,
   NAME_ERROR,
   NO_ERROR,
   readQuestion,
@@ -28,13 +28,13 @@ import {
 const ZONE = 'example.test';
 const TTL_S = 300;
 /** A CNAME may lead to another, and in a mistaken zone in circles. */
-const MOST_ALIASES = 8;
+const MAX_ALIASES = 8;
 /** A question is a name and a few bytes; what a TCP client says may not be longer than that. */
 const MAX_QUESTION_BYTES = 4096;
 const MAX_ANSWER_BYTES = 65_535;
 const TCP_IDLE_MS = 10_000;
 /** A port that one protocol has free is rarely taken in the other: this many in a row are another mistake. */
-const MOST_PORTS_TRIED = 10;
+const MAX_PORTS_TRIED = 10;
 
 // ---- the zone ----
 
@@ -75,7 +75,7 @@ function lookUp(name: string, type: number): Answer {
   const authority = zone.get(ZONE)?.filter((record) => record.type === 'SOA') ?? [];
   const answers: ResourceRecord[] = [];
   let at: string | undefined = name;
-  for (let i = 0; i < MOST_ALIASES && at !== undefined; i++) {
+  for (let i = 0; i < MAX_ALIASES && at !== undefined; i++) {
     const records: ResourceRecord[] | undefined = zone.get(at);
     if (records === undefined) return { code: NAME_ERROR, answers, authority };
     const found = records.filter((record) => TYPES[record.type] === type || type === TYPES.ANY);
@@ -99,7 +99,7 @@ function answer(message: Uint8Array, byTcp: boolean): Uint8Array | null {
 
 // ---- UDP: a batch of questions in, a batch of answers out ----
 
-const replies = new DatagramBatch({ slotBytes: MOST_UDP_BYTES });
+const replies = new DatagramBatch({ slotBytes: MAX_UDP_BYTES });
 
 function onQuestions(endpoint: UdpEndpoint, questions: DatagramBatch): void {
   replies.clear();
@@ -169,7 +169,7 @@ function open(): { listener: TcpListener; endpoint: UdpEndpoint } {
       } catch (error) {
         refused.push(listener);
         const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-        if (!isTaken || wantedPort !== 0 || refused.length === MOST_PORTS_TRIED) throw error;
+        if (!isTaken || wantedPort !== 0 || refused.length === MAX_PORTS_TRIED) throw error;
       }
     }
   } finally {

@@ -12,17 +12,17 @@ if (address === undefined || !/^[\d.]+\/\d+$/.test(address) || rest.length > 0) 
 const ICMP = 1;
 const ECHO_REQUEST = 8;
 const ECHO_REPLY = 0;
-const LEAST_HEADER_BYTES = 20;
+const MIN_HEADER_BYTES = 20;
 const ECHO_HEADER_BYTES = 8;
 const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
 
 /** Turns an echo request into its reply, in place; false when it is none. */
 function toReply(packet: Buffer): boolean {
-  if (packet.length < LEAST_HEADER_BYTES || packet[0]! >> 4 !== 4 || packet[9] !== ICMP) return false;
+  if (packet.length < MIN_HEADER_BYTES || packet[0]! >> 4 !== 4 || packet[9] !== ICMP) return false;
   const headerBytes = (packet[0]! & 15) * 4;
   // A fragment is not a whole message, and has no business here.
   const isFragment = (packet.readUInt16BE(6) & MORE_FRAGMENTS_AND_OFFSET) !== 0;
-  if (isFragment || headerBytes < LEAST_HEADER_BYTES || packet.length < headerBytes + ECHO_HEADER_BYTES) {
+  if (isFragment || headerBytes < MIN_HEADER_BYTES || packet.length < headerBytes + ECHO_HEADER_BYTES) {
     return false;
   }
   const icmp = packet.subarray(headerBytes);

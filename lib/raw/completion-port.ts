@@ -8,10 +8,10 @@ const MAX_UINT32 = 0xffffffff;
 const MAX_INT32 = 0x7fffffff;
 /** What a double holds exactly: handles and keys cross as numbers. */
 const MAX_EXACT = Number.MAX_SAFE_INTEGER;
-const MOST_PIPE_INSTANCES = 255;
+const MAX_PIPE_INSTANCES = 255;
 /** Numbers of one packet. */
 const WORDS = 4;
-const MOST_PACKETS = 256;
+const MAX_PACKETS = 256;
 
 /** One packet: an operation that has ended, or what was posted. */
 export interface Completion {
@@ -36,7 +36,7 @@ export interface Completion {
 export class CompletionPort {
   #index: number;
   readonly #native: Required<NativeBinding>;
-  readonly #words = new Float64Array(WORDS * MOST_PACKETS);
+  readonly #words = new Float64Array(WORDS * MAX_PACKETS);
 
   /**
    * CreateIoCompletionPort.
@@ -193,9 +193,9 @@ function toBytes(name: unknown): Uint8Array {
  * @param mostInstances how many ends of that name may exist at a time; 255: any number
  * @returns its handle, to be closed by `closeHandle`; what a thread leaves open is closed at its end
  */
-export function createPipe(name: string, mostInstances = MOST_PIPE_INSTANCES): number {
+export function createPipe(name: string, mostInstances = MAX_PIPE_INSTANCES): number {
   const { pipeCreate } = windowsBinding('createPipe');
-  checkInteger('mostInstances', mostInstances, 1, MOST_PIPE_INSTANCES);
+  checkInteger('mostInstances', mostInstances, 1, MAX_PIPE_INSTANCES);
   const handle = pipeCreate(toBytes(name), mostInstances);
   if (handle < 0) throw systemError(handle, 'CreateNamedPipe');
   return handle;

@@ -11,7 +11,7 @@ const { SUN_PATH_OFFSET = 2, SUN_PATH_BYTES = 108, SOCKADDR_STORAGE_BYTES = 128 
 /** No address: an unnamed socket's. */
 export const NO_ADDRESS = new Uint8Array(0);
 /** What any address fits into. */
-export const MOST_ADDRESS_BYTES = SOCKADDR_STORAGE_BYTES;
+export const MAX_ADDRESS_BYTES = SOCKADDR_STORAGE_BYTES;
 
 const ENAMETOOLONG = errnoOf('ENAMETOOLONG');
 /** sockaddr_nl, sockaddr_ll, sockaddr_vm, sockaddr_can: of Linux alone, by its headers. */
@@ -82,7 +82,7 @@ export function decodeUnixAddress(bytes: Uint8Array): string {
  */
 export function encodeInternetAddress(input: SocketAddressInput): Uint8Array {
   const { familyNumber, host, port, scopeId } = parseAddress(input);
-  const out = new Uint8Array(MOST_ADDRESS_BYTES);
+  const out = new Uint8Array(MAX_ADDRESS_BYTES);
   const length = native.toSockaddr(familyNumber, host, port, scopeId, out);
   if (length < 0) throw systemError(length, 'inet_pton', { address: host });
   return out.subarray(0, length);
@@ -97,7 +97,7 @@ export function decodeInternetAddress(bytes: Uint8Array): SocketAddress | undefi
 /** The Unix name of a socket or of its peer; undefined when there is none to be had. */
 export function unixName(fd: number, side: 'local' | 'remote'): string | undefined {
   if (fd < 0) return undefined;
-  const out = new Uint8Array(MOST_ADDRESS_BYTES);
+  const out = new Uint8Array(MAX_ADDRESS_BYTES);
   const length = native.nameBytes(fd, side === 'local' ? 0 : 1, out);
   return length < 0 ? undefined : decodeUnixAddress(out.subarray(0, length));
 }

@@ -4,7 +4,7 @@ import { isWindows } from './platform.js';
 
 /** Handle numbers of Windows are multiples of 4, and small ones: the lowest free is taken. */
 const HANDLE_STEP = 4;
-const MOST_HANDLES = 16_384;
+const MAX_HANDLES = 16_384;
 const { SOL_SOCKET, SO_TYPE, SOCK_STREAM, F_GETFD } = sys.constants;
 
 /** Windows lists no handles: each number is asked what it is. Only sockets: the runtime's own events come and go. */
@@ -12,7 +12,7 @@ function openSockets(): Map<number, string> {
   const sockets = new Map<number, string>();
   const type = new Int32Array(1);
   const bytes = new Uint8Array(type.buffer);
-  for (let handle = HANDLE_STEP; handle < MOST_HANDLES; handle += HANDLE_STEP) {
+  for (let handle = HANDLE_STEP; handle < MAX_HANDLES; handle += HANDLE_STEP) {
     if (sys.getsockopt(handle, SOL_SOCKET, SO_TYPE, bytes) < 0) continue;
     sockets.set(handle, type[0] === SOCK_STREAM ? 'stream socket' : 'socket');
   }
@@ -22,7 +22,7 @@ function openSockets(): Map<number, string> {
 /** How many handles of any kind are open. Windows only. */
 export function countHandles(): number {
   let count = 0;
-  for (let handle = HANDLE_STEP; handle < 4 * MOST_HANDLES; handle += HANDLE_STEP) {
+  for (let handle = HANDLE_STEP; handle < 4 * MAX_HANDLES; handle += HANDLE_STEP) {
     if (sys.fcntl(handle, F_GETFD) >= 0) count++;
   }
   return count;

@@ -8,7 +8,7 @@ const { O_NONBLOCK, O_CLOEXEC } = native.constants;
  * What one event may move before others get their turn: about as long as a turn's budget of events takes, 1 to 2 ms on
  * loopback. A quarter of it made a byte a third dearer (`npm run bench:tcp`): the kernel profits from staying with a connection.
  */
-const MOST_PER_EVENT = 1 << 22;
+const MAX_BYTES_PER_EVENT = 1 << 22;
 
 /** A pipe that bytes pass through from one socket to another, inside the kernel. */
 export class SplicePipe {
@@ -52,7 +52,7 @@ class Relay implements ReadOperation {
     const relay = native.spliceRelay;
     // The constructor of the pipe has made sure of it.
     if (relay === undefined) throw unsupportedError('splice(2)');
-    return relay(fd, writeFd, readFd, this.#to.fd, MOST_PER_EVENT, this.#stateBytes);
+    return relay(fd, writeFd, readFd, this.#to.fd, MAX_BYTES_PER_EVENT, this.#stateBytes);
   }
 
   /** Bytes in the pipe that the other stream has not taken. */

@@ -9,7 +9,7 @@ import { MORE, ReadAhead, type ByteSource } from './read-ahead.js';
 
 /** As of frames with a length prefix: what one connection may cost. */
 const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
-const LARGEST_BYTES = 0x7fffffff;
+const MAX_BYTES = 0x7fffffff;
 
 /** Options of a `BufferedReader`. */
 export interface BufferedReaderOptions {
@@ -54,7 +54,7 @@ export class BufferedReader implements ByteSource {
     this.#ahead = new ReadAhead(source);
     checkObject('options', options);
     const { maxBufferedBytes = DEFAULT_MAX_BUFFERED_BYTES } = options;
-    checkInteger('maxBufferedBytes', maxBufferedBytes, 1, LARGEST_BYTES);
+    checkInteger('maxBufferedBytes', maxBufferedBytes, 1, MAX_BYTES);
     this.#maxBufferedBytes = maxBufferedBytes;
   }
 
@@ -236,7 +236,7 @@ export class BufferedReader implements ByteSource {
     toResult: (lengthBytes: number) => Result,
   ): Promise<Result | null> {
     const { maxLengthBytes = DEFAULT_MAX_LENGTH_BYTES } = options;
-    checkInteger('maxLengthBytes', maxLengthBytes, 1, LARGEST_BYTES);
+    checkInteger('maxLengthBytes', maxLengthBytes, 1, MAX_BYTES);
     let scanned = 0;
     return this.#ahead.read(() => {
       const { buffer, ended } = this.#ahead;

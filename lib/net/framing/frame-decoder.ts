@@ -9,7 +9,7 @@ import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.
 import { ByteBuffer } from './byte-buffer.js';
 
 const EMPTY = new Uint8Array(0);
-const LARGEST_MAX_LENGTH_BYTES = 0x7fffffff;
+const MAX_LENGTH_LIMIT_BYTES = 0x7fffffff;
 /** Above the largest prefix of the usual formats (14 bytes: WebSocket), and what is allocated for a frame anyway. */
 const DEFAULT_MAX_OVERHEAD_BYTES = 256;
 /** What one event may bring a connection: 16 reads of 64 KiB. A paused one is given no more than that. */
@@ -91,7 +91,7 @@ export abstract class FrameDecoder<Frame> {
    */
   protected constructor(options: FrameOptions, defaultMaxLengthBytes: number) {
     const { maxLengthBytes = defaultMaxLengthBytes, copy = false } = options;
-    checkInteger('maxLengthBytes', maxLengthBytes, 1, LARGEST_MAX_LENGTH_BYTES);
+    checkInteger('maxLengthBytes', maxLengthBytes, 1, MAX_LENGTH_LIMIT_BYTES);
     this.maxLengthBytes = maxLengthBytes;
     this.#copy = copy;
   }

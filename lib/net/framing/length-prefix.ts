@@ -2,7 +2,7 @@ import { invalidFrameError, outOfRange } from '../../binding/errors.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 
 /** A varint of more would be above 2^35: longer than any frame. */
-const MOST_VARINT_BYTES = 5;
+const MAX_VARINT_BYTES = 5;
 const LONGEST_FRAME_BYTES = 0x7fffffff;
 
 /** How a frame's length stands before it. */
@@ -37,7 +37,7 @@ export class LengthPrefix {
       throw outOfRange('byteOrder', `'big' or 'little'`, byteOrder);
     if (includesPrefix && this.#isVarint)
       throw outOfRange('includesPrefix', 'false with a varint', includesPrefix);
-    this.#sizeBytes = lengthBytes === 'varint' ? MOST_VARINT_BYTES : lengthBytes;
+    this.#sizeBytes = lengthBytes === 'varint' ? MAX_VARINT_BYTES : lengthBytes;
     this.#isBig = byteOrder === 'big';
     this.#ownBytes = includesPrefix ? this.#sizeBytes : 0;
     const most = this.#isVarint ? LONGEST_FRAME_BYTES : 2 ** (8 * this.#sizeBytes) - 1 - this.#ownBytes;

@@ -6,7 +6,7 @@ import { ByteBuffer } from './byte-buffer.js';
 /** A page: ten thousand idle connections have 40 MB of these. */
 const FIRST_READ_BYTES = 4096;
 /** A read that fills its memory makes the next one larger, up to what loopback gives at once. */
-const LARGEST_READ_BYTES = 64 * 1024;
+const MAX_READ_BYTES = 64 * 1024;
 
 /** What a `take` returns when it needs more bytes. */
 export const MORE: unique symbol = Symbol('more');
@@ -141,7 +141,7 @@ export class ReadAhead {
     const readBytes = this.#readBytes;
     const received = await this.#receive(this.buffer.reserve(readBytes), options);
     this.buffer.commit(received);
-    if (received === readBytes) this.#readBytes = Math.min(2 * readBytes, LARGEST_READ_BYTES);
+    if (received === readBytes) this.#readBytes = Math.min(2 * readBytes, MAX_READ_BYTES);
   }
 
   async #receive(target: Uint8Array, options: CancelOptions | undefined): Promise<number> {

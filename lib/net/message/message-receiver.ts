@@ -1,6 +1,6 @@
 import { native } from '../../binding/native.js';
-import { MOST_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
-import { MOST_FDS } from './outgoing-fds.js';
+import { MAX_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
+import { MAX_FDS } from './outgoing-fds.js';
 import { NO_FDS, PassedFds } from './passed-fds.js';
 
 const { MSG_TRUNC = 0x20, MSG_CTRUNC = 8 } = native.constants;
@@ -14,8 +14,8 @@ const HEAD_WORDS = 4;
 
 /** One recvmsg(2) at a time, with what came besides the bytes. */
 class MessageReceiver {
-  readonly #words = new Int32Array(HEAD_WORDS + MOST_FDS);
-  readonly #name = new Uint8Array(MOST_ADDRESS_BYTES);
+  readonly #words = new Int32Array(HEAD_WORDS + MAX_FDS);
+  readonly #name = new Uint8Array(MAX_ADDRESS_BYTES);
   /** By how many fds are wanted. */
   readonly #controls = new Map<number, Uint8Array>();
 
@@ -44,7 +44,7 @@ class MessageReceiver {
 
   /** The sender's address: overwritten by the next message. */
   get name(): Uint8Array {
-    return this.#name.subarray(0, Math.min(this.#words[NAME_LENGTH]!, MOST_ADDRESS_BYTES));
+    return this.#name.subarray(0, Math.min(this.#words[NAME_LENGTH]!, MAX_ADDRESS_BYTES));
   }
 
   takeFds(): PassedFds {

@@ -4,7 +4,7 @@ import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
-import { MOST_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
+import { MAX_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { messageReceiver } from './message-receiver.js';
 import { NO_FDS, type PassedFds } from './passed-fds.js';
@@ -47,7 +47,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
   /** Its own address; undefined once closed. */
   get localAddress(): Address | undefined {
     if (this.closed) return undefined;
-    const out = new Uint8Array(MOST_ADDRESS_BYTES);
+    const out = new Uint8Array(MAX_ADDRESS_BYTES);
     const length = native.nameBytes(this.fd, 0, out);
     return length < 0 ? undefined : this.decode(out.subarray(0, length));
   }

@@ -4,7 +4,7 @@ import { checkBytes, checkFd } from '../../binding/validate.js';
 import { NO_ADDRESS } from '../../sys/sockaddr.js';
 
 /** SCM_MAX_FD of Linux: more do not fit into one message (T46). */
-export const MOST_FDS = 253;
+export const MAX_FDS = 253;
 
 const { F_GETFD, F_DUPFD_CLOEXEC } = native.constants;
 
@@ -23,8 +23,8 @@ export class OutgoingFds {
   /** @throws TypeError, RangeError; EBADF, before anything is sent */
   constructor(fds: unknown) {
     if (!Array.isArray(fds)) throw invalidArgType('fds', 'an array of file descriptors', fds);
-    if (fds.length > MOST_FDS) {
-      throw outOfRange('fds', `an array of at most ${MOST_FDS}, which one message takes`, fds.length);
+    if (fds.length > MAX_FDS) {
+      throw outOfRange('fds', `an array of at most ${MAX_FDS}, which one message takes`, fds.length);
     }
     fds.forEach((fd, index) => {
       checkFd(fd, `fds[${index}]`);

@@ -4,7 +4,7 @@ import { native } from '../../binding/native.js';
 /** The first fd that systemd passes (sd_listen_fds(3)). */
 const FIRST_FD = 3;
 /** More than any process may have (fs.nr_open's own default is 2^20). */
-const MOST_FDS = 1 << 20;
+const MAX_FDS = 1 << 20;
 const { F_GETFD, F_SETFD, FD_CLOEXEC } = native.constants;
 
 /** A socket, or what else the service manager opened for this process. */
@@ -25,7 +25,7 @@ export function listenFds(): readonly ListenFd[] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;
   if (LISTEN_PID === undefined || Number(LISTEN_PID) !== process.pid) return [];
   const count = Number(LISTEN_FDS);
-  if (!Number.isInteger(count) || count <= 0 || count > MOST_FDS) return [];
+  if (!Number.isInteger(count) || count <= 0 || count > MAX_FDS) return [];
   const names = LISTEN_FDNAMES?.split(':') ?? [];
   const fds = Array.from({ length: count }, (_, i) => {
     const fd = FIRST_FD + i;

@@ -10,9 +10,9 @@ const MAX_INT32 = 0x7fffffff;
 const MIN_INT32 = -0x80000000;
 const MAX_UINT32 = 0xffffffff;
 /** The longest that a typed option has is a sockaddr_in6 (28 bytes), or a name. */
-const MOST_BYTES = 128;
+const MAX_BYTES = 128;
 /** optlen_max of the kernel's own users is far less; a filter program is the longest. */
-const MOST_RAW_BYTES = 65_536;
+const MAX_RAW_BYTES = 65_536;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export type SocketOptionName = keyof SocketOptions;
@@ -55,7 +55,7 @@ function encodeLinger(name: string, value: unknown): Uint8Array {
 function encodeText(name: string, value: unknown): Uint8Array {
   if (typeof value !== 'string') throw invalidArgType(name, 'a string', value);
   const bytes = Buffer.from(`${value}\0`);
-  if (bytes.length > MOST_BYTES || value.includes('\0')) throw outOfRange(name, 'a short name', value);
+  if (bytes.length > MAX_BYTES || value.includes('\0')) throw outOfRange(name, 'a short name', value);
   return bytes;
 }
 
@@ -132,7 +132,7 @@ function originalOfV6(fd: number, bytes: Uint8Array, before: number): number {
 export function getOption<Name extends SocketOptionName>(fd: number, name: Name): SocketOptions[Name] {
   checkFd(fd);
   const { level, option, kind } = specOf(name);
-  const bytes = new Uint8Array(MOST_BYTES);
+  const bytes = new Uint8Array(MAX_BYTES);
   let length = native.getsockopt(fd, constant(level), constant(option), bytes);
   if (length < 0 && kind === 'address') length = originalOfV6(fd, bytes, length);
   if (length < 0) throw optionError(length, 'getsockopt', fd, name);
@@ -180,12 +180,12 @@ export function getRawOption(
   fd: number,
   level: number,
   name: number,
-  maxLengthBytes = MOST_BYTES,
+  maxLengthBytes = MAX_BYTES,
 ): Uint8Array {
   checkFd(fd);
   checkInteger('level', level, MIN_INT32, MAX_INT32);
   checkInteger('name', name, MIN_INT32, MAX_INT32);
-  checkInteger('maxLengthBytes', maxLengthBytes, 0, MOST_RAW_BYTES);
+  checkInteger('maxLengthBytes', maxLengthBytes, 0, MAX_RAW_BYTES);
   const bytes = new Uint8Array(maxLengthBytes);
   const length = native.getsockopt(fd, level, name, bytes);
   if (length < 0) throw optionError(length, 'getsockopt', fd, `${level}:${name}`);

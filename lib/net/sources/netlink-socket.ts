@@ -6,8 +6,8 @@ import { MessageSocket } from '../message/message-socket.js';
 import { check, ownFd } from '../fd/open-fd.js';
 
 const { AF_NETLINK = 16, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;
-const MOST_PROTOCOL = 31;
-const MOST_GROUPS = 0xffffffff;
+const MAX_PROTOCOL = 31;
+const MAX_GROUPS = 0xffffffff;
 
 export interface NetlinkOptions extends SourceOptions {
   /** A mask of multicast groups, as RTMGRP_LINK (1); default 0: answers only. */
@@ -30,10 +30,10 @@ export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
    * @throws TypeError, RangeError; EPROTONOSUPPORT, EPERM for some groups; ERR_TRIPOLL_CLOSED
    */
   constructor(protocol: number, options: NetlinkOptions = {}) {
-    checkInteger('protocol', protocol, 0, MOST_PROTOCOL);
+    checkInteger('protocol', protocol, 0, MAX_PROTOCOL);
     checkObject('options', options);
     const { groups = 0 } = options;
-    checkInteger('groups', groups, 0, MOST_GROUPS);
+    checkInteger('groups', groups, 0, MAX_GROUPS);
     const fd = native.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     super(ownFd(fd, 'socket', options));
     try {

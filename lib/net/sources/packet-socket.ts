@@ -8,7 +8,7 @@ import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
 const { AF_PACKET = 17, SOCK_RAW, SOCK_DGRAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;
 const { ETH_P_ALL = 3 } = native.constants;
-const MOST_UINT16 = 0xffff;
+const MAX_UINT16 = 0xffff;
 
 export interface PacketSocketOptions extends SourceOptions {
   /** ETH_P_* in the host's order; default ETH_P_ALL. */
@@ -28,7 +28,7 @@ export class PacketSocket extends MessageSocket<PacketAddress> {
   constructor(device: string, options: PacketSocketOptions = {}) {
     checkObject('options', options);
     const { protocol = ETH_P_ALL, layer = 'raw' } = options;
-    checkInteger('protocol', protocol, 0, MOST_UINT16);
+    checkInteger('protocol', protocol, 0, MAX_UINT16);
     checkOneOf('layer', layer, ['raw', 'cooked']);
     const index = interfaceIndexOf(device);
     const type = layer === 'raw' ? SOCK_RAW : SOCK_DGRAM;

@@ -11,8 +11,8 @@ const { CLD_EXITED = 1 } = native.constants;
 /** Windows has no such errno. */
 const NO_CHILD = errnosOf('ECHILD');
 const EAGAIN = errnoOf('EAGAIN');
-const MOST_PID = 0x7fffffff;
-const MOST_SIGNAL = 64;
+const MAX_PID = 0x7fffffff;
+const MAX_SIGNAL = 64;
 
 /** How a child ended, as wait(2) says. */
 export interface ExitStatus {
@@ -31,7 +31,7 @@ export class PidFd extends FdOwner {
    * @throws TypeError, RangeError; ESRCH; ENOSYS before Linux 5.3; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
    */
   constructor(pid: number, options: SourceOptions = {}) {
-    checkInteger('pid', pid, 1, MOST_PID);
+    checkInteger('pid', pid, 1, MAX_PID);
     checkObject('options', options);
     // pidfds are close-on-exec by themselves.
     const fd = need(native.pidfdOpen, 'pidfd_open(2)')(pid, 0);
@@ -46,7 +46,7 @@ export class PidFd extends FdOwner {
 
   /** Sends it a signal, by number; 0 only asks. @throws RangeError; ESRCH, EPERM; ERR_TRIPOLL_CLOSED */
   kill(signal: number): void {
-    checkInteger('signal', signal, 0, MOST_SIGNAL);
+    checkInteger('signal', signal, 0, MAX_SIGNAL);
     checkOpen(this.io, 'PidFd');
     check(need(native.pidfdSendSignal, 'pidfd_send_signal(2)')(this.fd, signal), 'pidfd_send_signal');
   }

@@ -4,7 +4,7 @@ import type { QueuedFds } from '../message/outgoing-fds.js';
 import { sendNow } from '../socket/stream-calls.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
-const MOST_VECTORS = 64;
+const MAX_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
 const NO_BYTES = new Uint8Array(0);
 /** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
@@ -50,7 +50,7 @@ export class WriteQueue {
 
   /** @param messages one write for each buffer, since several together would be one message */
   constructor(messages = false) {
-    this.#mostVectors = messages ? 1 : MOST_VECTORS;
+    this.#mostVectors = messages ? 1 : MAX_VECTORS;
   }
 
   get isEmpty(): boolean {
@@ -89,7 +89,7 @@ export class WriteQueue {
     const written =
       count === 1
         ? sendNow(fd, intact(first), first.offset, first.length - first.offset)
-        : native.sendv(fd, this.#vectors(count), first.offset, MOST_VECTORS);
+        : native.sendv(fd, this.#vectors(count), first.offset, MAX_VECTORS);
     if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
     return written < 0 ? this.#refused(first, written) : written;
   }

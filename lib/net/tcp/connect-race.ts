@@ -23,9 +23,9 @@ import type { StreamProfile, TcpOptions } from '../stream/stream-profile.js';
 
 /** Connection Attempt Delay of RFC 8305, section 5, and its least. */
 const DEFAULT_ATTEMPT_DELAY_MS = 250;
-const LEAST_ATTEMPT_DELAY_MS = 10;
+const MIN_ATTEMPT_DELAY_MS = 10;
 /** So many sockets of one connect at most; the next begins when one of them has failed. */
-const MOST_ATTEMPTS = 16;
+const MAX_ATTEMPTS = 16;
 const MAX_PORT = 65535;
 
 const EINPROGRESS = errnoOf('EINPROGRESS');
@@ -71,7 +71,7 @@ function toSettings(options: ConnectOptions): Settings {
   return {
     noDelay,
     resolver,
-    attemptDelayMs: Math.max(LEAST_ATTEMPT_DELAY_MS, attemptDelayMs),
+    attemptDelayMs: Math.max(MIN_ATTEMPT_DELAY_MS, attemptDelayMs),
     local: isLocal ? { host: localAddress ?? '', port: localPort } : null,
     socketOptions: socketOptions === undefined ? [] : encodeOptions(socketOptions),
   };
@@ -166,7 +166,7 @@ export class ConnectRace implements ConnectAttempt {
   #waitForNext(): void {
     const { reactor } = this.#profile;
     const next = () => {
-      if (this.#attempts.size < MOST_ATTEMPTS) this.#next();
+      if (this.#attempts.size < MAX_ATTEMPTS) this.#next();
     };
     // Unref'd: the attempts themselves keep the process alive.
     this.#timer = reactor.setTimer(this.#settings.attemptDelayMs, next).unref();

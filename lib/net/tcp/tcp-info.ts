@@ -3,7 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkFd } from '../../binding/validate.js';
 
 /** More than any kernel's struct has so far (Linux 6.18: 280 bytes). */
-const MOST_BYTES = 512;
+const MAX_BYTES = 512;
 
 const isLittle = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
@@ -131,7 +131,7 @@ export function tcpInfo(fd: number): TcpInfo {
   checkFd(fd);
   const { IPPROTO_TCP, LINUX_TCP_INFO } = native.constants;
   if (LINUX_TCP_INFO === undefined) throw unsupportedError('this platform has no TCP_INFO of this layout');
-  const bytes = new Uint8Array(MOST_BYTES);
+  const bytes = new Uint8Array(MAX_BYTES);
   const length = native.getsockopt(fd, IPPROTO_TCP, LINUX_TCP_INFO, bytes);
   if (length < 0) throw systemError(length, 'getsockopt', { fd });
   return decodeTcpInfo(bytes.subarray(0, length));

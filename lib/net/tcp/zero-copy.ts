@@ -13,7 +13,7 @@ import { sendNow } from '../socket/stream-calls.js';
 import type { AnyStream } from '../stream/transfer.js';
 
 /** As of native code: 256 MiB. */
-const MOST_BYTES = 1 << 28;
+const MAX_BYTES = 1 << 28;
 /** Notices of one event before others get their turn. */
 const NOTICES_PER_EVENT = 64;
 const ENOBUFS = errnoOf('ENOBUFS');
@@ -30,7 +30,7 @@ const lendable = new WeakSet<ArrayBufferLike>();
  * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; ENOMEM
  */
 export function allocateZeroCopy(lengthBytes: number): Uint8Array<ArrayBuffer> {
-  checkInteger('lengthBytes', lengthBytes, 1, MOST_BYTES);
+  checkInteger('lengthBytes', lengthBytes, 1, MAX_BYTES);
   if (native.zeroCopyCreate === undefined) throw unsupportedError('this platform has no MSG_ZEROCOPY');
   const memory = native.zeroCopyCreate(lengthBytes);
   if (typeof memory === 'number') throw systemError(memory, 'mmap');

@@ -17,9 +17,9 @@ import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
 import type { UdpOptions } from './udp-options.js';
 
 /** Sends that may wait for a full socket: more are refused. As many as a turn's budget would send. */
-const MOST_WAITING_SENDS = 1024;
+const MAX_WAITING_SENDS = 1024;
 /** Errors that nobody has asked for yet; the oldest go. */
-const MOST_KEPT_ERRORS = 64;
+const MAX_KEPT_ERRORS = 64;
 /** Waiting sends of one event before others get their turn. */
 const SENDS_PER_EVENT = 64;
 const MAX_BYTE = 255;
@@ -350,8 +350,7 @@ export class UdpSocket extends UdpCore {
     try {
       if (options !== undefined) checkCancel(options);
       this.#checkUsable();
-      if (this.#sends.length >= MOST_WAITING_SENDS)
-        throw busyError(`${MOST_WAITING_SENDS} sends are waiting`);
+      if (this.#sends.length >= MAX_WAITING_SENDS) throw busyError(`${MAX_WAITING_SENDS} sends are waiting`);
       if (this.#sends.length === 0 && this.reactor.spend()) {
         const sent = call();
         if (sent !== NOT_YET) return Promise.resolve(sent);
@@ -409,7 +408,7 @@ export class UdpSocket extends UdpCore {
     const waiter = this.#errorWaiter;
     this.#errorWaiter = null;
     if (waiter !== null) waiter.resolve(error);
-    else if (this.#errors.push(error) > MOST_KEPT_ERRORS) this.#errors.shift();
+    else if (this.#errors.push(error) > MAX_KEPT_ERRORS) this.#errors.shift();
   }
 
   // ---- the end ----

@@ -1,7 +1,7 @@
 import { needUnixSockets } from '../../binding/capabilities.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { isUnixAddress, MOST_ADDRESS_BYTES } from '../../sys/sockaddr.js';
+import { isUnixAddress, MAX_ADDRESS_BYTES } from '../../sys/sockaddr.js';
 import { checkGiven, checkListens, setGivenFlags, typeOfGiven } from '../socket/given-fd.js';
 import type { UnixSocketType } from './unix-socket.js';
 
@@ -9,7 +9,7 @@ const { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
 
 function checkFamily(fd: number): void {
   // Not by SO_DOMAIN, which not every system has.
-  const name = new Uint8Array(MOST_ADDRESS_BYTES);
+  const name = new Uint8Array(MAX_ADDRESS_BYTES);
   const length = checkGiven(fd, native.nameBytes(fd, 0, name), 'getsockname');
   if (!isUnixAddress(name.subarray(0, length))) throw outOfRange('fd', 'a Unix socket (its family)', fd);
 }
@@ -34,7 +34,7 @@ export function typeOfUnixSocket(fd: number, listening: boolean): UnixSocketType
 /** The same for a socket that has to be connected, which is ready to be a stream then. @throws as that; ENOTCONN */
 export function prepareUnixStream(fd: number): UnixSocketType {
   const type = typeOfUnixSocket(fd, false);
-  checkGiven(fd, native.nameBytes(fd, 1, new Uint8Array(MOST_ADDRESS_BYTES)), 'getpeername');
+  checkGiven(fd, native.nameBytes(fd, 1, new Uint8Array(MAX_ADDRESS_BYTES)), 'getpeername');
   setGivenFlags(fd);
   return type;
 }

@@ -14,7 +14,7 @@ import { chooseReactor } from '../stream/stream-profile.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
-import { checkNotEmpty, MOST_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
+import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { UnixListener } from './unix-listener.js';
 import { UnixConnectAttempt } from './unix-connect.js';
@@ -91,7 +91,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   protected override receiveArena(): number {
     const wantsFds = (this.profile.handlers as UnixHandlers).fds !== undefined;
     if (!wantsFds && !this.profile.traits.messages) return super.receiveArena();
-    const received = messageReceiver.receiveArena(this.fd, wantsFds ? MOST_FDS : 0);
+    const received = messageReceiver.receiveArena(this.fd, wantsFds ? MAX_FDS : 0);
     if (received < 0) return received;
     this.#passed = messageReceiver.takeFds();
     if (!messageReceiver.truncated) return received;

@@ -9,7 +9,7 @@ import { MessageSocket, type ReceivedMessage } from '../message/message-socket.j
 import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
 import { chooseReactor } from '../stream/stream-profile.js';
-import { MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
+import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
 import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
@@ -137,7 +137,7 @@ export class UnixDatagram extends MessageSocket<string> {
   ): Promise<ReceivedDatagram> {
     checkObject('options', options);
     const { maxFds = 0 } = options;
-    checkInteger('maxFds', maxFds, 0, MOST_FDS);
+    checkInteger('maxFds', maxFds, 0, MAX_FDS);
     const { message, fds } = await this.receiveWith(buffer, maxFds, options);
     return { ...message, fds };
   }

@@ -14,7 +14,7 @@ const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
 const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
-const MOST_MODE = 0o777;
+const MAX_MODE = 0o777;
 
 /** `'seqpacket'`: connected as a stream, but what is written at once is read at once (unix(7)). */
 export type UnixSocketType = 'stream' | 'seqpacket';
@@ -91,7 +91,7 @@ export class BoundUnixSocket {
     socketOptions: readonly EncodedOption[] = [],
   ) {
     const { mode, unlinkStale = false } = options;
-    if (mode !== undefined) checkInteger('mode', mode, 0, MOST_MODE);
+    if (mode !== undefined) checkInteger('mode', mode, 0, MAX_MODE);
     const bytes = encodeUnixAddress(address);
     // The working directory may be another when the socket closes.
     this.#file = address.startsWith('\0') ? null : path.resolve(address);

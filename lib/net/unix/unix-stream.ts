@@ -10,7 +10,7 @@ import { SocketStream } from '../stream/socket-stream.js';
 import { chooseReactor, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
-import { checkNotEmpty, MOST_FDS, OutgoingFds } from '../message/outgoing-fds.js';
+import { checkNotEmpty, MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixStream } from './given-fd.js';
 import { UnixConnectAttempt } from './unix-connect.js';
@@ -146,8 +146,8 @@ export class UnixStream extends SocketStream<string> {
    */
   async receive(buffer: Uint8Array, options: ReceiveOptions = {}): Promise<Received> {
     checkCancel(options);
-    const { maxFds = MOST_FDS } = options;
-    checkInteger('maxFds', maxFds, 0, MOST_FDS);
+    const { maxFds = MAX_FDS } = options;
+    checkInteger('maxFds', maxFds, 0, MAX_FDS);
     if (this.isReading) throw busyError('another read() is waiting');
     const pending: PendingReceive = { maxFds, fds: NO_FDS, truncated: false };
     this.#receiving = pending;

@@ -6,7 +6,7 @@ import { swapCalls } from './system-calls.js';
 const ARENA_BYTES = 1024;
 const LISTENER_FD = 1000;
 /** More calls than this without a turn: nothing else will ever run. */
-const MOST_CALLS_A_TURN = 20_000;
+const MAX_CALLS_A_TURN = 20_000;
 
 /** What one read or write costs: a whole budget of them is less than a 20 ms interval. */
 export const CALL_MS = 0.004;
@@ -59,7 +59,7 @@ export class FloodRig {
     const count = (calls.get(fd) ?? 0) + 1;
     calls.set(fd, count);
     this.clock.advance(CALL_MS);
-    if (count > MOST_CALLS_A_TURN) throw new Error(`fd ${fd} is served for ever, and nobody else is`);
+    if (count > MAX_CALLS_A_TURN) throw new Error(`fd ${fd} is served for ever, and nobody else is`);
   }
 
   #read(fd: number, most: number): number {

@@ -8,7 +8,7 @@ import { findFailure, makeProgram } from './program.js';
 import { swapSystemCalls } from './system-calls.js';
 
 const STEPS = 1000;
-const MOST_PROGRAMS = 60;
+const MAX_PROGRAMS = 60;
 const DEADLINE_MS = 120_000;
 const SHRINK_RUNS = 30;
 
@@ -120,7 +120,7 @@ describe('the simulation finds, names and shrinks', () => {
       const takeOut = plantIt();
       try {
         let found: string | null = null;
-        for (let seed = 1; found === null && seed <= MOST_PROGRAMS; seed++) {
+        for (let seed = 1; found === null && seed <= MAX_PROGRAMS; seed++) {
           found = await findFailure(makeProgram(seed, STEPS), SHRINK_RUNS);
         }
         expect(found).toMatch(rule);

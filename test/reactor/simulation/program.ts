@@ -24,9 +24,9 @@ import {
 } from './work-actors.js';
 import { microtasks, World, type Failure } from './world.js';
 
-const MOST_ACTORS = 40;
+const MAX_ACTORS = 40;
 /** How deep handlers that start something may lead to handlers that start something. */
-const MOST_NESTED = 3;
+const MAX_NESTED = 3;
 const FEWEST_FDS = 8;
 
 /** One step of a program; all that is random in it comes from its seed, so that it does the same without others. */
@@ -95,7 +95,7 @@ function start(weight: number, run: Run): StepType {
 }
 
 function hasRoom(world: World): boolean {
-  return world.actors.filter(({ isDone }) => !isDone).length < MOST_ACTORS;
+  return world.actors.filter(({ isDone }) => !isDone).length < MAX_ACTORS;
 }
 
 const STEP_TYPES = {
@@ -264,7 +264,7 @@ function makeRunner(world: World): Runner {
   world.waitChecks.push((timeoutNs) => checkOversleep(world, timeoutNs));
   let depth = 0;
   const act = (): void => {
-    if (depth >= MOST_NESTED || world.reactor.closed || !world.chance(0.25)) return;
+    if (depth >= MAX_NESTED || world.reactor.closed || !world.chance(0.25)) return;
     const type = typeOf(pickKind(world.random));
     if (type.isOutside === true) return;
     depth++;

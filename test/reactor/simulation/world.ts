@@ -9,7 +9,7 @@ import type { System } from './system-calls.js';
 
 const POOL_BYTES = 128 * 1024;
 /** More turns than this in a row that find something to do, and that change nothing: it spins. */
-const MOST_VAIN_TURNS = 50;
+const MAX_VAIN_TURNS = 50;
 const RESTFUL_TURNS = 3;
 const LOG_LINES = 400;
 
@@ -280,7 +280,7 @@ export class World implements System {
       const { ready } = this.reactor.inspect();
       idle = moved || ready > 0 || this.poller.latestEvents > 0 ? 0 : idle + 1;
       vain = progress === this.kernel.progress ? vain + 1 : 0;
-      if (vain > MOST_VAIN_TURNS) this.fail('spin', `${vain} turns changed nothing: ${this.describe()}`);
+      if (vain > MAX_VAIN_TURNS) this.fail('spin', `${vain} turns changed nothing: ${this.describe()}`);
     }
     if (this.failure === null) for (const actor of this.actors) actor.checkRest?.();
     this.isQuiet = false;
