@@ -22,7 +22,7 @@ const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 /** A `write` has returned false, and `drain` is due. */
 const NEEDS_DRAIN = FIRST_FREE_FLAG;
 /** `close` has been told, or was called by the user: from then on a write is a mistake. */
-const TOLD = FIRST_FREE_FLAG << 1;
+const CLOSE_REPORTED = FIRST_FREE_FLAG << 1;
 /** The first bit of a subclass of this. */
 export const FIRST_FREE_CONNECTION_FLAG = FIRST_FREE_FLAG << 2;
 
@@ -238,7 +238,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** False, or throws why. */
   protected refuseWrite(): boolean {
-    if ((this.flags & TOLD) !== 0) throw closedError('Connection');
+    if ((this.flags & CLOSE_REPORTED) !== 0) throw closedError('Connection');
     if (this.closed) return false;
     throw stateError('write() after end()');
   }
@@ -328,13 +328,13 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** Closes at once; what is queued is dropped. May be called twice. */
   close(): void {
-    this.flags |= TOLD;
+    this.flags |= CLOSE_REPORTED;
     this.destroy(null);
   }
 
   /** Closes with a RST. */
   protected resetByUser(): void {
-    this.flags |= TOLD;
+    this.flags |= CLOSE_REPORTED;
     this.resetNow();
   }
 
@@ -367,7 +367,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   #tellEnd(error: Error | null): void {
-    this.flags |= TOLD;
+    this.flags |= CLOSE_REPORTED;
     const { handlers, owner, registration } = this.profile;
     // A scope for each: an uncaught exception takes Node out of the one that it was thrown in.
     const tell = (handler: () => unknown) => registration.context.runInAsyncScope(callLast, null, handler);
