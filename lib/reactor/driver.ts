@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers';
 import { capabilities, type DriverName } from '../binding/capabilities.js';
 import { errnoOf, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { setImmediate, setTimeout } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import type { Poller } from '../poller/poller.js';
 

@@ -1,5 +1,6 @@
 import { capabilities, type DriverName } from '../binding/capabilities.js';
 import { closedError, outOfRange, stateError, systemError, unsupportedError } from '../binding/errors.js';
+import { nowMs } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import { checkDurationMs, checkFunction, checkObject, checkSignal } from '../binding/validate.js';
 import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poller/poller.js';
@@ -27,7 +28,7 @@ const MAX_WAIT_MS = MAX_WAIT_NS / NS_PER_MS;
 /** How long the immediate driver keeps Node's own loop from its I/O. */
 const LONGEST_IMMEDIATE_WAIT_MS = 10;
 
-const monotonicClock: Clock = { nowMs: () => performance.now() };
+const monotonicClock: Clock = { nowMs };
 
 interface WakerEntry {
   readonly waker: Waker;

@@ -1,3 +1,4 @@
+import { nowMs } from '../../binding/host-clock.js';
 import { closedError, errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
@@ -235,7 +236,7 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#checkInterest(interest);
     checkFunction('call', call);
     checkCancel(options);
-    const endMs = options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs;
+    const endMs = options.timeoutMs === undefined ? Infinity : nowMs() + options.timeoutMs;
     for (;;) {
       if (this.#end !== null) throw this.#end;
       // Level mode does not know, and just tries; but not before those who wait already.
@@ -244,7 +245,7 @@ export class AsyncFd extends Resource implements EventHandler {
         mayTry && !this.#isAwaited(interest) && this.reactor.spend() ? this.#attempt(interest, call) : EAGAIN;
       if (result >= 0) return result;
       if (result !== EAGAIN && result !== EINTR) throw systemError(result, syscall, { fd: this.fd });
-      const leftMs = endMs - performance.now();
+      const leftMs = endMs - nowMs();
       await this.ready(
         interest,
         endMs === Infinity ? options : { ...options, timeoutMs: Math.max(0, leftMs) },

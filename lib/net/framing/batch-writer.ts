@@ -1,3 +1,4 @@
+import { nextTick } from '../../binding/host-clock.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 
 /** As TcpConnection's high water mark, and as much as a socket's send buffer takes at once. */
@@ -134,7 +135,7 @@ export class BatchWriter {
   /** Not a microtask: between two awaits of one writer others would run, and each write would be sent alone. */
   #schedule(): void {
     this.#scheduled = true;
-    process.nextTick(BatchWriter.#sendScheduled, this);
+    nextTick(BatchWriter.#sendScheduled, this);
   }
 
   static #sendScheduled(writer: BatchWriter): void {

@@ -1,3 +1,4 @@
+import { nowMs } from '../../binding/host-clock.js';
 import { busyError, outOfRange } from '../../binding/errors.js';
 import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -156,6 +157,6 @@ export class ReadAhead {
 /** The options for each of the reads that a call needs: they have one deadline together. */
 function withDeadline(options: CancelOptions | undefined): () => CancelOptions | undefined {
   if (options?.timeoutMs === undefined) return () => options;
-  const deadlineMs = performance.now() + options.timeoutMs;
-  return () => ({ ...options, timeoutMs: Math.max(0, deadlineMs - performance.now()) });
+  const deadlineMs = nowMs() + options.timeoutMs;
+  return () => ({ ...options, timeoutMs: Math.max(0, deadlineMs - nowMs()) });
 }

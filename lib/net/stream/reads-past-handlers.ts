@@ -1,3 +1,4 @@
+import { nextTick } from '../../binding/host-clock.js';
 import { busyError, closedError, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -71,8 +72,13 @@ export abstract class ReadsPastHandlers<
     cold.reader = null;
     reader.disarm?.();
     // When all microtasks have run, in which the one who waited goes on; until then there may be several turns.
-    if (!cold.isTakenOver && !this.closed) queueMicrotask(() => process.nextTick(() => this.#release()));
+    if (!cold.isTakenOver && !this.closed) this.#releaseLater();
     return reader;
+  }
+
+  #releaseLater(): void {
+    const release = (): void => this.#release();
+    void Promise.resolve().then(() => nextTick(release));
   }
 
   #release(): void {

@@ -1,3 +1,4 @@
+import { nowMs } from '../../binding/host-clock.js';
 import {
   errnoOf,
   invalidArgType,
@@ -139,13 +140,13 @@ export async function writeZeroCopy(
   checkLendable(memory);
   checkCancel(options);
   const { timeoutMs } = options;
-  const startMs = performance.now();
+  const startMs = nowMs();
   const write = newZeroCopyWrite();
   const send = (fd: number, written: number) => ledger.send(fd, memory, written, write);
   const bytesWritten = await stream.writeWith(send, memory.length, options);
   if (write.outstanding > 0) {
     stream.watchPriority();
-    const left = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - startMs));
+    const left = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (nowMs() - startMs));
     await returned(stream, write, bytesWritten, { signal: options.signal, timeoutMs: left });
   }
   return { bytesWritten, copied: write.copied };
