@@ -395,7 +395,10 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
 
   private runWakers(): number {
     let ran = 0;
+    // Those that are there now: what a callback adds and wakes has the next turn (F35).
+    let left = this.wakers.size;
     for (const { waker, onWake } of this.wakers) {
+      if (left-- === 0) break;
       if (waker.take() && onWake !== undefined) {
         runContained(onWake);
         ran++;

@@ -177,6 +177,18 @@ describe.each(namedDriverKinds)('%s', (_name, kind: DriverKind) => {
     await until(() => woken > 1, 'a second onWake');
   });
 
+  test('F35 an onWake that makes and wakes another waker has one turn for each', async () => {
+    const most = 20;
+    const turns: number[] = [];
+    const chain = (): void => {
+      turns.push(rig.reactor.inspect().turns);
+      if (turns.length < most) rig.reactor.waker(chain).wake();
+    };
+    rig.reactor.waker(chain).wake();
+    await until(() => turns.length === most, 'the last of them');
+    expect(new Set(turns).size).toBe(most);
+  });
+
   test('a waker from another thread: many wakes before a turn are one', async () => {
     let woken = 0;
     const waker = rig.reactor.waker(() => woken++);

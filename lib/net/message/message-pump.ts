@@ -81,7 +81,10 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
       }
       const received = message;
       const chunk = buffer.subarray(0, received.length);
+      // While it is lent, a reactor that the handler turns by hand takes another (F35).
+      shared = null;
       MessagePump.#calls.call(this as never, () => this.#handlers.message(socket, chunk, received));
+      shared = buffer;
     }
     socket.io.again(Interest.READABLE);
   }

@@ -1,4 +1,5 @@
 import { native } from '../../binding/native.js';
+import { capabilities } from '../../binding/capabilities.js';
 import { systemError } from '../../binding/errors.js';
 
 /** Views of this length and below are made once and kept: most messages are short, and alike. */
@@ -16,6 +17,7 @@ class Arena {
   lent: Uint8Array = new Uint8Array(0);
   #buffer: ArrayBuffer;
   #views: (Uint8Array | undefined)[] = [];
+  #isLent = false;
 
   constructor() {
     this.#buffer = this.#create();
@@ -29,22 +31,26 @@ class Arena {
     return buffer;
   }
 
-  /** To be called before each receive: a buffer that its borrower transferred away is replaced (Node 22 lets them). */
+  /**
+   * To be called before each receive. A buffer that its borrower transferred away is replaced (Node 22 lets them), and so is one
+   * that is lent still: its borrower turns another reactor by hand (F35).
+   */
   prepare(): void {
-    if (this.#buffer.byteLength === 0) this.#buffer = this.#create();
+    if (this.#isLent || this.#buffer.byteLength === 0) this.#buffer = this.#create();
   }
 
   /** The first `length` bytes, as just received. */
   lend(length: number): Uint8Array {
     const view = (length <= CACHED_VIEW_BYTES ? this.#views[length] : undefined) ?? this.#makeView(length);
     this.lent = view;
+    this.#isLent = true;
     return view;
   }
 
-  /** Debug runs make it plain that a kept chunk is not the caller's. */
-  poison(length: number): void {
-    // Its borrower may have transferred it away; then there is nothing of ours in it.
-    if (this.#buffer.byteLength > 0) new Uint8Array(this.#buffer, 0, length).fill(POISON);
+  /** Its borrower has returned. Debug runs make it plain that a kept chunk is not the borrower's. */
+  takeBack(chunk: Uint8Array): void {
+    this.#isLent = false;
+    if (capabilities.debug) chunk.fill(POISON);
   }
 
   #makeView(length: number): Uint8Array {

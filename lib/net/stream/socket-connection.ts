@@ -1,4 +1,3 @@
-import { capabilities } from '../../binding/capabilities.js';
 import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
@@ -165,13 +164,14 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     const { handlers } = this.profile;
     if (handlers.data === undefined) return;
     const arena = getArena();
+    const chunk = arena.lend(length);
     try {
-      const result = handlers.data(this as never, arena.lend(length));
+      const result = handlers.data(this as never, chunk);
       if (result !== undefined) SocketConnection.#calls.watch(this, result);
     } catch (error) {
       SocketConnection.#calls.thrown(this, error);
     }
-    if (capabilities.debug) arena.poison(length);
+    arena.takeBack(chunk);
   }
 
   #onEnd(): void {

@@ -136,8 +136,12 @@ export class UdpEndpoint extends UdpCore {
       this.spendFor(received);
       this.chargeFor(batch, 0, received);
       const errnoAfter = batch.errnoAfter;
+      // While it is lent, an endpoint of a reactor that the handler turns by hand takes another (F35).
+      const isShared = batch === sharedBatch;
+      if (isShared) sharedBatch = null;
       UdpEndpoint.#calls.call(this, () => this.#handlers.datagrams?.(this, batch));
       if (capabilities.debug && batch.intact) batch.poison();
+      if (isShared) sharedBatch = batch;
       if (errnoAfter < 0 && !this.closed) this.#onFailed(errnoAfter, 'recvmsg');
       // The level brings us back if there is more.
       if (received < batch.capacity) return;

@@ -1,3 +1,5 @@
+import { Reactor } from 'tripoll';
+import { listen, TcpStream } from 'tripoll/net';
 import { until, within } from '../../../support/deadline.js';
 import { digest, pattern, rejection, turnOf, type Context } from '../../tools.js';
 import { outOfRange as refused } from '../../../support/errors.js';
@@ -27,6 +29,37 @@ export function describeBuffers(context: Context): void {
       expect(told.bytes().toString()).toBe('firstother');
       // Still readable; what it holds is the arena's.
       expect(kept[0]?.length).toBe(5);
+    });
+
+    test('F35 a chunk stays as it is while its handler turns another reactor by hand', async () => {
+      const inner = new Reactor({ driver: 'manual' });
+      context.own(inner);
+      let innerBytes = 0;
+      const listener = listen(
+        { host: '127.0.0.1', port: 0, reactor: inner },
+        {
+          data: (_, chunk) => void (innerBytes += chunk.length),
+        },
+      );
+      const sender = await within(
+        TcpStream.connect(
+          { host: '127.0.0.1', port: listener.localAddress?.port ?? 0 },
+          { reactor: context.reactor },
+        ),
+        'connect',
+      );
+      context.own(sender);
+      await sender.writeAll(new Uint8Array(1000).fill(9));
+      const seen: string[] = [];
+      const { peer, told } = await context.accepted({
+        data(_, chunk) {
+          while (innerBytes < 1000) inner.turn(100);
+          seen.push(Buffer.from(chunk).toString());
+        },
+      });
+      peer.send('mine');
+      await until(() => told.received() === 4, 'data');
+      expect({ seen, innerBytes }).toEqual({ seen: ['mine'], innerBytes: 1000 });
     });
 
     test("T07 a chunk's memory that is transferred away: later data arrives intact", async () => {

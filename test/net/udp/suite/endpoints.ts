@@ -1,4 +1,5 @@
-import { DatagramBatch, type UdpEndpoint } from 'tripoll/net';
+import { Reactor } from 'tripoll';
+import { bindUdp, DatagramBatch, type UdpEndpoint } from 'tripoll/net';
 import { deferred, turnOf, type Context } from '../../tools.js';
 import { until, within } from '../../../support/deadline.js';
 import { closed, outOfRange, thrownBy } from '../../../support/errors.js';
@@ -44,6 +45,30 @@ export function describeEndpoints(context: Context): void {
         syscall: 'sendmsg',
       });
       expect(free.closed).toBe(false);
+    });
+
+    test('F35 a batch stays as it is while its handler turns another reactor by hand', async () => {
+      const inner = new Reactor({ driver: 'manual' });
+      context.own(inner);
+      let innerCount = 0;
+      const other = bindUdp(
+        { host: '127.0.0.1', port: 0, reactor: inner },
+        {
+          datagrams: (_self, batch) => void (innerCount += batch.count),
+        },
+      );
+      const seen: string[] = [];
+      const server = endpoint(context, {
+        datagrams: (_self, batch) => {
+          while (innerCount === 0) inner.turn(100);
+          for (let i = 0; i < batch.count; i++) seen.push(textOf(batch.payload(i)));
+        },
+      });
+      const client = await bound(context);
+      await client.send(bytesOf('theirs'), hostPortOf(other));
+      await client.send(bytesOf('mine'), hostPortOf(server));
+      await until(() => seen.length > 0, 'a datagram');
+      expect(seen).toEqual(['mine']);
     });
 
     test('pause and resume', async () => {
