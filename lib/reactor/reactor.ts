@@ -21,7 +21,8 @@ import type { Registration, RegistrationProfile } from './registration.js';
 import { SpinGuard } from './spin-guard.js';
 import { TimerQueue, type TimerQueueHost } from './timer-queue.js';
 import { Timer } from './timer.js';
-import { newWakerState, Waker } from './waker.js';
+import { WakerSet } from './waker-set.js';
+import type { Waker } from './waker.js';
 
 const NS_PER_MS = 1e6;
 const MAX_WAIT_MS = MAX_WAIT_NS / NS_PER_MS;
@@ -29,11 +30,6 @@ const MAX_WAIT_MS = MAX_WAIT_NS / NS_PER_MS;
 const LONGEST_IMMEDIATE_WAIT_MS = 10;
 
 const monotonicClock: Clock = { nowMs };
-
-interface WakerEntry {
-  readonly waker: Waker;
-  readonly onWake: (() => void) | undefined;
-}
 
 /**
  * The reactor: who is registered, and the loop that dispatches what the poller found. All callbacks run
@@ -72,7 +68,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   /** The deadline that the poller knows. */
   private armedMs = Infinity;
 
-  private readonly wakers = new Set<WakerEntry>();
+  private readonly wakers = new WakerSet();
   private wakePending = false;
   private refs = 0;
 
@@ -295,7 +291,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     let ran = 0;
     // What a waker's callback posts is for the next turn.
     if (this.posted.length > 0) ran += this.runPosted();
-    if (this.wakers.size > 0) ran += this.runWakers();
+    ran += this.wakers.run();
     ran += this.dispatcher.dispatch(count);
     if (this.timers.nextMs !== Infinity) ran += this.timers.run();
     if (this.deferred.length > 0) ran += this.runDeferred();
@@ -386,25 +382,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     if (onWake !== undefined) checkFunction('onWake', onWake);
     this.checkOpen();
     // A poller of a test has no id: its wakers only set their flag.
-    const id = this.ownPoller?.wakeId ?? 0;
-    const waker = new Waker({ id, buffer: newWakerState() }, () => this.wakers.delete(entry));
-    const entry: WakerEntry = { waker, onWake: onWake === undefined ? undefined : inContext(onWake) };
-    this.wakers.add(entry);
-    return waker;
-  }
-
-  private runWakers(): number {
-    let ran = 0;
-    // Those that are there now: what a callback adds and wakes has the next turn (F35).
-    let left = this.wakers.size;
-    for (const { waker, onWake } of this.wakers) {
-      if (left-- === 0) break;
-      if (waker.take() && onWake !== undefined) {
-        runContained(onWake);
-        ran++;
-      }
-    }
-    return ran;
+    return this.wakers.add(this.ownPoller?.wakeId ?? 0, onWake);
   }
 
   // ---- timers ----
@@ -467,7 +445,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.timers.clear();
     if (this.posted.length > 0) this.addRef(-1);
     this.posted.length = 0;
-    for (const { waker } of this.wakers) waker.close();
+    this.wakers.close();
     this.poller.close();
     if (!this.inTurn && this.deferred.length > 0) this.runDeferred();
   }
