@@ -140,7 +140,7 @@ export class Dispatcher implements RegistrationHost {
   }
 
   /** For `Registration`, and for sockets that carry on where a budget cut them off. */
-  again(registration: Registration, readiness: number): void {
+  requeue(registration: Registration, readiness: number): void {
     if (registration.pending === 0) this.ready.push(registration);
     registration.pending |= readiness;
     if (!this.#host.inTurn) this.#host.wakeOnce();

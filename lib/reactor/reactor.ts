@@ -151,8 +151,8 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   }
 
   /** @internal For sockets: carries on in the next turn, where a budget cut them off. */
-  again(registration: Registration, readiness: number): void {
-    this.dispatcher.again(registration, readiness);
+  requeue(registration: Registration, readiness: number): void {
+    this.dispatcher.requeue(registration, readiness);
   }
 
   /** @internal For sockets: takes a unit of this turn's budget; false when none is left: others must have theirs. */

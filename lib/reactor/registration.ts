@@ -9,7 +9,7 @@ import type { Token } from './slab.js';
 export interface RegistrationHost {
   modify(registration: Registration, interest: number): void;
   deregister(registration: Registration): boolean;
-  again(registration: Registration, readiness: number): void;
+  requeue(registration: Registration, readiness: number): void;
   addRef(count: number): void;
   withProfile(profile: RegistrationProfile): Registration[];
 }
@@ -135,7 +135,7 @@ export class Registration {
   again(): void {
     this.#check();
     const readiness = (this.#bits >>> READINESS_SHIFT) & READINESS_MASK;
-    this.#host.again(this, readiness === 0 ? this.interest : readiness);
+    this.#host.requeue(this, readiness === 0 ? this.interest : readiness);
   }
 
   /** Keeps the process alive (the default). */

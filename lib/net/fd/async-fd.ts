@@ -131,7 +131,7 @@ export class AsyncFd extends Resource implements EventHandler {
     // Who never has to wait shares the budget of a turn with all others (T47).
     if (known !== 0 && this.reactor.spend()) return known;
     const waiting = this.#wait(interest, options);
-    if (known !== 0) this.reactor.again(this.#registration, known);
+    if (known !== 0) this.reactor.requeue(this.#registration, known);
     return waiting;
   }
 
@@ -180,12 +180,12 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#checkInterest(interest);
     this.#watcher = { interest, onReady };
     this.#updateInterestIfLevel();
-    if ((this.#ready & interest) !== 0) this.again(interest);
+    if ((this.#ready & interest) !== 0) this.requeue(interest);
   }
 
   /** @internal For sources with handlers: goes on in the next turn. Level mode hears again anyway. */
-  again(interest: number): void {
-    if (this.#useEdge && this.#registration.active) this.reactor.again(this.#registration, interest);
+  requeue(interest: number): void {
+    if (this.#useEdge && this.#registration.active) this.reactor.requeue(this.#registration, interest);
   }
 
   #updateInterestIfLevel(): void {

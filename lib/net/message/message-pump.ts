@@ -86,7 +86,7 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
       MessagePump.#calls.call(this as never, () => this.#handlers.message(socket, chunk, received));
       shared = buffer;
     }
-    socket.io.again(Interest.READABLE);
+    socket.io.requeue(Interest.READABLE);
   }
 
   /** What a receive failed with; what a message was lost by is no mistake of the program's, and never uncaught. */

@@ -244,7 +244,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** The budget of this event is used up. Level mode hears of it again anyway. */
   protected readLater(): void {
     if (this.profile.useEdge && this.registration !== null) {
-      this.reactor.again(this.registration, Readiness.READABLE);
+      this.reactor.requeue(this.registration, Readiness.READABLE);
     }
   }
 
@@ -370,7 +370,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58). */
   protected flushSoon(): void {
     if (!this.profile.useEdge || this.registration === null) return;
-    this.reactor.again(this.registration, Readiness.WRITABLE);
+    this.reactor.requeue(this.registration, Readiness.WRITABLE);
   }
 
   /** Ends our side when all that is queued has been written; what is corked is let go. */

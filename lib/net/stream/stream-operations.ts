@@ -167,8 +167,8 @@ export abstract class StreamOperations<
   }
 
   /** @internal For `StreamExtras`: goes on in the next turn. */
-  again(readiness: number): void {
-    if (this.registration !== null) this.reactor.again(this.registration, readiness);
+  requeue(readiness: number): void {
+    if (this.registration !== null) this.reactor.requeue(this.registration, readiness);
   }
 
   /** @internal For `StreamExtras`: ends the stream with an error. */

@@ -27,7 +27,7 @@ export interface ExtrasHost {
   /** What is waited for has changed: the registration is to follow. */
   watchPriority(): void;
   /** Go on in the next turn. */
-  again(readiness: number): void;
+  requeue(readiness: number): void;
 }
 
 interface PendingUrgent {
@@ -57,7 +57,7 @@ export class TcpExtras implements StreamExtras {
       return readiness;
     }
     const { taken, isMore } = this.zeroCopy.takeNotices(this.#host.fd);
-    if (isMore) this.#host.again(Readiness.ERROR);
+    if (isMore) this.#host.requeue(Readiness.ERROR);
     if (this.zeroCopy.outstanding === 0) this.#host.watchPriority();
     // A notice is no failure; if there is one too, the next read or write meets it.
     return taken > 0 ? readiness & ~Readiness.ERROR : readiness;

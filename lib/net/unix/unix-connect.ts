@@ -62,7 +62,7 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
     }
     if (!tellsLater) this.onReady(0);
     // What is not in its interest would not be delivered.
-    else if (this.#connected !== null) reactor.again(this.#connected.registration, Readiness.READABLE);
+    else if (this.#connected !== null) reactor.requeue(this.#connected.registration, Readiness.READABLE);
   }
 
   #register(fd: number): void {

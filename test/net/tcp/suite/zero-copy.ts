@@ -67,7 +67,7 @@ export function describeZeroCopy(context: Context): void {
           await turnOf(context.reactor);
           expect(settled).toBe(false);
           held = false;
-          client.again(32);
+          client.requeue(32);
           expect((await within(writing, 'write')).bytesWritten).toBe(50_000);
         },
       );
