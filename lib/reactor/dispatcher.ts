@@ -275,7 +275,7 @@ export class Dispatcher implements RegistrationHost {
   }
 
   /** For sockets: takes a unit of this turn's budget; false when there is none left, and others must have theirs. */
-  spend(): boolean {
+  consumeBudget(): boolean {
     return --this.budget > 0;
   }
 

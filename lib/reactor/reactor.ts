@@ -156,8 +156,8 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   }
 
   /** @internal For sockets: takes a unit of this turn's budget; false when none is left: others must have theirs. */
-  spend(): boolean {
-    return this.dispatcher.spend();
+  consumeBudget(): boolean {
+    return this.dispatcher.consumeBudget();
   }
 
   /** @internal For sockets: takes from this turn's budget what so many bytes cost; called for `BYTES_PER_UNIT` and more. */

@@ -360,7 +360,7 @@ describe('a budget', () => {
       const again = watch(5, (own) => own.again(), { priority });
       // As a socket does that reads in a loop: all but one unit.
       const greedy = watch(6, () => {
-        for (let i = 0; i < BUDGET - 1; i++) reactor.spend();
+        for (let i = 0; i < BUDGET - 1; i++) reactor.consumeBudget();
       });
       const late = [7, 8].map((fd) => watch(fd, () => void order.push(fd)));
       poller.emit(again.registration, READABLE);
@@ -382,7 +382,7 @@ describe('a budget', () => {
       5,
       (own) => {
         own.again();
-        for (let i = 0; i < BUDGET; i++) reactor.spend();
+        for (let i = 0; i < BUDGET; i++) reactor.consumeBudget();
       },
       { priority: 7 },
     );

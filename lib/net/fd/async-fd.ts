@@ -129,7 +129,7 @@ export class AsyncFd extends Resource implements EventHandler {
     // Those who wait already come first.
     const known = this.#isAwaited(interest) ? 0 : this.#ready & interest;
     // Who never has to wait shares the budget of a turn with all others (T47).
-    if (known !== 0 && this.reactor.spend()) return known;
+    if (known !== 0 && this.reactor.consumeBudget()) return known;
     const waiting = this.#wait(interest, options);
     if (known !== 0) this.reactor.requeue(this.#registration, known);
     return waiting;
@@ -242,7 +242,9 @@ export class AsyncFd extends Resource implements EventHandler {
       // Level mode does not know, and just tries; but not before those who wait already.
       const mayTry = (this.#ready & interest) !== 0 || !this.#useEdge;
       const result =
-        mayTry && !this.#isAwaited(interest) && this.reactor.spend() ? this.#attempt(interest, call) : EAGAIN;
+        mayTry && !this.#isAwaited(interest) && this.reactor.consumeBudget()
+          ? this.#attempt(interest, call)
+          : EAGAIN;
       if (result >= 0) return result;
       if (result !== EAGAIN && result !== EINTR) throw systemError(result, syscall, { fd: this.fd });
       const leftMs = endMs - nowMs();

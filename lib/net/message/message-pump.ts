@@ -64,7 +64,7 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
     const socket = this.#socket;
     for (let i = 0; i < MESSAGES_PER_EVENT; i++) {
       if (socket.closed) return;
-      if (i > 0 && !socket.reactor.spend()) break;
+      if (i > 0 && !socket.reactor.consumeBudget()) break;
       // A borrower may have transferred it away.
       if (shared === null || shared.length === 0) shared = new Uint8Array(BUFFER_BYTES);
       const buffer = shared;

@@ -130,7 +130,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
     const call = (fd: number): number => native.sendMessage(fd, buffer, 0, buffer.length, fdWords, name);
     // At once, whatever is known: it needs no event, and is the rule. But who never has to wait shares the budget of a
     // turn (T48).
-    if (this.reactor.spend()) {
+    if (this.reactor.consumeBudget()) {
       const sent = call(this.fd);
       if (sent >= 0) {
         this.reactor.chargeBytes(sent);

@@ -28,7 +28,7 @@ export abstract class ReadsPastHandlers<
       const reader: WaitingOperation = { operation, resolve, reject, disarm: null };
       this.ensureCold().reader = reader;
       this.setHeld(true);
-      if (this.mayRead && this.reactor.spend()) this.runHeld();
+      if (this.mayRead && this.reactor.consumeBudget()) this.runHeld();
       else if (this.mayRead) this.readLater();
       if (!this.isReading) return;
       if (options !== undefined) {

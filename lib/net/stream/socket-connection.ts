@@ -133,7 +133,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         if (this.isHeld && this.isOpen) this.runHeld();
         return;
       }
-      if (i > 0 && !this.reactor.spend()) break;
+      if (i > 0 && !this.reactor.consumeBudget()) break;
       arena.prepare();
       const received = this.receiveArena();
       if (received > 0) {

@@ -353,7 +353,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
         return false;
       } else {
         if (written > 0) this.noteBytes(written);
-        if (!this.reactor.spend()) break;
+        if (!this.reactor.consumeBudget()) break;
       }
     }
     if (!queue.isEmpty) this.flushLater(full);

@@ -244,7 +244,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
         });
       }
       // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
-      if (this.#hasMore && this.reactor.spend()) this.#acceptMore();
+      if (this.#hasMore && this.reactor.consumeBudget()) this.#acceptMore();
       if (this.#waiting.length > 0) this.#updateInterest();
     });
   }

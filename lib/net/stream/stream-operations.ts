@@ -104,7 +104,7 @@ export abstract class StreamOperations<
     const { canWriteNow } = this;
     this.ensureQueue().pushSource(source, total, operation, countedBytes);
     if (!canWriteNow) this.armWrite();
-    else if (this.reactor.spend()) this.flush(true);
+    else if (this.reactor.consumeBudget()) this.flush(true);
     else this.flushLater();
   }
 

@@ -352,8 +352,9 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   /** A batch is more than the one unit that its call took of the turn's budget (T47). */
-  protected spendFor(datagrams: number): void {
-    for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT) this.reactor.spend();
+  protected consumeBudgetFor(datagrams: number): void {
+    for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT)
+      this.reactor.consumeBudget();
   }
 
   /** So are the bytes of large datagrams; small ones are what a unit stands for. */

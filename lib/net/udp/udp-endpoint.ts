@@ -124,7 +124,7 @@ export class UdpEndpoint extends UdpCore {
   protected readNow(): void {
     for (let i = 0; i < BATCHES_PER_EVENT; i++) {
       if (this.closed || this.#paused) return;
-      if (i > 0 && !this.reactor.spend()) return;
+      if (i > 0 && !this.reactor.consumeBudget()) return;
       const batch = this.#batch();
       const received = batch.receiveFrom(this.fd, this.receiveOptions);
       if (received === EAGAIN || received === EINTR) return;
@@ -133,7 +133,7 @@ export class UdpEndpoint extends UdpCore {
         return;
       }
       this.idle?.touch(this);
-      this.spendFor(received);
+      this.consumeBudgetFor(received);
       this.chargeFor(batch, 0, received);
       const errnoAfter = batch.errnoAfter;
       // While it is lent, an endpoint of a reactor that the handler turns by hand takes another (F35).

@@ -219,7 +219,7 @@ export class UdpSocket extends UdpCore {
       if (!this.#received(received)) return NOT_YET;
       this.#heldErrno = batch.errnoAfter;
       this.#drained = received < batch.capacity;
-      this.spendFor(received);
+      this.consumeBudgetFor(received);
       this.chargeFor(batch, 0, received);
       return received;
     }, options);
@@ -242,7 +242,7 @@ export class UdpSocket extends UdpCore {
       this.#heldErrno = 0;
       if (held < 0) throw this.failure(held, 'recvmsg');
       // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
-      const tries = this.reactor.spend() && !this.#drained;
+      const tries = this.reactor.consumeBudget() && !this.#drained;
       this.#drained = false;
       const received = tries ? call() : NOT_YET;
       if (received !== NOT_YET) return Promise.resolve(received);
@@ -338,7 +338,7 @@ export class UdpSocket extends UdpCore {
         this.noteTooLong(batch.countTooLong(done));
         if (done === EAGAIN || done === EINTR) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
-        this.spendFor(done);
+        this.consumeBudgetFor(done);
         this.chargeFor(batch, batch.settled - done, batch.settled);
         this.idle?.touch(this);
       }
@@ -351,7 +351,7 @@ export class UdpSocket extends UdpCore {
       if (options !== undefined) checkCancel(options);
       this.#checkUsable();
       if (this.#sends.length >= MAX_WAITING_SENDS) throw busyError(`${MAX_WAITING_SENDS} sends are waiting`);
-      if (this.#sends.length === 0 && this.reactor.spend()) {
+      if (this.#sends.length === 0 && this.reactor.consumeBudget()) {
         const sent = call();
         if (sent !== NOT_YET) return Promise.resolve(sent);
       }
@@ -372,7 +372,7 @@ export class UdpSocket extends UdpCore {
       const [next] = this.#sends;
       if (next?.run() !== true) return;
       this.#sends.shift();
-      if (!this.reactor.spend()) return;
+      if (!this.reactor.consumeBudget()) return;
     }
   }
 
