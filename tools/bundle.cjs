@@ -17,7 +17,7 @@ const folder = path.join(dist, 'bundle');
  * ones that it needs at once. So whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier one.
  */
 const BUNDLES = {
-  core: ['index', 'net/index'], // the reactor and TCP
+  core: ['index', 'net/index', 'net/tcp/index'], // the reactor and TCP
   extras: [
     'net/copy/copy',
     'net/fd/async-fd',
@@ -44,6 +44,7 @@ const BUNDLES = {
   udp: [
     'net/socket/interface-index',
     'net/udp/datagram-batch',
+    'net/udp/index',
     'net/udp/udp-endpoint',
     'net/udp/udp-options',
     'net/udp/udp-socket',

@@ -28,6 +28,22 @@ test('the entries load the core bundle alone', async () => {
   expect(await runChild(script)).toEqual({ many: true, loaded: ['core'] });
 });
 
+test.each([
+  { entry: 'tripoll/tcp', expected: ['core'] },
+  { entry: 'tripoll/udp', expected: ['core', 'udp'] },
+  { entry: 'tripoll/framing', expected: ['core', 'framing'] },
+  { entry: 'tripoll/fd', expected: ['core', 'extras', 'fds', 'sources'] },
+])('an import of $entry loads its own bundles alone', async ({ entry, expected }) => {
+  const script = `import('${entry}').then(() => console.log(JSON.stringify(loaded())));`;
+  expect(await runChild(script)).toEqual(expected);
+});
+
+test('an import of tripoll/net does not depend on what tripoll/tcp had loaded: they are one', async () => {
+  const script = `Promise.all([import('tripoll/net'), import('tripoll/tcp'), import('tripoll/udp'), import('tripoll/unix'), import('tripoll/fd'), import('tripoll/framing')]).then(
+    ([net, ...parts]) => console.log(JSON.stringify(parts.flatMap((part) => Object.keys(part)).filter((key) => key !== 'default' && key !== 'module.exports' && parts.some((part) => key in part && part[key] !== net[key])))));`;
+  expect(await runChild(script)).toEqual([]);
+});
+
 test('the core bundle is small', () => {
   // V8 takes a millisecond to read 40 KB: these are 4.7 of the 15 ms that loading may take. The addon takes 2.5, running the
   // modules 2. If it has become too large: what a TCP server or client seldom uses has a place in another bundle.

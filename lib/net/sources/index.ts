@@ -1,3 +1,5 @@
+// The entry tripoll/fd: any fd that can be waited for, and ready-made objects for many kinds.
+export { AsyncFd, type AsyncFdOptions, type FdCall } from '../fd/async-fd.js';
 export { EventFd, type EventFdOptions } from './event-fd.js';
 export type { FdOwner, SourceOptions } from '../fd/fd-owner.js';
 export { FdStream, type FdDirection } from './fd-stream.js';
