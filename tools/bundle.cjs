@@ -17,7 +17,7 @@ const folder = path.join(dist, 'bundle');
  * ones that it needs at once. So whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier one.
  */
 const BUNDLES = {
-  core: ['index', 'net/index', 'net/tcp/index'], // the reactor and TCP
+  core: ['index', 'net/index', 'net/tcp/index', 'reactor/waiter'], // the reactor and TCP, and what several later ones need
   extras: [
     'net/copy/copy',
     'net/fd/async-fd',

@@ -1,5 +1,5 @@
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
-import { errnoOf } from '../../binding/errors.js';
+import { errnoOf, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -8,6 +8,7 @@ import { MAX_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { messageReceiver } from './message-receiver.js';
 import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { SendQueue } from './send-queue.js';
 import { FdOwner } from '../fd/fd-owner.js';
 import { check, checkOpen } from '../fd/open-fd.js';
 
@@ -25,8 +26,9 @@ export interface ReceivedMessage<Address> {
   readonly truncated: boolean;
 }
 
-/** A socket of messages of any address family. Nothing is queued here: a send waits until the system takes it. */
+/** A socket of messages of any address family. Sends that find no room wait, those to one destination in order. */
 export abstract class MessageSocket<Address> extends FdOwner {
+  #sends: SendQueue | null = null;
   /** @internal For handlers: told of the end. */
   onEnd: ((reason: Error) => void) | null = null;
 
@@ -38,6 +40,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
   }
 
   protected override onClosed(reason: Error): void {
+    this.#sends?.close(reason);
     this.onEnd?.(reason);
   }
 
@@ -106,15 +109,14 @@ export abstract class MessageSocket<Address> extends FdOwner {
   }
 
   /**
-   * Sends one message.
+   * Sends one message. Messages to one destination arrive in the order of the calls.
    *
    * @param address whom to; without it, to whom the socket is connected
    * @returns how many bytes: all of them
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else sendmsg(2) says;
-   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which nothing was sent
+   * ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which nothing was sent
    */
   async send(buffer: Uint8Array, address?: Address, options: CancelOptions = {}): Promise<number> {
-    checkBytes('buffer', buffer);
     const name = address === undefined ? NO_ADDRESS : this.encode(address);
     return this.sendWith(buffer, name, NO_FD_WORDS, options);
   }
@@ -125,29 +127,34 @@ export abstract class MessageSocket<Address> extends FdOwner {
     fdWords: Uint8Array,
     options: CancelOptions,
   ): Promise<number> {
+    checkBytes('buffer', buffer);
     checkCancel(options);
     checkOpen(this.io, 'Socket');
-    const call = (fd: number): number => native.sendMessage(fd, buffer, 0, buffer.length, fdWords, name);
-    // At once, whatever is known: it needs no event, and is the rule. But who never has to wait shares the budget of a
-    // turn (T48).
-    if (this.reactor.consumeBudget()) {
+    const { length } = buffer;
+    const call = (fd: number): number => {
+      // A detached one has no bytes: an empty message would go out in its place.
+      if (buffer.length !== length) throw outOfRange('buffer', 'left alone while its send waits', buffer);
+      return native.sendMessage(fd, buffer, 0, length, fdWords, name);
+    };
+    const destination = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+    const isPolled = !this.tellsRoom(name);
+    // At once, whatever is known: it needs no event, and is the rule; but not before those that wait. Who never has to
+    // wait shares the budget of a turn (T48).
+    if (this.#sends?.isAwaited(destination) !== true && this.reactor.consumeBudget()) {
       const sent = call(this.fd);
       if (sent >= 0) {
         this.reactor.chargeBytes(sent);
         return sent;
       }
       if (sent !== EAGAIN && sent !== EINTR) check(sent, 'sendmsg');
-      if (sent === EAGAIN) this.io.clearReady(Interest.WRITABLE);
+      // A full receiver says nothing of the socket, of which no edge would come.
+      if (sent === EAGAIN && !isPolled) this.io.clearReady(Interest.WRITABLE);
     }
-    return this.sendWhenRoom(call, name, options);
+    return (this.#sends ??= new SendQueue(this.io)).wait(call, destination, isPolled, options);
   }
 
-  /** There was no room, or no budget. */
-  protected sendWhenRoom(
-    call: (fd: number) => number,
-    _name: Uint8Array,
-    options: CancelOptions,
-  ): Promise<number> {
-    return this.io.io(Interest.WRITABLE, call, 'sendmsg', options);
+  /** Whether WRITABLE tells that a destination has room again. */
+  protected tellsRoom(_name: Uint8Array): boolean {
+    return true;
   }
 }

@@ -56,3 +56,48 @@ export class PassedFds {
 }
 
 export const NO_FDS = new PassedFds([], false);
+
+/** What the receives of one socket brought, several of which may wait at once: who closes what nobody takes. */
+export class UntakenFds {
+  /** The latest last. Whoever awaits them may not have gone on yet. */
+  #kept: PassedFds[] = [];
+  /** Receives that have begun and not ended. */
+  #waiting = 0;
+  /** As many at once, since microtasks were last done: of each of them one may be unseen. */
+  #mostWaiting = 1;
+  #isSettling = false;
+
+  begin(): void {
+    this.#waiting++;
+    this.#mostWaiting = Math.max(this.#mostWaiting, this.#waiting);
+  }
+
+  end(): void {
+    this.#waiting--;
+    if (this.#isSettling || this.#mostWaiting <= Math.max(1, this.#waiting)) return;
+    this.#isSettling = true;
+    // When all microtasks have run, in which those who waited go on.
+    queueMicrotask(() => process.nextTick(() => this.#settle()));
+  }
+
+  #settle(): void {
+    this.#isSettling = false;
+    this.#mostWaiting = Math.max(1, this.#waiting);
+    this.#closeOld();
+  }
+
+  /** A receive has brought these. */
+  add(fds: PassedFds): PassedFds {
+    this.#kept.push(fds);
+    this.#closeOld();
+    return fds;
+  }
+
+  #closeOld(): void {
+    while (this.#kept.length > this.#mostWaiting) this.#kept.shift()?.close();
+  }
+
+  close(): void {
+    for (const fds of this.#kept.splice(0)) fds.close();
+  }
+}

@@ -51,4 +51,9 @@ export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
   protected decode(bytes: Uint8Array): NetlinkAddress {
     return decodeNetlinkAddress(bytes);
   }
+
+  /** A sender's own socket is writable while its receiver's queue is full (netlink_attachskb), so no event comes. */
+  protected override tellsRoom(): boolean {
+    return false;
+  }
 }

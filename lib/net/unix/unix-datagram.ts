@@ -1,7 +1,7 @@
-import { closedError, errnoOf, systemError } from '../../binding/errors.js';
+import { closedError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
-import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import { decodeUnixAddress, encodeUnixAddress, NO_ADDRESS } from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
@@ -10,13 +10,9 @@ import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
 import { chooseReactor } from '../stream/stream-profile.js';
 import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
-import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
+import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
 import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
-
-const EAGAIN = errnoOf('EAGAIN');
-/** No event tells that the queue of a receiver that we are not connected to has room again (unix_dgram_poll). */
-const FULL_RETRY_MS = 5;
 
 export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
 
@@ -36,7 +32,10 @@ export interface ReceiveDatagramOptions extends CancelOptions {
 }
 
 export interface ReceivedDatagram extends ReceivedMessage<string> {
-  /** Closed, as far as they were not taken, by the next receive and with the socket. */
+  /**
+   * Closed, as far as they were not taken, by the next receive and with the socket; when several receives wait at once, not
+   * before whoever awaited this one has gone on: take them before awaiting something else.
+   */
   readonly fds: PassedFds;
 }
 
@@ -47,7 +46,7 @@ export interface ReceivedDatagram extends ReceivedMessage<string> {
  */
 export class UnixDatagram extends MessageSocket<string> {
   readonly #bound: BoundUnixSocket | null;
-  #untaken: PassedFds = NO_FDS;
+  readonly #untaken = new UntakenFds();
 
   private constructor(io: AsyncFd, bound: BoundUnixSocket | null) {
     super(io);
@@ -138,21 +137,25 @@ export class UnixDatagram extends MessageSocket<string> {
     checkObject('options', options);
     const { maxFds = 0 } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);
-    const { message, fds } = await this.receiveWith(buffer, maxFds, options);
-    return { ...message, fds };
+    this.#untaken.begin();
+    try {
+      const { message, fds } = await this.receiveWith(buffer, maxFds, options);
+      return { ...message, fds };
+    } finally {
+      this.#untaken.end();
+    }
   }
 
   protected override noteFds(fds: PassedFds): PassedFds {
-    this.#untaken.close();
-    this.#untaken = fds;
-    return fds;
+    return this.#untaken.add(fds);
   }
 
   /**
-   * Sends one message with fds, which stay yours: not to be closed before the promise settles.
+   * Sends one message with fds. They stay yours: close them when you like, also before the promise settles.
    *
    * @param fds at most 253 numbers
-   * @throws (as rejection) as `send`; EBADF, ETOOMANYREFS
+   * @throws (as rejection) as `send`; EBADF; ETOOMANYREFS when too many fds are on their way (unix(7)); EMFILE when they
+   * cannot be duplicated
    */
   async sendFds(
     buffer: Uint8Array,
@@ -160,48 +163,19 @@ export class UnixDatagram extends MessageSocket<string> {
     address?: string,
     options: CancelOptions = {},
   ): Promise<number> {
+    checkBytes('buffer', buffer);
+    const name = address === undefined ? NO_ADDRESS : this.encode(address);
     const queued = new OutgoingFds(fds).duplicate();
     try {
-      const name = address === undefined ? NO_ADDRESS : this.encode(address);
       return await this.sendWith(buffer, name, queued.words, options);
     } finally {
       queued.close();
     }
   }
 
-  protected override sendWhenRoom(
-    call: (fd: number) => number,
-    name: Uint8Array,
-    options: CancelOptions,
-  ): Promise<number> {
-    if (name.length === 0) return super.sendWhenRoom(call, name, options);
-    return new Promise((resolve, reject) => {
-      const settle = (finish: () => void) => {
-        timer.cancel();
-        disarm();
-        finish();
-      };
-      const attempt = () => {
-        if (this.closed) {
-          settle(() => reject(closedError('UnixDatagram')));
-          return;
-        }
-        let sent: number;
-        try {
-          sent = call(this.fd);
-        } catch (error) {
-          // The buffer was detached meanwhile.
-          settle(() => reject(error));
-          return;
-        }
-        if (sent >= 0) settle(() => resolve(sent));
-        else if (sent !== EAGAIN) settle(() => reject(systemError(sent, 'sendmsg')));
-      };
-      // As long as its caller lets it: `signal` and `timeoutMs` are its bounds, and the life of the socket.
-      const timer = this.reactor.setTimer(FULL_RETRY_MS, attempt, { repeatMs: FULL_RETRY_MS });
-      timer.onDrop = () => settle(() => reject(closedError('Reactor')));
-      const disarm = watchCancel(options, this.reactor, (error) => settle(() => reject(error)));
-    });
+  /** unix_dgram_poll looks at the connected peer only. */
+  protected override tellsRoom(name: Uint8Array): boolean {
+    return name.length === 0;
   }
 
   protected override onClosed(reason: Error): void {

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { Interest } from 'tripoll';
 import { bindUnixDatagram, UnixDatagram } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { within } from '../../../support/deadline.js';
-import { thrownBy } from '../../../support/errors.js';
+import { native } from '#lib/binding/native';
+import { until, within } from '../../../support/deadline.js';
+import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
 import { openedSince, openFds } from '../../../support/fds.js';
-import { deferred, rejection, type Context } from '../../tools.js';
+import { deferred, rejection, turnOf, type Context } from '../../tools.js';
 import { closeAll, drainPipe, newPath, newPipe } from '../tools.js';
 
 const { SOL_SOCKET, SO_SNDBUF } = sys.constants;
@@ -81,6 +83,164 @@ export function describeDatagrams(context: Context): void {
         expect(text(buffer, length)).toBe(String(i));
       }
       await within(sending, 'the sender');
+    });
+
+    /** Sends until the receiver is full: how many it holds. */
+    async function fill(sender: UnixDatagram, path?: string): Promise<number> {
+      for (let sent = 0; ; sent++) {
+        const failure = await rejection(sender.send(Buffer.from('f'), path, { timeoutMs: 20 })).catch(
+          () => null,
+        );
+        if (failure !== null) return sent;
+      }
+    }
+
+    async function receiveAll(socket: UnixDatagram, count: number): Promise<string> {
+      const buffer = new Uint8Array(10);
+      let all = '';
+      for (let i = 0; i < count; i++) {
+        const { length, fds } = await within(socket.receive(buffer, { maxFds: 1 }), 'receive');
+        all += text(buffer, length) + '+'.repeat(fds.count);
+      }
+      return all.replace(/^f+/, '');
+    }
+
+    test.each([
+      ['connected', true],
+      ['unconnected', false],
+    ])(
+      'F6 T72 sends that wait keep their order, also past one that finds room: %s',
+      async (_, isConnected) => {
+        const { socket, path } = await bound();
+        const sender = unbound();
+        if (isConnected) sender.connect(path);
+        const to = isConnected ? undefined : path;
+        const full = await fill(sender, to);
+        const [readEnd, writeEnd] = newPipe();
+        const timers = context.reactor.inspect().timers;
+        const sends = [sender.send(Buffer.from('1'), to), sender.sendFds(Buffer.from('2'), [writeEnd], to)];
+        const aborted = sender.send(Buffer.from('a'), to, { timeoutMs: 1 });
+        for (let i = 3; i < 8; i++) sends.push(sender.send(Buffer.from(String(i)), to));
+        closeAll(writeEnd);
+        expect(await rejection(aborted)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
+        // One for all that wait.
+        expect(context.reactor.inspect().timers - timers).toBe(isConnected ? 0 : 1);
+        // Room for one, which the next call is not to take.
+        expect(await receiveAll(socket, 1)).toBe('');
+        sends.push(sender.send(Buffer.from('8'), to), sender.sendFds(Buffer.from('9'), [readEnd], to));
+        expect(await receiveAll(socket, full - 1 + 9)).toBe('12+3456789+');
+        await within(Promise.all(sends), 'sends');
+        await turnOf(context.reactor);
+        expect(context.reactor.inspect().timers).toBe(timers);
+        closeAll(readEnd);
+      },
+    );
+
+    test('F6 T72 a full receiver holds up no other', async () => {
+      const [full, other] = [await bound(), await bound()];
+      const sender = unbound();
+      await fill(sender, full.path);
+      const waiting = sender.send(Buffer.from('x'), full.path);
+      await within(sender.send(Buffer.from('y'), other.path), 'the other');
+      expect(await receiveAll(other.socket, 1)).toBe('y');
+      const closed = sender.send(Buffer.from('x'), full.path, { timeoutMs: 10_000 });
+      sender.close();
+      for (const send of [waiting, closed]) {
+        expect(await rejection(send)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
+      }
+    });
+
+    test('F6 T72 no more than 1024 sends wait; what waits keeps no process alive, and ends with its reactor', async () => {
+      const { path } = await bound();
+      const sender = unbound();
+      await fill(sender, path);
+      const sends = Array.from({ length: 1024 }, () => sender.send(Buffer.from('x'), path));
+      expect(await rejection(sender.send(Buffer.from('x'), path))).toMatchObject({
+        code: 'ERR_TRIPOLL_BUSY',
+      });
+      const { timers } = context.reactor.inspect();
+      expect(timers).toBe(1);
+      context.reactor.close();
+      for (const send of sends) {
+        expect(await rejection(send)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
+      }
+    });
+
+    test('F6 T73 a buffer that is detached while its send waits fails alone', async () => {
+      const { socket, path } = await bound();
+      const sender = unbound();
+      const full = await fill(sender, path);
+      const bytes = new Uint8Array(1);
+      const detached = sender.send(bytes, path);
+      const next = sender.send(Buffer.from('n'), path);
+      structuredClone(bytes, { transfer: [bytes.buffer] });
+      const failure = rejection(detached);
+      expect(await receiveAll(socket, full + 1)).toBe('n');
+      expect((await failure)?.name).toBe('RangeError');
+      expect(await within(next, 'next')).toBe(1);
+    });
+
+    test('a send that found no room leaves nothing remembered as ready, unless it is the receiver that is full', async () => {
+      const { path } = await bound();
+      const sender = unbound();
+      await fill(sender, path);
+      const isKnown = (): boolean => sender.io.tryIo(Interest.WRITABLE, () => 1) === 1;
+      if (context.features.edge) expect(isKnown()).toBe(true);
+      sender.connect(path);
+      const calls = jest.spyOn(native, 'sendMessage');
+      const waiting = sender.send(Buffer.from('x'));
+      // Level mode does not know, and tries once more when it begins to wait.
+      expect(calls.mock.calls.length).toBe(context.features.edge ? 1 : 2);
+      calls.mockRestore();
+      expect(isKnown()).toBe(false);
+      sender.close();
+      expect(await rejection(waiting)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
+    });
+
+    test('F31 several receives with fds at once: each has its own until whoever awaited it has gone on', async () => {
+      const { socket, path } = await bound();
+      const sender = unbound();
+      const [readEnd, writeEnd] = newPipe();
+      const before = openFds();
+      const count = 5;
+      const receives = Array.from({ length: count }, async () => {
+        const { fds } = await socket.receive(new Uint8Array(10), { maxFds: 2 });
+        return fds.take(0);
+      });
+      const rest = Array.from({ length: count }, () => socket.receive(new Uint8Array(10), { maxFds: 2 }));
+      for (let i = 0; i < 2 * count; i++) await sender.sendFds(Buffer.from('x'), [writeEnd, writeEnd], path);
+      const taken = await within(Promise.all(receives), 'receives');
+      await within(Promise.all(rest), 'the rest');
+      for (const fd of taken) expect(sys.write(fd, Buffer.from('y'))).toBe(1);
+      expect(drainPipe(readEnd)).toBe('y'.repeat(count));
+      // The latest that nobody took is all that is left of the rest.
+      await until(() => openedSince(before).length === count + 2, 'the rest is closed');
+      await sender.send(Buffer.from('x'), path);
+      await within(socket.receive(new Uint8Array(10)), 'the next');
+      expect(openedSince(before).length).toBe(count);
+      closeAll(...taken, readEnd, writeEnd);
+    });
+
+    test('F35 wrong arguments have a code, and leave no fd open', async () => {
+      const { path } = await bound();
+      const sender = unbound();
+      const before = openFds();
+      const [readEnd, writeEnd] = newPipe();
+      const send = (...wrong: unknown[]) =>
+        rejection(sender.sendFds(...(wrong as Parameters<UnixDatagram['sendFds']>)));
+      const one = Buffer.from('x');
+      expect(await send('x', [writeEnd], path)).toEqual(invalidType);
+      expect(await send(one, 'x', path)).toEqual(invalidType);
+      expect(await send(one, ['x'], path)).toEqual(invalidType);
+      expect(await send(one, [-1], path)).toEqual(outOfRange);
+      expect(await send(one, Array(254).fill(writeEnd), path)).toEqual(outOfRange);
+      expect(await send(one, [writeEnd], 7)).toEqual(invalidType);
+      expect(await send(one, [writeEnd], '')).toEqual(outOfRange);
+      expect(await send(one, [writeEnd], path, 7)).toEqual(invalidType);
+      expect(await send(one, [writeEnd], path, { timeoutMs: -1 })).toEqual(outOfRange);
+      closeAll(readEnd, writeEnd);
+      expect((await send(one, [writeEnd], path))?.code).toBe('EBADF');
+      expect(openedSince(before)).toEqual([]);
     });
 
     test('cancelling and closing what waits', async () => {

@@ -105,7 +105,7 @@ export function describeSeqpacket(context: Context): void {
     test.each([
       ['alone', 0],
       ['behind writes that wait', 50],
-    ])('F7 promises: too long a message, %s, rejects its own promise alone', async (_, fillers) => {
+    ])('F7 T74 promises: too long a message, %s, rejects its own promise alone', async (_, fillers) => {
       const { client, server } = await unixPair(context, { type });
       sys.setsockopt(client.fd, SOL_SOCKET, SO_SNDBUF, 4096);
       const [readEnd, writeEnd] = newPipe();
@@ -134,7 +134,7 @@ export function describeSeqpacket(context: Context): void {
       ['behind writes that wait', 50, false],
       ['corked', 0, true],
     ])(
-      'F7 handlers: write and send of too long a message throw, %s, and the connection lives',
+      'F7 T74 handlers: write and send of too long a message throw, %s, and the connection lives',
       async (_, fillers, isCorked) => {
         const { listener, path } = await bindUnix(context, { type });
         const told = record();
@@ -165,7 +165,7 @@ export function describeSeqpacket(context: Context): void {
       },
     );
 
-    test('F7 the longest message: what waits is judged as the system judges what does not', async () => {
+    test('F7 T74 the longest message: what waits is judged as the system judges what does not', async () => {
       const { listener, path } = await bindUnix(context, { type });
       const client = context.own(connectUnix({ path, type, reactor: context.reactor }, {}));
       const server = context.own((await within(listener.accept(), 'accept')).stream);
