@@ -54,7 +54,11 @@ function union(type, names) {
     if (lines.length === 0 || lines.at(-1).length + item.length > WIDTH) lines.push(` ${item}`);
     else lines[lines.length - 1] += item;
   }
-  return ['// prettier-ignore', `type ${type} =`, `${lines.join('\n')};`, ''];
+  const [, kind, platform] = /^(\w+?)(Everywhere|Of\w+)$/.exec(type);
+  const where =
+    platform === 'Everywhere' ? 'what every platform has' : `what ${platform.slice(2)} has beside that`;
+  const comment = `/** Of \`${kind}Name\`: ${where}. */`;
+  return [comment, '// prettier-ignore', `type ${type} =`, `${lines.join('\n')};`, ''];
 }
 
 /** The unions of one table: what every platform has, and what each of them has beside it. */

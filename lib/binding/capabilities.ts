@@ -1,13 +1,18 @@
 import { unsupportedError } from './errors.js';
 import { native } from './native.js';
 
+/** The JavaScript runtime that this is. */
 export type Runtime = 'node' | 'bun' | 'deno';
+/** The pollers; which of them are here say `capabilities.backends`. */
 export type BackendName = 'epoll' | 'kqueue' | 'iocp' | 'poll';
+/** Who runs a reactor's turns: Node's own loop (nested), a thread that watches (watcher), or you (manual). */
 export type DriverName = 'nested' | 'watcher' | 'manual';
 
 /** What this platform and runtime can do. The only place that asks; everyone else reads this. */
 export interface Capabilities {
+  /** As `process.platform`. */
   readonly platform: NodeJS.Platform;
+  /** Which runtime loaded the addon. */
   readonly runtime: Runtime;
   /** The pollers that can be opened here, the default first. */
   readonly backends: readonly BackendName[];
@@ -52,6 +57,7 @@ function detect(): Capabilities {
   });
 }
 
+/** What this platform and runtime can do. */
 export const capabilities: Capabilities = detect();
 
 /** @throws ERR_TRIPOLL_UNSUPPORTED where `capabilities.unixSockets` is false */

@@ -1,5 +1,6 @@
 // Written by tools/constant-names.cjs from the tables in native/: change those, and run it.
 
+/** Of `ConstantName`: what every platform has. */
 // prettier-ignore
 type ConstantEverywhere =
   | 'AF_INET' | 'AF_INET6' | 'AF_UNIX' | 'AF_UNSPEC' | 'FD_CLOEXEC' | 'F_DUPFD' | 'F_DUPFD_CLOEXEC'
@@ -10,6 +11,7 @@ type ConstantEverywhere =
   | 'SO_BROADCAST' | 'SO_ERROR' | 'SO_KEEPALIVE' | 'SO_LINGER' | 'SO_OOBINLINE' | 'SO_RCVBUF'
   | 'SO_REUSEADDR' | 'SO_SNDBUF' | 'SO_TYPE' | 'TCP_NODELAY';
 
+/** Of `ConstantName`: what Linux has beside that. */
 // prettier-ignore
 type ConstantOfLinux =
   | 'AF_CAN' | 'AF_NETLINK' | 'AF_PACKET' | 'AF_VSOCK' | 'BRKINT' | 'CLD_DUMPED' | 'CLD_EXITED'
@@ -55,6 +57,7 @@ type ConstantOfLinux =
   | 'VEOF' | 'VEOL' | 'VERASE' | 'VINTR' | 'VKILL' | 'VMIN' | 'VQUIT' | 'VSTART' | 'VSTOP' | 'VSUSP'
   | 'VTIME';
 
+/** Of `ConstantName`: what Bsd has beside that. */
 // prettier-ignore
 type ConstantOfBsd =
   | 'BRKINT' | 'CLOCAL' | 'CREAD' | 'CRTSCTS' | 'CS5' | 'CS6' | 'CS7' | 'CS8' | 'CSIZE' | 'CSTOPB'
@@ -93,6 +96,7 @@ type ConstantOfBsd =
   | 'TIOCSTI' | 'TIOCSWINSZ' | 'TOSTOP' | 'VEOF' | 'VEOL' | 'VERASE' | 'VINTR' | 'VKILL' | 'VMIN'
   | 'VQUIT' | 'VSTART' | 'VSTOP' | 'VSUSP' | 'VTIME';
 
+/** Of `ConstantName`: what Windows has beside that. */
 // prettier-ignore
 type ConstantOfWindows =
   | 'CREATE_ALWAYS' | 'CREATE_NEW' | 'GENERIC_READ' | 'GENERIC_WRITE' | 'IPV6_MTU'
@@ -102,6 +106,7 @@ type ConstantOfWindows =
   | 'OPEN_EXISTING' | 'SO_ACCEPTCONN' | 'SO_DONTROUTE' | 'SO_EXCLUSIVEADDRUSE' | 'TCP_FASTOPEN'
   | 'TCP_KEEPCNT' | 'TCP_KEEPIDLE' | 'TCP_KEEPINTVL' | 'TCP_MAXRT' | 'TRUNCATE_EXISTING';
 
+/** Of `ErrnoName`: what every platform has. */
 // prettier-ignore
 type ErrnoEverywhere =
   | 'E2BIG' | 'EACCES' | 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'EAFNOSUPPORT' | 'EAGAIN' | 'EALREADY'
@@ -114,16 +119,19 @@ type ErrnoEverywhere =
   | 'EPIPE' | 'EPROTO' | 'EPROTONOSUPPORT' | 'EPROTOTYPE' | 'ERANGE' | 'EROFS' | 'ESHUTDOWN'
   | 'ESOCKTNOSUPPORT' | 'ESPIPE' | 'ESRCH' | 'ETIMEDOUT' | 'ETXTBSY' | 'EXDEV';
 
+/** Of `ErrnoName`: what Linux has beside that. */
 // prettier-ignore
 type ErrnoOfLinux =
   | 'EBADMSG' | 'ECHILD' | 'EDEADLK' | 'EDOM' | 'EDQUOT' | 'EIDRM' | 'ENETRESET' | 'ENOEXEC'
   | 'ENOLCK' | 'ENOMSG' | 'ENONET' | 'ENOTBLK' | 'EPFNOSUPPORT' | 'ESTALE' | 'ETOOMANYREFS';
 
+/** Of `ErrnoName`: what Bsd has beside that. */
 // prettier-ignore
 type ErrnoOfBsd =
   | 'EBADMSG' | 'ECHILD' | 'EDEADLK' | 'EDOM' | 'EDQUOT' | 'EIDRM' | 'ENETRESET' | 'ENOEXEC'
   | 'ENOLCK' | 'ENOMSG' | 'ENONET' | 'ENOTBLK' | 'EPFNOSUPPORT' | 'ESTALE' | 'ETOOMANYREFS';
 
+/** Of `ErrnoName`: what Windows has beside that. */
 // prettier-ignore
 type ErrnoOfWindows =
   | 'ENONET';

@@ -7,20 +7,30 @@ import { native } from './native.js';
 
 /** A coded error; system errors also carry `errno` (negative, as in Node) and `syscall`. */
 export interface TripollError extends Error {
+  /** `ERR_TRIPOLL_*`, `ABORT_ERR`, or as in Node's errors: `ECONNRESET`, `ENOTFOUND`. */
   code: string;
+  /** Negative, as in Node's own errors. */
   errno?: number;
+  /** The call that failed. */
   syscall?: string;
+  /** The address or path that the call was about. */
   address?: string;
+  /** The port that goes with `address`. */
   port?: number;
   /** The name that was looked up, as in Node's errors of `dns`. */
   hostname?: string;
+  /** The fd that the call was about. */
   fd?: number;
+  /** How many bytes were out when a write was cancelled. */
   bytesWritten?: number;
 }
 
 export interface SystemErrorDetails {
+  /** The address or path that the call was about. */
   address?: string | undefined;
+  /** The port that goes with `address`. */
   port?: number | undefined;
+  /** The fd that the call was about. */
   fd?: number | undefined;
 }
 

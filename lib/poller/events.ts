@@ -14,14 +14,17 @@ export class Events {
     this.words = words;
   }
 
+  /** How many events one `wait` can fill. */
   get capacity(): number {
     return this.words.length / WORDS_PER_EVENT;
   }
 
+  /** The slot that the fd was added with. */
   slot(index: number): number {
     return this.#word(index, 0);
   }
 
+  /** The generation that the fd was added with. */
   generation(index: number): number {
     return this.#word(index, 1);
   }

@@ -16,21 +16,29 @@ export const MAX_WAIT_NS = Number.MAX_SAFE_INTEGER;
  * `n >= 0` or a negative errno, and throw only on wrong arguments.
  */
 export interface PollerContract {
+  /** What kind of poller it is. */
   readonly backend: string;
+  /** What the last `wait` filled. */
   readonly events: Events;
+  /** Whether it has this mode, of `Mode`. */
   supports(mode: number): boolean;
+  /** Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched already. */
   add(fd: number, slot: number, generation: number, interest: number, mode: number): number;
+  /** Changes what is waited for, and the slot and generation. -ENOENT when it is not watched. */
   modify(fd: number, slot: number, generation: number, interest: number, mode: number): number;
   /** Does nothing, and returns 1, unless that slot and generation still own the fd; else 0. */
   delete(fd: number, slot: number, generation: number): number;
   /** Fills `events` and returns how many; -1 waits for ever, 0 not at all; may return 0 early. */
   wait(timeoutNs: number): number;
+  /** Ends a `wait`, this one or the next, of whatever thread. */
   wake(): number;
   /** Ends a driver's wait when so much time has passed; -1 takes it back. */
   setDeadline(timeoutNs: number): number;
+  /** Closes the poller's own fds, never a user's. */
   close(): void;
 }
 
+/** Options of a `Poller`. */
 export interface PollerOptions {
   /** Default: `TRIPOLL_BACKEND`, else the platform's best (`capabilities.backends[0]`). */
   backend?: BackendName | undefined;
@@ -54,6 +62,7 @@ export function chooseBackend(asked: unknown): BackendName {
 
 /** The operating system's poller, without policy: see `PollerContract`. A `Reactor` owns one. */
 export class Poller implements PollerContract {
+  /** What kind of poller it is. */
   readonly backend: BackendName;
   #events: Events;
   /** Names the native poller; -1 when closed. */
@@ -98,21 +107,25 @@ export class Poller implements PollerContract {
     return native.pollerWakeId(this.index);
   }
 
+  /** Whether it has this mode, of `Mode`. */
   supports(mode: number): boolean {
     checkInteger('mode', mode, 0, MAX_UINT32);
     return native.pollerSupports(this.index, mode) === 1;
   }
 
+  /** Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched already. */
   add(fd: number, slot: number, generation: number, interest: number, mode: number): number {
     this.#check(fd, slot, generation, interest, mode);
     return native.pollerAdd(this.index, fd, slot, generation, interest, mode);
   }
 
+  /** Changes what is waited for, and the slot and generation. -ENOENT when it is not watched. */
   modify(fd: number, slot: number, generation: number, interest: number, mode: number): number {
     this.#check(fd, slot, generation, interest, mode);
     return native.pollerModify(this.index, fd, slot, generation, interest, mode);
   }
 
+  /** Watches it no more; does nothing, and returns 1, unless that slot and generation still own the fd. */
   delete(fd: number, slot: number, generation: number): number {
     checkFd(fd);
     checkInteger('slot', slot, 0, MAX_SLOT);
@@ -120,15 +133,18 @@ export class Poller implements PollerContract {
     return native.pollerDelete(this.index, fd, slot, generation);
   }
 
+  /** Fills `events` and returns how many; -1 waits for ever, 0 not at all; may return 0 early. */
   wait(timeoutNs: number): number {
     checkInteger('timeoutNs', timeoutNs, -1, MAX_WAIT_NS);
     return native.pollerWait(this.index, timeoutNs);
   }
 
+  /** Ends a `wait`, this one or the next, of whatever thread. */
   wake(): number {
     return native.pollerWake(this.index);
   }
 
+  /** Ends a driver's wait when so much time has passed; -1 takes it back. */
   setDeadline(timeoutNs: number): number {
     checkInteger('timeoutNs', timeoutNs, -1, MAX_WAIT_NS);
     return native.pollerSetDeadline(this.index, timeoutNs);
@@ -141,6 +157,7 @@ export class Poller implements PollerContract {
     this.#index = -1;
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -171,6 +171,7 @@ export class CompletionPort {
     this.#index = -1;
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -19,6 +19,7 @@ export interface EpollParams {
   busyPollUsec: number;
   /** Packets per busy-poll; above 64 (NAPI_POLL_WEIGHT) it needs CAP_NET_ADMIN. */
   busyPollBudget: number;
+  /** Whether the network device's interrupts are put off while it is polled. */
   preferBusyPoll: boolean;
 }
 
@@ -110,6 +111,7 @@ export class Epoll {
     this.#fd = -1;
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

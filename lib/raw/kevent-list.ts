@@ -20,6 +20,7 @@ export interface Kevent {
   flags?: number;
   /** NOTE_*, of the filter's own. */
   fflags?: number;
+  /** What the filter says of the event, or is asked for: bytes, a period, an exit status; see kqueue(2). */
   data?: number;
   /** Comes back with each event: 0 to 2^53 - 1. */
   udata?: number;
@@ -36,6 +37,7 @@ const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 export class KeventList {
   /** The memory of all of them. */
   readonly bytes: Uint8Array;
+  /** How many events it holds. */
   readonly capacity: number;
   readonly #view: DataView;
   readonly #layout: Readonly<Record<string, number>>;
@@ -84,19 +86,23 @@ export class KeventList {
     return this.first(kevents.length);
   }
 
+  /** What the filter of this event watches. */
   ident(index: number): number {
     return Number(this.#read(index, 'ident'));
   }
 
+  /** EVFILT_* of this event. */
   filter(index: number): number {
     // Signed but on NetBSD, whose filters are small: as a signed number they are all themselves.
     return Number(BigInt.asIntN(8 * this.#bytesOf('filter'), this.#read(index, 'filter')));
   }
 
+  /** EV_* of this event. */
   flags(index: number): number {
     return Number(this.#read(index, 'flags'));
   }
 
+  /** NOTE_* of this event. */
   fflags(index: number): number {
     return Number(this.#read(index, 'fflags'));
   }
@@ -106,6 +112,7 @@ export class KeventList {
     return Number(BigInt.asIntN(64, this.#read(index, 'data')));
   }
 
+  /** The number that was given with the change, 0 to 2^53 - 1. */
   udata(index: number): number {
     return Number(this.#read(index, 'udata'));
   }

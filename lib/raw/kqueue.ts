@@ -19,6 +19,7 @@ export class Kqueue {
     if (this.#fd < 0) throw systemError(this.#fd, 'kqueue');
   }
 
+  /** The kqueue's own fd: it is readable while events wait. */
   get fd(): number {
     if (this.#fd < 0) throw closedError('Kqueue');
     return this.#fd;
@@ -52,6 +53,7 @@ export class Kqueue {
     this.#fd = -1;
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -12,9 +12,11 @@ const MAX_MODE = Mode.EXCLUSIVE | Mode.EDGE_ONESHOT;
 
 /** What a reactor tells the time by: milliseconds that only grow. */
 export interface Clock {
+  /** Milliseconds since any fixed moment. */
   nowMs(): number;
 }
 
+/** Options of a `Reactor`. */
 export interface ReactorOptions {
   /** Default: nested with epoll under Node, else watcher; manual when `poller` is given. */
   driver?: DriverName | undefined;
@@ -26,6 +28,7 @@ export interface ReactorOptions {
   clock?: Clock | undefined;
 }
 
+/** Options of `Reactor.register`. */
 export interface RegisterOptions {
   /** One of `Mode`; default LEVEL. */
   mode?: number | undefined;
@@ -35,30 +38,39 @@ export interface RegisterOptions {
   name?: string | undefined;
 }
 
+/** Options of `Reactor.run`. */
 export interface RunOptions {
   /** Its abort means `stop()`. */
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `Reactor.setTimer`. */
 export interface SetTimerOptions {
   /** Fires again and again at this fixed rate; ticks that were missed are one. */
   repeatMs?: number | undefined;
 }
 
+/** What `Reactor.inspect` tells: sizes now, and counters since it was made. */
 export interface ReactorInspection {
+  /** The kind of its poller. */
   readonly backend: string;
   /** Under `run()`: inverted, or immediate where inversion is not possible. */
   readonly driver: DriverName | RunDriverName;
+  /** Whether it has been closed. */
   readonly closed: boolean;
+  /** Registrations that are active. */
   readonly registrations: number;
+  /** Timers that will fire. */
   readonly timers: number;
   /** Handlers that wait in the ready queue. */
   readonly ready: number;
   /** Ref'd sources, timers and work: the process stays alive while there are any. */
   readonly refs: number;
+  /** Turns so far. */
   readonly turns: number;
   /** Turns that found nothing to do. */
   readonly emptyTurns: number;
+  /** Events that the poller has told of. */
   readonly events: number;
   /** Events whose registration had gone. */
   readonly staleEvents: number;

@@ -46,8 +46,11 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     return Reactor.#default;
   }
 
+  /** Who runs its turns, while `run()` does not. */
   readonly driver: DriverName;
+  /** The kind of its poller. */
   readonly backend: string;
+  /** Whether it has been closed. */
   closed = false;
 
   private readonly poller: PollerContract;
@@ -450,6 +453,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     if (!this.inTurn && this.deferred.length > 0) this.runDeferred();
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

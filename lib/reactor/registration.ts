@@ -16,8 +16,11 @@ export interface RegistrationHost {
 
 /** What does not change, and may be shared: all connections of a listener have one. */
 export interface RegistrationProfile {
+  /** One of `Mode`. */
   readonly mode: number;
+  /** 0 to 7. */
   readonly priority: number;
+  /** For `inspect` and messages. */
   readonly name: string | undefined;
   /** Handlers run in the context in which this was made (AsyncLocalStorage). */
   readonly context: AsyncResource;
@@ -36,6 +39,7 @@ const ERRNO_SHIFT = 16;
 
 /** One fd's place in a reactor, as `reactor.register` returns it. */
 export class Registration {
+  /** The fd that was registered. */
   readonly fd: number;
   /** @internal Sockets hand a registration on: who connects it is not who uses it. */
   handler: EventHandler;
@@ -89,6 +93,7 @@ export class Registration {
     return this.profile.priority;
   }
 
+  /** What it was named at `register`; undefined without a name. */
   get name(): string | undefined {
     return this.profile.name;
   }
@@ -152,6 +157,7 @@ export class Registration {
     return this;
   }
 
+  /** Whether it keeps the process alive. */
   hasRef(): boolean {
     return (this.#bits & REFED) !== 0;
   }
@@ -166,6 +172,7 @@ export class Registration {
     return this.active && this.#host.deregister(this);
   }
 
+  /** Deregisters it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.deregister();
   }

@@ -73,12 +73,14 @@ export class Timer extends WheelEntry {
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     if (this.#refed && this.active) this.#host.addRef(-1);
     this.#refed = false;
     return this;
   }
 
+  /** Cancels it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.cancel();
   }

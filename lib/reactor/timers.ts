@@ -4,7 +4,9 @@ import { checkCancel, watchCancel } from './cancellation.js';
 import { Reactor } from './reactor.js';
 import type { Timer } from './timer.js';
 
+/** Options of `sleep` and `interval`. */
 export interface TimerOptions {
+  /** Its abort rejects with ABORT_ERR. */
   signal?: AbortSignal | undefined;
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;

@@ -3,7 +3,9 @@ import { native } from '../binding/native.js';
 
 /** What crosses to another thread: cloneable, without an fd in it. */
 export interface SharedWaker {
+  /** Names it to the other thread. */
   readonly id: number;
+  /** Its state, shared by all threads. */
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -66,6 +68,7 @@ export class Waker {
     return Atomics.load(this.#state, 0) === WOKEN && Atomics.exchange(this.#state, 0, IDLE) === WOKEN;
   }
 
+  /** Gives it up: `wake` of this object throws from now on. May be called twice. */
   close(): void {
     this.#closed = true;
     const onClose = this.#onClose;
@@ -73,6 +76,7 @@ export class Waker {
     onClose?.();
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

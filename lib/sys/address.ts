@@ -5,12 +5,16 @@ const MAX_PORT = 65535;
 const AF_INET = native.constants['AF_INET'] ?? 2;
 const AF_INET6 = native.constants['AF_INET6'] ?? 10;
 
+/** The address family of an IP address. */
 export type Family = 'IPv4' | 'IPv6';
 
 /** A socket's name: what `localAddress` and `remoteAddress` give. */
 export interface SocketAddress {
+  /** An IPv4 or IPv6 literal. */
   readonly address: string;
+  /** 0 to 65535. */
   readonly port: number;
+  /** The family of `address`. */
   readonly family: Family;
   /** The interface of a link-local IPv6 address. */
   readonly scopeId?: number;
@@ -23,12 +27,14 @@ export type SocketAddressInput = string | { host: string; port: number };
 export interface ParsedAddress {
   readonly familyNumber: number;
   readonly host: string;
+  /** 0 to 65535. */
   readonly port: number;
   readonly scopeId: number;
 }
 
 export interface HostPort {
   readonly host: string;
+  /** 0 to 65535. */
   readonly port: number;
 }
 
@@ -92,7 +98,9 @@ export function isIpLiteral(host: string): boolean {
 /** From what native code fills in. */
 export function toSocketAddress(name: {
   family: number;
+  /** An IPv4 or IPv6 literal. */
   address: string;
+  /** 0 to 65535. */
   port: number;
   scopeId: number;
 }): SocketAddress {

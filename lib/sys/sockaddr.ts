@@ -117,6 +117,7 @@ export function decodeNetlinkAddress(bytes: Uint8Array): { portId: number; group
 
 /** packet(7). */
 export interface PacketAddress {
+  /** The interface's number, as of if_nametoindex(3). */
   readonly interfaceIndex: number;
   /** ETH_P_*, in the host's order. */
   readonly protocol: number;
@@ -127,6 +128,7 @@ export interface PacketAddress {
 }
 
 export function encodePacketAddress(
+  /** The interface's number, as of if_nametoindex(3). */
   interfaceIndex: number,
   protocol: number,
   hardwareAddress: Uint8Array = NO_ADDRESS,

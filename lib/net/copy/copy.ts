@@ -13,6 +13,7 @@ import type { AnyStream as Stream } from '../stream/transfer.js';
 const DEFAULT_BUFFER_BYTES = 64 * 1024;
 const MAX_BUFFER_BYTES = 0x7fffffff;
 
+/** Options of `copyBidirectional`. */
 export interface CopyOptions extends CancelOptions {
   /**
    * For each direction; default 65536. With `splice` the size of its pipe: one of 1 MB takes a third less CPU time a byte. The
@@ -27,12 +28,15 @@ export interface CopyOptions extends CancelOptions {
   splice?: boolean | undefined;
   /** What was read from `a`, or from `b`, and not used: it is passed on first. */
   unreadFromA?: Uint8Array | undefined;
+  /** The same of `b`. */
   unreadFromB?: Uint8Array | undefined;
 }
 
 /** `unreadFromA` and `unreadFromB` are counted too. */
 export interface CopyResult {
+  /** How many bytes went from `a` to `b`. */
   readonly bytesFromA: number;
+  /** How many bytes went from `b` to `a`. */
   readonly bytesFromB: number;
 }
 

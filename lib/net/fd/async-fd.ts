@@ -18,6 +18,7 @@ const EINTR = errnoOf('EINTR');
 /** More than a read(2) or write(2) ever moves, on any system. */
 const MAX_CHARGED_BYTES = 0x7fffffff;
 
+/** Options of an `AsyncFd`. */
 export interface AsyncFdOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
@@ -51,7 +52,9 @@ interface Waiter {
  * A regular file cannot be waited for: EPERM. The fd stays yours unless `own` is set: close this object before it.
  */
 export class AsyncFd extends Resource implements EventHandler {
+  /** The fd that it was given. */
   readonly fd: number;
+  /** The reactor that it lives on. */
   readonly reactor: Reactor;
   readonly #registration: Registration;
   readonly #interest: number;
@@ -95,6 +98,7 @@ export class AsyncFd extends Resource implements EventHandler {
     if (own) native.ownFd(fd);
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.#end !== null;
   }
@@ -313,6 +317,7 @@ export class AsyncFd extends Resource implements EventHandler {
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     this.#registration.unref();
     return this;

@@ -24,14 +24,17 @@ export abstract class FdOwner extends Resource {
     // A subclass has more to clean up.
   }
 
+  /** The fd that it owns; once it is closed the number may be another's. */
   get fd(): number {
     return this.io.fd;
   }
 
+  /** The reactor that it lives on. */
   get reactor(): Reactor {
     return this.io.reactor;
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.io.closed;
   }
@@ -47,6 +50,7 @@ export abstract class FdOwner extends Resource {
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     this.io.unref();
     return this;

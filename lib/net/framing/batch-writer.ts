@@ -10,10 +10,15 @@ const ACCEPTED = Promise.resolve();
 
 /** What can be written to: a `TcpStream`, or anything with such a `writeAll`. */
 export interface ByteSink {
-  /** @param buffer not changed until the promise settles */
+  /**
+   * Takes all of `buffer`.
+   *
+   * @param buffer not changed until the promise settles
+   */
   writeAll(buffer: Uint8Array): Promise<unknown>;
 }
 
+/** Options of a `BatchWriter`. */
 export interface BatchWriterOptions {
   /** Bytes that are taken from writers and not yet sent: at least 1; default 65536. */
   maxQueuedBytes?: number | undefined;

@@ -5,6 +5,7 @@ import { FrameDecoder, type FrameOptions } from './frame-decoder.js';
 /** At the upper end of what servers take as a line or a header by default (8 to 64 KiB). */
 export const DEFAULT_MAX_LENGTH_BYTES = 64 * 1024;
 
+/** Options of decoders and readers that cut at a delimiter. */
 export interface DelimitedOptions extends FrameOptions {
   /** Longest frame without its delimiter, 1 to 2147483647; default 65536. */
   maxLengthBytes?: number | undefined;

@@ -20,6 +20,7 @@ export const UNFINISHED = -1;
 /** What `nextFrame` returns when there is none: a frame itself may be null or undefined. */
 export const NO_FRAME: unique symbol = Symbol('no frame');
 
+/** Options of every decoder of frames. */
 export interface FrameOptions {
   /** Longest frame, without its prefix or delimiter; a longer one is an error. 1 to 2147483647. */
   maxLengthBytes?: number | undefined;

@@ -83,6 +83,7 @@ export class FrameReader<Frame> implements AsyncIterableIterator<
     return this.#decoder.takeBuffered();
   }
 
+  /** Gives this reader itself: a second loop goes on where the first was left. */
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -44,6 +44,7 @@ export class LengthPrefix {
     this.maxLengthBytes = Math.min(LONGEST_FRAME_BYTES, most);
   }
 
+  /** Forgets the prefix that has begun: the next byte is the first of one. */
   reset(): void {
     this.bytesRead = 0;
     this.#value = 0;

@@ -2,6 +2,7 @@ import { checkBytes } from '../../binding/validate.js';
 import { BatchWriter, type BatchWriterOptions, type ByteSink } from './batch-writer.js';
 import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
 
+/** Options of a `LengthPrefixedWriter`: those of the prefix, and of the batches. */
 export interface LengthPrefixedWriterOptions extends BatchWriterOptions, LengthPrefixOptions {}
 
 /** A `BatchWriter` for what `LengthPrefixedReader` reads. */

@@ -7,6 +7,7 @@ export const LF = new Uint8Array([0x0a]);
 /** Encodings in which no other character has the byte of a line feed. */
 export type LineEncoding = 'utf8' | 'latin1';
 
+/** Options of decoders and readers of lines. */
 export interface LineOptions<
   Encoding extends LineEncoding | undefined = LineEncoding | undefined,
 > extends DelimitedOptions {

@@ -50,6 +50,7 @@ export class PassedFds {
     for (const fd of left) if (fd !== null) native.close(fd);
   }
 
+  /** Closes what was not taken, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

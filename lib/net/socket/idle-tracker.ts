@@ -6,7 +6,9 @@ import type { Timer } from '../../reactor/timer.js';
 /** An idle timeout is found late by at most two of these: the bucket is rounded up, and the sweep has its own phase. */
 const BUCKETS_PER_TIMEOUT = 8;
 
+/** What can be idle for too long. */
 export interface Idler {
+  /** Ends it with a TimeoutError. */
   expire(error: Error): void;
 }
 
@@ -29,6 +31,7 @@ export class IdleTracker {
     this.#periodMs = Math.max(1, Math.ceil(timeoutMs / BUCKETS_PER_TIMEOUT));
   }
 
+  /** Watches it from now on. */
   add(idler: Idler): void {
     const activeMs = this.#reactor.turnTimeMs();
     const place = { tick: this.#tickAfter(activeMs), activeMs };
@@ -40,11 +43,13 @@ export class IdleTracker {
       .unref();
   }
 
+  /** Notes that it is active. */
   touch(idler: Idler): void {
     const place = this.#places.get(idler);
     if (place !== undefined) place.activeMs = this.#reactor.turnTimeMs();
   }
 
+  /** Watches it no more. */
   remove(idler: Idler): void {
     const place = this.#places.get(idler);
     if (place === undefined) return;

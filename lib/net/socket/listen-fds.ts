@@ -9,6 +9,7 @@ const { F_GETFD, F_SETFD, FD_CLOEXEC } = native.constants;
 
 /** A socket, or what else the service manager opened for this process. */
 export interface ListenFd {
+  /** Its number: the caller's to use and to close. */
   readonly fd: number;
   /** `FileDescriptorName=`, by default the socket unit's name; 'unknown' where it was not told. */
   readonly name: string;

@@ -15,6 +15,7 @@ const MAX_BYTES = 128;
 const MAX_RAW_BYTES = 65_536;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
+/** The name of a typed socket option. */
 export type SocketOptionName = keyof SocketOptions;
 /** Those that can be set. */
 export type SettableSocketOptions = Omit<

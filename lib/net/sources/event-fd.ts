@@ -10,6 +10,7 @@ const MAX_INITIAL = 0x7fffffff;
 /** The kernel refuses 2^64 - 1 (eventfd(2)). */
 const MAX_ADDED = 2n ** 64n - 2n;
 
+/** Options of an `EventFd`. */
 export interface EventFdOptions extends SourceOptions {
   /** 0 to 2^31 - 1; default 0. */
   initial?: number | undefined;

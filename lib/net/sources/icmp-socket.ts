@@ -8,6 +8,7 @@ import { checkOneOf, ownFd } from '../fd/open-fd.js';
 const { AF_INET, AF_INET6, SOCK_RAW, SOCK_DGRAM } = native.constants;
 const { SOCK_CLOEXEC, SOCK_NONBLOCK, IPPROTO_ICMP = 1, IPPROTO_ICMPV6 = 58 } = native.constants;
 
+/** Options of an `IcmpSocket`. */
 export interface IcmpSocketOptions extends SourceOptions {
   /** Default `'IPv4'`. */
   family?: 'IPv4' | 'IPv6' | undefined;

@@ -40,6 +40,7 @@ function toPathBytes(path: unknown): Uint8Array {
   return bytes;
 }
 
+/** What happened to a watched file or folder, or an overflow. */
 export interface InotifyEvent {
   /** Which watch; -1 for an overflow. */
   readonly watch: number;

@@ -9,14 +9,17 @@ const { AF_NETLINK = 16, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.consta
 const MAX_PROTOCOL = 31;
 const MAX_GROUPS = 0xffffffff;
 
+/** Options of a `NetlinkSocket`. */
 export interface NetlinkOptions extends SourceOptions {
   /** A mask of multicast groups, as RTMGRP_LINK (1); default 0: answers only. */
   groups?: number | undefined;
 }
 
+/** netlink(7): who sent a message, or whom it goes to. */
 export interface NetlinkAddress {
   /** 0 is the kernel. */
   readonly portId: number;
+  /** The multicast groups it went to, as a mask; 0 for none. */
   readonly groups: number;
 }
 

@@ -10,6 +10,7 @@ const { AF_PACKET = 17, SOCK_RAW, SOCK_DGRAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = na
 const { ETH_P_ALL = 3 } = native.constants;
 const MAX_UINT16 = 0xffff;
 
+/** Options of a `PacketSocket`. */
 export interface PacketSocketOptions extends SourceOptions {
   /** ETH_P_* in the host's order; default ETH_P_ALL. */
   protocol?: number | undefined;
@@ -19,6 +20,7 @@ export interface PacketSocketOptions extends SourceOptions {
 
 /** Frames of one network interface, as they come and go (packet(7)). Needs CAP_NET_RAW. Linux only. */
 export class PacketSocket extends MessageSocket<PacketAddress> {
+  /** The interface's number, as of if_nametoindex(3). */
   readonly interfaceIndex: number;
 
   /**

@@ -24,6 +24,7 @@ export interface ExitStatus {
 
 /** A process, and not just a number that another may have by now (pidfd_open(2)). Linux 5.3. */
 export class PidFd extends FdOwner {
+  /** The number that it was made from; once it has been reaped another process may have it. */
   readonly pid: number;
 
   /**
@@ -70,7 +71,9 @@ export class PidFd extends FdOwner {
   }
 }
 
+/** Options of `childExit`. */
 export interface ChildExitOptions extends CancelOptions {
+  /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
   /**
    * Reaps the child, and says how it ended. Only for children that Node knows nothing of, as those of another addon, or

@@ -18,6 +18,7 @@ interface PendingNext {
  * one of them would take them first. What comes while nobody asks is remembered, once each, as the system does.
  */
 export class SignalSource {
+  /** The reactor that it lives on. */
   readonly reactor: Reactor;
   readonly #names: ReadonlySet<NodeJS.Signals>;
   readonly #pending = new Set<NodeJS.Signals>();
@@ -44,6 +45,7 @@ export class SignalSource {
     }
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -115,6 +117,7 @@ export class SignalSource {
     }
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -7,18 +7,22 @@ import { check, checkOneOf, checkOpen, need, ownFd, readWord } from '../fd/open-
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
 const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;
+/** The clocks by name. */
 const clocks = { monotonic: CLOCK_MONOTONIC, realtime: CLOCK_REALTIME, boottime: CLOCK_BOOTTIME };
 
+/** Options of a `TimerFd`. */
 export interface TimerFdOptions extends SourceOptions {
   /** `'boottime'` goes on while the system sleeps; default `'monotonic'`. */
   clock?: keyof typeof clocks | undefined;
 }
 
+/** When a `TimerFd` expires. */
 export interface TimerFdSetting {
   /** The first expiry, in nanoseconds from now, or of the clock with `absolute`; 0 disarms. */
   valueNs: number;
   /** And then again and again; default 0: once. */
   periodNs?: number | undefined;
+  /** Whether `valueNs` is a time of the clock, and not from now; default false. */
   absolute?: boolean | undefined;
 }
 

@@ -12,6 +12,7 @@ const DEVICE = '/dev/net/tun';
 /** IFNAMSIZ, without its NUL (linux/if.h). */
 const MAX_NAME_BYTES = 15;
 
+/** Options of `TunDevice.open`. */
 export interface TunOptions extends SourceOptions {
   /** Of the interface; the system chooses for `''` (the default) and for a `%d` in it. */
   name?: string | undefined;
@@ -33,7 +34,11 @@ export class TunDevice extends FdOwner {
     this.name = name;
   }
 
-  /** @throws TypeError, RangeError; ENOENT, EACCES, EPERM, EBUSY; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED */
+  /**
+   * Makes the interface, or attaches to one that was made persistent.
+   *
+   * @throws TypeError, RangeError; ENOENT, EACCES, EPERM, EBUSY; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
+   */
   static open(options: TunOptions = {}): TunDevice {
     checkObject('options', options);
     const { name = '', layer = 'tun' } = options;

@@ -40,9 +40,11 @@ export interface StreamHandlers<Connection> {
   end?(connection: Connection): unknown;
   /** What ended the connection, before `close`. */
   error?(connection: Connection, error: Error): unknown;
+  /** It is over: called once, and last; `error` is what ended it, or null. */
   close?(connection: Connection, error: Error | null): unknown;
 }
 
+/** Options of a handler-style connection of any family. */
 export interface SocketConnectionOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
@@ -62,17 +64,25 @@ export interface SocketConnectionOptions {
   idleTimeoutMs?: number | undefined;
 }
 
+/** The options, with their defaults. */
 interface ConnectionSettings {
+  /** Whether our side stays open after the peer's end. */
   readonly allowHalfOpen: boolean;
+  /** Above it `write` returns false. */
   readonly highWaterMarkBytes: number;
+  /** At or below it `drain` comes. */
   readonly lowWaterMarkBytes: number;
+  /** Above it the connection is destroyed. */
   readonly maxQueuedBytes: number;
 }
 
 /** What all connections of a listener share. */
 export interface ConnectionProfile extends StreamProfile {
+  /** Whom its connections call. */
   readonly handlers: StreamHandlers<never>;
+  /** The options of its connections. */
   readonly settings: ConnectionSettings;
+  /** Whose `accept` made them; null for one that was connected. */
   readonly listener: StreamProfile['owner'];
 }
 
@@ -188,6 +198,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     return this;
   }
 
+  /** Delivers bytes again after `pause`. */
   resume(): this {
     this.setPaused(false);
     return this;
@@ -310,6 +321,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     this.setCorked(true);
   }
 
+  /** Sends what `cork` has held back. */
   uncork(): void {
     this.setCorked(false);
   }

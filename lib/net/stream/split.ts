@@ -25,6 +25,7 @@ export class ReadHalf {
     this.#onClose();
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -57,6 +58,7 @@ export class WriteHalf {
     this.#onClose();
   }
 
+  /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -460,10 +460,12 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return this.fd;
   }
 
+  /** The reactor that it lives on. */
   get reactor(): Reactor {
     return this.profile.reactor;
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return (this.flags & CLOSED) !== 0;
   }
@@ -486,6 +488,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     this.flags |= UNREFED;
     this.cold?.attempt?.setRefed(false);

@@ -60,6 +60,7 @@ const TRY_NEXT = errnosOf(
 /** Nothing is wrong with the listener, but there is no room (T40). */
 const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
 
+/** Options of listeners of any family, in both styles. */
 export interface StreamListenOptions extends SocketConnectionOptions {
   /** Default 4096. */
   backlog?: number | undefined;
@@ -87,7 +88,9 @@ export interface DropHandlers<Listener, Address> {
   drop?(listener: Listener, info: DropInfo<Address>): void;
 }
 
+/** What `accept` gives. */
 export interface AcceptedStream<Stream, Address> {
+  /** The connection. */
   readonly stream: Stream;
   /** The peer; undefined when it has gone already. */
   readonly address: Address | undefined;
@@ -117,6 +120,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   extends Resource
   implements EventHandler, ShutdownHost
 {
+  /** The reactor that it lives on. */
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
@@ -204,6 +208,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     setOption(this.#fd, name, value);
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.#fd < 0;
   }
@@ -473,6 +478,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     this.#registration.unref();
     return this;

@@ -6,6 +6,7 @@ import { Reactor } from '../../reactor/reactor.js';
 import type { RegistrationProfile } from '../../reactor/registration.js';
 import type { IdleTracker } from '../socket/idle-tracker.js';
 
+/** Options of every TCP connection. */
 export interface TcpOptions {
   /** TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
@@ -29,11 +30,15 @@ export const SEQPACKET_TRAITS: StreamTraits = { messages: true, shortReadEmpties
 
 /** What all streams of a listener, or one that was connected, share. */
 export interface StreamProfile {
+  /** Where its sockets are registered. */
   readonly reactor: Reactor;
+  /** What the registrations of its sockets share. */
   readonly registration: RegistrationProfile;
   /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
   readonly useEdge: boolean;
+  /** How its sockets read and write. */
   readonly traits: StreamTraits;
+  /** Ends its sockets that are idle for too long; null without an idle timeout. */
   readonly idle: IdleTracker | null;
   /** Told when a stream of it has closed. */
   readonly owner: { connectionClosed(): void } | null;

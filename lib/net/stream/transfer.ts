@@ -11,6 +11,7 @@ const { MSG_PEEK, F_GETFD } = native.constants;
 /** What sendfile(2) says of the file, not of the socket. */
 const OF_THE_FILE = errnosOf('EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM');
 
+/** Which part of the file `sendfile` writes. */
 export interface SendfileOptions extends CancelOptions {
   /** Where in the file; default 0. The file's own position is neither used nor moved. */
   offset?: number | undefined;

@@ -30,6 +30,7 @@ const { MSG_OOB } = native.constants;
 const URGENT_INLINE = FIRST_FREE_CONNECTION_FLAG;
 const urgentByte = new Uint8Array(1);
 
+/** Handlers of a TCP connection; all are optional. */
 export interface TcpHandlers<Data = unknown> extends StreamHandlers<TcpConnection<Data>> {
   /**
    * An urgent byte came (MSG_OOB), paused or not, ahead of the bytes before it that `data` has not been given. TCP keeps
@@ -48,12 +49,14 @@ export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined
     throw unsupportedError('the kqueue of this system does not tell of urgent data');
 }
 
+/** Options of a handler-style TCP connection. */
 export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
 
 /** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
 export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
   /** A name or an address. */
   host: string;
+  /** 1 to 65535. */
   port: number;
 }
 

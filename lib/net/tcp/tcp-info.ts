@@ -73,6 +73,7 @@ const fields = [
   ['rehash', 'u32'],
 ] as const satisfies readonly (readonly [string, FieldType])[];
 
+/** A field as `struct tcp_info` has it. */
 type RawField = (typeof fields)[number][0];
 
 /**

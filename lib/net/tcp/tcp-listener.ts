@@ -21,6 +21,7 @@ const { IPPROTO_TCP, TCP_NODELAY, TCP_DEFER_ACCEPT } = native.constants;
 /** An option's value, an int. */
 const FLAG = new Uint8Array(4);
 
+/** Options of a TCP listener, in both styles. */
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
   /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
   reusePort?: boolean | undefined;
@@ -32,9 +33,11 @@ export interface ListenOptions extends StreamListenOptions, TcpOptions {
 
 /** A listening socket that is there already, as from systemd. */
 export interface GivenListener {
+  /** A listening TCP socket, the listener's own from here on. */
   fd: number;
 }
 
+/** Where, and how, `listen` listens: an address, or a socket that listens already. */
 export type ListenTarget = ListenOptions &
   (
     | {
@@ -50,8 +53,11 @@ export type ListenTarget = ListenOptions &
 
 /** Of `TcpListener.bind`. */
 export type BindOptions = ListenOptions & DropHandlers<TcpListener, SocketAddress>;
+/** Why a TCP connection was dropped before its `open`. */
 export type DropInfo = StreamDropInfo<SocketAddress>;
+/** Handlers of `listen`: those of its connections, and `drop`. */
 export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<TcpListener, SocketAddress>;
+/** What `TcpListener.accept` gives. */
 export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
 
 /** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
@@ -119,6 +125,11 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
     return new TcpListener(where, options, handlers);
   }
 
+  /**
+   * Sets a typed option, as `setOption` of its fd.
+   *
+   * @throws as that; ERR_TRIPOLL_CLOSED
+   */
   override setOption<Name extends keyof SettableSocketOptions>(
     name: Name,
     value: SettableSocketOptions[Name],

@@ -21,6 +21,7 @@ import { extrasOf } from './tcp-extras.js';
 import { sendUrgent } from './urgent.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
+/** Options of a TCP stream with promises. */
 export interface StreamOptions extends TcpOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;

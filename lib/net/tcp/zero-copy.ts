@@ -45,7 +45,9 @@ export function checkLendable(memory: unknown): asserts memory is Uint8Array {
   if (!lendable.has(memory.buffer)) throw invalidArgType('memory', 'a view of allocateZeroCopy()', memory);
 }
 
+/** What `writeZeroCopy` gives. */
 export interface ZeroCopyResult {
+  /** How many bytes were written: all of them. */
   readonly bytesWritten: number;
   /** Whether the kernel copied some of it after all, as it does on loopback: then plain writes cost less. */
   readonly copied: boolean;

@@ -17,6 +17,7 @@ const MAX_SEGMENT_BYTES = 65535;
 const MAX_BYTE = 255;
 const POISON = 0xdb;
 
+/** Sizes of a `DatagramBatch`. */
 export interface DatagramBatchOptions {
   /** Datagrams it can hold, 1 to 1024; default 64. */
   capacity?: number | undefined;
@@ -32,7 +33,9 @@ export interface DatagramBatchOptions {
  * What was received can be sent back as it is: each datagram goes to who sent it.
  */
 export class DatagramBatch {
+  /** How many datagrams it can hold. */
   readonly capacity: number;
+  /** How many bytes there are for each. */
   readonly slotBytes: number;
   readonly #records: DatagramRecords;
   readonly #payload: Uint8Array;
@@ -104,6 +107,7 @@ export class DatagramBatch {
     return (this.#slots[index] ??= this.#payload.subarray(start, start + this.slotBytes));
   }
 
+  /** How many bytes of its slot are the datagram's. */
   lengthBytes(index: number): number {
     this.#check(index);
     return this.#records.lengthBytes(index);
@@ -211,12 +215,22 @@ export class DatagramBatch {
     return true;
   }
 
+  /**
+   * Changes how many bytes of its slot are sent, 0 to `slotBytes`.
+   *
+   * @throws RangeError
+   */
   setLengthBytes(index: number, lengthBytes: number): void {
     this.#check(index);
     checkInteger('lengthBytes', lengthBytes, 0, this.slotBytes);
     this.#records.setLengthBytes(index, lengthBytes);
   }
 
+  /**
+   * Changes where it goes.
+   *
+   * @throws TypeError, RangeError
+   */
   setAddress(index: number, address: SocketAddressInput): void {
     this.#check(index);
     this.#records.setAddress(index, address);

@@ -292,7 +292,9 @@ const ORIGINS = ['none', 'local', 'icmp', 'icmp6'] as const;
 export interface DatagramError extends TripollError {
   /** `'local'`: this system's own. */
   readonly origin: 'none' | 'local' | 'icmp' | 'icmp6';
+  /** Type of the ICMP message that told of it (RFC 792, RFC 4443). */
   readonly icmpType?: number;
+  /** Code of that ICMP message. */
   readonly icmpCode?: number;
   /** Who reported it: a router, or the peer itself. */
   readonly reporter?: string;

@@ -63,6 +63,7 @@ const errorPayload = new Uint8Array(ERRORS_PER_CALL * ERROR_SLOT_BYTES);
  * registration is always level: what a cap cuts off comes again by itself, and the interest follows what is wanted.
  */
 export abstract class UdpCore extends Resource implements EventHandler {
+  /** The reactor that it lives on. */
   readonly reactor: Reactor;
   protected fd = -1;
   protected readonly profile: RegistrationProfile;
@@ -213,6 +214,11 @@ export abstract class UdpCore extends Resource implements EventHandler {
     changeMembership(this.fd, 'BLOCK', group, { ...options, source });
   }
 
+  /**
+   * Takes `blockSource` back.
+   *
+   * @throws as that
+   */
   unblockSource(group: string, source: string, options: MembershipOptions = {}): void {
     this.checkOpen();
     changeMembership(this.fd, 'UNBLOCK', group, { ...options, source });
@@ -404,6 +410,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     this.destroy(null);
   }
 
+  /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -425,6 +432,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     return this;
   }
 
+  /** Does not keep the process alive. */
   unref(): this {
     this.#refed = false;
     this.#registration?.unref();

@@ -15,6 +15,7 @@ import type { UdpOptions } from './udp-options.js';
  */
 export const BATCHES_PER_EVENT = 4;
 
+/** Where, and how, `bindUdp` binds. */
 export interface UdpTarget extends UdpOptions, DatagramBatchOptions {
   /** The IP address to receive on. */
   host: string;
@@ -24,6 +25,7 @@ export interface UdpTarget extends UdpOptions, DatagramBatchOptions {
   peer?: SocketAddressInput | undefined;
 }
 
+/** Handlers of a UDP socket. */
 export interface UdpHandlers {
   /**
    * Datagrams came: `batch.count` of them, lent until this returns (overwritten then under `TRIPOLL_DEBUG`). Send the
@@ -105,6 +107,7 @@ export class UdpEndpoint extends UdpCore {
     return this;
   }
 
+  /** Delivers datagrams again after `pause`. */
   resume(): this {
     this.#paused = false;
     this.updateInterest();

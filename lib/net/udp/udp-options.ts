@@ -59,6 +59,7 @@ export interface UdpSettings {
   coalesce?: boolean | undefined;
 }
 
+/** Options that a UDP socket is opened with, in both styles. */
 export interface UdpOptions extends UdpSettings {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;

@@ -25,6 +25,7 @@ const SENDS_PER_EVENT = 64;
 const MAX_BYTE = 255;
 const MAX_SEGMENT_BYTES = 65535;
 
+/** Options of `UdpSocket.connect`. */
 export interface UdpConnectOptions extends UdpOptions {
   /** Where to send from, an IP address with port. */
   localAddress?: SocketAddressInput | undefined;
@@ -32,6 +33,7 @@ export interface UdpConnectOptions extends UdpOptions {
   resolver?: Resolver | undefined;
 }
 
+/** Options of `UdpSocket.send`. */
 export interface SendOptions extends CancelOptions {
   /** As `DatagramBatch.setSegmentBytes`. */
   segmentBytes?: number | undefined;

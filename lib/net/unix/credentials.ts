@@ -5,7 +5,9 @@ import { native } from '../../binding/native.js';
 export interface PeerCredentials {
   /** As seen from this process's pid namespace; 0 when it is not in it, and on FreeBSD before 13. */
   readonly pid: number;
+  /** Its effective user, as seen from this process's user namespace. */
   readonly uid: number;
+  /** Its effective group, as seen from this process's user namespace. */
   readonly gid: number;
 }
 

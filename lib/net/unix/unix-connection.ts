@@ -23,6 +23,7 @@ import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-sock
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 const EMSGSIZE = errnoOf('EMSGSIZE');
+/** Handlers of a connection on a Unix socket; all are optional. */
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
   /**
    * fds came, those of one `send`, with the chunk that `data` gets next: its last bytes are those of that send. Those that
@@ -83,7 +84,11 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     return this.profile.listener as UnixListener | null;
   }
 
-  /** @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED */
+  /**
+   * The process at the other end, as of its connect(2) or listen(2).
+   *
+   * @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED
+   */
   get peerCredentials(): PeerCredentials {
     return readPeerCredentials(this.fd);
   }

@@ -14,6 +14,7 @@ import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
 import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
 
+/** Options of `UnixDatagram.bind`. */
 export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
 
 /** Which socket. */
@@ -26,11 +27,13 @@ type UnixDatagramPlace =
   // As of `UnixDatagram.fromFd`.
   | { fd: number; path?: undefined };
 
+/** Options of `UnixDatagram.receive`. */
 export interface ReceiveDatagramOptions extends CancelOptions {
   /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 0: the system closes them all. */
   maxFds?: number | undefined;
 }
 
+/** One datagram, as `UnixDatagram.receive` gives it. */
 export interface ReceivedDatagram extends ReceivedMessage<string> {
   /**
    * Closed, as far as they were not taken, by the next receive and with the socket; when several receives wait at once, not
@@ -185,6 +188,7 @@ export class UnixDatagram extends MessageSocket<string> {
   }
 }
 
+/** Which socket `bindUnixDatagram` opens. */
 export type UnixDatagramTarget = UnixDatagramOptions & UnixDatagramPlace;
 
 /**

@@ -25,6 +25,7 @@ import {
 } from './unix-socket.js';
 import { UnixStream } from './unix-stream.js';
 
+/** Options of a listener on a Unix socket, in both styles. */
 export interface UnixListenOptions extends StreamListenOptions, UnixBindOptions {
   /** Default `'stream'`. */
   type?: UnixSocketType | undefined;
@@ -40,11 +41,14 @@ type UnixListenPlace =
   // As of `UnixListener.fromFd`.
   | { fd: number; path?: undefined };
 
+/** Where, and how, `listenUnix` listens. */
 export type UnixListenTarget = UnixListenOptions & UnixListenPlace;
 
+/** Handlers of `listenUnix`: those of its connections, and `drop`. */
 export type UnixListenHandlers<Data = unknown> = UnixHandlers<Data> & DropHandlers<UnixListener, string>;
 /** Of `UnixListener.bind`. */
 export type UnixListenerBindOptions = UnixListenOptions & DropHandlers<UnixListener, string>;
+/** What `UnixListener.accept` gives. */
 export type UnixAccepted = AcceptedStream<UnixStream, string>;
 
 /**

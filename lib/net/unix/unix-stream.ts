@@ -20,6 +20,7 @@ const EMSGSIZE = errnoOf('EMSGSIZE');
 
 const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
+/** Options of a Unix stream with promises. */
 export interface UnixStreamOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
@@ -29,6 +30,7 @@ export interface UnixStreamOptions {
   type?: UnixSocketType | undefined;
 }
 
+/** Options of `UnixStream.receive`. */
 export interface ReceiveOptions extends CancelOptions {
   /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 253. */
   maxFds?: number | undefined;
@@ -123,7 +125,11 @@ export class UnixStream extends SocketStream<string> {
     return stream;
   }
 
-  /** @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED */
+  /**
+   * The process at the other end, as of its connect(2) or listen(2).
+   *
+   * @throws ERR_TRIPOLL_UNSUPPORTED where the system cannot tell; ERR_TRIPOLL_CLOSED
+   */
   get peerCredentials(): PeerCredentials {
     return readPeerCredentials(this.fd);
   }
@@ -179,6 +185,7 @@ export class UnixStream extends SocketStream<string> {
     return super.write(buffer, options);
   }
 
+  /** As of any stream; of a seqpacket socket one message, at least a byte long. */
   override async writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     if (this.profile.traits.messages) checkNotEmpty(buffer);
     return super.writeAll(buffer, options);
