@@ -30,6 +30,7 @@ const BUNDLES = {
     'net/tcp/tcp-info',
     'net/tcp/urgent',
     'net/tcp/zero-copy',
+    'reactor/ticker',
   ],
   framing: ['net/framing/index'],
   fds: [

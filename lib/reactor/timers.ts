@@ -1,8 +1,9 @@
 import { closedError, invalidArgType, outOfRange, timeoutError } from '../binding/errors.js';
 import { checkDurationMs, checkObject } from '../binding/validate.js';
 import { checkCancel, watchCancel } from './cancellation.js';
+import { iterate } from './iterate.js';
 import { Reactor } from './reactor.js';
-import type { Timer } from './timer.js';
+import { Ticker } from './ticker.js';
 
 /** Options of `sleep` and `interval`. */
 export interface TimerOptions {
@@ -75,68 +76,30 @@ export async function timeout<T>(
 
 /**
  * Ticks at a fixed rate, as an async iterator: each value counts the ticks since the one before, more than 1 when the
- * consumer was late. Leaving the loop ends it.
+ * consumer was late. The first `next()` starts it; leaving the loop ends it, and so does `return()` while a `next()`
+ * waits.
  *
  * @param periodMs at least 1
  * @throws (from `next`) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor closes
  */
-export async function* interval(
-  periodMs: number,
-  options: TimerOptions = {},
-): AsyncGenerator<number, void, void> {
+export function interval(periodMs: number, options: TimerOptions = {}): AsyncGenerator<number, void, void> {
+  let ticker: Ticker | null = null;
+  return iterate(
+    async (stop) => {
+      ticker ??= startTicker(periodMs, options);
+      return { done: false, value: await ticker.next(stop) };
+    },
+    undefined,
+    () => ticker?.end(),
+  );
+}
+
+/** @throws TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED */
+function startTicker(periodMs: number, options: TimerOptions): Ticker {
   checkDurationMs('periodMs', periodMs);
   if (periodMs < 1) throw outOfRange('periodMs', 'at least 1 millisecond', periodMs);
   checkObject('options', options);
   const { signal } = options;
   checkCancel({ signal });
-  const reactor = options.reactor ?? Reactor.default;
-  const ticker = new Ticker(reactor, periodMs, signal);
-  try {
-    for (;;) yield await ticker.next();
-  } finally {
-    ticker.end();
-  }
-}
-
-/** The timer behind `interval`. */
-class Ticker {
-  #ticks = 0;
-  #failure: Error | null = null;
-  #notify: (() => void) | null = null;
-  readonly #timer: Timer;
-  readonly #disarm: () => void;
-
-  constructor(reactor: Reactor, periodMs: number, signal: AbortSignal | undefined) {
-    this.#timer = reactor.setTimer(periodMs, () => this.#tick(), { repeatMs: periodMs });
-    this.#timer.onDrop = () => this.#fail(closedError('Reactor'));
-    this.#disarm = watchCancel({ signal }, reactor, (error) => this.#fail(error));
-  }
-
-  /** How many ticks there were since the last call; at least one. */
-  async next(): Promise<number> {
-    if (this.#ticks === 0 && this.#failure === null) {
-      await new Promise<void>((resolve) => {
-        this.#notify = resolve;
-      });
-    }
-    if (this.#failure !== null) throw this.#failure;
-    const ticks = this.#ticks;
-    this.#ticks = 0;
-    return ticks;
-  }
-
-  end(): void {
-    this.#timer.cancel();
-    this.#disarm();
-  }
-
-  #tick(): void {
-    this.#ticks++;
-    this.#notify?.();
-  }
-
-  #fail(error: Error): void {
-    this.#failure = error;
-    this.#notify?.();
-  }
+  return new Ticker(options.reactor ?? Reactor.default, periodMs, signal);
 }

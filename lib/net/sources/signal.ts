@@ -2,16 +2,13 @@ import { isMainThread } from 'node:worker_threads';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
 import { MAX_DURATION_MS, checkObject } from '../../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { iterate } from '../../reactor/iterate.js';
 import type { Reactor } from '../../reactor/reactor.js';
+import type { Timer } from '../../reactor/timer.js';
+import { Waiter } from '../../reactor/waiter.js';
 import { chooseReactor } from '../stream/stream-profile.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
-
-interface PendingNext {
-  resolve(name: NodeJS.Signals): void;
-  settle(): void;
-  reject(error: unknown): void;
-}
 
 /**
  * Signals, as Node itself gets them: a signalfd would not work, since Node's other threads leave signals unblocked, and
@@ -22,7 +19,8 @@ export class SignalSource {
   readonly reactor: Reactor;
   readonly #names: ReadonlySet<NodeJS.Signals>;
   readonly #pending = new Set<NodeJS.Signals>();
-  #waiting: PendingNext[] = [];
+  #waiting: Waiter<NodeJS.Signals>[] = [];
+  #alive: Timer | null = null;
   #closed = false;
   readonly #onSignal = (name: NodeJS.Signals): void => this.#deliver(name);
 
@@ -51,13 +49,28 @@ export class SignalSource {
   }
 
   #deliver(name: NodeJS.Signals): void {
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) {
-      this.#pending.add(name);
-      return;
+    const waiter = this.#waiting.shift();
+    if (waiter === undefined) this.#pending.add(name);
+    else waiter.resolve(name);
+    this.#keepAlive();
+  }
+
+  /** Keeps the process alive while somebody waits, as a registration would, and hears of the reactor's end. */
+  #keepAlive(): void {
+    if (this.#waiting.length > 0 && this.#alive === null) {
+      this.#alive = this.reactor.setTimer(MAX_DURATION_MS, () => undefined);
+      this.#alive.onDrop = () => this.#rejectAll(() => closedError('Reactor'));
+    } else if (this.#waiting.length === 0) {
+      this.#alive?.cancel();
+      this.#alive = null;
     }
-    waiting.settle();
-    waiting.resolve(name);
+  }
+
+  #rejectAll(toReason: () => Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) waiter.reject(toReason());
+    this.#keepAlive();
   }
 
   /**
@@ -73,35 +86,23 @@ export class SignalSource {
       this.#pending.delete(first);
       return first;
     }
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiting);
-        waiting.settle();
-        reject(error);
-      };
-      // Keeps the process alive, as a registration would, and hears of the reactor's end.
-      const alive = this.reactor.setTimer(MAX_DURATION_MS, () => undefined);
-      alive.onDrop = () => fail(closedError('Reactor'));
-      const disarm = watchCancel(options, this.reactor, fail);
-      const settle = (): void => {
-        alive.cancel();
-        disarm();
-      };
-      const waiting: PendingNext = { resolve, reject, settle };
-      this.#waiting.push(waiting);
+    const waiter = new Waiter<NodeJS.Signals>();
+    this.#waiting.push(waiter);
+    this.#keepAlive();
+    waiter.arm(options, this.reactor, () => {
+      this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      this.#keepAlive();
     });
+    return waiter.promise;
   }
 
-  /** Until it closes. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<NodeJS.Signals, void, void> {
-    try {
-      while (!this.#closed) yield await this.next();
-    } catch (error) {
-      // Closed while we waited: that is the end of the loop, not its failure.
-      if (!this.#closed) throw error;
-    } finally {
-      this.close();
-    }
+  /** Signals, until it closes. Leaving the loop closes it; `return()` also ends a `next()` that waits. */
+  [Symbol.asyncIterator](): AsyncGenerator<NodeJS.Signals, void, void> {
+    return iterate(
+      async (options) => ({ done: false, value: await this.next(options) }),
+      () => this.#closed,
+      () => this.close(),
+    );
   }
 
   /** The signals do again what they would do without it. May be called twice. */
@@ -109,12 +110,7 @@ export class SignalSource {
     if (this.#closed) return;
     this.#closed = true;
     for (const name of this.#names) process.off(name, this.#onSignal);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { settle, reject } of waiting) {
-      settle();
-      reject(closedError('SignalSource'));
-    }
+    this.#rejectAll(() => closedError('SignalSource'));
   }
 
   /** Closes it, as `using` does at the end of its block. */

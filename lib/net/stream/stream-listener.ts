@@ -12,6 +12,7 @@ import { Interest, Mode } from '../../poller/flags.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import { toProfile } from '../../reactor/context.js';
 import type { Reactor } from '../../reactor/reactor.js';
+import { iterate } from '../../reactor/iterate.js';
 import type { Registration } from '../../reactor/registration.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
@@ -257,23 +258,27 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   /**
    * Connections, until the listener is closed. It survives what a listener with handlers survives: without a free fd it
    * rests for 100 ms and tries again, and a connection that refuses an option is dropped; the option `drop` is told.
+   * Leaving the loop leaves it open; `return()` also ends a `next()` that waits.
    *
    * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening socket itself
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
+    return iterate((options) => this.#acceptNext(options));
+  }
+
+  async #acceptNext(options: CancelOptions): Promise<IteratorResult<Stream, void>> {
     if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
     while (!this.closed) {
-      let accepted: AcceptedStream<Stream, Address>;
       try {
-        accepted = await this.accept();
+        return { done: false, value: (await this.accept(options)).stream };
       } catch (error) {
+        const { code } = error as Partial<TripollError>;
         // Not this connection, but perhaps the next: `#onAcceptError` bounds how often it is tried.
-        if (!this.closed) continue;
-        if ((error as Partial<TripollError>).code === 'ERR_TRIPOLL_CLOSED') return;
-        throw error;
+        if (!this.closed && code !== 'ABORT_ERR') continue;
+        if (code !== 'ERR_TRIPOLL_CLOSED') throw error;
       }
-      yield accepted.stream;
     }
+    return { done: true, value: undefined };
   }
 
   /** @internal */
