@@ -65,7 +65,7 @@ class StepIterator<T> implements AsyncGenerator<T, void, void> {
 
   throw(error: unknown): Promise<IteratorResult<T, void>> {
     this.#end();
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,13 +1,13 @@
-import { nowMs } from '../../binding/host-clock.js';
-import { closedError, errnoOf, outOfRange, systemError } from '../../binding/errors.js';
+import { closedError, errnoOf, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
+import { Waiter } from '../../reactor/waiter.js';
 import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
 import { endRegistration, releaseFd } from '../socket/release-fd.js';
@@ -38,11 +38,13 @@ export interface AsyncFdOptions {
 /** One call on the fd that does not block: `n >= 0`, or a negative errno as `raw.sys` gives. */
 export type FdCall = (fd: number) => number;
 
-interface Waiter {
+/** Somebody who waits; served in the order of coming. */
+interface Waiting {
   readonly interest: number;
-  resolve(readiness: number): void;
-  reject(error: unknown): void;
-  disarm: (() => void) | null;
+  /** Made for him when the fd is ready; null: he is told, and calls himself. */
+  readonly call: FdCall | null;
+  readonly syscall: string;
+  readonly waiter: Waiter<number>;
 }
 
 /**
@@ -63,13 +65,13 @@ export class AsyncFd extends Resource implements EventHandler {
   readonly #blocking: BlockingFlag | null;
   /** What is known to be ready, flags of `Interest`. */
   #ready = 0;
-  #waiters: Waiter[] = [];
+  #waiting: Waiting[] = [];
   /** For handlers: told of every event, in its turn. */
   #watcher: { readonly interest: number; onReady(readiness: number): void } | null = null;
   /** @internal For the object around it: it has ended, by whomever. */
   onClosed: ((reason: Error) => void) | null = null;
-  /** Null while open; what waits, and later calls, are rejected with it. */
-  #end: Error | null = null;
+  /** Null while open; makes the error of what waits, and of later calls. */
+  #end: (() => Error) | null = null;
 
   /**
    * @throws TypeError, RangeError; EBADF, EEXIST (it is registered already), EPERM (a regular file or a directory);
@@ -129,14 +131,12 @@ export class AsyncFd extends Resource implements EventHandler {
   async ready(interest: number, options: CancelOptions = {}): Promise<number> {
     this.#checkInterest(interest);
     checkCancel(options);
-    if (this.#end !== null) throw this.#end;
+    this.#checkOpen();
     // Those who wait already come first.
     const known = this.#isAwaited(interest) ? 0 : this.#ready & interest;
     // Who never has to wait shares the budget of a turn with all others (T47).
     if (known !== 0 && this.reactor.consumeBudget()) return known;
-    const waiting = this.#wait(interest, options);
-    if (known !== 0) this.reactor.requeue(this.#registration, known);
-    return waiting;
+    return this.#wait(interest, null, '', options);
   }
 
   #checkInterest(interest: number): void {
@@ -144,42 +144,78 @@ export class AsyncFd extends Resource implements EventHandler {
     if ((interest & ~this.#interest) !== 0) throw outOfRange('interest', 'what was registered', interest);
   }
 
-  #isAwaited(interest: number): boolean {
-    return this.#waiters.some((waiter) => (waiter.interest & interest) !== 0);
+  #checkOpen(): void {
+    if (this.#end !== null) throw this.#end();
   }
 
-  #wait(interest: number, options: CancelOptions): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { interest, resolve, reject, disarm: null };
-      this.#waiters.push(waiter);
-      if (options.signal !== undefined || options.timeoutMs !== undefined) {
-        waiter.disarm = watchCancel(options, this.reactor, (error) => {
-          this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-          this.#updateInterestIfLevel();
-          reject(error);
-        });
-      }
+  #isAwaited(interest: number): boolean {
+    return this.#waiting.some((waiting) => (waiting.interest & interest) !== 0);
+  }
+
+  #wait(interest: number, call: FdCall | null, syscall: string, options: CancelOptions): Promise<number> {
+    const waiter = new Waiter<number>();
+    this.#waiting.push({ interest, call, syscall, waiter });
+    waiter.arm(options, this.reactor, () => {
+      this.#dropSettled();
       this.#updateInterestIfLevel();
     });
+    this.#updateInterestIfLevel();
+    // Ready, but without a budget, or behind others: no event would tell it again.
+    this.#goOn(interest);
+    return waiter.promise;
+  }
+
+  #dropSettled(): void {
+    this.#waiting = this.#waiting.filter(({ waiter }) => !waiter.settled);
+  }
+
+  /** In the next turn, with what is known to be ready. */
+  #goOn(interest: number): void {
+    const known = this.#ready & interest;
+    if (known !== 0 && this.#registration.active) this.reactor.requeue(this.#registration, known);
   }
 
   /** @internal For the reactor. */
   onReady(readiness: number): void {
     this.#ready |= readiness & this.#interest;
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ interest }) => (interest & this.#ready) === 0);
-    for (const { interest, resolve, disarm } of waiters) {
-      if ((interest & this.#ready) === 0) continue;
-      disarm?.();
-      resolve(interest & this.#ready);
-    }
+    this.#serve();
     this.#updateInterestIfLevel();
     if (this.#watcher !== null && (this.#ready & this.#watcher.interest) !== 0) {
       this.#watcher.onReady(this.#ready & this.#watcher.interest);
     }
   }
 
-  /** @internal For sources with handlers: calls `onReady` in the turn of each event, until `tryIo` says EAGAIN. */
+  /** Calls are made here, and not when their promises run: so nobody overtakes who came before him. */
+  #serve(): void {
+    let blocked = 0;
+    for (const waiting of this.#waiting) {
+      const known = this.#ready & waiting.interest & ~blocked;
+      if (known === 0 || waiting.waiter.settled) continue;
+      if (waiting.call === null) waiting.waiter.resolve(known);
+      else if (this.reactor.consumeBudget() && this.#serveOne(waiting, waiting.call)) continue;
+      else {
+        // Who is cut off stays the first.
+        blocked |= waiting.interest;
+        this.#goOn(waiting.interest);
+      }
+    }
+    this.#dropSettled();
+  }
+
+  /** False: it is not done yet. */
+  #serveOne({ interest, syscall, waiter }: Waiting, call: FdCall): boolean {
+    try {
+      const result = this.#attempt(interest, call);
+      if (result === EAGAIN || result === EINTR) return false;
+      if (result >= 0) waiter.resolve(result);
+      else waiter.reject(systemError(result, syscall, { fd: this.fd }));
+    } catch (error) {
+      waiter.reject(error);
+    }
+    return true;
+  }
+
+  /** For sources with handlers: `onReady` is called in the turn of each event, until `tryIo` has said EAGAIN. */
   watch(interest: number, onReady: (readiness: number) => void): void {
     this.#checkInterest(interest);
     this.#watcher = { interest, onReady };
@@ -195,8 +231,14 @@ export class AsyncFd extends Resource implements EventHandler {
   #updateInterestIfLevel(): void {
     if (this.#useEdge || !this.#registration.active) return;
     let wanted = this.#watcher?.interest ?? 0;
-    for (const { interest } of this.#waiters) wanted |= interest;
-    if (wanted !== this.#registration.interest) this.#registration.setInterest(wanted);
+    for (const { interest } of this.#waiting) wanted |= interest;
+    if (wanted === this.#registration.interest) return;
+    try {
+      this.#registration.setInterest(wanted);
+    } catch (error) {
+      // Nobody who waits would ever hear of anything.
+      this.#finish(() => error as Error);
+    }
   }
 
   // ---- I/O ----
@@ -211,7 +253,7 @@ export class AsyncFd extends Resource implements EventHandler {
   tryIo(interest: number, call: FdCall): number {
     this.#checkInterest(interest);
     checkFunction('call', call);
-    if (this.#end !== null) throw this.#end;
+    this.#checkOpen();
     return (this.#ready & interest) === 0 ? EAGAIN : this.#attempt(interest, call);
   }
 
@@ -230,8 +272,10 @@ export class AsyncFd extends Resource implements EventHandler {
   }
 
   /**
-   * Waits until `call` has an answer that is not -EAGAIN (Tokio's async_io).
+   * Waits until `call` has an answer that is not -EAGAIN (Tokio's async_io). Calls of one interest are made in the
+   * order in which `io` was called, the first until it has its answer, also when that takes several events.
    *
+   * @param call makes one call, or several; -EINTR lets others have their turn, and is called again in the next
    * @param syscall for the error's message
    * @returns n >= 0
    * @throws (as rejection) as `ready`; the system's error of `call`, or what it throws
@@ -240,23 +284,15 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#checkInterest(interest);
     checkFunction('call', call);
     checkCancel(options);
-    const endMs = options.timeoutMs === undefined ? Infinity : nowMs() + options.timeoutMs;
-    for (;;) {
-      if (this.#end !== null) throw this.#end;
-      // Level mode does not know, and just tries; but not before those who wait already.
-      const mayTry = (this.#ready & interest) !== 0 || !this.#useEdge;
-      const result =
-        mayTry && !this.#isAwaited(interest) && this.reactor.consumeBudget()
-          ? this.#attempt(interest, call)
-          : EAGAIN;
+    this.#checkOpen();
+    // Level mode does not know, and just tries; but not before those who wait already.
+    const mayTry = (this.#ready & interest) !== 0 || !this.#useEdge;
+    if (mayTry && !this.#isAwaited(interest) && this.reactor.consumeBudget()) {
+      const result = this.#attempt(interest, call);
       if (result >= 0) return result;
       if (result !== EAGAIN && result !== EINTR) throw systemError(result, syscall, { fd: this.fd });
-      const leftMs = endMs - nowMs();
-      await this.ready(
-        interest,
-        endMs === Infinity ? options : { ...options, timeoutMs: Math.max(0, leftMs) },
-      );
     }
+    return this.#wait(interest, call, syscall, options);
   }
 
   /**
@@ -281,34 +317,35 @@ export class AsyncFd extends Resource implements EventHandler {
 
   /** @internal For the reactor: what `onReady` threw, or the fd is lost (T02). */
   onError(error: unknown): void {
-    this.#finish(error as Error);
+    const { errno, syscall = '' } = (error ?? {}) as Partial<TripollError>;
+    this.#finish(() =>
+      errno === undefined ? (error as Error) : systemError(errno, syscall, { fd: this.fd }),
+    );
   }
 
   /** @internal */
   onReactorClose(): void {
-    this.#finish(closedError('Reactor'));
+    this.#finish(() => closedError('Reactor'));
   }
 
   /** Ends it; what waits is rejected with ERR_TRIPOLL_CLOSED. O_NONBLOCK is as before. May be called twice. */
   close(): void {
-    this.#finish(closedError('AsyncFd'));
+    this.#finish(() => closedError('AsyncFd'));
   }
 
-  #finish(reason: Error): void {
+  /** @param toReason an error for each who is told: what they add to it, as `bytesWritten`, is their own */
+  #finish(toReason: () => Error): void {
     if (this.#end !== null) return;
-    this.#end = reason;
+    this.#end = toReason;
     const isOurs = endRegistration(this.#registration);
     if (isOurs) this.#blocking?.restore();
     else this.#blocking?.forget();
     if (this.#own) releaseFd(this.fd, null, !isOurs);
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const { reject, disarm } of waiters) {
-      disarm?.();
-      reject(reason);
-    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { waiter } of waiting) waiter.reject(toReason());
     this.#watcher = null;
-    this.onClosed?.(reason);
+    this.onClosed?.(toReason());
   }
 
   /** Keeps the process alive (the default). */

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { isatty } from 'node:tty';
-import { errnoOf, stateError, systemError } from '../../binding/errors.js';
+import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -11,6 +11,9 @@ import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 
 const { O_CLOEXEC, O_NONBLOCK } = native.constants;
 const ENOTTY = errnoOf('ENOTTY');
+const EINTR = errnoOf('EINTR');
+/** Pieces of one event before others get their turn, as many as a stream socket writes (T48). */
+const WRITES_PER_EVENT = 16;
 
 /** Which way a pipe, a FIFO or a device is opened. */
 export type FdDirection = 'read' | 'write' | 'both';
@@ -29,8 +32,6 @@ function toDirection(direction: FdDirection): (typeof directions)[FdDirection] {
 
 /** Bytes of a pipe, a FIFO, a terminal or another character device, with read(2) and write(2). */
 export class FdStream extends FdOwner {
-  #writing: Promise<unknown> = Promise.resolve();
-
   private constructor(io: AsyncFd) {
     super(io);
   }
@@ -103,8 +104,9 @@ export class FdStream extends FdOwner {
   }
 
   /**
-   * Writes as much as there is room for, at least a byte.
+   * Writes as much as there is room for, at least a byte, when the writes before it are done.
    *
+   * @returns how many bytes of `buffer` were written
    * @throws (as rejection) EPIPE when nobody reads any more; as `AsyncFd.write`
    */
   write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
@@ -112,28 +114,32 @@ export class FdStream extends FdOwner {
   }
 
   /**
-   * Writes all of it; calls are served in order. When it is cancelled after some bytes, what is out is out, and the
-   * stream closes.
+   * Writes all of it, when the writes before it are done. `signal` and `timeoutMs` are for the whole, the wait for its
+   * turn included. When it fails after some bytes, the stream closes: what follows would be read as the rest.
+   *
+   * @returns how many bytes: all of them
+   * @throws (as rejection) as `write`, with `bytesWritten`
    */
-  writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    const writing = this.#writing.then(() => this.#writeAll(buffer, options));
-    this.#writing = writing.catch(() => undefined);
-    return writing;
-  }
-
-  async #writeAll(buffer: Uint8Array, options: CancelOptions | undefined): Promise<number> {
+  async writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     checkBytes('buffer', buffer);
     let written = 0;
-    while (written < buffer.length) {
-      try {
-        written += await this.io.write(buffer.subarray(written), options);
-      } catch (error) {
-        // Half a message is out: what follows would be read as its other half.
-        if (written > 0) this.close();
-        throw Object.assign(error as Error, { bytesWritten: written });
+    const writeRest = (fd: number): number => {
+      for (let i = 0; i < WRITES_PER_EVENT; i++) {
+        const result = native.write(fd, buffer, written, buffer.length - written);
+        if (result < 0) return result;
+        written += result;
+        if (written >= buffer.length) return result;
+        // The last piece is charged by whoever made this call.
+        this.reactor.chargeBytes(result);
       }
+      return EINTR;
+    };
+    try {
+      await this.io.io(Interest.WRITABLE, writeRest, 'write', options);
+      return written;
+    } catch (error) {
+      if (written > 0) this.close();
+      throw Object.assign(error as Error, { bytesWritten: written });
     }
-    if (this.closed) throw stateError('closed while it was written');
-    return written;
   }
 }

@@ -1,8 +1,9 @@
-import { closedError, outOfRange } from '../../binding/errors.js';
+import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFlags, checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
+import { iterate } from '../../reactor/iterate.js';
 import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 
@@ -67,12 +68,6 @@ export class Inotify extends FdOwner {
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   /** Parsed, and not asked for yet; never more than one read has. */
   readonly #events: InotifyEvent[] = [];
-  readonly #read = (fd: number): number => {
-    const length = native.read(fd, this.#buffer, 0, BUFFER_BYTES);
-    this.#events.push(...this.#parse(length));
-    return length;
-  };
-
   /** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances); ERR_TRIPOLL_CLOSED */
   constructor(options: SourceOptions = {}) {
     checkObject('options', options);
@@ -109,31 +104,34 @@ export class Inotify extends FdOwner {
   }
 
   /**
-   * The next event. Several calls may wait at once.
+   * The next event. Several calls may wait at once, and are served in order.
    *
    * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no event is lost
    */
   async next(options: CancelOptions = {}): Promise<InotifyEvent> {
-    for (;;) {
-      const event = this.#events.shift();
-      if (event !== undefined) return event;
-      if (this.closed) throw closedError('Inotify');
-      await this.io.io(Interest.READABLE, this.#read, 'read', options);
-    }
+    let event: InotifyEvent | undefined;
+    const take = (fd: number): number => {
+      // What another call has read and not needed comes first: the system would not tell of it again (F3).
+      const result = this.#events.length > 0 ? 0 : this.#readMore(fd);
+      if (result >= 0) event = this.#events.shift();
+      return result;
+    };
+    await this.io.io(Interest.READABLE, take, 'read', options);
+    return event as InotifyEvent;
   }
 
-  /** Until it closes. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<InotifyEvent, void, void> {
-    while (!this.closed) {
-      let event: InotifyEvent;
-      try {
-        event = await this.next();
-      } catch (error) {
-        if (this.closed) return;
-        throw error;
-      }
-      yield event;
-    }
+  #readMore(fd: number): number {
+    const length = native.read(fd, this.#buffer, 0, BUFFER_BYTES);
+    if (length > 0) this.#events.push(...this.#parse(length));
+    return length;
+  }
+
+  /** Events, until it closes. Leaving the loop leaves it open; `return()` also ends a `next()` that waits. */
+  [Symbol.asyncIterator](): AsyncGenerator<InotifyEvent, void, void> {
+    return iterate(
+      async (options) => ({ done: false, value: await this.next(options) }),
+      () => this.closed,
+    );
   }
 
   #parse(length: number): InotifyEvent[] {
