@@ -4,6 +4,7 @@ import { WORDS_PER_EVENT } from '../poller/events.js';
 import { ERRNO_SHIFT, HINTS, Mode, Readiness } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
 import type { EventHandler } from './event-handler.js';
+import { checkDelivers } from './consuming-files.js';
 import { HIGHEST_PRIORITY } from './options.js';
 import { Registration, type RegistrationHost, type RegistrationProfile } from './registration.js';
 import { Slab } from './slab.js';
@@ -105,6 +106,7 @@ export class Dispatcher implements RegistrationHost {
     if ((mode & Mode.EXCLUSIVE) !== 0) {
       throw unsupportedError('an EXCLUSIVE registration cannot be modified: deregister, and register again');
     }
+    if (registration.forgetsEvents) checkDelivers(interest);
     const error = this.poller.modify(fd, slot, generation, interest, mode);
     if (error === 0) registration.noteInterest(interest);
     // Never added again: the number may be a stranger's by now (T02).

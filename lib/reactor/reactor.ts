@@ -7,6 +7,7 @@ import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poll
 import { inContext, newContext, runContained, runEach, toProfile } from './context.js';
 import { Dispatcher, type DispatcherHost } from './dispatcher.js';
 import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
+import { refuseIfForgotten } from './consuming-files.js';
 import type { EventHandler } from './event-handler.js';
 import {
   checkRegister,
@@ -134,12 +135,16 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
    * @param interest flags of `Interest`; 0 registers it paused
    * @throws TypeError, RangeError for wrong arguments; EBADF for a closed fd, EEXIST for one that is
    * registered, EPERM for a regular file (epoll_ctl(2); the same on every backend);
-   * ERR_TRIPOLL_UNSUPPORTED for a mode that the backend lacks; ERR_TRIPOLL_CLOSED
+   * ERR_TRIPOLL_UNSUPPORTED for a mode that the backend lacks, and under the nested driver (the default on Linux) for
+   * PRIORITY of a file that forgets its event when it is asked for it, as pressure triggers (PSI) and /proc/self/mounts:
+   * give those a `new Reactor({ driver: 'watcher' })` (T81); ERR_TRIPOLL_CLOSED
    */
   register(fd: number, interest: number, handler: EventHandler, options: RegisterOptions = {}): Registration {
     this.checkOpen();
     const profile = toProfile(checkRegister(fd, interest, handler, options));
-    return this.dispatcher.register(fd, interest, handler, profile);
+    const registration = this.dispatcher.register(fd, interest, handler, profile);
+    if (this.driver === 'nested') refuseIfForgotten(registration, interest);
+    return registration;
   }
 
   /** @internal For sockets: `register` with a shared profile, and arguments that are right. */

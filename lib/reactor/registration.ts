@@ -35,6 +35,7 @@ const READINESS_MASK = 0b111111;
 const AGE_SHIFT = 11;
 const AGE_MASK = 0b111;
 const LOST = 1 << 14;
+const FORGETS = 1 << 15;
 const ERRNO_SHIFT = 16;
 
 /** One fd's place in a reactor, as `reactor.register` returns it. */
@@ -190,6 +191,16 @@ export class Registration {
     this.pending = 0;
   }
 
+  /** @internal For the reactor: under the nested driver its file would forget a PRIORITY event (T81). */
+  get forgetsEvents(): boolean {
+    return (this.#bits & FORGETS) !== 0;
+  }
+
+  /** @internal */
+  noteForgetful(): void {
+    this.#bits |= FORGETS;
+  }
+
   /** @internal For the reactor: its fd is not the one that was registered. */
   noteLoss(): void {
     this.#bits |= LOST;
@@ -197,7 +208,7 @@ export class Registration {
 
   /** @internal For the reactor: an event is being delivered. */
   noteEvent(readiness: number, errno: number): void {
-    const kept = this.#bits & (INTEREST_MASK | ACTIVE | REFED);
+    const kept = this.#bits & (INTEREST_MASK | ACTIVE | REFED | FORGETS);
     this.#bits = kept | ((readiness & READINESS_MASK) << READINESS_SHIFT) | (errno << ERRNO_SHIFT);
   }
 
