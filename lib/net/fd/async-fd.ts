@@ -27,8 +27,9 @@ export interface AsyncFdOptions {
   /** The fd is closed with this object, and at the end of the thread; default false. */
   own?: boolean | undefined;
   /**
-   * Sets O_NONBLOCK, and takes it back on close if it was not set before: the flag is shared with every process that has
-   * the same open file, a terminal's with the shell. Default true; with false, see to it yourself.
+   * Sets O_NONBLOCK, and takes it back on close if it was not set before: the flag is shared with all duplicates, also of
+   * other processes, a terminal's with the shell. Of several AsyncFds of this thread on one open file the last takes it
+   * back; others are not known: where they need the flag too, set it yourself, and give false here. Default true.
    */
   nonBlocking?: boolean | undefined;
   /** For `inspect` and messages. */
