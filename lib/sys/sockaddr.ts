@@ -35,9 +35,10 @@ function bytesOf(view: DataView): Uint8Array {
 /**
  * A path, or a name of the abstract namespace, which begins with a NUL.
  *
+ * @param syscall whose argument it is to be, for the error
  * @throws TypeError; RangeError for an empty path or a NUL within; ENAMETOOLONG beyond what a `sockaddr_un` holds
  */
-export function encodeUnixAddress(address: unknown): Uint8Array {
+export function encodeUnixAddress(address: unknown, syscall = 'bind'): Uint8Array {
   if (typeof address !== 'string') throw invalidArgType('path', 'a string', address);
   const isAbstract = address.startsWith('\0');
   if (address === '' || (!isAbstract && address.includes('\0'))) {
@@ -47,7 +48,7 @@ export function encodeUnixAddress(address: unknown): Uint8Array {
   // A path ends with a NUL, an abstract name where its length says.
   const length = isAbstract ? name.length : name.length + 1;
   if (length > SUN_PATH_BYTES) {
-    const error = systemError(ENAMETOOLONG, 'bind', { address });
+    const error = systemError(ENAMETOOLONG, syscall, { address });
     error.message += ` (${name.length} bytes, a socket's path has at most ${SUN_PATH_BYTES - 1})`;
     throw error;
   }
@@ -72,7 +73,8 @@ export function decodeUnixAddress(bytes: Uint8Array): string {
   const name = bytes.subarray(SUN_PATH_OFFSET);
   if (name.length === 0) return '';
   const end = name[0] === 0 ? name.length : name.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? name : name.subarray(0, end));
+  // A leading U+FEFF is a part of the name, and no mark of its encoding.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(end < 0 ? name : name.subarray(0, end));
 }
 
 /**

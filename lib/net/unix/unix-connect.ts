@@ -5,6 +5,7 @@ import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
+import { releaseFd } from '../socket/release-fd.js';
 import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
@@ -115,7 +116,6 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
     }
   }
 
-  /** DEL before close (T03); a number that the system no longer knows as ours is not closed (T02). */
   cancel(): void {
     this.#disarm?.();
     this.#disarm = null;
@@ -124,7 +124,6 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
     if (this.#connected === null) return;
     const { fd, registration } = this.#connected;
     this.#connected = null;
-    if (registration.deregister() || this.#profile.reactor.closed) native.close(fd);
-    else native.disownFd(fd);
+    releaseFd(fd, registration);
   }
 }

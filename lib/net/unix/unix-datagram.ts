@@ -116,12 +116,12 @@ export class UnixDatagram extends MessageSocket<string> {
    */
   connect(path: string): void {
     if (this.closed) throw closedError('UnixDatagram');
-    const error = native.connectBytes(this.fd, encodeUnixAddress(path));
+    const error = native.connectBytes(this.fd, encodeUnixAddress(path, 'connect'));
     if (error < 0) throw systemError(error, 'connect', { address: path });
   }
 
   protected encode(address: string): Uint8Array {
-    return encodeUnixAddress(address);
+    return encodeUnixAddress(address, 'sendmsg');
   }
 
   protected decode(bytes: Uint8Array): string | undefined {

@@ -68,7 +68,7 @@ export function openUnnamed(): number {
  * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
  */
 export function connectUnixSocket(address: string, type: UnixSocketType): number {
-  const bytes = encodeUnixAddress(address);
+  const bytes = encodeUnixAddress(address, 'connect');
   const fd = openSocket(type);
   const error = native.connectBytes(fd, bytes);
   if (error === 0) return fd;

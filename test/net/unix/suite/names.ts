@@ -1,10 +1,12 @@
 import { statSync, existsSync, lstatSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { UnixListener, UnixStream } from 'tripoll/net';
+import { dirname } from 'node:path';
+import { connectUnix, UnixDatagram, UnixListener, UnixStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
 import { encodeUnixAddress } from '#lib/sys/sockaddr';
 import { within } from '../../../support/deadline.js';
-import { rejection, rejectionError, turnOf, type Context } from '../../tools.js';
+import { thrownBy } from '../../../support/errors.js';
+import { record, rejection, rejectionError, turnOf, type Context } from '../../tools.js';
 import { bindUnix, newPath } from '../tools.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM } = sys.constants;
@@ -136,6 +138,43 @@ export function describeNames(context: Context): void {
       expect(await rejection(bind('a\0b'))).toMatchObject({ name: 'RangeError' });
       const name = `\0${'n'.repeat(107)}`;
       expect(context.own(await bind(name)).localAddress).toBe(name);
+    });
+
+    test('F18 a path that is too long is told by the call that it was for', async () => {
+      const path = newPath().padEnd(108, 'x');
+      const { reactor } = context;
+      const tooLong = (syscall: string) => ({ code: 'ENAMETOOLONG', syscall, address: path });
+      expect(await rejectionError(bind(path))).toMatchObject(tooLong('bind'));
+      expect(await rejectionError(UnixStream.connect(path, { reactor }))).toMatchObject(tooLong('connect'));
+      const told = record();
+      connectUnix({ path, reactor }, told.handlers as object);
+      expect(await within(told.closed, 'close')).toMatchObject(tooLong('connect'));
+      const socket = context.own(UnixDatagram.unbound({ reactor }));
+      expect(thrownBy(() => socket.connect(path))).toMatchObject({
+        code: 'ENAMETOOLONG',
+        syscall: 'connect',
+      });
+      expect(await rejectionError(socket.send(new Uint8Array(1), path))).toMatchObject(tooLong('sendmsg'));
+    });
+
+    test.each(['path', 'abstract'])('F14 a leading U+FEFF stays a part of the name: %s', async (kind) => {
+      const { reactor } = context;
+      const name = kind === 'path' ? '\ufeffname' : `\0\ufeffname-${process.pid}`;
+      const folder = process.cwd();
+      process.chdir(dirname(newPath()));
+      try {
+        const listener = context.own(await bind(name));
+        expect(listener.localAddress).toBe(name);
+        const client = context.own(await UnixStream.connect(name, { reactor }));
+        expect(client.remoteAddress).toBe(name);
+        context.own((await within(listener.accept(), 'accept')).stream);
+        const at = kind === 'path' ? '\ufeffdatagram' : `\0\ufeffdatagram-${process.pid}`;
+        const socket = context.own(await UnixDatagram.bind(at, { reactor }));
+        await socket.send(Buffer.from('x'), at);
+        expect((await within(socket.receive(new Uint8Array(4)), 'receive')).address).toBe(at);
+      } finally {
+        process.chdir(folder);
+      }
     });
 
     test('a listener that fails after bind leaves no file', async () => {
