@@ -28,9 +28,6 @@ export class LengthPrefixedWriter extends BatchWriter {
     } catch (error) {
       return Promise.reject(error);
     }
-    const first = this.write(prefix);
-    const second = this.write(payload);
-    // The same promise: both found room.
-    return first === second ? first : Promise.all([first, second]).then(() => undefined);
+    return this.writeBoth(prefix, payload);
   }
 }
