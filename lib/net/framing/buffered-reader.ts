@@ -235,8 +235,10 @@ export class BufferedReader implements ByteSource {
     options: ReadUntilOptions,
     toResult: (lengthBytes: number) => Result,
   ): Promise<Result | null> {
-    const { maxLengthBytes = DEFAULT_MAX_LENGTH_BYTES } = options;
+    const { maxLengthBytes = DEFAULT_MAX_LENGTH_BYTES, signal, timeoutMs } = options;
     checkInteger('maxLengthBytes', maxLengthBytes, 1, MAX_BYTES);
+    // The source is given what it knows.
+    const cancel = signal === undefined && timeoutMs === undefined ? undefined : { signal, timeoutMs };
     let scanned = 0;
     return this.#ahead.read(() => {
       const { buffer, ended } = this.#ahead;
@@ -256,6 +258,6 @@ export class BufferedReader implements ByteSource {
       if (!ended) return MORE;
       if (scanned > 0) throw unexpectedEndError(scanned);
       return null;
-    }, options);
+    }, cancel);
   }
 }

@@ -372,14 +372,16 @@ describe('the source', () => {
           setTimeout(resolve, 2);
         });
         seen.push(options?.timeoutMs);
-        expect(options?.signal).toBe(signal);
+        expect([options?.signal, Object.keys(options ?? {})]).toEqual([signal, ['signal', 'timeoutMs']]);
         const piece = pieces.shift() ?? '';
         buffer.set(bytesOf(piece));
         return piece.length;
       },
     };
     const reader = new BufferedReader(source);
-    expect(text(await reader.readLine({ signal, timeoutMs: 1000 }))).toBe('abc');
+    expect(await reader.readLine({ signal, timeoutMs: 1000, maxLengthBytes: 9, encoding: 'utf8' })).toBe(
+      'abc',
+    );
     expect(text(await reader.readExactly(new Uint8Array(4), { signal, timeoutMs: 5000 }))).toBe('defg');
     expect(seen[0]).toBeLessThanOrEqual(1000);
     expect(seen[2]).toBeLessThan(seen[0]!);
