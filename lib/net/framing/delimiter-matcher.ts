@@ -24,7 +24,7 @@ export class DelimiterMatcher {
     return this.#delimiter.length;
   }
 
-  /** Forgets the part of a delimiter that has been seen. */
+  /** Begins anew, after a delimiter was found or for other bytes. */
   reset(): void {
     this.#matched = 0;
   }
@@ -44,9 +44,7 @@ export class DelimiterMatcher {
         if (i === -1) break;
       }
       matched++;
-      if (matched < delimiter.length) continue;
-      this.#matched = 0;
-      return i + 1;
+      if (matched === delimiter.length) return i + 1;
     }
     this.#matched = matched;
     return UNFINISHED;

@@ -20,7 +20,7 @@ export const UNFINISHED = -1;
 /** What `nextFrame` returns when there is none: a frame itself may be null or undefined. */
 export const NO_FRAME: unique symbol = Symbol('no frame');
 
-/** Options of every decoder of frames. */
+/** Options of all decoders, and of the readers that stand on them. */
 export interface FrameOptions {
   /** Longest frame, without its prefix or delimiter; a longer one is an error. 1 to 2147483647. */
   maxLengthBytes?: number | undefined;
@@ -36,13 +36,12 @@ export interface FrameOptions {
  *
  * After an error of the format the place of the next frame is not known: every later call throws the same error.
  *
- * A subclass supplies three methods, which are called in this order:
+ * A subclass supplies three methods, which are called in this order for each frame:
  *
- * 1. `scan(piece, from)`, again for each further piece of the same frame with `from` 0, until it returns the frame's
- *    end. It keeps what it has to know between two pieces in fields of its own. The next scan is for the next frame,
- *    from the position that it returned: it resets those fields itself before it returns one.
- * 2. `toFrame`, once, when the frame's bytes lie in one piece.
- * 3. `resetScan` is not called between frames: only when a frame that had begun is taken away (`takeBuffered`).
+ * 1. `resetScan`, once, before the frame's first byte is looked at.
+ * 2. `scan(piece, from)`, once for each piece that has bytes of the frame, until it returns the frame's end. What it
+ *    has to know in the next piece it keeps in fields of its own.
+ * 3. `toFrame`, once, with all bytes of the frame in a row; those fields are as `scan` has left them.
  *
  * `maxLengthBytes` is enforced here, before and after the end of a frame is found; a subclass need not look at it.
  */
@@ -87,7 +86,7 @@ export abstract class FrameDecoder<Frame> {
 
   /**
    * @param defaultMaxLengthBytes what `maxLengthBytes` is if the options do not say
-   * @throws TypeError, RangeError
+   * @throws TypeError, RangeError when `maxLengthBytes` is not in its range
    * @public
    */
   protected constructor(options: FrameOptions, defaultMaxLengthBytes: number) {
@@ -98,9 +97,8 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Looks for the end of the frame in `piece` from `from` on, where the last call for this frame stopped. Bytes
-   * before `from` are not to be looked at. When it finds the end it sets `headBytes` and `tailBytes`, and is ready
-   * for the next frame.
+   * Looks for the end of the frame in `piece` from `from` on; bytes before `from` are not to be looked at. When it
+   * finds the end it sets `headBytes` and `tailBytes`.
    *
    * @returns the position after the frame's last byte, which is above `from`; or UNFINISHED, and then all bytes of
    * the piece count as seen
@@ -110,7 +108,7 @@ export abstract class FrameDecoder<Frame> {
   protected abstract scan(piece: Uint8Array, from: number): number;
 
   /**
-   * Forgets the frame that has begun: the next scan is for a new one.
+   * Forgets the last frame: the next scan is for a new one, from its first byte on.
    *
    * @public
    */
@@ -163,8 +161,8 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Says stop, from inside `onFrame`: this frame is the last one until `resume`. So a handler that pauses its
-   * connection is given no more of the frames that have come already.
+   * Says stop, from inside `onFrame` or between two pushes: no frame is given out until `resume`. So a handler that
+   * pauses its connection is given no more of the frames that have come already.
    */
   stop(): void {
     this.#stopped = true;
@@ -185,7 +183,7 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Says that the stream has ended.
+   * Checks that the stream may end here.
    *
    * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`; ERR_TRIPOLL_STATE while frames
    * are kept back: `resume` comes first
@@ -215,7 +213,6 @@ export abstract class FrameDecoder<Frame> {
     this.#dropPiece();
     this.#partial.clear();
     this.#stopped = false;
-    this.resetScan();
     return taken;
   }
 
@@ -289,6 +286,7 @@ export abstract class FrameDecoder<Frame> {
 
   #scanOrFail(piece: Uint8Array, from: number): number {
     try {
+      if (this.#partial.length === 0) this.resetScan();
       const end = this.scan(piece, from);
       this.#checkScan(piece, from, end);
       return end;

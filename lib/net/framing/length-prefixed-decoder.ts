@@ -5,13 +5,16 @@ import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
 /** A hundred times what most protocols send at once, and what one connection may cost. */
 const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024;
 
-/** Options of decoders and readers of frames with their length before them. */
+/** Options of frames that come after their length. */
 export interface LengthPrefixedOptions extends FrameOptions, LengthPrefixOptions {
-  /** Without the prefix; default 1048576. A frame that announces more is refused before a byte of it is kept. */
+  /**
+   * Longest frame without its prefix, 1 to 2147483647; default 1048576. A frame that announces more is refused before
+   * a byte of it is kept.
+   */
   maxLengthBytes?: number | undefined;
 }
 
-/** Frames that each come after their length. `push` bytes in; see `FrameDecoder`. */
+/** Cuts a stream into frames that each come after their length. Bytes go in by `push`: see `FrameDecoder`. */
 export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
   readonly #prefix: LengthPrefix;
   /** Bytes of the frame that are still to come, or -1 while its length is not known. */
@@ -38,7 +41,6 @@ export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
       return UNFINISHED;
     }
     this.headBytes = this.#prefix.bytesRead;
-    this.resetScan();
     return end;
   }
 

@@ -145,6 +145,47 @@ describe('F25 a frame that is null or undefined is a frame', () => {
   });
 });
 
+test('the order of the calls: resetScan before a frame, its scans, toFrame with what they have left', () => {
+  const calls: string[] = [];
+  /** Of 'x;' it remembers the first byte. */
+  class Recorder extends FrameDecoder<string> {
+    #first = '';
+
+    constructor() {
+      super({}, 100);
+      this.tailBytes = 1;
+    }
+
+    protected resetScan(): void {
+      calls.push('reset');
+      this.#first = '';
+    }
+
+    protected scan(piece: Uint8Array, from: number): number {
+      calls.push(`scan ${from}`);
+      if (this.#first === '') this.#first = String.fromCharCode(piece[from]!);
+      return piece.indexOf(0x3b, from) + 1 || UNFINISHED;
+    }
+
+    protected toFrame(bytes: Uint8Array, start: number, end: number): string {
+      calls.push(`frame ${this.#first}`);
+      return Buffer.from(bytes.subarray(start, end)).toString();
+    }
+  }
+  const decoder = new Recorder();
+  for (const piece of ['ab;c', 'd', 'e;f']) decoder.push(bytesOf(piece), (frame) => calls.push(frame));
+  expect(Buffer.from(decoder.takeBuffered()).toString()).toBe('f');
+  decoder.push(bytesOf('g;'), (frame) => calls.push(frame));
+  expect(calls).toEqual(
+    [
+      ['reset', 'scan 0', 'frame a', 'ab'],
+      ['reset', 'scan 3', 'scan 0', 'scan 0', 'frame c', 'cde'],
+      ['reset', 'scan 2'],
+      ['reset', 'scan 0', 'frame g', 'g'],
+    ].flat(),
+  );
+});
+
 test('what toFrame throws leaves push; that frame is gone, the next ones are there', async () => {
   const decoder = new JsonLines();
   const frames: unknown[] = [];
