@@ -74,7 +74,10 @@ export class BatchWriter {
   #ended = false;
   #ending: Promise<void> | null = null;
 
-  /** @throws TypeError, RangeError */
+  /**
+   * @param sink stays the caller's, who writes to it through this writer only
+   * @throws TypeError, RangeError
+   */
   constructor(sink: ByteSink, options: BatchWriterOptions = {}) {
     checkObject('sink', sink);
     checkFunction('sink.writeAll', sink.writeAll);
@@ -123,7 +126,8 @@ export class BatchWriter {
   }
 
   /**
-   * Sends without waiting for the end of the turn. Resolves when `writeAll` has taken all that was written before.
+   * Sends without waiting for the end of the turn. The promise resolves when `writeAll` has taken all that was written
+   * before this call.
    *
    * @throws (as rejection) what `writeAll` rejected with
    */
@@ -180,9 +184,8 @@ export class BatchWriter {
   #enqueue(bytes: Uint8Array): Promise<void> {
     const { length } = bytes;
     this.#acceptedBytes += length;
-    // Nobody overtakes those who wait.
-    const canCopy = this.#waiters.length === 0 && !this.#goesDirect(length);
-    const copied = canCopy ? this.#copy(bytes, 0) : 0;
+    // While others wait there is no room: nobody overtakes them.
+    const copied = this.#goesDirect(length) ? 0 : this.#copy(bytes, 0);
     if (copied === length) return ACCEPTED;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ bytes, length, offset: copied, resolve, reject });

@@ -14,8 +14,8 @@ const MAX_BYTES = 0x7fffffff;
 /** Options of a `BufferedReader`. */
 export interface BufferedReaderOptions {
   /**
-   * What `readExactly(lengthBytes)`, `peek` and `unread` may keep in this reader's memory: 1 to 2147483647; default
-   * 1048576. A length that came from the peer is checked against it, before anything is allocated.
+   * Most bytes that `readExactly(lengthBytes)`, `peek` and `unread` keep in this reader's memory: 1 to 2147483647;
+   * default 1048576. A length that came from the peer is checked against it, before anything is allocated.
    */
   maxBufferedBytes?: number | undefined;
 }
@@ -49,7 +49,10 @@ export class BufferedReader implements ByteSource {
   readonly #maxBufferedBytes: number;
   #lineMatcher: DelimiterMatcher | null = null;
 
-  /** @throws TypeError, RangeError */
+  /**
+   * @param source read by nobody else from the first call on; it stays the caller's to close
+   * @throws TypeError, RangeError
+   */
   constructor(source: ByteSource, options: BufferedReaderOptions = {}) {
     this.#ahead = new ReadAhead(source);
     checkObject('options', options);
@@ -195,6 +198,7 @@ export class BufferedReader implements ByteSource {
   /**
    * Takes what has come already, for who reads on from the source itself.
    *
+   * @returns the caller's own memory; empty when nothing is left
    * @throws ERR_TRIPOLL_BUSY while a call waits
    */
   takeBuffered(): Uint8Array {

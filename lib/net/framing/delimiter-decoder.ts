@@ -1,6 +1,9 @@
 import { DelimitedDecoder, type DelimitedOptions } from './delimited-decoder.js';
 
-/** Frames that each end with the same bytes, which are not part of them. `push` bytes in; see `FrameDecoder`. */
+/**
+ * Cuts a stream into frames that each end with the same bytes, which are not part of them. Bytes go in by `push`: see
+ * `FrameDecoder`.
+ */
 export class DelimiterDecoder extends DelimitedDecoder<Uint8Array> {
   /**
    * @param delimiter at least one byte long; copied

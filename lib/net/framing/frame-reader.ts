@@ -29,6 +29,7 @@ export class FrameReader<Frame> implements AsyncIterableIterator<
   };
 
   /**
+   * @param source read by nobody else from the first `read` on; it stays the caller's to close
    * @param decoder this reader's alone
    * @throws TypeError
    */
@@ -83,7 +84,7 @@ export class FrameReader<Frame> implements AsyncIterableIterator<
     return this.#decoder.takeBuffered();
   }
 
-  /** Gives this reader itself: a second loop goes on where the first was left. */
+  /** Returns this reader itself: a second loop goes on where the first was left. */
   [Symbol.asyncIterator](): this {
     return this;
   }

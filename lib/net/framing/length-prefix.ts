@@ -3,23 +3,26 @@ import { checkInteger, checkObject } from '../../binding/validate.js';
 
 /** A varint of more would be above 2^35: longer than any frame. */
 const MAX_VARINT_BYTES = 5;
-const LONGEST_FRAME_BYTES = 0x7fffffff;
+const MAX_FRAME_BYTES = 0x7fffffff;
 
-/** How a frame's length stands before it. */
+/** The form of the length that stands before a frame. */
 export interface LengthPrefixOptions {
-  /** The size of the length, or `'varint'`: 7 bits a byte, the lowest first, as Protocol Buffers have it. Default 4. */
+  /**
+   * Size of the length, or `'varint'`: 7 bits a byte, the lowest first, as Protocol Buffers have it; 5 bytes at most.
+   * Default 4.
+   */
   lengthBytes?: 1 | 2 | 3 | 4 | 'varint' | undefined;
-  /** Of a length that is no varint; default `'big'`, network byte order. */
+  /** Byte order of a length that is no varint; default `'big'`, network byte order. */
   byteOrder?: 'big' | 'little' | undefined;
   /** Whether the length counts its own bytes too; not with a varint. Default false. */
   includesPrefix?: boolean | undefined;
 }
 
-/** One format of prefix: reads it byte by byte, and writes it. */
+/** Reads one form of length prefix, byte by byte, and writes it. */
 export class LengthPrefix {
-  /** The longest frame that it can announce. */
+  /** Longest frame that it can announce; never more than 2147483647. */
   readonly maxLengthBytes: number;
-  /** Of the prefix that was read last. */
+  /** Number of bytes read of the present prefix; it stays until `reset`. */
   bytesRead = 0;
   readonly #sizeBytes: number;
   readonly #isVarint: boolean;
@@ -40,11 +43,11 @@ export class LengthPrefix {
     this.#sizeBytes = lengthBytes === 'varint' ? MAX_VARINT_BYTES : lengthBytes;
     this.#isBig = byteOrder === 'big';
     this.#ownBytes = includesPrefix ? this.#sizeBytes : 0;
-    const most = this.#isVarint ? LONGEST_FRAME_BYTES : 2 ** (8 * this.#sizeBytes) - 1 - this.#ownBytes;
-    this.maxLengthBytes = Math.min(LONGEST_FRAME_BYTES, most);
+    const most = this.#isVarint ? MAX_FRAME_BYTES : 2 ** (8 * this.#sizeBytes) - 1 - this.#ownBytes;
+    this.maxLengthBytes = Math.min(MAX_FRAME_BYTES, most);
   }
 
-  /** Forgets the prefix that has begun: the next byte is the first of one. */
+  /** Forgets the prefix that was read, or has begun: the next byte is a new one's first. */
   reset(): void {
     this.bytesRead = 0;
     this.#value = 0;
@@ -74,7 +77,7 @@ export class LengthPrefix {
   }
 
   /**
-   * The prefix of a frame of `lengthBytes`.
+   * Makes the prefix of a frame of `lengthBytes`.
    *
    * @throws TypeError, RangeError when the prefix cannot hold the length
    */

@@ -5,7 +5,7 @@ import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
 /** A hundred times what most protocols send at once, and what one connection may cost. */
 const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024;
 
-/** Options of frames that come after their length. */
+/** Options of decoders and readers of frames with their length before them. */
 export interface LengthPrefixedOptions extends FrameOptions, LengthPrefixOptions {
   /**
    * Longest frame without its prefix, 1 to 2147483647; default 1048576. A frame that announces more is refused before

@@ -16,8 +16,9 @@ export class LengthPrefixedWriter extends BatchWriter {
   }
 
   /**
-   * Writes the payload after its length; as `write` otherwise.
+   * Writes the payload after its length, both or neither. The promise is as of `write`.
    *
+   * @param payload not to be changed until the promise settles
    * @throws (as rejection) RangeError when the prefix cannot hold the length; as `write`
    */
   writeFrame(payload: Uint8Array): Promise<void> {
