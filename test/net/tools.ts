@@ -327,11 +327,15 @@ export function digest(bytes: Uint8Array): string {
 
 interface Inside {
   fd: number;
-  registration: { interest: number };
+  registration: { interest: number; setInterest(interest: number): void };
 }
 
 export function fdOf(stream: TcpConnection | TcpStream): number {
   return (stream as unknown as Inside).fd;
+}
+
+export function setInterest(stream: TcpConnection | TcpStream, interest: number): void {
+  (stream as unknown as Inside).registration.setInterest(interest);
 }
 
 export async function readToEnd(stream: { read(buffer: Uint8Array): Promise<number> }): Promise<Buffer> {

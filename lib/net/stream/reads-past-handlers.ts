@@ -30,7 +30,10 @@ export abstract class ReadsPastHandlers<
       this.setHeld(true);
       if (this.mayRead && this.reactor.consumeBudget()) this.runHeld();
       else if (this.mayRead) this.readLater();
-      if (!this.isReading) return;
+      if (!this.isReading) {
+        this.readDone();
+        return;
+      }
       if (options !== undefined) {
         reader.disarm = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
       }
@@ -50,8 +53,7 @@ export abstract class ReadsPastHandlers<
   protected runHeld(): void {
     const reader = this.cold?.reader;
     if (reader === null || reader === undefined) {
-      // Edge mode remembers that there is something, level mode stops asking.
-      this.updateInterestIfLevel();
+      this.leaveUntaken();
       return;
     }
     const received = this.tryOperation(reader.operation);

@@ -141,6 +141,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     for (let i = 0; i < READS_PER_EVENT; i++) {
       if (!this.isOpen || this.isPaused || this.readEnded) {
         if (this.isHeld && this.isOpen) this.runHeld();
+        else this.lookForEnd();
         return;
       }
       if (i > 0 && !this.reactor.consumeBudget()) break;
@@ -151,7 +152,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         this.deliver(received);
         if (received < arena.bytes && this.readShort()) return;
       } else if (received === 0) {
-        this.#onEnd();
+        this.onPeerEnd();
         return;
       } else if (received === EAGAIN) {
         this.readEmpty();
@@ -184,7 +185,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     arena.takeBack(chunk);
   }
 
-  #onEnd(): void {
+  protected onPeerEnd(): void {
     this.markReadEnded();
     this.callHandler(this.profile.handlers.end);
     if (!this.isOpen) return;

@@ -76,9 +76,11 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
       const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
       if (received === EAGAIN) return this.#waitForRead(buffer, operation, options);
       if (received === 0) this.finishIfDone();
+      else if (received > 0) this.readDone();
       if (received !== REFUSED) return Promise.resolve(received);
     }
-    if (this.bothEnded) return Promise.resolve(0);
+    // What broke it after the end is for writes to say.
+    if (this.bothEnded || (this.readEnded && this.failure !== null)) return Promise.resolve(0);
     const error = this.#whyNoRead(buffer);
     if (error !== null) return Promise.reject(error);
     if (this.readEnded) return Promise.resolve(0);
@@ -168,9 +170,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
 
   protected readNow(): void {
     const reader = this.#reader;
-    // Nobody waits: edge mode remembers that there is something, level mode stops asking.
     if (reader === null) {
-      this.updateInterestIfLevel();
+      this.lookForEnd();
       return;
     }
     const { buffer, operation } = reader;
@@ -181,6 +182,12 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     // Detached or shrunk since `read` was called; nothing was received, so nothing is lost.
     else reader.reject(this.#whyNoRead(reader.buffer) ?? outOfRange('buffer', 'as it was', reader.buffer));
     if (received === 0) this.finishIfDone();
+    else if (received > 0) this.readDone();
+  }
+
+  protected onPeerEnd(): void {
+    this.markReadEnded();
+    this.finishIfDone();
   }
 
   protected override get wantsRead(): boolean {

@@ -43,7 +43,7 @@ const CLOSED = 1 << 1;
 /** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
 const READ_READY = 1 << 2;
 /** The end, an error or an urgent byte is on its way: a short read does not mean that all was read (T17). */
-const HUNG_UP = 1 << 3;
+export const HUNG_UP = 1 << 3;
 const READ_ENDED = 1 << 4;
 /** `end()` was called: shut down when the queue is empty. */
 const WRITE_ENDING = 1 << 5;
@@ -57,8 +57,10 @@ const UNREFED = 1 << 10;
 const CLOSE_AFTER_END = 1 << 11;
 /** As PAUSED, but not by the user: bytes are for a read past the handlers (`ReadsPastHandlers`). */
 const HELD = 1 << 12;
+/** Level mode only: there is something that nobody takes, of which the system would tell again and again. */
+export const UNTAKEN = 1 << 13;
 /** From here on the bits are the subclass's. */
-export const FIRST_FREE_FLAG = 1 << 13;
+export const FIRST_FREE_FLAG = 1 << 14;
 
 /**
  * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
@@ -251,18 +253,21 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** The peer has ended its side. */
   protected markReadEnded(): void {
     this.flags |= READ_ENDED;
+    this.cold?.extras?.onReady(Readiness.READ_CLOSED);
     this.updateInterestIfLevel();
   }
 
   protected updateInterestIfLevel(): void {
     if (this.profile.useEdge || this.registration?.active !== true || !this.isOpen) return;
+    if (this.wantsRead && !this.readEnded) this.flags &= ~UNTAKEN;
     let interest = this.wantsPriority ? Interest.PRIORITY : 0;
-    if (this.wantsRead && (this.flags & READ_ENDED) === 0) interest |= Interest.READABLE;
+    // Also when nobody reads, until there is something: it may be the end. Errors come with any interest.
+    if ((this.flags & UNTAKEN) === 0) interest |= this.readEnded ? Interest.PRIORITY : Interest.READABLE;
     if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
     if (interest !== this.registration.interest) this.registration.setInterest(interest);
   }
 
-  /** Whether level mode should wait for bytes. */
+  /** Whether what comes would be read. */
   protected get wantsRead(): boolean {
     return !this.isPaused;
   }

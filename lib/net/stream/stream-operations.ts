@@ -1,7 +1,10 @@
 import { closedError, stateError, type TripollError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
+import { Readiness } from '../../poller/flags.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { EAGAIN, EINTR, StreamCore } from './stream-core.js';
+import { receiveNow } from '../socket/stream-calls.js';
+import { EAGAIN, EINTR, HUNG_UP, StreamCore, UNTAKEN } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 import type { WriteOperation, WriteSource } from './write-queue.js';
 
@@ -12,6 +15,12 @@ export interface ReadOperation {
   /** After a `run` that gave bytes: the socket has no more for now. */
   readonly drained: boolean;
 }
+
+/** Nothing can be written any more. */
+const BREAKS = Readiness.WRITE_CLOSED | Readiness.ERROR;
+const { MSG_PEEK } = native.constants;
+/** For a look at whether there are bytes. */
+const LOOK = new Uint8Array(1);
 
 /** A read that can only fail. No errno: they are small. */
 export const REFUSED = -0x7fffffff;
@@ -25,6 +34,9 @@ export abstract class StreamOperations<
   Address = SocketAddress,
 > extends StreamCore<Profile, Address> {
   // ---- what a subclass supplies ----
+
+  /** All that the peer sent has been read, and it has ended its side. */
+  protected abstract onPeerEnd(): void;
 
   /**
    * @internal For `peek` and `splice`: reads by a function of its own, one at a time.
@@ -73,6 +85,47 @@ export abstract class StreamOperations<
       return REFUSED;
     }
     return received;
+  }
+
+  /**
+   * Nobody reads. That the peer is gone is looked for all the same, by a peek, since there may be bytes before the end: who
+   * reads on gets those, and then the end, or the error. Under an edge only where a hang-up was told.
+   */
+  protected lookForEnd(): void {
+    if (!this.isOpen || this.readEnded || (this.profile.useEdge && (this.flags & HUNG_UP) === 0)) return;
+    const seen = receiveNow(this.fd, LOOK, 1, MSG_PEEK);
+    if (seen === 0) this.onPeerEnd();
+    else if (seen > 0) this.leaveUntaken();
+    else if (seen === EINTR) this.readLater();
+    else if (seen !== EAGAIN) this.fail(seen, 'read');
+  }
+
+  protected override onHangUp(readiness: number): number {
+    const left = super.onHangUp(readiness);
+    if ((left & BREAKS) !== 0 && this.readEnded && this.isOpen) this.#failAfterEnd();
+    return left;
+  }
+
+  /** A reset: after the end no read would meet it. A peer that has closed, as a Unix socket can tell, the next write meets. */
+  #failAfterEnd(): void {
+    const error = native.takeSocketError(this.fd);
+    if (error < 0) this.fail(error, 'read');
+    else this.leaveUntaken();
+  }
+
+  /** Nobody takes what there is. Edge mode remembers it, level mode stops asking. */
+  protected leaveUntaken(): void {
+    if (this.profile.useEdge) return;
+    this.flags |= UNTAKEN;
+    this.updateInterestIfLevel();
+  }
+
+  /** Something was read, and perhaps nobody reads on. */
+  protected readDone(): void {
+    if ((this.flags & (HUNG_UP | UNTAKEN)) === 0 || this.wantsRead) return;
+    this.flags &= ~UNTAKEN;
+    this.updateInterestIfLevel();
+    if ((this.flags & HUNG_UP) !== 0) this.lookForEnd();
   }
 
   // ---- writing ----

@@ -1,6 +1,7 @@
 import { tellsPriority } from '../../binding/capabilities.js';
 import {
   busyError,
+  closedError,
   errnoOf,
   systemError,
   unsupportedError,
@@ -18,7 +19,17 @@ import { ZeroCopyLedger } from './zero-copy.js';
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 const EINVAL = errnoOf('EINVAL');
+const ECONNRESET = errnoOf('ECONNRESET');
 const { MSG_OOB } = native.constants;
+
+const HANGS_UP = Readiness.PRIORITY | Readiness.READ_CLOSED | Readiness.ERROR;
+/** A reset. */
+const BROKEN = Readiness.ERROR | Readiness.WRITE_CLOSED;
+
+/** The peer has ended its side: no urgent byte will come. */
+export function peerEndedError(): TripollError {
+  return closedError('The peer’s side');
+}
 
 /** The stream that has them. */
 export interface ExtrasHost {
@@ -52,7 +63,7 @@ export class TcpExtras implements StreamExtras {
   }
 
   onReady(readiness: number): number {
-    if ((readiness & Readiness.PRIORITY) !== 0 && this.#urgent !== null) this.#tryUrgent(this.#urgent);
+    if ((readiness & HANGS_UP) !== 0 && this.#urgent !== null) this.#onUrgentReady(this.#urgent, readiness);
     if ((readiness & (Readiness.ERROR | Readiness.PRIORITY)) === 0 || this.zeroCopy.outstanding === 0) {
       return readiness;
     }
@@ -77,6 +88,14 @@ export class TcpExtras implements StreamExtras {
       waiting.disarm = watchCancel(options, this.#host.reactor, (error) => this.#takeUrgent()?.reject(error));
       this.#host.watchPriority();
     });
+  }
+
+  /** It came; or it cannot come any more, which no read would tell while bytes before the end are unread. */
+  #onUrgentReady(waiting: PendingUrgent, readiness: number): void {
+    this.#tryUrgent(waiting);
+    if (this.#urgent === null) return;
+    if ((readiness & BROKEN) === BROKEN) this.#takeUrgent()?.reject(systemError(ECONNRESET, 'recv'));
+    else if ((readiness & Readiness.READ_CLOSED) !== 0) this.#takeUrgent()?.reject(peerEndedError());
   }
 
   #takeUrgent(): PendingUrgent | null {

@@ -17,7 +17,7 @@ import {
   type StreamProfile,
   type TcpOptions,
 } from '../stream/stream-profile.js';
-import { extrasOf } from './tcp-extras.js';
+import { extrasOf, peerEndedError } from './tcp-extras.js';
 import { sendUrgent } from './urgent.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
@@ -105,13 +105,15 @@ export class TcpStream extends SocketStream {
    * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces it. Under the
    * option `urgentInline` it is part of the stream instead, and this does not settle.
    *
-   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED, also when the peer has ended its side;
+   * ECONNRESET and what else recv(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
    * ERR_TRIPOLL_UNSUPPORTED under the kqueue of FreeBSD and NetBSD, which does not tell of it
    */
   receiveUrgent(options: CancelOptions = {}): Promise<number> {
     const refused = refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.closed) return Promise.reject(this.whyClosed());
+    if (this.readEnded) return Promise.reject(peerEndedError());
     return extrasOf(this.ensureCold(), this).receiveUrgent(options);
   }
 

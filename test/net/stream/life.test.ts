@@ -7,6 +7,7 @@ import { describeClosing } from './suite/closing.js';
 import { describeFlowAtTheEnd } from './suite/flow-at-the-end.js';
 import { describeIdling } from './suite/idling.js';
 import { describeLimits } from './suite/limits.js';
+import { describePeerGone } from './suite/peer-gone.js';
 import { describeShuttingDown } from './suite/shutting-down.js';
 import { describeSplitting } from './suite/splitting.js';
 
@@ -23,5 +24,6 @@ describeOn(
     describeIdling(context);
     describeLimits(context);
     describeShuttingDown(context);
+    describePeerGone(context);
   },
 );

@@ -537,6 +537,15 @@ export class Kernel {
     return count;
   }
 
+  /** MSG_PEEK of one byte. */
+  peek(fd: number): number {
+    const socket = this.socketOf(fd);
+    if (socket === null) return this.#misuse('recv', fd);
+    this.#race();
+    if (this.chance(this.faults.eintr)) return EINTR;
+    return socket.arrivedBytes > 0 ? 1 : nothingToRead(socket);
+  }
+
   send(fd: number, buffers: readonly Uint8Array[]): number {
     const socket = this.socketOf(fd);
     if (socket === null) return this.#misuse('send', fd);

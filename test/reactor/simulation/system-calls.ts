@@ -43,6 +43,8 @@ const simulated: Swapped = {
   arenaCreate: () => arena.buffer,
   recvArena: (fd) => kernel().recv(fd, arena),
   sendArena: (fd, length) => kernel().send(fd, [arena.subarray(0, length)]),
+  // Streams use it for looks (MSG_PEEK) alone.
+  recv: (fd) => kernel().peek(fd),
   recvInto: (fd, buffer) => kernel().recv(fd, buffer),
   sendFrom: (fd, buffer) => kernel().send(fd, [buffer]),
   send: (fd, buffer, offset, length) => kernel().send(fd, [buffer.subarray(offset, offset + length)]),

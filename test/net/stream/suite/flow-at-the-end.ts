@@ -90,8 +90,8 @@ export function describeFlowAtTheEnd(context: Context): void {
       expect(told.events).toEqual(['open', 'data', 'end', 'close']);
     });
 
-    test('pause in data, end() in ours: the peer still gets all, and close comes after resume', async () => {
-      const { connection, told, peer } = await context.accepted({
+    test('F23 pause in data, end() in ours: the peer still gets all, and close comes without a resume', async () => {
+      const { told, peer } = await context.accepted({
         data(paused) {
           paused.pause().end(pattern(1_000_000));
         },
@@ -99,9 +99,6 @@ export function describeFlowAtTheEnd(context: Context): void {
       peer.send('abc');
       expect(digest(await peer.receiveToEnd())).toBe(digest(pattern(1_000_000)));
       peer.endWrite();
-      await turnOf(context.reactor);
-      expect(told.events).toEqual(['open', 'data']);
-      connection.resume();
       expect(await within(told.closed, 'close')).toBeNull();
       expect(told.events).toEqual(['open', 'data', 'end', 'close']);
     });
