@@ -9,7 +9,7 @@ import {
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkInteger } from '../../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { abortedBefore, checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { sendNow } from '../socket/stream-calls.js';
 import type { AnyStream } from '../stream/transfer.js';
 
@@ -60,10 +60,12 @@ export interface ZeroCopyWrite {
   /** All has been sent: told when the last notice has come. */
   onReturned: (() => void) | null;
   onLost: ((reason: Error) => void) | null;
+  /** The stream ended before the notices came. */
+  lost: Error | null;
 }
 
 export function newZeroCopyWrite(): ZeroCopyWrite {
-  return { outstanding: 0, copied: false, onReturned: null, onLost: null };
+  return { outstanding: 0, copied: false, onReturned: null, onLost: null, lost: null };
 }
 
 /**
@@ -129,7 +131,10 @@ export class ZeroCopyLedger {
   end(reason: Error): void {
     const writes = new Set(this.#sends.values());
     this.#sends.clear();
-    for (const write of writes) write.onLost?.(reason);
+    for (const write of writes) {
+      write.lost = reason;
+      write.onLost?.(reason);
+    }
   }
 }
 
@@ -146,6 +151,8 @@ export async function writeZeroCopy(
   const write = newZeroCopyWrite();
   const send = (fd: number, written: number) => ledger.send(fd, memory, written, write);
   const bytesWritten = await stream.writeWith(send, memory.length, options);
+  // It may have ended, or been aborted, since the last byte went out and before we went on (F30).
+  if (write.lost !== null) throw write.lost;
   if (write.outstanding > 0) {
     stream.watchPriority();
     const left = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (nowMs() - startMs));
@@ -162,11 +169,17 @@ function returned(
   options: CancelOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = watchCancel(options, stream.reactor, (error: TripollError) => {
+    const abandon = (error: TripollError): void => {
       error.bytesWritten = bytesWritten;
       reject(error);
       stream.abandon(stateError('a zero-copy write was aborted'));
-    });
+    };
+    const aborted = abortedBefore(options);
+    if (aborted !== null) {
+      abandon(aborted);
+      return;
+    }
+    const stop = watchCancel(options, stream.reactor, abandon);
     write.onReturned = () => {
       stop();
       resolve();

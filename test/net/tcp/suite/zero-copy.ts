@@ -162,6 +162,31 @@ export function describeZeroCopy(context: Context): void {
       });
     });
 
+    test('F30 settles when the stream ends, or is aborted, in the turn of the write', async () => {
+      await replaced(
+        'takeZeroCopyNotice',
+        () => () => -11,
+        async () => {
+          const { client } = await context.streamPair();
+          const { connection } = await context.accepted();
+          const writes = [client, connection].map((one) => one.writeZeroCopy(allocateZeroCopy(5000)));
+          client.close();
+          connection.close();
+          for (const write of writes) expect((await rejection(write))?.code).toBe('ERR_TRIPOLL_CLOSED');
+
+          const second = (await context.streamPair()).client;
+          const { connection: third } = await context.accepted();
+          for (const one of [second, third]) {
+            const controller = new AbortController();
+            const write = one.writeZeroCopy(allocateZeroCopy(5000), { signal: controller.signal });
+            controller.abort();
+            expect(await rejectionError(write)).toMatchObject({ code: 'ABORT_ERR', bytesWritten: 5000 });
+            expect(one.closed).toBe(true);
+          }
+        },
+      );
+    });
+
     test('only memory that was allocated for it', async () => {
       const { client } = await context.streamPair();
       expect(await rejection(client.writeZeroCopy(new Uint8Array(10)))).toEqual(invalidType);
