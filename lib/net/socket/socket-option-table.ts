@@ -19,7 +19,10 @@ export interface SocketOptions {
   urgentInline: boolean;
   /** SO_DONTROUTE; all systems. */
   doNotRoute: boolean;
-  /** SO_LINGER: seconds that a close may take, 0 resets, null is off; all systems. */
+  /**
+   * SO_LINGER: 0, a close resets; or null, off. Set to no more than 0: close(2) would hold this thread for so long, although
+   * the socket is non-blocking (socket(7)), and WinSock refuses it; all systems.
+   */
   lingerSeconds: number | null;
   /** SO_RCVBUF; Linux doubles what is set; all systems. */
   receiveBufferBytes: number;

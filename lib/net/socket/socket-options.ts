@@ -50,6 +50,7 @@ function fromInts(...values: number[]): Uint8Array {
 function encodeLinger(name: string, value: unknown): Uint8Array {
   if (value === null) return fromInts(0, 0);
   checkInteger(name, value, 0, MAX_INT32);
+  if (value > 0) throw outOfRange(name, '0 or null, since a close that waits would hold this thread', value);
   return fromInts(1, value);
 }
 

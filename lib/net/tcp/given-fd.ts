@@ -1,5 +1,6 @@
 import { errnoOf, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { getOption } from '../socket/socket-options.js';
 import { checkGiven, checkListens, setGivenFlags, typeOfGiven } from '../socket/given-fd.js';
 
 const { SOCK_STREAM } = native.constants;
@@ -13,6 +14,13 @@ function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
   if (named === EAFNOSUPPORT) throw outOfRange('fd', 'a TCP socket (its family)', fd);
   checkGiven(fd as number, named, 'getsockname');
   checkListens(fd as number, listening);
+  // Accepted connections have it from their listener.
+  if ((getOption(fd as number, 'lingerSeconds') ?? 0) > 0)
+    throw outOfRange(
+      'fd',
+      'a socket without SO_LINGER above 0, by which its close would hold this thread',
+      fd,
+    );
 }
 
 /**

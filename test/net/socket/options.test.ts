@@ -66,7 +66,7 @@ const onTcp: Sample = {
   keepAlive: [true],
   urgentInline: [true],
   doNotRoute: [true],
-  lingerSeconds: [7],
+  lingerSeconds: [0],
   receiveBufferBytes: [20_000, isLinux ? 40_000 : 20_000],
   sendBufferBytes: [20_000, isLinux ? 40_000 : 20_000],
   receiveLowWaterMarkBytes: [100],
@@ -226,6 +226,9 @@ function describeTable(): void {
     withSocket(AF_INET, SOCK_STREAM, (fd) => {
       expect(getOption(fd, 'lingerSeconds')).toBeNull();
       setOption(fd, 'lingerSeconds', 0);
+      expect(getOption(fd, 'lingerSeconds')).toBe(0);
+      // F15: its close would block.
+      expect(thrownBy(() => setOption(fd, 'lingerSeconds', 1))).toEqual(outOfRange);
       expect(getOption(fd, 'lingerSeconds')).toBe(0);
       setOption(fd, 'lingerSeconds', null);
       expect(getOption(fd, 'lingerSeconds')).toBeNull();

@@ -69,6 +69,19 @@ export function describeGivenFds(context: Context): void {
       if (!isWindows) expect(sys.fcntl(fd, F_GETFD)).toBe(-(sys.errno['EBADF'] ?? 0));
     });
 
+    test('F15 one whose close would hold the thread is refused', async () => {
+      const { reactor } = context;
+      const { SOL_SOCKET, SO_LINGER } = sys.constants;
+      const linger = (seconds: number): Uint8Array =>
+        new Uint8Array(new Int32Array([seconds, seconds]).buffer);
+      const { fd } = rawListener(context);
+      const peer = context.own(new RawPeer(portOf(await context.bind())));
+      for (const lingering of [fd, peer.fd]) sys.setsockopt(lingering, SOL_SOCKET, SO_LINGER, linger(2));
+      expect(await rejection(TcpListener.fromFd(fd, { reactor }))).toEqual(outOfRange);
+      expect(await rejection(TcpStream.fromFd(peer.fd, { reactor }))).toEqual(outOfRange);
+      for (const lingering of [fd, peer.fd]) sys.setsockopt(lingering, SOL_SOCKET, SO_LINGER, linger(0));
+    });
+
     test('what it is not for is refused, and stays the caller’s', async () => {
       const { reactor } = context;
       const listening = rawListener(context).fd;
