@@ -31,7 +31,8 @@ export function checkCancel(options: CancelOptions): void {
 }
 
 /**
- * Calls `onCancel` once when the signal aborts or the time is up.
+ * Calls `onCancel` once when the signal aborts or the time is up. For an owner with a registration: that alone decides
+ * whether the process stays alive, so that the timer of an owner that was unref'd keeps nothing.
  *
  * @returns ends the watch: to be called when the operation has settled, whoever settled it
  */
@@ -47,7 +48,9 @@ export function watchCancel(
   };
   const onAbort = () => cancel(abortError(signal?.reason));
   const timer =
-    timeoutMs === undefined ? null : reactor.setTimer(timeoutMs, () => cancel(timeoutError(timeoutMs)));
+    timeoutMs === undefined
+      ? null
+      : reactor.setTimer(timeoutMs, () => cancel(timeoutError(timeoutMs))).unref();
   const stop = () => {
     signal?.removeEventListener('abort', onAbort);
     timer?.cancel();

@@ -1,4 +1,4 @@
-import type { ConnectAttempt, StreamExtras } from './seams.js';
+import type { ConnectAttempt, Handshake, StreamExtras } from './seams.js';
 import type { ReadOperation } from './stream-operations.js';
 
 export interface WaitingOperation {
@@ -12,6 +12,8 @@ export interface WaitingOperation {
 export interface ColdState {
   /** While it is being connected. */
   attempt: ConnectAttempt | null;
+  /** While that goes on although the stream is open. */
+  handshake: Handshake | null;
   extras: StreamExtras | null;
   /** A read past the handlers. */
   reader: WaitingOperation | null;
@@ -20,14 +22,15 @@ export interface ColdState {
 }
 
 export function newColdState(): ColdState {
-  return { attempt: null, extras: null, reader: null, isTakenOver: false };
+  return { attempt: null, handshake: null, extras: null, reader: null, isTakenOver: false };
 }
 
 /** Connecting has come to its end; returns what is still needed. */
 export function dropAttempt(cold: ColdState | null): ColdState | null {
-  if (cold === null || cold.attempt === null) return cold;
-  const { attempt } = cold;
-  cold.attempt = null;
-  attempt.cancel();
+  if (cold === null || (cold.attempt === null && cold.handshake === null)) return cold;
+  const { attempt, handshake } = cold;
+  cold.attempt = cold.handshake = null;
+  attempt?.cancel();
+  handshake?.cancel();
   return cold.extras === null && cold.reader === null && !cold.isTakenOver ? null : cold;
 }

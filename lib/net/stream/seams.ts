@@ -12,10 +12,21 @@ export interface ConnectAttempt {
   cancel(): void;
 }
 
+/** What is left of connecting when the stream is open already. */
+export interface Handshake {
+  readonly isDone: boolean;
+  /** Goes on without waiting for a write: an end of our side that comes before it is done would undo the connecting. */
+  finish(): void;
+  /** The stream has ended, or it is done. */
+  cancel(): void;
+}
+
 /** Receives the outcome of an attempt: one of both, once. */
 export interface ConnectObserver extends EventHandler {
   /** The socket and its registration are the observer's own from here on; `readiness` came with the news. */
-  onConnected(fd: number, registration: Registration, readiness: number): void;
+  onConnected(fd: number, registration: Registration, readiness: number, handshake?: Handshake | null): void;
+  /** The handshake that it was given is done. */
+  onEstablished(): void;
   onConnectFailed(error: Error): void;
 }
 

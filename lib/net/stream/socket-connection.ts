@@ -4,6 +4,7 @@ import { checkBytes, checkFunction, checkInteger, checkObject } from '../../bind
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { SocketAddress } from '../../sys/address.js';
+import { isFull } from '../socket/stream-calls.js';
 import { getArena } from './arena.js';
 import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
@@ -236,7 +237,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       if (written > 0) this.noteBytes(written);
       if (written === chunk.length) return true;
       if (written < 0) {
-        if (written !== EAGAIN && written !== EINTR) {
+        if (!isFull(written) && written !== EINTR) {
           if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
           this.fail(written, 'write');
           return false;

@@ -3,6 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
+import { isFull } from '../socket/stream-calls.js';
 import { EAGAIN, EINTR } from './stream-core.js';
 import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
 import type { StreamProfile } from './stream-profile.js';
@@ -237,7 +238,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
       else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
-      else if (written < 0 && written !== EAGAIN) this.fail(written, 'write');
+      else if (written < 0 && !isFull(written)) this.fail(written, 'write');
     }
     return this.#queueRest(buffer, all, Math.max(0, written), options, fds);
   }

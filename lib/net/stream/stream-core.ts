@@ -7,11 +7,9 @@ import type { Registration } from '../../reactor/registration.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { getOption, setOption } from '../socket/socket-options.js';
-import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
-import type { SocketOptions } from '../socket/socket-option-table.js';
+import { isFull } from '../socket/stream-calls.js';
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
-import type { ConnectAttempt, ConnectObserver } from './seams.js';
+import type { ConnectAttempt, ConnectObserver, Handshake } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -157,16 +155,23 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   }
 
   /** @internal For the attempt. */
-  onConnected(fd: number, registration: Registration, readiness: number): void {
+  onConnected(fd: number, registration: Registration, readiness: number, left?: Handshake | null): void {
     this.fd = fd;
     this.registration = registration;
     this.flags &= ~CONNECTING;
     this.cold = dropAttempt(this.cold);
+    if (left) this.ensureCold().handshake = left;
     this.profile.idle?.add(this);
     this.updateInterestIfLevel();
     this.onOpen();
     if (this.isOpen) this.flush();
     if (this.isOpen) this.onReady(readiness);
+  }
+
+  /** @internal For the handshake. */
+  onEstablished(): void {
+    this.cold = dropAttempt(this.cold);
+    this.flush();
   }
 
   // ---- readiness ----
@@ -263,7 +268,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     let interest = this.wantsPriority ? Interest.PRIORITY : 0;
     // Also when nobody reads, until there is something: it may be the end. Errors come with any interest.
     if ((this.flags & UNTAKEN) === 0) interest |= this.readEnded ? Interest.PRIORITY : Interest.READABLE;
-    if (this.hasQueued && (this.flags & CORKED) === 0) interest |= Interest.WRITABLE;
+    const endsLater = (this.flags & WRITE_ENDING) !== 0 && (this.cold?.handshake ?? null) !== null;
+    if (endsLater || (this.hasQueued && (this.flags & CORKED) === 0)) interest |= Interest.WRITABLE;
     if (interest !== this.registration.interest) this.registration.setInterest(interest);
   }
 
@@ -352,7 +358,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
         this.destroy(error as Error);
         return false;
       }
-      if (written === EAGAIN) full = true;
+      if (isFull(written)) full = true;
       else if (written < 0) {
         this.fail(written, 'write');
         return false;
@@ -386,6 +392,11 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   }
 
   #shutdownWrite(): void {
+    if (this.cold?.handshake?.isDone === false) {
+      this.cold.handshake.finish();
+      this.updateInterestIfLevel();
+      return;
+    }
     this.flags = (this.flags & ~WRITE_ENDING) | WRITE_ENDED;
     const error = native.shutdown(this.fd, SHUT_WR);
     // ENOTCONN: the peer has reset it, which the reader hears.
@@ -449,21 +460,6 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   }
 
   // ---- public to users of either style ----
-
-  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
-  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
-    return getOption(this.#checkedFd(), name);
-  }
-
-  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
-  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
-    setOption(this.#checkedFd(), name, value);
-  }
-
-  #checkedFd(): number {
-    if (this.fd < 0) throw closedError('Stream');
-    return this.fd;
-  }
 
   /** The reactor that it lives on. */
   get reactor(): Reactor {

@@ -3,6 +3,9 @@ import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
+import type { SocketOptions } from '../socket/socket-option-table.js';
+import { getOption, setOption } from '../socket/socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { EAGAIN, EINTR, HUNG_UP, StreamCore, UNTAKEN } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
@@ -202,13 +205,30 @@ export abstract class StreamOperations<
       this.destroy(stateError('a write was aborted half-way'));
       return;
     }
-    // It may have been the last that an `end()` waited for.
-    this.flush();
+    // It may have been the last that an `end()` waited for. From within the user's abort(), which is not to be called back from.
+    this.flush(true);
   }
 
   /** @internal For `splice`: bytes went out past the write queue. */
   noteActivity(): void {
     if (!this.closed) this.profile.idle?.touch(this);
+  }
+
+  // ---- socket options ----
+
+  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
+    return getOption(this.#checkedFd(), name);
+  }
+
+  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    setOption(this.#checkedFd(), name, value);
+  }
+
+  #checkedFd(): number {
+    if (this.fd < 0) throw closedError('Stream');
+    return this.fd;
   }
 
   // ---- what few streams need ----

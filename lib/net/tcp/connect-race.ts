@@ -1,24 +1,27 @@
 import {
+  abortError,
   aggregateError,
   closedError,
   errnoOf,
   invalidArgType,
   stateError,
   systemError,
+  timeoutError,
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkDurationMs, checkFunction, checkInteger } from '../../binding/validate.js';
+import { checkDurationMs, checkFunction, checkInteger, MAX_DURATION_MS } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest } from '../../poller/flags.js';
-import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
-import { parseAddress, type HostPort, type ParsedAddress } from '../../sys/address.js';
+import { isIpLiteral, parseAddress, type HostPort, type ParsedAddress } from '../../sys/address.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { interleave, resolve, type Resolver } from '../socket/resolve.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { encodeOptions, type SettableSocketOptions } from '../socket/socket-options.js';
 import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
+import { DeferredHandshake } from './deferred-handshake.js';
 import type { StreamProfile, TcpOptions } from '../stream/stream-profile.js';
 
 /** Connection Attempt Delay of RFC 8305, section 5, and its least. */
@@ -42,7 +45,10 @@ export interface ConnectOptions extends TcpOptions, CancelOptions {
   attemptDelayMs?: number | undefined;
   /** Our end: an IP address of this machine; the addresses of the other family then fail. */
   localAddress?: string | undefined;
-  /** Our end; default 0: the system chooses. */
+  /**
+   * Our end; default 0: the system chooses. Addresses are then tried one after the other, since a port is one socket's: each
+   * until it fails, or for its part of `timeoutMs`.
+   */
   localPort?: number | undefined;
   /** Set before connect, in this order. */
   socketOptions?: Partial<SettableSocketOptions> | undefined;
@@ -81,6 +87,8 @@ function toSettings(options: ConnectOptions): Settings {
 class Attempt implements EventHandler {
   readonly target: HostPort;
   fd = -1;
+  /** connect(2) has said 0 and done nothing: the SYN goes with the first write (TCP_FASTOPEN_CONNECT). */
+  isDeferred = false;
   registration: Registration | null = null;
   readonly #race: ConnectRace;
 
@@ -122,6 +130,8 @@ export class ConnectRace implements ConnectAttempt {
   readonly #failures: Error[] = [];
   #timer: Timer | null = null;
   #disarm: (() => void) | null = null;
+  #watchTimer: Timer | null = null;
+  #endMs = Infinity;
   #over = false;
   #refed = true;
 
@@ -136,15 +146,40 @@ export class ConnectRace implements ConnectAttempt {
 
   start(): void {
     const { signal, timeoutMs } = this.#cancelOptions;
-    if (signal !== undefined || timeoutMs !== undefined) {
-      this.#disarm = watchCancel(this.#cancelOptions, this.#profile.reactor, (error) => this.#fail(error));
-    }
+    if (signal !== undefined || timeoutMs !== undefined || !isIpLiteral(this.#target.host)) this.#watch();
     resolve(this.#target, this.#settings.resolver, (error, candidates) => {
       if (this.#over) return;
       this.#candidates = interleave(candidates);
       if (error === null) this.#next();
       else this.#fail(error);
     });
+  }
+
+  /** Its own end, by the signal, the time, or the reactor, which knows nothing of it while a name is looked up (F33). */
+  #watch(): void {
+    const { signal, timeoutMs } = this.#cancelOptions;
+    const { reactor } = this.#profile;
+    const expire = (): void => this.#fail(this.#late(timeoutMs ?? MAX_DURATION_MS));
+    const timer = reactor.setTimer(timeoutMs ?? MAX_DURATION_MS, expire).unref();
+    timer.onDrop = () => this.onReactorClose();
+    if (timeoutMs !== undefined) {
+      this.#endMs = reactor.turnTimeMs() + timeoutMs;
+      this.#watchTimer = timer;
+      if (this.#refed) timer.ref();
+    }
+    const onAbort = (): void => this.#fail(abortError(signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#disarm = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+  }
+
+  /** What has failed by then is its cause. */
+  #late(timeoutMs: number): Error {
+    const error = timeoutError(timeoutMs);
+    if (this.#failures.length > 0) error.cause = this.#outcome();
+    return error;
   }
 
   /** Begins the next address; those that fail at once are passed over. */
@@ -165,11 +200,20 @@ export class ConnectRace implements ConnectAttempt {
 
   #waitForNext(): void {
     const { reactor } = this.#profile;
+    const { attemptDelayMs, local } = this.#settings;
+    const hasPort = local !== null && local.port > 0;
+    // Without a timeout the system's own ends it.
+    if (hasPort && this.#endMs === Infinity) return;
+    const leftMs = Math.max(0, this.#endMs - reactor.turnTimeMs());
+    const delayMs = hasPort ? leftMs / (this.#candidates.length + 1) : attemptDelayMs;
     const next = () => {
-      if (this.#attempts.size < MAX_ATTEMPTS) this.#next();
+      // The port is the one attempt's for as long as it lasts: the next bind would fail.
+      if (hasPort)
+        for (const attempt of [...this.#attempts]) this.onAttemptFailed(attempt, timeoutError(delayMs));
+      else if (this.#attempts.size < MAX_ATTEMPTS) this.#next();
     };
     // Unref'd: the attempts themselves keep the process alive.
-    this.#timer = reactor.setTimer(this.#settings.attemptDelayMs, next).unref();
+    this.#timer = reactor.setTimer(delayMs, next).unref();
   }
 
   #outcome(): Error {
@@ -208,6 +252,7 @@ export class ConnectRace implements ConnectAttempt {
     const interest = useEdge ? ALL_INTERESTS : Interest.WRITABLE;
     attempt.registration = reactor.registerAs(fd, interest, attempt, registration);
     if (!this.#refed) attempt.registration.unref();
+    attempt.isDeferred = result === 0 && native.getpeername(fd, {}) === ENOTCONN;
   }
 
   // ---- what attempts tell ----
@@ -221,11 +266,16 @@ export class ConnectRace implements ConnectAttempt {
       return;
     }
     // Spurious: it is neither connected nor refused yet (T44).
-    if (native.getpeername(fd, {}) === ENOTCONN || registration === null) return;
+    const isConnected = native.getpeername(fd, {}) !== ENOTCONN;
+    if ((!isConnected && !attempt.isDeferred) || registration === null) return;
     this.#attempts.delete(attempt);
     this.cancel();
     registration.handler = this.#observer;
-    this.#observer.onConnected(fd, registration, readiness);
+    const handshake = isConnected
+      ? null
+      : new DeferredHandshake(this.#observer, registration, this.#settings.attemptDelayMs);
+    this.#observer.onConnected(fd, registration, readiness, handshake);
+    handshake?.start(this.#profile.reactor);
   }
 
   onAttemptFailed(attempt: Attempt, error: Error): void {
@@ -248,6 +298,7 @@ export class ConnectRace implements ConnectAttempt {
     this.#over = true;
     this.#disarm?.();
     this.#disarm = null;
+    this.#watchTimer = null;
     this.#timer?.cancel();
     this.#timer = null;
     for (const attempt of this.#attempts) attempt.close();
@@ -256,9 +307,10 @@ export class ConnectRace implements ConnectAttempt {
 
   setRefed(refed: boolean): void {
     this.#refed = refed;
-    for (const { registration } of this.#attempts) {
-      if (refed) registration?.ref();
-      else registration?.unref();
+    const registrations = [...this.#attempts].map(({ registration }) => registration);
+    for (const holder of [this.#watchTimer, ...registrations]) {
+      if (refed) holder?.ref();
+      else holder?.unref();
     }
   }
 }

@@ -1,5 +1,6 @@
 // What only TCP has: the same tests for each driver and backend.
 import { describeOn } from '../tools.js';
+import { describeConnectFaults } from './suite/connect-faults.js';
 import { describeConnecting } from './suite/connecting.js';
 import { describeDeferredAccept } from './suite/deferred-accept.js';
 import { describeGivenFds } from './suite/given-fds.js';
@@ -11,6 +12,7 @@ describeOn(
   'TCP',
   (context) => {
     describeConnecting(context);
+    describeConnectFaults(context);
     describeDeferredAccept(context);
     describeUrgent(context);
     describeZeroCopy(context);

@@ -1,8 +1,9 @@
 // pause and resume, cork and uncork, the water marks, when the connection is about to end.
 import { until, within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
-import { digest, LOOPBACK, passedMs, pattern, turnOf, type Context } from '../../tools.js';
+import { digest, LOOPBACK, passedMs, pattern, rejection, turnOf, type Context } from '../../tools.js';
 import { listen, type ListenTarget, type TcpConnection } from 'tripoll/net';
+import { fillSocket } from '../tools.js';
 
 export function describeFlowAtTheEnd(context: Context): void {
   describe('cork', () => {
@@ -101,6 +102,28 @@ export function describeFlowAtTheEnd(context: Context): void {
       peer.endWrite();
       expect(await within(told.closed, 'close')).toBeNull();
       expect(told.events).toEqual(['open', 'data', 'end', 'close']);
+    });
+
+    test('F35 drain is not told from within the user’s own abort()', async () => {
+      let isAborting = false;
+      const drained: boolean[] = [];
+      const { connection, peer } = await context.accepted(
+        { drain: () => void drained.push(isAborting) },
+        { highWaterMarkBytes: 1000 },
+      );
+      await fillSocket(context, connection.fd, peer);
+      expect(connection.write(new Uint8Array(2000))).toBe(false);
+      const controller = new AbortController();
+      const options = { signal: controller.signal };
+      const write = rejection(connection.writeWith(() => 0, 10, options));
+      // Room for all that waits, of which no event has told yet.
+      while (peer.receive(1 << 20) !== null);
+      isAborting = true;
+      controller.abort();
+      isAborting = false;
+      expect((await write)?.code).toBe('ABORT_ERR');
+      await until(() => drained.length > 0, 'drain');
+      expect(drained).toEqual([false]);
     });
 
     test('resume from inside another handler tells later, in a turn of its own', async () => {
