@@ -67,7 +67,7 @@ function handlers(early, text) {
 const testFastOpen = testInNamespace(SETUP);
 
 describe.each(['epoll', 'poll'])('fast open with a known cookie, %s', (backend) => {
-  testFastOpen('F4 connects, by the first write, the end or a read, in both styles', () => {
+  testFastOpen('T60 F4 connects, by the first write, the end or a read, in both styles', () => {
     const { stdout, stderr } = inNamespace(`${SETUP} && exec "$0" -e "$1"`, [process.execPath, script], {
       env: { TRIPOLL_BACKEND: backend },
     });
