@@ -25,6 +25,7 @@ const BUNDLES = {
     'net/socket/socket-options',
     'net/stream/split',
     'net/stream/transfer',
+    'net/tcp/deferred-handshake',
     'net/tcp/given-fd',
     'net/tcp/tcp-extras',
     'net/tcp/tcp-info',
