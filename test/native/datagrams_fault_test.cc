@@ -209,6 +209,17 @@ TEST(alike_datagrams_in_a_row_are_one_message) {
   }
 }
 
+TEST(an_empty_datagram_between_alike_ones_arrives_as_itself) {
+  const Pair pair;
+  const uint32_t lengths[] = {100, 0, 100, 100, 0, 0, 50};
+  Batch batch(7);
+  for (unsigned i = 0; i < 7; i++) batch.Fill(i, lengths[i], static_cast<char>('a' + i));
+  CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 7, tripoll::kDatagramCoalesce), 7);
+  Batch seen(10);
+  CHECK_EQ(tripoll::ReceiveDatagrams(pair.receiver, seen.slots(), 0, 10, 0), 7);
+  for (unsigned i = 0; i < 7; i++) CHECK_EQ(seen.records[i].length, lengths[i]);
+}
+
 TEST(T45_joined_datagrams_that_say_EIO_go_as_they_are) {
   const Pair pair;
   Batch batch(6);

@@ -69,6 +69,20 @@ export function describeSeqpacket(context: Context): void {
       expect(await rejection(copying)).toMatchObject({ code: 'EMSGSIZE' });
     });
 
+    test('T46 one that does not fit the arena and has fds: they are closed', async () => {
+      const path = newPath();
+      const told = record();
+      const handlers = { ...told.handlers, fds: () => undefined } as object;
+      context.own(listenUnix({ path, type, reactor: context.reactor }, handlers));
+      const client = context.own(await UnixStream.connect(path, { type, reactor: context.reactor }));
+      const [readEnd, writeEnd] = newPipe();
+      const before = openFds();
+      await client.send(new Uint8Array(65_537), [writeEnd, writeEnd]);
+      expect(await within(told.closed, 'close')).toMatchObject({ code: 'EMSGSIZE' });
+      expect(openedSince(before).filter((line) => line.includes('pipe'))).toEqual([]);
+      closeAll(readEnd, writeEnd);
+    });
+
     test('a message that does not fit the arena ends a connection with handlers', async () => {
       const path = newPath();
       const told = record();
