@@ -20,7 +20,10 @@ PollerEntry::~PollerEntry() {
   if (driver != nullptr) static_cast<void>(driver->Close());
   // Before the poller goes: no other thread may find it afterwards (T56).
   if (wake_id != 0) UnregisterWakeTarget(wake_id);
-  if (events != nullptr) events->Release();
+  if (abandoned)
+    static_cast<void>(poller.release());
+  else if (events != nullptr)
+    events->Release();
 }
 
 Environment::~Environment() {

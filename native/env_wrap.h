@@ -46,6 +46,7 @@ struct PollerEntry {
   SharedBlock* events = nullptr;
   uint64_t wake_id = 0;
   Driver* driver = nullptr;  // sets itself to null when it ends
+  bool abandoned = false;    // a thread that nothing wakes still points at poller and events
 
   ~PollerEntry();
   EventRecord* records() const { return reinterpret_cast<EventRecord*>(events->data()); }

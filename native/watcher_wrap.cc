@@ -2,6 +2,7 @@
 // thread-safe function. It does not wait again before the batch has been consumed, because both use
 // one batch memory. Whoever consumed a batch looks for the next one before it wakes the thread:
 // under load that spares two context switches a batch.
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -13,6 +14,14 @@
 namespace tripoll {
 
 namespace {
+
+// How long one wake has to end the thread, before it is woken in another way: far longer than a
+// loaded machine takes to run a thread.
+constexpr std::chrono::milliseconds kWakeTakes{100};
+
+// Two seconds in all, as IocpPoller::DrainPolls gives what it has cancelled: who closes must not
+// wait for ever, and each round may write into a stranger's fd.
+constexpr int kMaxWakeRounds = 10;
 
 class WatcherDriver final : public Driver {
  public:
@@ -29,7 +38,9 @@ class WatcherDriver final : public Driver {
   ~WatcherDriver() override = default;
 
   int StartThread();
-  void JoinThread();
+  bool EndsSoon();
+  bool WakeToEnd();
+  void JoinThread(PollerEntry* entry);
   void Run();
   bool DeliverAndWait(int count);
   bool DeliverOne(napi_env env);
@@ -51,6 +62,8 @@ class WatcherDriver final : public Driver {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool quit_ = false;
+  bool ended_ = false;      // the thread has left Run, and touches nothing any more
+  bool abandoned_ = false;  // the thread could not be woken: what it points at is never freed
   // JavaScript's thread only:
   int64_t row_end_ns_ = 0;  // 0 while no row is under way
   int64_t last_hold_ns_ = 0;
@@ -83,7 +96,13 @@ int WatcherDriver::StartThread() {
   return thread_.Start(ThreadMain, this);
 }
 
-void WatcherDriver::ThreadMain(void* data) { static_cast<WatcherDriver*>(data)->Run(); }
+void WatcherDriver::ThreadMain(void* data) {
+  auto* driver = static_cast<WatcherDriver*>(data);
+  driver->Run();
+  const std::lock_guard<std::mutex> lock(driver->mutex_);
+  driver->ended_ = true;
+  driver->changed_.notify_one();
+}
 
 void WatcherDriver::Run() {
   for (;;) {
@@ -166,23 +185,48 @@ void WatcherDriver::Release() {
   changed_.notify_one();
 }
 
-void WatcherDriver::JoinThread() {
+void WatcherDriver::JoinThread(PollerEntry* entry) {
   if (!thread_.running()) return;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     quit_ = true;
     changed_.notify_one();
   }
-  // A wake cannot fail on an open poller but by EAGAIN, which the poller handles.
-  static_cast<void>(poller_->Wake());
-  thread_.Join();
+  if (WakeToEnd()) {
+    thread_.Join();
+    return;
+  }
+  // SAFETY: the thread stays in its wait, and ends if it ever leaves it, for `quit_` is set: the
+  // poller, its batch and this object stay allocated for it.
+  abandoned_ = true;
+  entry->abandoned = true;
+}
+
+bool WatcherDriver::EndsSoon() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_for(lock, kWakeTakes, [this] { return ended_; });
+}
+
+// False when nothing wakes the thread. The fd that wakes may have been closed behind us, or be a
+// stranger's by now, which no result tells; the deadline has an fd of its own.
+bool WatcherDriver::WakeToEnd() {
+  for (int round = 0; round < kMaxWakeRounds; round++) {
+    const int woken = poller_->Wake();
+    if (EndsSoon()) return true;
+    const int due = poller_->SetDeadline(0);
+    if (EndsSoon()) return true;
+    // Else the thread may be slow.
+    if (woken < 0 && due < 0) break;
+  }
+  return false;
 }
 
 int WatcherDriver::Close() {
   if (entry_ == nullptr) return 0;
-  entry_->driver = nullptr;
+  PollerEntry* entry = entry_;
+  entry->driver = nullptr;
   entry_ = nullptr;
-  JoinThread();
+  JoinThread(entry);
   static_cast<void>(napi_remove_env_cleanup_hook(env_, OnTeardown, this));
   // Its finalizer, which comes later from the loop, deletes this object.
   static_cast<void>(napi_release_threadsafe_function(function_, napi_tsfn_release));
@@ -192,9 +236,10 @@ int WatcherDriver::Close() {
 
 void WatcherDriver::OnTeardown(void* data) {
   auto* driver = static_cast<WatcherDriver*>(data);
-  if (driver->entry_ != nullptr) driver->entry_->driver = nullptr;
+  PollerEntry* entry = driver->entry_;
+  if (entry != nullptr) entry->driver = nullptr;
   driver->entry_ = nullptr;
-  driver->JoinThread();
+  driver->JoinThread(entry);
   // The runtime now ends the thread-safe function by itself, and with it this object.
 }
 
@@ -203,7 +248,7 @@ void WatcherDriver::OnFinalize(napi_env env, void* data, void* /*hint*/) {
   if (env != nullptr && driver->callback_ != nullptr) {
     static_cast<void>(napi_delete_reference(env, driver->callback_));
   }
-  delete driver;
+  if (!driver->abandoned_) delete driver;
 }
 
 }  // namespace
