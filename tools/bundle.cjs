@@ -51,7 +51,7 @@ const BUNDLES = {
     'net/udp/udp-options',
     'net/udp/udp-socket',
   ],
-  raw: ['raw/index'],
+  raw: ['raw/index', 'sys/terminal'],
 };
 
 /** Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when a name of them is first read. */

@@ -216,7 +216,7 @@ export class AsyncFd extends Resource implements EventHandler {
     return true;
   }
 
-  /** For sources with handlers: `onReady` is called in the turn of each event, until `tryIo` has said EAGAIN. */
+  /** @internal For sources with handlers: `onReady` is called in the turn of each event, until `tryIo` has said EAGAIN. */
   watch(interest: number, onReady: (readiness: number) => void): void {
     this.#checkInterest(interest);
     this.#watcher = { interest, onReady };

@@ -2,18 +2,16 @@ import fs from 'node:fs';
 import { isatty } from 'node:tty';
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFd, checkObject } from '../../binding/validate.js';
+import { checkFd, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
-import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from '../fd/async-fd.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
+import { setCloseOnExec } from '../fd/close-on-exec.js';
+import { ByteFd } from './byte-fd.js';
 
 const { O_CLOEXEC, O_NONBLOCK } = native.constants;
 const ENOTTY = errnoOf('ENOTTY');
-const EINTR = errnoOf('EINTR');
-/** Pieces of one event before others get their turn, as many as a stream socket writes (T48). */
-const WRITES_PER_EVENT = 16;
 
 /** Which way a pipe, a FIFO or a device is opened. */
 export type FdDirection = 'read' | 'write' | 'both';
@@ -31,7 +29,7 @@ function toDirection(direction: FdDirection): (typeof directions)[FdDirection] {
 }
 
 /** Bytes of a pipe, a FIFO, a terminal or another character device, with read(2) and write(2). */
-export class FdStream extends FdOwner {
+export class FdStream extends ByteFd {
   private constructor(io: AsyncFd) {
     super(io);
   }
@@ -92,54 +90,21 @@ export class FdStream extends FdOwner {
     if (!isatty(fd)) throw systemError(ENOTTY, 'isatty', { fd });
     return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
   }
-
   /**
-   * Reads what there is, at least a byte.
+   * A pipe, a FIFO, a terminal or another character device that was opened elsewhere; from success on its fd is this
+   * object's to close. O_NONBLOCK and FD_CLOEXEC are set; the former is put back on close if it was not set before.
    *
-   * @returns 0 at the end: the last writer has gone, or ctrl-D
-   * @throws (as rejection) as `AsyncFd.read`
+   * @throws (as rejection) TypeError, RangeError; EBADF, EEXIST (registered already), EPERM (a regular file or a
+   * directory); ERR_TRIPOLL_CLOSED; the fd stays yours then
    */
-  read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.io.read(buffer, options);
-  }
-
-  /**
-   * Writes as much as there is room for, at least a byte, when the writes before it are done.
-   *
-   * @returns how many bytes of `buffer` were written
-   * @throws (as rejection) EPIPE when nobody reads any more; as `AsyncFd.write`
-   */
-  write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.io.write(buffer, options);
-  }
-
-  /**
-   * Writes all of it, when the writes before it are done. `signal` and `timeoutMs` are for the whole, the wait for its
-   * turn included. When it fails after some bytes, the stream closes: what follows would be read as the rest.
-   *
-   * @returns how many bytes: all of them
-   * @throws (as rejection) as `write`, with `bytesWritten`
-   */
-  async writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    checkBytes('buffer', buffer);
-    let written = 0;
-    const writeRest = (fd: number): number => {
-      for (let i = 0; i < WRITES_PER_EVENT; i++) {
-        const result = native.write(fd, buffer, written, buffer.length - written);
-        if (result < 0) return result;
-        written += result;
-        if (written >= buffer.length) return result;
-        // The last piece is charged by whoever made this call.
-        this.reactor.chargeBytes(result);
-      }
-      return EINTR;
-    };
-    try {
-      await this.io.io(Interest.WRITABLE, writeRest, 'write', options);
-      return written;
-    } catch (error) {
-      if (written > 0) this.close();
-      throw Object.assign(error as Error, { bytesWritten: written });
-    }
+  static fromFd(fd: number, direction: FdDirection, options: SourceOptions = {}): Promise<FdStream> {
+    // Within a promise, so that a wrong argument is a rejection too.
+    return new Promise((resolve) => {
+      checkFd(fd);
+      checkObject('options', options);
+      const { interest } = toDirection(direction);
+      setCloseOnExec(fd);
+      resolve(new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, own: true, name: 'fd' })));
+    });
   }
 }

@@ -2,6 +2,7 @@
 export { AsyncFd, type AsyncFdOptions, type FdCall } from '../fd/async-fd.js';
 export { EventFd, type EventFdOptions } from './event-fd.js';
 export type { FdOwner, SourceOptions } from '../fd/fd-owner.js';
+export type { ByteFd } from './byte-fd.js';
 export { FdStream, type FdDirection } from './fd-stream.js';
 export { IcmpSocket, internetChecksum, type IcmpSocketOptions } from './icmp-socket.js';
 export { Inotify, type InotifyEvent } from './inotify.js';
@@ -10,6 +11,9 @@ export type { ReceivedMessage } from '../message/message-socket.js';
 export { NetlinkSocket, type NetlinkAddress, type NetlinkOptions } from './netlink-socket.js';
 export { PacketSocket, type PacketSocketOptions } from './packet-socket.js';
 export { childExit, PidFd, type ChildExitOptions, type ExitStatus } from './pid-fd.js';
+export { Pty, type PtyOptions } from './pty.js';
+export { SerialPort, type SerialPortOptions, type SerialSettings } from './serial-port.js';
+export type { TerminalSize } from './line-settings.js';
 export { signal, SignalSource } from './signal.js';
 export { TimerFd, type TimerFdOptions, type TimerFdSetting } from './timer-fd.js';
 export { TunDevice, type TunOptions } from './tun-device.js';
