@@ -22,7 +22,6 @@ const BUNDLES = {
     'net/copy/copy',
     'net/fd/async-fd',
     'net/socket/listen-fds',
-    'net/socket/socket-options',
     'net/stream/split',
     'net/stream/transfer',
     'net/tcp/deferred-handshake',
@@ -34,17 +33,11 @@ const BUNDLES = {
     'reactor/ticker',
   ],
   framing: ['net/framing/index'],
-  fds: [
-    'net/message/message-receiver',
-    'net/message/outgoing-fds',
-    'net/message/passed-fds',
-    'net/socket/given-fd',
-  ],
+  fds: ['net/message/message-receiver', 'net/message/outgoing-fds', 'net/message/passed-fds'],
   unix: ['net/unix/index'],
   sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
   datagrams: ['net/unix/unix-datagram'],
   udp: [
-    'net/socket/interface-index',
     'net/udp/datagram-batch',
     'net/udp/index',
     'net/udp/udp-endpoint',
@@ -52,6 +45,14 @@ const BUNDLES = {
     'net/udp/udp-socket',
   ],
   raw: ['raw/index', 'sys/terminal'],
+  // Last: what all others use now and then.
+  options: [
+    'net/socket/given-fd',
+    'net/socket/ip-bytes',
+    'net/socket/socket-options',
+    'net/udp/given-fd',
+    'sys/interface-index',
+  ],
 };
 
 /** Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when a name of them is first read. */

@@ -58,6 +58,11 @@ export function outOfRange(name: string, expected: string, value: unknown): Rang
   );
 }
 
+/** An option that does not exist: most likely a slip of the pen, which must not be lost. */
+export function unknownOptionError(name: string): TypeError & TripollError {
+  return coded(new TypeError(`there is no option named ${name}`), 'ERR_TRIPOLL_INVALID_ARG_TYPE');
+}
+
 export function closedError(what: string): TripollError {
   return coded(new Error(`${what} is closed`), 'ERR_TRIPOLL_CLOSED');
 }

@@ -36,7 +36,6 @@ export interface UdpBinding {
     source: string,
   ): number;
   udpDisconnect(fd: number): number;
-  interfaceIndex(name: string): number;
 }
 
 const binding = native as unknown as UdpBinding & { udpLayout?: UdpBinding['udpLayout'] };

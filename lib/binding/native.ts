@@ -41,6 +41,7 @@ export interface NativeBinding {
   socket(domain: number, type: number, protocol: number): number;
   /** 4, 6, or 0 for what is no IP address: node:net says the same, and takes milliseconds to load. */
   ipVersion(text: string): number;
+  interfaceIndex(name: string): number;
   bind(fd: number, family: number, address: string, port: number, scopeId: number): number;
   connect(fd: number, family: number, address: string, port: number, scopeId: number): number;
   listen(fd: number, backlog: number): number;

@@ -1,5 +1,5 @@
 import util from 'node:util';
-import { invalidArgType, outOfRange } from './errors.js';
+import { invalidArgType, outOfRange, unknownOptionError } from './errors.js';
 
 const MAX_INT32 = 0x7fffffff;
 const MIN_INT32 = -0x80000000;
@@ -42,12 +42,28 @@ export function checkDurationMs(name: string, value: unknown): asserts value is 
 /** 285 years, what a double still counts in whole microseconds. */
 export const MAX_DURATION_MS = 9_007_199_254_740;
 
+export function checkBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'true or false', value);
+}
+
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidArgType(name, 'a function', value);
 }
 
 export function checkObject(name: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'an object', value);
+}
+
+/** @throws TypeError for no object, or one with a name that is none of `known` */
+export function checkNames(
+  what: string,
+  options: unknown,
+  ...known: readonly Readonly<Record<string, true>>[]
+): asserts options is object {
+  checkObject(what, options);
+  for (const name of Object.keys(options)) {
+    if (!known.some((names) => Object.hasOwn(names, name))) throw unknownOptionError(name);
+  }
 }
 
 export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {

@@ -1,5 +1,6 @@
 import { native } from '../binding/native.js';
 import { invalidArgType, outOfRange } from '../binding/errors.js';
+import { zoneIndexOf } from './interface-index.js';
 
 const MAX_PORT = 65535;
 const AF_INET = native.constants['AF_INET'] ?? 2;
@@ -16,12 +17,12 @@ export interface SocketAddress {
   readonly port: number;
   /** The family of `address`. */
   readonly family: Family;
-  /** The interface of a link-local IPv6 address. */
+  /** The interface of a link-local IPv6 address, by its index. */
   readonly scopeId?: number;
 }
 
-/** `'127.0.0.1:80'`, `'[::1]:80'`, or the parts. */
-export type SocketAddressInput = string | { host: string; port: number };
+/** `'127.0.0.1:80'`, `'[fe80::1%eth0]:80'`, the parts, or what `remoteAddress` and its like have given. */
+export type SocketAddressInput = string | { readonly host: string; readonly port: number } | SocketAddress;
 
 /** As native calls want it. */
 export interface ParsedAddress {
@@ -44,6 +45,12 @@ function checkPort(port: unknown): asserts port is number {
     throw outOfRange('port', 'from 0 to 65535', port);
 }
 
+/** The host of a `SocketAddress`, whose zone is a field of its own; undefined for what is none. */
+function withZone(input: object): string | undefined {
+  const { address, scopeId = 0 } = input as Partial<SocketAddress>;
+  return scopeId === 0 || typeof address !== 'string' ? address : `${address}%${scopeId}`;
+}
+
 /**
  * Splits `'host:port'` or `'[v6]:port'`; there is no implicit host or port.
  *
@@ -51,7 +58,7 @@ function checkPort(port: unknown): asserts port is number {
  */
 export function splitHostPort(address: unknown): HostPort {
   if (typeof address === 'object' && address !== null) {
-    const { host, port } = address as Partial<HostPort>;
+    const { host = withZone(address), port } = address as Partial<HostPort>;
     if (typeof host !== 'string') throw invalidArgType('host', 'a string', host);
     if (host === '') throw outOfRange('host', 'an address or a name', host);
     checkPort(port);
@@ -66,28 +73,24 @@ export function splitHostPort(address: unknown): HostPort {
   return { host, port };
 }
 
-function scopeOf(zone: string): number {
-  const index = Number(zone);
-  // An interface's name would need if_nametoindex(3); its number is what the kernel wants.
-  if (!Number.isInteger(index) || index < 0) throw outOfRange('the zone after %', 'an interface index', zone);
-  return index;
-}
-
 /**
- * An IP literal with its port, for native code.
+ * An IP literal with its port, for native code. An IPv6 address may have a zone (RFC 4007): an interface's index or name,
+ * as `fe80::1%2` or `fe80::1%eth0`.
  *
- * @throws TypeError; RangeError for a host name, which only `connect` resolves
+ * @throws TypeError; RangeError for a host name, which only `connect` resolves, and for a zone that is none or has no place
+ * there; ENODEV for a zone that names no interface
  */
 export function parseAddress(input: unknown): ParsedAddress {
   const { host, port } = splitHostPort(input);
-  const [bare = host, zone] = host.split('%', 2);
+  const at = host.indexOf('%');
+  const bare = at < 0 ? host : host.slice(0, at);
   const version = native.ipVersion(bare);
-  if (version === 0) throw outOfRange('host', 'an IP address', host);
+  if (version === 0 || (version === 4 && at >= 0)) throw outOfRange('host', 'an IP address', host);
   return {
     familyNumber: version === 4 ? AF_INET : AF_INET6,
     host: bare,
     port,
-    scopeId: zone === undefined ? 0 : scopeOf(zone),
+    scopeId: at < 0 ? 0 : zoneIndexOf(host.slice(at + 1)),
   };
 }
 

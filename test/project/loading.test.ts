@@ -79,7 +79,7 @@ test.each([
   { name: 'UdpSocket', expected: ['core', 'udp'] },
   { name: 'bindUdp', expected: ['core', 'udp'] },
   { name: 'LineReader', expected: ['core', 'framing'] },
-  { name: 'setOption', expected: ['core', 'extras'] },
+  { name: 'setOption', expected: ['core', 'options'] },
   { name: 'AsyncFd', expected: ['core', 'extras'] },
   { name: 'UnixStream', expected: ['core', 'fds', 'unix'] },
   { name: 'UnixDatagram', expected: ['core', 'datagrams', 'extras', 'fds', 'sources', 'unix'] },

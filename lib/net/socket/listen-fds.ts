@@ -18,7 +18,8 @@ export interface ListenFd {
 /**
  * The fds of systemd's socket activation: those of LISTEN_FDS, if LISTEN_PID is this process. They are marked to be
  * closed on exec, and the variables are taken out of the environment, so that a child does not think them its own: a
- * second call gives none. For `TcpListener.fromFd` and its like.
+ * second call gives none. For `fromFd` of `TcpListener`, `UdpSocket` and others, and `listen` and `bindUdp`, by the kind of
+ * socket: `getOption(fd, 'type')` tells.
  *
  * @throws EBADF when one of them is not open
  */

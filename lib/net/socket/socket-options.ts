@@ -1,8 +1,9 @@
 import type { ConstantName } from '../../binding/constant-names.js';
-import { invalidArgType, outOfRange, unsupportedError } from '../../binding/errors.js';
+import { invalidArgType, outOfRange, unknownOptionError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import type { SocketAddress } from '../../sys/address.js';
+import { ipFromBytes } from './ip-bytes.js';
 import { applyOptions, optionError, type EncodedOption } from './encoded-option.js';
 import { table, type OptionKind, type OptionSpec, type SocketOptions } from './socket-option-table.js';
 
@@ -32,7 +33,7 @@ export type SettableSocketOptions = Omit<
 
 function specOf(name: unknown): OptionSpec {
   if (typeof name !== 'string') throw invalidArgType('name', 'the name of a socket option', name);
-  if (!Object.hasOwn(table, name)) throw outOfRange('name', 'a socket option', name);
+  if (!Object.hasOwn(table, name)) throw unknownOptionError(name);
   return table[name as SocketOptionName];
 }
 
@@ -85,17 +86,9 @@ function encode(name: string, kind: OptionKind, value: unknown): Uint8Array {
 function decodeAddress(bytes: Uint8Array): SocketAddress {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const port = view.getUint16(2);
-  if (bytes.length < 24) return { address: bytes.subarray(4, 8).join('.'), port, family: 'IPv4' };
-  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + i * 2).toString(16));
-  return { address: shortenV6(groups.join(':')), port, family: 'IPv6' };
-}
-
-/** The longest run of zero groups becomes `::` (RFC 5952). */
-function shortenV6(text: string): string {
-  const runs = text.match(/\b0(?::0)+\b/g) ?? [];
-  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  if (longest === '') return text;
-  return text.replace(new RegExp(`(?:^|:)${longest}(?::|$)`), '::');
+  const isV4 = bytes.length < 24;
+  const address = ipFromBytes(isV4 ? bytes.subarray(4, 8) : bytes.subarray(8, 24));
+  return { address, port, family: isV4 ? 'IPv4' : 'IPv6' };
 }
 
 function decode(kind: OptionKind, bytes: Uint8Array): unknown {

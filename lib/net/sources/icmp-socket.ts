@@ -20,7 +20,7 @@ export interface IcmpSocketOptions extends SourceOptions {
   raw?: boolean | undefined;
 }
 
-/** ICMP messages. Addresses are IP literals. */
+/** ICMP messages. Addresses are IP literals; a link-local one has its interface as a zone, `fe80::1%2`. */
 export class IcmpSocket extends MessageSocket<string> {
   /** @throws TypeError, RangeError; EACCES, EPERM for who may not; ERR_TRIPOLL_CLOSED */
   constructor(options: IcmpSocketOptions = {}) {
@@ -38,7 +38,9 @@ export class IcmpSocket extends MessageSocket<string> {
   }
 
   protected decode(bytes: Uint8Array): string | undefined {
-    return decodeInternetAddress(bytes)?.address;
+    const { address, scopeId = 0 } = decodeInternetAddress(bytes) ?? {};
+    // So that an answer to a link-local address finds its way.
+    return scopeId === 0 ? address : `${address}%${scopeId}`;
   }
 }
 

@@ -2,7 +2,7 @@ import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { decodePacketAddress, encodePacketAddress, type PacketAddress } from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
-import { interfaceIndexOf } from '../socket/interface-index.js';
+import { interfaceIndexOf } from '../../sys/interface-index.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 

@@ -119,6 +119,32 @@ export class DatagramBatch {
     return this.#records.address(index);
   }
 
+  /**
+   * The bytes of that IP address, in network order: 4 of IPv4, 16 of IPv6, none for the peer of a connected socket. A view,
+   * good until the batch is used again.
+   */
+  addressBytes(index: number): Uint8Array {
+    this.#check(index);
+    return this.#records.addressBytes(index);
+  }
+
+  /** Whether it has the address, port and zone of another batch's datagram: no string is made. */
+  isSameAddress(index: number, other: DatagramBatch, otherIndex: number): boolean {
+    checkBatch('other', other);
+    this.#check(index);
+    other.#check(otherIndex);
+    return this.#records.isSameAddress(index, other.#records, otherIndex);
+  }
+
+  /**
+   * A number, 0 to 2^32 - 1, that is the same for the same address, port and zone: to find a sender in a Map. Others may
+   * have it too, on purpose: `isSameAddress` decides.
+   */
+  addressHash(index: number): number {
+    this.#check(index);
+    return this.#records.addressHash(index);
+  }
+
   /** Whether it was longer than the slot, and its end is lost. */
   isTruncated(index: number): boolean {
     this.#check(index);
@@ -131,43 +157,43 @@ export class DatagramBatch {
     return this.#records.wireBytes(index);
   }
 
-  /** With `gro`: when above 0, the payload is several datagrams of this length, the last may be shorter. */
+  /** With `udpGro`: when above 0, the payload is several datagrams of this length, the last may be shorter. */
   segmentBytes(index: number): number {
     this.#check(index);
     return this.#records.segmentBytes(index);
   }
 
-  /** With `recvPacketInfo`: the address of ours that it was sent to. */
+  /** With `receivePacketInfo`: the address of ours that it was sent to. */
   destination(index: number): string | undefined {
     this.#check(index);
     return this.#records.destination(index);
   }
 
-  /** With `recvPacketInfo`: the interface it came by. */
+  /** With `receivePacketInfo`: the interface it came by. */
   interfaceIndex(index: number): number | undefined {
     this.#check(index);
     return this.#records.interfaceIndex(index);
   }
 
-  /** With `recvTos`: the type of service (IPv4) or traffic class (IPv6). */
+  /** With `receiveTos`: the type of service (IPv4) or traffic class (IPv6). */
   tos(index: number): number | undefined {
     this.#check(index);
     return this.#records.tos(index);
   }
 
-  /** With `recvTos`: its lowest two bits: 0 no ECN, 1 ECT(1), 2 ECT(0), 3 congestion experienced (RFC 3168). */
+  /** With `receiveTos`: its lowest two bits: 0 no ECN, 1 ECT(1), 2 ECT(0), 3 congestion experienced (RFC 3168). */
   ecn(index: number): number | undefined {
     const tos = this.tos(index);
     return tos === undefined ? undefined : tos & 0b11;
   }
 
-  /** With `recvTtl`: the time to live, or the hop limit. */
+  /** With `receiveTtl`: the time to live, or the hop limit. */
   ttl(index: number): number | undefined {
     this.#check(index);
     return this.#records.ttl(index);
   }
 
-  /** With `timestamps`: when the system received it, in nanoseconds since 1970. */
+  /** With `receiveTimestamps`: when the system received it, in nanoseconds since 1970. */
   timestampNs(index: number): bigint | undefined {
     this.#check(index);
     return this.#records.timestampNs(index);
@@ -268,14 +294,18 @@ export class DatagramBatch {
     this.#records.setTtl(index, ttl);
   }
 
-  /** Sends this one from an address of ours; `interfaceIndex` 0 leaves that to the routes. */
+  /**
+   * Sends this one from an address of ours; `interfaceIndex` 0 leaves that to the address's zone, or to the routes.
+   *
+   * @throws TypeError, RangeError, also when the zone is another interface; ENODEV for a zone that names none
+   */
   setSource(index: number, address: string, interfaceIndex = 0): void {
     this.#check(index);
     checkInteger('interfaceIndex', interfaceIndex, 0, MAX_INDEX);
     this.#records.setSource(index, parseAddress({ host: address, port: 0 }), interfaceIndex);
   }
 
-  /** With `recvPacketInfo`: sends the answer from the address, and by the interface, that the datagram came to. */
+  /** With `receivePacketInfo`: sends the answer from the address, and by the interface, that the datagram came to. */
   replyFromDestination(index: number): void {
     this.#check(index);
     this.#records.replyFromDestination(index);

@@ -1,4 +1,5 @@
-import { errnoOf, systemError, type TripollError } from '../../binding/errors.js';
+import { errnoOf, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
 import { HEADER_WORDS, nativeUdp, RECORD_WORDS, udpLayout } from '../../binding/native-udp.js';
 import {
   parseAddress,
@@ -33,7 +34,11 @@ const ERROR_KIND = udpLayout('error_kind');
 const ERROR_INFO = udpLayout('error_info');
 /** Within an endpoint: the interface of a local one. */
 const SCOPE_ID = 2;
+const ADDRESS = 3;
 const ENDPOINT_WORDS = 7;
+const { AF_INET, AF_INET6 } = native.constants;
+/** By family. */
+const ADDRESS_BYTES: Readonly<Record<number, number>> = { [AF_INET]: 4, [AF_INET6]: 16 };
 
 const TRUNCATED = udpLayout('FLAG_TRUNCATED');
 const CONTROL_TRUNCATED = udpLayout('FLAG_CONTROL_TRUNCATED');
@@ -206,7 +211,8 @@ export class DatagramRecords {
       const parsed = parseAddress(input);
       this.#parsed ??= new DatagramRecords(1);
       this.#parsed.#write(0, PEER_SIDE, parsed);
-      this.#parsedText = input;
+      // Not a zone: the interface of that name may be another one next time.
+      this.#parsedText = input.includes('%') ? null : input;
     }
     if (this.#parsed !== null) this.copyAddress(index, this.#parsed, 0);
   }
@@ -224,6 +230,37 @@ export class DatagramRecords {
     for (let i = 0; i < ENDPOINT_WORDS; i++) this.#words[at + i] = from.#words[source + i] as number;
   }
 
+  /** The sender's IP address: a view. Empty for none. */
+  addressBytes(index: number): Uint8Array {
+    const at = this.#at(index) + PEER;
+    const length = ADDRESS_BYTES[this.#words[at] as number] ?? 0;
+    const start = (at + ADDRESS) * Uint32Array.BYTES_PER_ELEMENT;
+    return this.bytes.subarray(start, start + length);
+  }
+
+  isSameAddress(index: number, other: DatagramRecords, otherIndex: number): boolean {
+    const [at, otherAt] = [this.#at(index) + PEER, other.#at(otherIndex) + PEER];
+    // What is behind an IPv4 address is left over from another.
+    for (let i = this.#endpointWords(at) - 1; i >= 0; i--) {
+      if (this.#words[at + i] !== other.#words[otherAt + i]) return false;
+    }
+    return true;
+  }
+
+  /** FNV-1a, a word at a time. */
+  addressHash(index: number): number {
+    const at = this.#at(index) + PEER;
+    let hash = 0x811c9dc5;
+    for (let i = this.#endpointWords(at) - 1; i >= 0; i--) {
+      hash = Math.imul(hash ^ (this.#words[at + i] as number), 0x01000193);
+    }
+    return (hash ^ (hash >>> 15)) >>> 0;
+  }
+
+  #endpointWords(at: number): number {
+    return ADDRESS + (ADDRESS_BYTES[this.#words[at] as number] ?? 0) / Uint32Array.BYTES_PER_ELEMENT;
+  }
+
   /** The address it was sent to, of ours. */
   destination(index: number): string | undefined {
     if ((this.#get(index, FLAGS) & HAS_LOCAL) === 0) return undefined;
@@ -234,10 +271,18 @@ export class DatagramRecords {
     return (this.#get(index, FLAGS) & HAS_LOCAL) === 0 ? undefined : this.#get(index, LOCAL + SCOPE_ID);
   }
 
-  /** Sends from this address of ours, by this interface (0: the route's). */
+  /**
+   * Sends from this address of ours, by this interface (0: that of the address's zone, or the route's).
+   *
+   * @throws RangeError when the zone is another interface
+   */
   setSource(index: number, parsed: ParsedAddress, interfaceIndex: number): void {
+    const { scopeId } = parsed;
+    if (scopeId > 0 && interfaceIndex > 0 && scopeId !== interfaceIndex) {
+      throw outOfRange('interfaceIndex', `${scopeId}, the zone of the address`, interfaceIndex);
+    }
     this.#write(index, LOCAL_SIDE, parsed);
-    this.#set(index, LOCAL + SCOPE_ID, interfaceIndex);
+    if (interfaceIndex > 0) this.#set(index, LOCAL + SCOPE_ID, interfaceIndex);
     this.#set(index, FLAGS, this.#get(index, FLAGS) | SEND_LOCAL);
   }
 

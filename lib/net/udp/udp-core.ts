@@ -1,8 +1,8 @@
 import { tellsErrorsAlone } from '../../binding/capabilities.js';
 import { closedError, errnoOf, errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkUdp, nativeUdp, udpLayout } from '../../binding/native-udp.js';
-import { checkObject } from '../../binding/validate.js';
+import { checkUdp, nativeUdp, udpConstant, udpLayout } from '../../binding/native-udp.js';
+import { checkBoolean, checkNames, checkObject } from '../../binding/validate.js';
 import { Interest, Mode, Readiness } from '../../poller/flags.js';
 import { toProfile } from '../../reactor/context.js';
 import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
@@ -17,14 +17,18 @@ import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { socketName } from '../socket/socket-name.js';
 import { chooseReactor } from '../stream/stream-profile.js';
+import { prepareDatagramFd } from './given-fd.js';
 import {
-  applyOptions,
-  applySettings,
   canSegment,
   changeMembership,
+  getUdpOption,
+  meaningOf,
+  prepareToBind,
+  setUdpOption,
   type MembershipOptions,
+  type SettableUdpSocketOptions,
   type UdpOptions,
-  type UdpSettings,
+  type UdpSocketOptions,
 } from './udp-options.js';
 
 export const EAGAIN = errnoOf('EAGAIN');
@@ -65,7 +69,7 @@ const errorPayload = new Uint8Array(ERRORS_PER_CALL * ERROR_SLOT_BYTES);
 export abstract class UdpCore extends Resource implements EventHandler {
   /** The reactor that it lives on. */
   readonly reactor: Reactor;
-  protected fd = -1;
+  #fd = -1;
   protected readonly profile: RegistrationProfile;
   protected readonly idle: IdleTracker | null;
   #registration: Registration | null = null;
@@ -73,16 +77,19 @@ export abstract class UdpCore extends Resource implements EventHandler {
   #closed = false;
   #refed = true;
   #connected = false;
-  #recvErrors = false;
+  #receiveErrors = false;
   #tooLongSends = 0;
   #wantsControl = false;
   #canSegment = false;
   #coalesceOption = COALESCE;
 
-  protected constructor(options: UdpOptions) {
+  /** @param known the names that `options` may have */
+  protected constructor(options: UdpOptions, known: Readonly<Record<string, true>>) {
     super();
     checkUdp();
-    checkObject('options', options);
+    checkNames('options', options, known);
+    if (options.socketOptions !== undefined) checkObject('socketOptions', options.socketOptions);
+    if (options.coalesce !== undefined) checkBoolean('coalesce', options.coalesce);
     this.reactor = chooseReactor(options.reactor);
     this.idle = toIdleTracker(this.reactor, options);
     this.profile = toProfile({ mode: Mode.LEVEL, priority: 0 });
@@ -111,39 +118,68 @@ export abstract class UdpCore extends Resource implements EventHandler {
   ): void {
     const fd = native.socket(familyNumber, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw systemError(fd, 'socket');
-    this.fd = fd;
+    this.#fd = fd;
     this.#familyNumber = familyNumber;
     try {
-      applyOptions(fd, familyNumber, options);
-      this.#noteSettings(options);
-      this.#canSegment = canSegment(fd);
-      if (local !== undefined) this.#bind(local);
-      if (peer !== undefined) this.#connect(peer);
-      this.#registration = this.reactor.registerAs(fd, this.#interest, this, this.profile);
-      if (!this.#refed) this.#registration.unref();
+      prepareToBind(fd, familyNumber, options);
+      this.#begin(options, () => {
+        if (local !== undefined) this.#bind(local);
+        if (peer !== undefined) this.#connect(peer);
+      });
     } catch (error) {
-      this.fd = -1;
+      this.#fd = -1;
       native.close(fd);
       throw error;
     }
+  }
+
+  /** Takes a socket that was opened elsewhere; whatever it throws, the fd stays the caller's. */
+  protected take(fd: number, peer: SocketAddressInput | undefined, options: UdpOptions): void {
+    const { familyNumber, connected } = prepareDatagramFd(fd);
+    this.#fd = fd;
+    this.#familyNumber = familyNumber;
+    this.#connected = connected;
+    // What its options are nobody said: to ask for control data costs little.
+    this.#wantsControl = true;
+    try {
+      this.#receiveErrors = udpConstant('IP_RECVERR') !== undefined && this.getOption('receiveErrors');
+      this.#begin(options, () => {
+        if (peer !== undefined) this.#connect(peer);
+      });
+    } catch (error) {
+      this.#fd = -1;
+      throw error;
+    }
+    native.ownFd(fd);
+  }
+
+  #begin(options: UdpOptions, beforeItIsRegistered: () => void): void {
+    if (options.coalesce === false) this.#coalesceOption = 0;
+    for (const [name, value] of Object.entries(options.socketOptions ?? {})) {
+      if (value !== undefined) this.#setOption(name, value);
+    }
+    this.#canSegment = canSegment(this.#fd);
+    beforeItIsRegistered();
+    this.#registration = this.reactor.registerAs(this.#fd, this.#interest, this, this.profile);
+    if (!this.#refed) this.#registration.unref();
     this.idle?.add(this);
   }
 
   #bind(local: SocketAddressInput): void {
     const { familyNumber, host, port, scopeId } = parseAddress(local);
-    const error = native.bind(this.fd, familyNumber, host, port, scopeId);
+    const error = native.bind(this.#fd, familyNumber, host, port, scopeId);
     if (error < 0) throw systemError(error, 'bind', { address: host, port });
   }
 
   #connect(peer: SocketAddressInput): void {
     const { familyNumber, host, port, scopeId } = parseAddress(peer);
-    const error = native.connect(this.fd, familyNumber, host, port, scopeId);
+    const error = native.connect(this.#fd, familyNumber, host, port, scopeId);
     if (error < 0) throw systemError(error, 'connect', { address: host, port });
     this.#connected = true;
   }
 
   protected checkOpen(): void {
-    if (this.fd < 0) throw closedError('the UDP socket');
+    if (this.#fd < 0) throw closedError('the UDP socket');
   }
 
   /**
@@ -161,7 +197,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   /** Takes that back; on Linux a port that the system had chosen is given up with it. */
   disconnect(): void {
     this.checkOpen();
-    const error = nativeUdp.udpDisconnect(this.fd);
+    const error = nativeUdp.udpDisconnect(this.#fd);
     if (error < 0) throw systemError(error, 'connect');
     this.#connected = false;
     this.updateInterest();
@@ -170,24 +206,32 @@ export abstract class UdpCore extends Resource implements EventHandler {
   // ---- options ----
 
   /**
-   * Sets options.
+   * A socket option by its name: those of all sockets, and UDP's own, which need not know the family.
    *
-   * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED for what this platform lacks; what setsockopt(2) says
+   * @throws TypeError for a name that is none; ERR_TRIPOLL_UNSUPPORTED for what this platform lacks; what getsockopt(2)
+   * says; ERR_TRIPOLL_CLOSED
    */
-  configure(settings: UdpSettings): void {
+  getOption<Name extends keyof UdpSocketOptions>(name: Name): UdpSocketOptions[Name] {
     this.checkOpen();
-    applySettings(this.fd, this.#familyNumber, settings);
-    this.#noteSettings(settings);
+    return getUdpOption(this.#fd, this.#familyNumber, name) as UdpSocketOptions[Name];
+  }
+
+  /** Sets one. @throws as `getOption`; RangeError; EPERM where it takes a privilege, and what else setsockopt(2) says */
+  setOption<Name extends keyof SettableUdpSocketOptions>(
+    name: Name,
+    value: SettableUdpSocketOptions[Name],
+  ): void {
+    this.checkOpen();
+    this.#setOption(name, value);
     this.updateInterest();
   }
 
-  #noteSettings(settings: UdpSettings): void {
-    this.#recvErrors = settings.recvErrors ?? this.#recvErrors;
-    const { recvPacketInfo, recvTos, recvTtl, timestamps, gro } = settings;
-    const { coalesce } = settings;
-    if (coalesce !== undefined) this.#coalesceOption = coalesce ? COALESCE : 0;
+  #setOption(name: string, value: unknown): void {
+    setUdpOption(this.#fd, this.#familyNumber, name, value);
+    const meaning = meaningOf(name);
+    if (meaning === 'errors') this.#receiveErrors = value === true;
     // Once wanted it stays so: to ask for nothing costs nothing.
-    this.#wantsControl ||= [recvPacketInfo, recvTos, recvTtl, timestamps, gro].includes(true);
+    if (meaning === 'control') this.#wantsControl ||= value === true;
   }
 
   /**
@@ -199,19 +243,19 @@ export abstract class UdpCore extends Resource implements EventHandler {
    */
   join(group: string, options: MembershipOptions = {}): void {
     this.checkOpen();
-    changeMembership(this.fd, 'JOIN', group, options);
+    changeMembership(this.#fd, 'JOIN', group, options);
   }
 
   /** Leaves it; as `join`, and EADDRNOTAVAIL when it is no member. */
   leave(group: string, options: MembershipOptions = {}): void {
     this.checkOpen();
-    changeMembership(this.fd, 'LEAVE', group, options);
+    changeMembership(this.#fd, 'LEAVE', group, options);
   }
 
   /** Of a group that was joined without `source`: this sender is not heard any more. */
   blockSource(group: string, source: string, options: MembershipOptions = {}): void {
     this.checkOpen();
-    changeMembership(this.fd, 'BLOCK', group, { ...options, source });
+    changeMembership(this.#fd, 'BLOCK', group, { ...options, source });
   }
 
   /**
@@ -221,7 +265,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
    */
   unblockSource(group: string, source: string, options: MembershipOptions = {}): void {
     this.checkOpen();
-    changeMembership(this.fd, 'UNBLOCK', group, { ...options, source });
+    changeMembership(this.#fd, 'UNBLOCK', group, { ...options, source });
   }
 
   // ---- what native calls are told ----
@@ -245,7 +289,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
    * again, and the error queue tells whom it concerns.
    */
   get #retryOption(): number {
-    return this.#recvErrors && !this.#connected ? RETRY_PENDING : 0;
+    return this.#receiveErrors && !this.#connected ? RETRY_PENDING : 0;
   }
 
   /** The device could not make the checksums (T45): do not ask it again. */
@@ -258,10 +302,10 @@ export abstract class UdpCore extends Resource implements EventHandler {
   /** @internal */
   onReady(readiness: number): void {
     const wasWanted = this.wantsRead;
-    if ((readiness & TELLS_ERRORS) !== 0 && this.#recvErrors) this.#takeErrors();
+    if ((readiness & TELLS_ERRORS) !== 0 && this.#receiveErrors) this.#takeErrors();
     else if ((readiness & Readiness.ERROR) !== 0 && this.wantsErrors) this.#takeLoneError();
-    if (this.fd >= 0 && (readiness & WAKES_READER) !== 0 && this.wantsRead) this.readNow();
-    if (this.fd >= 0 && (readiness & WAKES_WRITER) !== 0 && this.wantsWrite) this.writeNow();
+    if (this.#fd >= 0 && (readiness & WAKES_READER) !== 0 && this.wantsRead) this.readNow();
+    if (this.#fd >= 0 && (readiness & WAKES_WRITER) !== 0 && this.wantsWrite) this.writeNow();
     // Not before a datagram has come for nobody: who receives in a loop asks again in a microtask.
     const kept = wasWanted ? Interest.READABLE & (this.#registration?.interest ?? 0) : 0;
     this.#setInterest(kept | this.#interest);
@@ -278,7 +322,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   /** Whether an ICMP error can come back without a call that meets it. */
   get #hearsErrors(): boolean {
-    return this.#recvErrors || (this.#connected && tellsErrorsAlone(this.reactor.backend));
+    return this.#receiveErrors || (this.#connected && tellsErrorsAlone(this.reactor.backend));
   }
 
   /** The interest follows what is wanted. */
@@ -300,9 +344,9 @@ export abstract class UdpCore extends Resource implements EventHandler {
   #takeErrors(): void {
     errorRecords ??= new DatagramRecords(ERRORS_PER_CALL);
     const { bytes } = errorRecords;
-    for (let i = 0; i < ERROR_CALLS_PER_EVENT && this.fd >= 0; i++) {
+    for (let i = 0; i < ERROR_CALLS_PER_EVENT && this.#fd >= 0; i++) {
       const taken = nativeUdp.udpReceive(
-        this.fd,
+        this.#fd,
         bytes,
         errorPayload,
         ERROR_SLOT_BYTES,
@@ -316,7 +360,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
         return;
       }
       for (const error of this.#withoutRepeats(errorRecords.queuedErrors(taken))) {
-        if (this.fd >= 0) this.onQueuedError(error);
+        if (this.#fd >= 0) this.onQueuedError(error);
       }
       if (taken < ERRORS_PER_CALL) return;
     }
@@ -344,13 +388,13 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   /** For `#withoutRepeats`: sends that failed with EMSGSIZE. */
   protected noteTooLong(sends: number): void {
-    if (this.#recvErrors) this.#tooLongSends += sends;
+    if (this.#receiveErrors) this.#tooLongSends += sends;
   }
 
   /** One that is in no queue, and that no call is about to meet: it would be told for ever, or never. */
   #takeLoneError(): void {
     if (this.wantsRead || this.wantsWrite) return;
-    const errno = native.takeSocketError(this.fd);
+    const errno = native.takeSocketError(this.#fd);
     if (errno >= 0) return;
     const { address, port } = this.remoteAddress ?? {};
     const error = systemError(errno, 'sendmsg', { address, port });
@@ -399,8 +443,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (this.#closed) return;
     this.#closed = true;
     this.idle?.remove(this);
-    const fd = this.fd;
-    this.fd = -1;
+    const fd = this.#fd;
+    this.#fd = -1;
     if (fd >= 0) releaseFd(fd, this.#registration);
     this.onDestroyed(error);
   }
@@ -410,6 +454,11 @@ export abstract class UdpCore extends Resource implements EventHandler {
     this.destroy(null);
   }
 
+  /** The socket's own number; -1 once closed. It stays this object's to close. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
     return this.#closed;
@@ -417,12 +466,12 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   /** Our end; undefined once it has closed. */
   get localAddress(): SocketAddress | undefined {
-    return socketName('local', this.fd);
+    return socketName('local', this.#fd);
   }
 
   /** The peer; undefined while it is not connected, and once it has closed. */
   get remoteAddress(): SocketAddress | undefined {
-    return socketName('remote', this.fd);
+    return socketName('remote', this.#fd);
   }
 
   /** Keeps the process alive (the default). */

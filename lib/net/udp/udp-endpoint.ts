@@ -1,5 +1,5 @@
 import { capabilities } from '../../binding/capabilities.js';
-import type { TripollError } from '../../binding/errors.js';
+import { outOfRange, type TripollError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -7,7 +7,7 @@ import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram
 import { DatagramRecords } from './datagram-records.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
 import { callLast, HandlerCalls } from '../socket/handler-call.js';
-import type { UdpOptions } from './udp-options.js';
+import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /**
  * Batches of one event before others get their turn (T47): 256 datagrams by default, which is less than a
@@ -15,15 +15,39 @@ import type { UdpOptions } from './udp-options.js';
  */
 export const BATCHES_PER_EVENT = 4;
 
-/** Where, and how, `bindUdp` binds. */
-export interface UdpTarget extends UdpOptions, DatagramBatchOptions {
-  /** The IP address to receive on. */
-  host: string;
-  /** 0 lets the system choose: see `localAddress`. */
-  port: number;
+/** What `bindUdp` takes besides the place. */
+interface TargetOptions extends UdpOptions, DatagramBatchOptions {
   /** Sends to this peer, and receives from nobody else. */
   peer?: SocketAddressInput | undefined;
 }
+
+/** Where, and how, `bindUdp` binds. */
+export type UdpTarget = TargetOptions &
+  (
+    | {
+        /** The IP address to receive on. */
+        host: string;
+        /** 0 lets the system choose: see `localAddress`. */
+        port: number;
+        fd?: undefined;
+      }
+    | {
+        /** A UDP socket that is there already, as from systemd (`listenFds`): as `UdpSocket.fromFd`. */
+        fd: number;
+        host?: undefined;
+        port?: undefined;
+      }
+  );
+
+const TARGET_NAMES: Readonly<Record<keyof TargetOptions | 'host' | 'port' | 'fd', true>> = {
+  ...UDP_OPTION_NAMES,
+  capacity: true,
+  slotBytes: true,
+  peer: true,
+  host: true,
+  port: true,
+  fd: true,
+};
 
 /** Handlers of a UDP socket. */
 export interface UdpHandlers {
@@ -35,7 +59,7 @@ export interface UdpHandlers {
   /** After a `send` or `sendMany` that the socket could not take: it can again. */
   drain?(endpoint: UdpEndpoint): unknown;
   /**
-   * Something went wrong, and the socket goes on: an ICMP error (`recvErrors`, or a connected socket's), or what
+   * Something went wrong, and the socket goes on: an ICMP error (`receiveErrors`, or a connected socket's), or what
    * another handler threw. Without this handler the network's errors are left out, and what was thrown is an
    * `uncaughtException`.
    */
@@ -69,7 +93,7 @@ export class UdpEndpoint extends UdpCore {
   #owesDrain = false;
 
   private constructor(target: UdpTarget, handlers: UdpHandlers) {
-    super(target);
+    super(target, TARGET_NAMES);
     this.#handlers = handlers;
     const { capacity, slotBytes } = target;
     this.#batchOptions = { capacity, slotBytes };
@@ -82,11 +106,16 @@ export class UdpEndpoint extends UdpCore {
   static binding(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
     checkObject('target', target);
     checkUdpHandlers(handlers);
-    const { host, port, peer } = target;
-    const local = { host, port };
-    const { familyNumber } = parseAddress(local);
+    const { fd, host, port, peer } = target;
     const endpoint = new UdpEndpoint(target, handlers);
-    endpoint.open(familyNumber, local, peer, target);
+    if (fd !== undefined) {
+      if (host !== undefined || port !== undefined)
+        throw outOfRange('target', 'either fd or host and port', { fd, host, port });
+      endpoint.take(fd, peer, target);
+    } else {
+      const local = { host, port };
+      endpoint.open(parseAddress(local).familyNumber, local, peer, target);
+    }
     return endpoint;
   }
 

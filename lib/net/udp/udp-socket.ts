@@ -14,7 +14,7 @@ import { checkBatch, type DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
-import type { UdpOptions } from './udp-options.js';
+import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /** Sends that may wait for a full socket: more are refused. As many as a turn's budget would send. */
 const MAX_WAITING_SENDS = 1024;
@@ -32,6 +32,14 @@ export interface UdpConnectOptions extends UdpOptions {
   /** Resolves a name instead of `dns.lookup`. */
   resolver?: Resolver | undefined;
 }
+
+const CONNECT_NAMES: Readonly<Record<keyof (UdpConnectOptions & CancelOptions), true>> = {
+  ...UDP_OPTION_NAMES,
+  localAddress: true,
+  resolver: true,
+  signal: true,
+  timeoutMs: true,
+};
 
 /** Options of `UdpSocket.send`. */
 export interface SendOptions extends CancelOptions {
@@ -55,17 +63,17 @@ export interface ReceivedDatagram {
   readonly truncated: boolean;
   /** How long it was; where the system does not tell: `bytes`. */
   readonly wireBytes: number;
-  /** With `gro`, above 0: it is several datagrams of this length, the last may be shorter. */
+  /** With `udpGro`, above 0: it is several datagrams of this length, the last may be shorter. */
   readonly segmentBytes: number;
-  /** With `recvPacketInfo`: the address of ours that it was sent to. */
+  /** With `receivePacketInfo`: the address of ours that it was sent to. */
   readonly destination: string | undefined;
-  /** With `recvPacketInfo`. */
+  /** With `receivePacketInfo`. */
   readonly interfaceIndex: number | undefined;
-  /** With `recvTos`: the type of service; its lowest two bits are ECN. */
+  /** With `receiveTos`: the type of service; its lowest two bits are ECN. */
   readonly tos: number | undefined;
-  /** With `recvTtl`. */
+  /** With `receiveTtl`. */
   readonly ttl: number | undefined;
-  /** With `timestamps`: nanoseconds since 1970. */
+  /** With `receiveTimestamps`: nanoseconds since 1970. */
   readonly timestampNs: bigint | undefined;
 }
 
@@ -131,8 +139,23 @@ export class UdpSocket extends UdpCore {
   static override bind(address: SocketAddressInput, options: UdpOptions = {}): Promise<UdpSocket> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
-      const socket = new UdpSocket(options);
+      const socket = new UdpSocket(options, UDP_OPTION_NAMES);
       socket.open(parseAddress(address).familyNumber, address, undefined, options);
+      resolve(socket);
+    });
+  }
+
+  /**
+   * The same on a UDP socket that is there already, as from systemd (`listenFds`): it is checked, made non-blocking, and
+   * closed with this object. `reuseAddress`, `reusePort` and `ipv6Only` do nothing.
+   *
+   * @throws (as rejection) TypeError; RangeError for what is no UDP socket; EBADF, ENOTSOCK; EEXIST when this reactor has
+   * it already; as `bind` for options. The fd is still the caller's then.
+   */
+  static fromFd(fd: number, options: UdpOptions = {}): Promise<UdpSocket> {
+    return new Promise((resolve) => {
+      const socket = new UdpSocket(options, UDP_OPTION_NAMES);
+      socket.take(fd, undefined, options);
       resolve(socket);
     });
   }
@@ -152,7 +175,7 @@ export class UdpSocket extends UdpCore {
     const { resolver } = options;
     if (resolver !== undefined) checkFunction('resolver', resolver);
     const target = splitHostPort(address);
-    const socket = new UdpSocket(options);
+    const socket = new UdpSocket(options, CONNECT_NAMES);
     // Nothing of it is registered yet.
     const waiter = new Waiter<UdpSocket>();
     waiter.armAlone(options, socket.reactor, () => socket.destroy(null));
@@ -381,7 +404,7 @@ export class UdpSocket extends UdpCore {
   // ---- errors that come back ----
 
   /**
-   * With `recvErrors`: the next error that came back for something that was sent, and the destination it concerns.
+   * With `receiveErrors`: the next error that came back for something that was sent, and the destination it concerns.
    * Of those that nobody waits for 64 are kept.
    *
    * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED;

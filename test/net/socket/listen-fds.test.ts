@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { Reactor } from 'tripoll';
-import { listenFds, TcpListener } from 'tripoll/net';
+import { listenFds, TcpListener, UdpSocket } from 'tripoll/net';
 import { packageRoot } from '../../support/child.js';
 import { within } from '../../support/deadline.js';
 import { portOf } from '../tools.js';
@@ -21,6 +21,23 @@ const found = listenFds();
     stream.close();
     listener.close();
   }
+})();
+`;
+
+const datagramScript = `
+const { bindUdp, listenFds, UdpSocket } = require('tripoll/net');
+const [one, two] = listenFds();
+(async () => {
+  const promises = await UdpSocket.fromFd(one.fd);
+  const handlers = bindUdp(
+    { fd: two.fd },
+    { datagrams(self, batch) { self.sendMany(batch); self.close(); } },
+  );
+  console.log(JSON.stringify([promises, handlers].map((socket) => socket.localAddress.port)));
+  const buffer = new Uint8Array(10);
+  const { bytes, address } = await promises.receive(buffer);
+  await promises.send(buffer.subarray(0, bytes), address);
+  promises.close();
 })();
 `;
 
@@ -92,4 +109,28 @@ test('one of them is not open: EBADF', () => {
     for (const name of ['LISTEN_PID', 'LISTEN_FDS']) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, before);
   }
+});
+
+test('datagram sockets are passed likewise, and served in both styles', async () => {
+  const reactor = new Reactor({ driver: 'manual' });
+  const sockets = await Promise.all([0, 1].map(() => UdpSocket.bind('127.0.0.1:0', { reactor })));
+  const addresses = sockets.map(({ localAddress }) => localAddress);
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" -e "$1"', process.execPath, datagramScript],
+    { cwd: packageRoot, stdio: ['ignore', 'pipe', 'inherit', ...sockets.map(({ fd }) => fd)] },
+  );
+  const exited = once(child, 'exit');
+  const [line] = (await within(once(child.stdout!.setEncoding('utf8'), 'data'), 'output')) as [string];
+  for (const socket of sockets) socket.close();
+  reactor.close();
+  const client = await UdpSocket.bind('127.0.0.1:0');
+  for (const address of addresses) {
+    await client.send(Buffer.from('x'), address);
+    const { address: from } = await within(client.receive(new Uint8Array(9)), 'an echo');
+    expect(from).toEqual(address);
+  }
+  client.close();
+  expect(JSON.parse(line)).toEqual(addresses.map((address) => address?.port));
+  expect(await within(exited, 'exit')).toEqual([0, null]);
 });

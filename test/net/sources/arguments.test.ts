@@ -63,7 +63,10 @@ describeOn(['nested epoll', 'watcher poll'], 'arguments of sources', (context) =
     const socket = context.own(await UdpSocket.bind('127.0.0.1:0', options()));
     expect(thrownBy(() => socket.join('239.1.2.3', { interface: name }))).toEqual(outOfRange);
     expect(thrownBy(() => socket.leave('239.1.2.3', { interface: name }))).toEqual(outOfRange);
-    const bound = UdpSocket.bind('127.0.0.1:0', { ...options(), multicastInterface: name });
+    const bound = UdpSocket.bind('127.0.0.1:0', {
+      ...options(),
+      socketOptions: { multicastInterface: name },
+    });
     expect(await rejection(bound)).toEqual(outOfRange);
   });
 

@@ -3,10 +3,10 @@
 import { UdpSocket } from 'tripoll/net';
 
 const group = 'ff12::77:1';
-const onBridge = { multicastInterface: 'x0' };
+const onBridge = { socketOptions: { multicastInterface: 'x0' } };
 
 async function main(): Promise<void> {
-  const member = await UdpSocket.bind('[::]:0', { recvPacketInfo: true });
+  const member = await UdpSocket.bind('[::]:0', { socketOptions: { receivePacketInfo: true } });
   const target = { host: group, port: member.localAddress?.port ?? 0 };
   const wanted = await UdpSocket.bind('[fd00::1]:0', onBridge);
   const other = await UdpSocket.bind('[fd00::2]:0', onBridge);

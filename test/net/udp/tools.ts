@@ -2,7 +2,14 @@
 import { networkInterfaces } from 'node:os';
 import { capabilities } from 'tripoll';
 import type { UdpEndpoint } from 'tripoll/net';
-import { bindUdp, UdpSocket, type UdpHandlers, type UdpOptions, type UdpTarget } from 'tripoll/net';
+import {
+  bindUdp,
+  UdpSocket,
+  type UdpHandlers,
+  type UdpOptions,
+  type DatagramBatchOptions,
+  type SocketAddressInput,
+} from 'tripoll/net';
 import { native } from '#lib/binding/native';
 import { udpConstant, type UdpBinding } from '#lib/binding/native-udp';
 import type { Context } from '../tools.js';
@@ -62,7 +69,7 @@ export async function connected(
 export function endpoint(
   context: Context,
   handlers: UdpHandlers,
-  options: Partial<UdpTarget> = {},
+  options: UdpOptions & DatagramBatchOptions & { host?: string; peer?: SocketAddressInput } = {},
 ): UdpEndpoint {
   return context.own(bindUdp({ host: V4, port: 0, reactor: context.reactor, ...options }, handlers));
 }

@@ -27,7 +27,7 @@ export function describeAncillary(context: Context): void {
   describe('what comes with a datagram', () => {
     test.each([V4, V6])('nothing unless it was asked for, on %s', async (host) => {
       const server = await bound(context, {}, host);
-      const client = await connected(context, server, { ttl: 9 });
+      const client = await connected(context, server, { socketOptions: { ttl: 9 } });
       await client.send(bytesOf('x'));
       const got = await within(server.receive(new Uint8Array(ROOM)), 'receive');
       const { destination, interfaceIndex, tos, ttl, timestampNs } = got;
@@ -36,10 +36,12 @@ export function describeAncillary(context: Context): void {
 
     for (const host of [V4, V6]) {
       test(`destination, interface, and what the sender’s socket has, on ${host}`, async () => {
-        const all = { recvPacketInfo: true, recvTos: true, recvTtl: true };
+        const all = { socketOptions: { receivePacketInfo: true, receiveTos: true, receiveTtl: true } };
         const server = await bound(context, all, host);
         const tosThere = heedsTos && (host === V4 || has('IPV6_TCLASS'));
-        const client = await connected(context, server, { ttl: 33, ...(tosThere ? { tos: TOS } : {}) });
+        const client = await connected(context, server, {
+          socketOptions: { ttl: 33, ...(tosThere ? { tos: TOS } : {}) },
+        });
         await client.send(bytesOf('x'));
         const got = await within(server.receive(new Uint8Array(ROOM)), 'receive');
         expect(got).toMatchObject({ destination: host, interfaceIndex: 1, tos: tosThere ? TOS : 0, ttl: 33 });
@@ -47,7 +49,7 @@ export function describeAncillary(context: Context): void {
     }
 
     testIf(has('SO_TIMESTAMPNS'), 'this system does not tell when')('the time it came', async () => {
-      const server = await bound(context, { timestamps: true });
+      const server = await bound(context, { socketOptions: { receiveTimestamps: true } });
       const client = await connected(context, server);
       const before = BigInt(Date.now() - 1) * 1_000_000n;
       await client.send(bytesOf('x'));
@@ -57,7 +59,7 @@ export function describeAncillary(context: Context): void {
     });
 
     eachHost('destination, interface, TOS and ECN, TTL of one datagram', async (host) => {
-      const all = { recvPacketInfo: true, recvTos: true, recvTtl: true };
+      const all = { socketOptions: { receivePacketInfo: true, receiveTos: true, receiveTtl: true } };
       const server = await bound(context, all, host);
       const client = await connected(context, server);
       await client.send(bytesOf('x'), undefined, { tos: TOS, ttl: 33 });
@@ -71,16 +73,20 @@ export function describeAncillary(context: Context): void {
     });
 
     test('IPv4 on an IPv6 socket tells the same', async () => {
-      const server = await bound(context, { recvPacketInfo: true, recvTos: true, recvTtl: true }, '::');
-      const client = await bound(context, { tos: 2, ttl: 9 });
+      const server = await bound(
+        context,
+        { socketOptions: { receivePacketInfo: true, receiveTos: true, receiveTtl: true } },
+        '::',
+      );
+      const client = await bound(context, { socketOptions: { tos: 2, ttl: 9 } });
       await client.send(bytesOf('x'), { host: V4, port: hostPortOf(server).port });
       const got = await within(server.receive(new Uint8Array(ROOM)), 'receive');
       expect(got).toMatchObject({ destination: '::ffff:127.0.0.1', tos: heedsTos ? 2 : 0, ttl: 9 });
     });
 
     eachHost('the socket’s own TTL, and a batch’s TOS and TTL of one datagram', async (host) => {
-      const server = await bound(context, { recvTos: true, recvTtl: true }, host);
-      const client = await connected(context, server, { ttl: 7 });
+      const server = await bound(context, { socketOptions: { receiveTos: true, receiveTtl: true } }, host);
+      const client = await connected(context, server, { socketOptions: { ttl: 7 } });
       const batch = new DatagramBatch();
       batch.push(bytesOf('own'));
       batch.push(bytesOf('set'));
@@ -110,7 +116,7 @@ export function describeAncillary(context: Context): void {
               self.sendMany(batch);
             },
           },
-          { host: '0.0.0.0', recvPacketInfo: true },
+          { host: '0.0.0.0', socketOptions: { receivePacketInfo: true } },
         );
         const client = await bound(context);
         const { port } = hostPortOf(answering);

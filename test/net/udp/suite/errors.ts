@@ -21,18 +21,18 @@ import {
 const ROOM = 100;
 
 export function describeErrors(context: Context): void {
-  async function tellHandlers(recvErrors: boolean): Promise<void> {
+  async function tellHandlers(receiveErrors: boolean): Promise<void> {
     const dead = await deadAddress(context);
     const errors: NodeJS.ErrnoException[] = [];
     const client: UdpEndpoint = endpoint(
       context,
       { datagrams: () => undefined, error: (_self, error) => errors.push(error) },
-      recvErrors ? { recvErrors } : { peer: dead },
+      receiveErrors ? { socketOptions: { receiveErrors } } : { peer: dead },
     );
-    client.send(bytesOf('x'), recvErrors ? dead : undefined);
+    client.send(bytesOf('x'), receiveErrors ? dead : undefined);
     await until(() => errors.length === 1, 'error');
     expect(errors[0]).toMatchObject({ code: 'ECONNREFUSED' });
-    if (recvErrors) expect(errors[0]).toMatchObject({ port: dead.port, origin: 'icmp' });
+    if (receiveErrors) expect(errors[0]).toMatchObject({ port: dead.port, origin: 'icmp' });
     expect(client.closed).toBe(false);
   }
 
@@ -93,8 +93,8 @@ export function describeErrors(context: Context): void {
     });
   });
 
-  describe('F13 a connected socket that nobody reads from is told that its peer is not there', () => {
-    const [plain, queued] = [{}, { recvErrors: true }];
+  describe('F13 T65 a connected socket that nobody reads from is told that its peer is not there', () => {
+    const [plain, queued] = [{}, { socketOptions: { receiveErrors: true } }];
     const settings: UdpOptions[] = has('IP_RECVERR') ? [plain, queued] : [plain];
     const testTold = testIf(systemBackend === 'epoll', 'a kqueue and Windows leave it to the next call');
 
@@ -146,7 +146,7 @@ export function describeErrors(context: Context): void {
         expect(await within(waiting, 'receiveError')).toMatchObject({
           code: 'ECONNREFUSED',
           port: dead.port,
-          origin: 'recvErrors' in options ? 'icmp' : 'none',
+          origin: 'socketOptions' in options ? 'icmp' : 'none',
         });
         await client.send(bytesOf('y'));
       });
@@ -155,12 +155,12 @@ export function describeErrors(context: Context): void {
 
   const hasQueue = has('IP_RECVERR') && context.features.priority !== false;
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')(
-    'errors that come back, with recvErrors',
+    'errors that come back, with receiveErrors',
     () => {
       test.each([V4, V6])('whom it concerns, and who says so, on %s', async (host) => {
         const server = await bound(context, {}, host);
         const dead = await deadAddress(context, host);
-        const client = await bound(context, { recvErrors: true }, host);
+        const client = await bound(context, { socketOptions: { receiveErrors: true } }, host);
         const waiting = client.receiveError();
         await client.send(bytesOf('lost'), dead);
         // A send to another, before the error was fetched, is none of its business.
@@ -178,7 +178,7 @@ export function describeErrors(context: Context): void {
       test('a receive that waits goes on waiting: the error is not about it', async () => {
         const server = await bound(context);
         const dead = await deadAddress(context);
-        const client = await bound(context, { recvErrors: true });
+        const client = await bound(context, { socketOptions: { receiveErrors: true } });
         const receiving = client.receive(new Uint8Array(ROOM));
         await client.send(bytesOf('lost'), dead);
         expect(await within(client.receiveError(), 'receiveError')).toMatchObject({ port: dead.port });
@@ -188,7 +188,7 @@ export function describeErrors(context: Context): void {
 
       test('of errors that nobody waits for, 64 are kept', async () => {
         const dead = await deadAddress(context);
-        const client = await bound(context, { recvErrors: true });
+        const client = await bound(context, { socketOptions: { receiveErrors: true } });
         // A waiting receive has the socket watched.
         const receiving = rejection(client.receive(new Uint8Array(ROOM)));
         const target = client as unknown as { onQueuedError(error: Error): void };
@@ -211,7 +211,7 @@ export function describeErrors(context: Context): void {
       });
 
       test('a second receiveError is busy', async () => {
-        const client = await bound(context, { recvErrors: true });
+        const client = await bound(context, { socketOptions: { receiveErrors: true } });
         const first = rejection(client.receiveError());
         expect(await rejection(client.receiveError())).toMatchObject({ code: 'ERR_TRIPOLL_BUSY' });
         client.close();
@@ -226,14 +226,14 @@ export function describeErrors(context: Context): void {
         const receiving = rejection(client.receive(new Uint8Array(ROOM)));
         await client.send(bytesOf('x'));
         // It came before there was a queue, and its event comes after.
-        client.configure({ recvErrors: true });
+        client.setOption('receiveErrors', true);
         expect(await within(receiving, 'receive')).toMatchObject({ code: 'ECONNREFUSED' });
         expect(await rejection(client.receiveError({ timeoutMs: 5 }))).toMatchObject({
           code: 'ERR_TRIPOLL_TIMEOUT',
         });
       });
 
-      describe('F11 a send that is too long is told once by the queue', () => {
+      describe('F11 T63 a send that is too long is told once by the queue', () => {
         const tooLong = new Uint8Array(65_508);
         const local = { code: 'EMSGSIZE', origin: 'local' };
 
@@ -243,7 +243,7 @@ export function describeErrors(context: Context): void {
           const client = endpoint(
             context,
             { error: (_self, error) => errors.push(error) },
-            { recvErrors: true },
+            { socketOptions: { receiveErrors: true } },
           );
           const send = () => thrownBy(() => client.send(tooLong, hostPortOf(b)));
           expect(send()).toMatchObject({ code: 'EMSGSIZE' });
@@ -268,7 +268,7 @@ export function describeErrors(context: Context): void {
         });
 
         test('promises: send and sendMany', async () => {
-          const client = await bound(context, { recvErrors: true });
+          const client = await bound(context, { socketOptions: { receiveErrors: true } });
           const target = hostPortOf(await bound(context));
           const waiting = client.receiveError();
           expect(await rejection(client.send(tooLong, target))).toMatchObject({ code: 'EMSGSIZE' });

@@ -13,7 +13,7 @@ const testOtherMember = testIf(!isWine, 'Wine 8 leaves IP_MULTICAST_ALL of Linux
 
 export function describeGroups(context: Context): void {
   describe('groups and broadcast', () => {
-    const onLoopback = { multicastInterface: LOOPBACK_NAME };
+    const onLoopback = { socketOptions: { multicastInterface: LOOPBACK_NAME } };
     const anySource = '0.0.0.0';
 
     /** The texts that arrive until 'end' does, which every sender's group hears last. */
@@ -29,7 +29,7 @@ export function describeGroups(context: Context): void {
     }
 
     test('a member hears its group until it leaves', async () => {
-      const member = await bound(context, { recvPacketInfo: true }, anySource);
+      const member = await bound(context, { socketOptions: { receivePacketInfo: true } }, anySource);
       const sender = await bound(context, onLoopback);
       const target = { host: GROUP, port: hostPortOf(member).port };
       const direct = { host: V4, port: target.port };
@@ -90,11 +90,13 @@ export function describeGroups(context: Context): void {
       });
     });
 
-    test('multicastLoopback off: this host does not hear it', async () => {
+    test('multicastLoop off: this host does not hear it', async () => {
       const member = await bound(context, {}, anySource);
       const target = { host: GROUP, port: hostPortOf(member).port };
       member.join(GROUP, { interface: LOOPBACK_NAME });
-      const silent = await bound(context, { multicastLoopback: false, multicastTtl: 0, ...onLoopback });
+      const silent = await bound(context, {
+        socketOptions: { multicastLoop: false, multicastTtl: 0, ...onLoopback.socketOptions },
+      });
       const loud = await bound(context, onLoopback);
       await silent.send(bytesOf('silent'), target);
       await loud.send(bytesOf('end'), target);
@@ -130,7 +132,7 @@ export function describeGroups(context: Context): void {
       const sender = await bound(context);
       const target = { host: '127.255.255.255', port: hostPortOf(server).port };
       expect(await rejection(sender.send(bytesOf('x'), target))).toMatchObject({ code: 'EACCES' });
-      sender.configure({ broadcast: true });
+      sender.setOption('broadcast', true);
       await sender.send(bytesOf('x'), target);
       expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(1);
     });

@@ -30,19 +30,19 @@ export function describeInput(context: Context): void {
       [V4, { reusePort: true }, SOCKET, 'SO_REUSEPORT', 1],
       [V4, {}, SOCKET, 'SO_EXCLUSIVEADDRUSE', 1],
       [V4, { reuseAddress: true }, SOCKET, 'SO_EXCLUSIVEADDRUSE', 0],
-      [V4, { broadcast: true }, SOCKET, 'SO_BROADCAST', 1],
-      [V4, { recvBufferBytes: 20_000 }, SOCKET, 'SO_RCVBUF', buffer],
-      [V4, { sendBufferBytes: 20_000 }, SOCKET, 'SO_SNDBUF', buffer],
-      [V4, { ttl: 9 }, IP, 'IP_TTL', 9],
-      [V4, { tos: 0x10 }, IP, 'IP_TOS', 0x10],
-      [V4, { multicastTtl: 5 }, IP, 'IP_MULTICAST_TTL', 5],
-      [V4, { multicastLoopback: false }, IP, 'IP_MULTICAST_LOOP', 0],
+      [V4, { socketOptions: { broadcast: true } }, SOCKET, 'SO_BROADCAST', 1],
+      [V4, { socketOptions: { receiveBufferBytes: 20_000 } }, SOCKET, 'SO_RCVBUF', buffer],
+      [V4, { socketOptions: { sendBufferBytes: 20_000 } }, SOCKET, 'SO_SNDBUF', buffer],
+      [V4, { socketOptions: { ttl: 9 } }, IP, 'IP_TTL', 9],
+      [V4, { socketOptions: { tos: 0x10 } }, IP, 'IP_TOS', 0x10],
+      [V4, { socketOptions: { multicastTtl: 5 } }, IP, 'IP_MULTICAST_TTL', 5],
+      [V4, { socketOptions: { multicastLoop: false } }, IP, 'IP_MULTICAST_LOOP', 0],
       [V4, {}, IP, 'IP_MULTICAST_ALL', 0],
-      [V6, { ttl: 9 }, IPV6, 'IPV6_UNICAST_HOPS', 9],
-      [V6, { tos: 0x10 }, IPV6, 'IPV6_TCLASS', 0x10],
-      [V6, { multicastTtl: 5 }, IPV6, 'IPV6_MULTICAST_HOPS', 5],
-      [V6, { multicastLoopback: false }, IPV6, 'IPV6_MULTICAST_LOOP', 0],
-      [V6, { multicastInterface: LOOPBACK_NAME }, IPV6, 'IPV6_MULTICAST_IF', 1],
+      [V6, { socketOptions: { ttl: 9 } }, IPV6, 'IPV6_UNICAST_HOPS', 9],
+      [V6, { socketOptions: { tos: 0x10 } }, IPV6, 'IPV6_TCLASS', 0x10],
+      [V6, { socketOptions: { multicastTtl: 5 } }, IPV6, 'IPV6_MULTICAST_HOPS', 5],
+      [V6, { socketOptions: { multicastLoop: false } }, IPV6, 'IPV6_MULTICAST_LOOP', 0],
+      [V6, { socketOptions: { multicastInterface: LOOPBACK_NAME } }, IPV6, 'IPV6_MULTICAST_IF', 1],
       [V6, { ipv6Only: true }, IPV6, 'IPV6_V6ONLY', 1],
       ['::', {}, IPV6, 'IPV6_V6ONLY', 0],
     ];
@@ -60,8 +60,10 @@ export function describeInput(context: Context): void {
       binding.setsockopt = () => -(native.errnos['ENODEV'] ?? 0);
       const multicastInterface = LOOPBACK_NAME;
       try {
-        expect((await bound(context, { multicastInterface }, V6)).closed).toBe(false);
-        expect(await rejection(bound(context, { multicastInterface }, V4))).toMatchObject({ code: 'ENODEV' });
+        expect((await bound(context, { socketOptions: { multicastInterface } }, V6)).closed).toBe(false);
+        expect(await rejection(bound(context, { socketOptions: { multicastInterface } }, V4))).toMatchObject({
+          code: 'ENODEV',
+        });
       } finally {
         binding.setsockopt = setsockopt;
       }
@@ -90,13 +92,17 @@ export function describeInput(context: Context): void {
     });
 
     test.each<[string, UdpOptions, object]>([
-      ['ttl 0', { ttl: 0 }, outOfRange],
-      ['ttl 256', { ttl: 256 }, outOfRange],
-      ['tos as text', { tos: '1' as never }, invalidType],
-      ['broadcast as number', { broadcast: 1 as never }, invalidType],
-      ['recvErrors as number', { recvErrors: 1 as never }, invalidType],
-      ['an interface that is none', { multicastInterface: 'none0' }, { code: 'ENODEV' }],
-      ['an interface of no type', { multicastInterface: {} as never }, invalidType],
+      ['ttl 0', { socketOptions: { ttl: 0 } }, outOfRange],
+      ['ttl 256', { socketOptions: { ttl: 256 } }, outOfRange],
+      ['tos as text', { socketOptions: { tos: '1' as never } }, invalidType],
+      ['broadcast as number', { socketOptions: { broadcast: 1 as never } }, invalidType],
+      ['receiveErrors as number', { socketOptions: { receiveErrors: 1 as never } }, invalidType],
+      ['an interface that is none', { socketOptions: { multicastInterface: 'none0' } }, { code: 'ENODEV' }],
+      ['an interface of no type', { socketOptions: { multicastInterface: {} as never } }, invalidType],
+      ['no object of socket options', { socketOptions: 7 as never }, invalidType],
+      ['a misspelt option', { reuseAdress: true } as never, invalidType],
+      ['a misspelt socket option', { socketOptions: { recieveErrors: true } as never }, invalidType],
+      ['coalesce as number', { coalesce: 1 as never }, invalidType],
       ['idleTimeoutMs 0', { idleTimeoutMs: 0 }, outOfRange],
       ['a reactor that is none', { reactor: {} as never }, invalidType],
     ])('%s is refused, and nothing stays open', async (_what, options, expected) => {
@@ -133,8 +139,11 @@ export function describeInput(context: Context): void {
         [socket.send(new Uint8Array(65_508), '127.0.0.1:9'), { code: 'EMSGSIZE' }],
       ];
       for (const [promise, expected] of calls) expect(await rejection(promise)).toMatchObject(expected);
-      expect(thrownBy(() => socket.configure({ ttl: 0 }))).toMatchObject(outOfRange);
-      expect(thrownBy(() => socket.configure(null as never))).toMatchObject(invalidType);
+      expect(thrownBy(() => socket.setOption('ttl', 0))).toMatchObject(outOfRange);
+      expect(thrownBy(() => socket.setOption('ttl', null as never))).toMatchObject(invalidType);
+      expect(thrownBy(() => socket.setOption('none' as 'ttl', 1))).toMatchObject(invalidType);
+      expect(thrownBy(() => socket.getOption('none' as 'ttl'))).toMatchObject(invalidType);
+      expect(thrownBy(() => socket.join('239.1.2.3', { iface: 1 } as never))).toMatchObject(invalidType);
       expect(thrownBy(() => socket.connect('[::1]:9'))).toMatchObject({ code: OTHER_FAMILY });
       expect(thrownBy(() => new DatagramBatch({ capacity: 1025 }))).toMatchObject(outOfRange);
       expect(socket.closed).toBe(false);

@@ -11,7 +11,10 @@ const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
 export function describeLife(context: Context): void {
   describe('the end', () => {
     test('close rejects what waits, and all that comes after; twice is once', async () => {
-      const socket = await bound(context, has('IP_RECVERR') ? { recvErrors: true } : {});
+      const socket = await bound(
+        context,
+        has('IP_RECVERR') ? { socketOptions: { receiveErrors: true } } : {},
+      );
       const waiting = [socket.receive(new Uint8Array(ROOM)), socket.receiveError()].map(rejection);
       socket.close();
       socket.close();

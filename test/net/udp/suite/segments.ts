@@ -99,7 +99,7 @@ export function describeSegments(context: Context): void {
 
     async function sendAlike(coalesce: boolean): Promise<void> {
       // Who takes messages as they are sees how they were sent; who does not, no difference.
-      const taking = await bound(context, { gro: true });
+      const taking = await bound(context, { socketOptions: { udpGro: true } });
       const plain = await bound(context);
       const client = await bound(context, { coalesce });
       const whole = new DatagramBatch({ slotBytes: 65_536, capacity: 10 });
@@ -132,7 +132,7 @@ export function describeSegments(context: Context): void {
     }
 
     testGro('GRO: what was sent together arrives together, with the length of its parts', async () => {
-      const server = await bound(context, { gro: true });
+      const server = await bound(context, { socketOptions: { udpGro: true } });
       const client = await connected(context, server);
       await client.send(new Uint8Array(5000), undefined, { segmentBytes: 1200 });
       const got = await within(server.receive(new Uint8Array(65_536)), 'receive');

@@ -144,7 +144,7 @@ export function describeWaits(context: Context): void {
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')('receiveError', () => {
     test('F2 an error that was kept settles it at once: no timer, no listener, and the next one is told', async () => {
       const dead = await deadAddress(context);
-      const client = await bound(context, { recvErrors: true });
+      const client = await bound(context, { socketOptions: { receiveErrors: true } });
       const { signal } = new AbortController();
       // A waiting receive has the socket watched.
       const receiving = rejection(client.receive(new Uint8Array(ROOM)));
@@ -169,7 +169,7 @@ export function describeWaits(context: Context): void {
     });
 
     test('F16 its timeout on an unref’d socket keeps nothing alive', async () => {
-      const client = (await bound(context, { recvErrors: true })).unref();
+      const client = (await bound(context, { socketOptions: { receiveErrors: true } })).unref();
       const { refs } = context.reactor.inspect();
       const waiting = rejection(client.receiveError({ timeoutMs: 5 }));
       expect(context.reactor.inspect()).toMatchObject({ refs, timers: 1 });
