@@ -65,6 +65,16 @@ export interface SocketConnectionOptions {
   idleTimeoutMs?: number | undefined;
 }
 
+/** Names of `SocketConnectionOptions`. */
+export const CONNECTION_NAMES: Readonly<Record<keyof SocketConnectionOptions, true>> = {
+  reactor: true,
+  allowHalfOpen: true,
+  highWaterMarkBytes: true,
+  lowWaterMarkBytes: true,
+  maxQueuedBytes: true,
+  idleTimeoutMs: true,
+};
+
 /** The options, with their defaults. */
 interface ConnectionSettings {
   /** Whether our side stays open after the peer's end. */

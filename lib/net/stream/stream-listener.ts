@@ -7,7 +7,7 @@ import {
   type TripollError,
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest, Mode } from '../../poller/flags.js';
 import type { EventHandler } from '../../reactor/event-handler.js';
 import { toProfile } from '../../reactor/context.js';
@@ -16,6 +16,7 @@ import { iterate } from '../../reactor/iterate.js';
 import type { Registration } from '../../reactor/registration.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
+import { DROP_NAME, LISTEN_NAMES } from './listen-names.js';
 import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
@@ -29,6 +30,7 @@ import {
   toConnectionProfile,
   toSettings,
   type ConnectionProfile,
+  CONNECTION_NAMES,
   type SocketConnectionOptions,
   type StreamHandlers,
 } from './socket-connection.js';
@@ -108,6 +110,8 @@ interface ListenerSetup {
   readonly options: StreamListenOptions & DropHandlers<never, never>;
   /** Null for promises. */
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  /** Which names `options` may have besides those of all listeners. */
+  readonly names: Readonly<Record<string, true>>;
   /** Of its connections. */
   readonly traits: StreamTraits;
   /** The listening socket; called when the options were found to be right, with `socketOptions` for it. */
@@ -140,9 +144,9 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #connections = 0;
   #onceEmpty: (() => void)[] = [];
 
-  protected constructor({ options, handlers, traits, open, isGiven = false }: ListenerSetup) {
+  protected constructor({ options, handlers, names, traits, open, isGiven = false }: ListenerSetup) {
     super();
-    checkObject('options', options);
+    checkNames('options', options, CONNECTION_NAMES, LISTEN_NAMES, names, handlers === null ? DROP_NAME : {});
     this.reactor = chooseReactor(options.reactor);
     this.#handlers = handlers;
     this.#dropHandlers = handlers ?? options;

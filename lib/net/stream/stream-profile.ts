@@ -12,6 +12,9 @@ export interface TcpOptions {
   noDelay?: boolean | undefined;
 }
 
+/** Names of what a promise-style stream takes besides `TcpOptions`. */
+export const STREAM_NAMES = { reactor: true, idleTimeoutMs: true } as const;
+
 /** How a kind of socket behaves. */
 export interface StreamTraits {
   /** Each read and each write is a message of its own (SOCK_SEQPACKET). */

@@ -54,6 +54,18 @@ export interface ConnectOptions extends TcpOptions, CancelOptions {
   socketOptions?: Partial<SettableSocketOptions> | undefined;
 }
 
+/** Names of `ConnectOptions`. */
+export const CONNECT_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
+  noDelay: true,
+  signal: true,
+  timeoutMs: true,
+  resolver: true,
+  attemptDelayMs: true,
+  localAddress: true,
+  localPort: true,
+  socketOptions: true,
+};
+
 interface Settings {
   readonly noDelay: boolean;
   readonly resolver: Resolver | undefined;

@@ -1,7 +1,7 @@
 import { tellsPriority } from '../../binding/capabilities.js';
 import { errnoOf, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFunction, checkObject } from '../../binding/validate.js';
+import { checkFunction, checkNames } from '../../binding/validate.js';
 import { Readiness } from '../../poller/flags.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
@@ -12,10 +12,11 @@ import {
   SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
+  CONNECTION_NAMES,
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/socket-connection.js';
-import { ConnectRace, type ConnectOptions } from './connect-race.js';
+import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { chooseReactor, TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
@@ -76,7 +77,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   /** @internal For `connect`. */
   static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
     const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
-    checkObject('target', target);
+    checkNames('target', target, CONNECTION_NAMES, CONNECT_NAMES, { host: true, port: true });
     checkTcpHandlers(handlers, target.reactor);
     checkCancelTypes(target);
     const hostPort = splitHostPort(target);

@@ -31,6 +31,19 @@ export interface ListenOptions extends StreamListenOptions, TcpOptions {
   ipv6Only?: boolean | undefined;
 }
 
+const NAMES: Readonly<
+  Record<Exclude<keyof ListenOptions, keyof StreamListenOptions> | keyof ListenPlace, true>
+> = {
+  noDelay: true,
+  reusePort: true,
+  blockList: true,
+  ipv6Only: true,
+  host: true,
+  port: true,
+  fd: true,
+};
+type ListenPlace = Pick<ListenTarget, 'host' | 'port' | 'fd'>;
+
 /** A listening socket that is there already, as from systemd. */
 export interface GivenListener {
   /** A listening TCP socket, the listener's own from here on. */
@@ -78,6 +91,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
       options,
       handlers,
       isGiven: isGivenListener(where),
+      names: NAMES,
       traits: TCP_TRAITS,
       open: (socketOptions) => {
         checkBlockList(options.blockList);

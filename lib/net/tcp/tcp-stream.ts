@@ -1,9 +1,9 @@
 import { native } from '../../binding/native.js';
-import { checkObject } from '../../binding/validate.js';
+import { checkNames } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
-import { ConnectRace, type ConnectOptions } from './connect-race.js';
+import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
 import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { setOption } from '../socket/socket-options.js';
@@ -15,6 +15,7 @@ import {
   TCP_TRAITS,
   toStreamProfile,
   type StreamProfile,
+  STREAM_NAMES,
   type TcpOptions,
 } from '../stream/stream-profile.js';
 import { extrasOf, peerEndedError } from './tcp-extras.js';
@@ -43,6 +44,7 @@ export class TcpStream extends SocketStream {
     address: SocketAddressInput,
     options: StreamOptions & ConnectOptions = {},
   ): Promise<TcpStream> {
+    checkNames('options', options, STREAM_NAMES, CONNECT_NAMES);
     checkCancel(options);
     const hostPort = splitHostPort(address);
     const reactor = chooseReactor(options.reactor);
@@ -59,7 +61,7 @@ export class TcpStream extends SocketStream {
    * ENOTCONN; EEXIST when this reactor has it already. The fd is still the caller's then.
    */
   static async fromFd(fd: number, options: StreamOptions = {}): Promise<TcpStream> {
-    checkObject('options', options);
+    checkNames('options', options, STREAM_NAMES, { noDelay: true });
     const reactor = chooseReactor(options.reactor);
     const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS);
     prepareStreamFd(fd);

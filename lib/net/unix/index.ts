@@ -14,7 +14,7 @@ export type { UnixBindOptions, UnixSocketType } from './unix-socket.js';
 export { UnixStream, type Received, type ReceiveOptions, type UnixStreamOptions } from './unix-stream.js';
 export { bindUnixDatagram, UnixDatagram } from './unix-datagram.js';
 export type {
-  ReceivedDatagram,
+  ReceivedUnixDatagram,
   ReceiveDatagramOptions,
   UnixDatagramOptions,
   UnixDatagramTarget,

@@ -1,5 +1,5 @@
 import { errnoOf, systemError } from '../../binding/errors.js';
-import { checkFunction, checkObject } from '../../binding/validate.js';
+import { checkFunction, checkNames } from '../../binding/validate.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import { unixName } from '../../sys/sockaddr.js';
 import {
@@ -7,6 +7,7 @@ import {
   SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
+  CONNECTION_NAMES,
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/socket-connection.js';
@@ -40,6 +41,8 @@ export interface UnixConnectTarget extends SocketConnectionOptions, CancelOption
   type?: UnixSocketType | undefined;
 }
 
+const TARGET_NAMES = { path: true, type: true, signal: true, timeoutMs: true } as const;
+
 /** @throws TypeError */
 export function checkUnixHandlers(handlers: unknown): void {
   checkHandlers(handlers);
@@ -64,7 +67,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
 
   /** @internal For `connectUnix`. */
   static connecting<Data>(target: UnixConnectTarget, handlers: UnixHandlers<Data>): UnixConnection<Data> {
-    checkObject('target', target);
+    checkNames('target', target, CONNECTION_NAMES, TARGET_NAMES);
     checkUnixHandlers(handlers);
     checkCancelTypes(target);
     const { path, type = 'stream', signal, timeoutMs } = target;

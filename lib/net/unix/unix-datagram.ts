@@ -34,7 +34,7 @@ export interface ReceiveDatagramOptions extends CancelOptions {
 }
 
 /** One datagram, as `UnixDatagram.receive` gives it. */
-export interface ReceivedDatagram extends ReceivedMessage<string> {
+export interface ReceivedUnixDatagram extends ReceivedMessage<string> {
   /**
    * Closed, as far as they were not taken, by the next receive and with the socket; when several receives wait at once, not
    * before whoever awaited this one has gone on: take them before awaiting something else.
@@ -136,7 +136,7 @@ export class UnixDatagram extends MessageSocket<string> {
   override async receive(
     buffer: Uint8Array,
     options: ReceiveDatagramOptions = {},
-  ): Promise<ReceivedDatagram> {
+  ): Promise<ReceivedUnixDatagram> {
     checkObject('options', options);
     const { maxFds = 0 } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);

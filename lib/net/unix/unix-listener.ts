@@ -31,6 +31,8 @@ export interface UnixListenOptions extends StreamListenOptions, UnixBindOptions 
   type?: UnixSocketType | undefined;
 }
 
+const NAMES = { type: true, mode: true, unlinkStale: true, path: true, fd: true } as const;
+
 /** Where to listen. */
 type UnixListenPlace =
   | {
@@ -73,6 +75,7 @@ export class UnixListener extends StreamListener<UnixStream, string> {
         options,
         handlers,
         isGiven: fd !== undefined,
+        names: NAMES,
         traits: toTraits(type),
         open: (socketOptions) => {
           if (fd !== undefined) return takeListener(fd, socketOptions);

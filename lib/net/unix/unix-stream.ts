@@ -1,13 +1,18 @@
 import { needUnixSockets } from '../../binding/capabilities.js';
 import { busyError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { unixName } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { SocketStream } from '../stream/socket-stream.js';
-import { chooseReactor, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
+import {
+  chooseReactor,
+  STREAM_NAMES,
+  toStreamProfile,
+  type StreamProfile,
+} from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
@@ -70,6 +75,7 @@ export class UnixStream extends SocketStream<string> {
    * (it is of another type) and what else connect(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   static async connect(path: string, options: UnixStreamOptions & CancelOptions = {}): Promise<UnixStream> {
+    checkNames('options', options, STREAM_NAMES, { type: true, signal: true, timeoutMs: true });
     checkCancel(options);
     const { type = 'stream', signal, timeoutMs } = options;
     checkType(type);
@@ -85,7 +91,7 @@ export class UnixStream extends SocketStream<string> {
    * @throws TypeError, RangeError; EMFILE and what else socketpair(2) says; ERR_TRIPOLL_CLOSED
    */
   static pair(options: UnixStreamOptions = {}): [UnixStream, UnixStream] {
-    checkObject('options', options);
+    checkNames('options', options, STREAM_NAMES, { type: true });
     const { type = 'stream' } = options;
     checkType(type);
     needUnixSockets('Unix sockets');
@@ -107,7 +113,7 @@ export class UnixStream extends SocketStream<string> {
    * ENOTCONN; EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
    */
   static async fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): Promise<UnixStream> {
-    checkObject('options', options);
+    checkNames('options', options, STREAM_NAMES);
     const reactor = chooseReactor(options.reactor);
     const idle = toIdleTracker(reactor, options);
     const profile = toStreamProfile(reactor, idle, null, toTraits(prepareUnixStream(fd)));

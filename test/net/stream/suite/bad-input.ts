@@ -35,7 +35,7 @@ const namesForBind: [string, unknown][] = [
   ['a name as host', { host: 'localhost', port: 0 }],
   ['an address with a NUL', { host: '127.0.0.1\0', port: 0 }],
   ['three numbers', '127.0.1:0'],
-  ['a port of an interface that has no number', '[fe80::1%lo]:0'],
+  ['a port of an interface that is none', '[fe80::1%1e0]:0'],
 ];
 
 const badOptions: [string, Record<string, unknown>, typeof type][] = [

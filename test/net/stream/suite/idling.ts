@@ -1,5 +1,5 @@
 // idleTimeoutMs in real time. How late it may be is in idle-clock.test.ts, where time is the test's.
-import { listen, TcpStream, type ListenTarget } from 'tripoll/net';
+import { listen, TcpStream, type ListenTarget, type StreamOptions } from 'tripoll/net';
 import { until, within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy, timedOut } from '../../../support/errors.js';
 import { failureOf, LOOPBACK, portOf, record, rejection, type Context } from '../../tools.js';
@@ -86,7 +86,8 @@ export function describeIdling(context: Context): void {
     ])('wrong: %p', async (idleTimeoutMs, expected) => {
       const target = { host: LOOPBACK, port: 0, reactor: context.reactor, idleTimeoutMs } as ListenTarget;
       expect(thrownBy(() => listen(target, {}))).toEqual(expected);
-      expect(await rejection(TcpStream.connect(`${LOOPBACK}:9`, target))).toEqual(expected);
+      const options = { reactor: context.reactor, idleTimeoutMs } as StreamOptions;
+      expect(await rejection(TcpStream.connect(`${LOOPBACK}:9`, options))).toEqual(expected);
     });
   });
 }
