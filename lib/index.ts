@@ -8,7 +8,7 @@ export type { TripollError } from './binding/errors.js';
 export { Events } from './poller/events.js';
 export { Interest, Mode, Readiness } from './poller/flags.js';
 export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';
-export type { EventHandler } from './reactor/event-handler.js';
+export type { EventHandler } from './reactor/registration.js';
 export { Reactor } from './reactor/reactor.js';
 export type {
   Clock,

@@ -3,7 +3,7 @@ import { native } from '../binding/native.js';
 import { WORDS_PER_EVENT } from '../poller/events.js';
 import { ERRNO_SHIFT, HINTS, Mode, Readiness } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
-import type { EventHandler } from './event-handler.js';
+import type { EventHandler } from './registration.js';
 import { checkDelivers } from './consuming-files.js';
 import { HIGHEST_PRIORITY } from './options.js';
 import { Registration, type RegistrationHost, type RegistrationProfile } from './registration.js';

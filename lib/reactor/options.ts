@@ -4,7 +4,7 @@ import { checkFd, checkFunction, checkInteger, checkObject } from '../binding/va
 import { ALL_INTERESTS, Interest, Mode } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
 import type { RunDriverName } from './driver.js';
-import type { EventHandler } from './event-handler.js';
+import type { EventHandler } from './registration.js';
 
 /** `registration.priority` goes from 0 to this. */
 export const HIGHEST_PRIORITY = 7;

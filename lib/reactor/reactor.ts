@@ -8,7 +8,7 @@ import { inContext, newContext, runContained, runEach, toProfile } from './conte
 import { Dispatcher, type DispatcherHost } from './dispatcher.js';
 import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
 import { refuseIfForgotten } from './consuming-files.js';
-import type { EventHandler } from './event-handler.js';
+import type { EventHandler, Registration, RegistrationProfile } from './registration.js';
 import {
   checkRegister,
   type Clock,
@@ -18,7 +18,6 @@ import {
   type RunOptions,
   type SetTimerOptions,
 } from './options.js';
-import type { Registration, RegistrationProfile } from './registration.js';
 import { SpinGuard } from './spin-guard.js';
 import { TimerQueue, type TimerQueueHost } from './timer-queue.js';
 import { Timer } from './timer.js';

@@ -19,46 +19,7 @@ function expectNone(violations: readonly string[]): void {
   expect(violations.join('\n')).toBe('');
 }
 
-describe('layers', () => {
-  // From the top; each may import itself and those below it (docs/architecture.md).
-  const layers = ['runtime', 'node', 'net', 'reactor', 'timer', 'poller', 'raw', 'sys', 'binding'];
-  // Those that may import less than that.
-  const onlyThese: Record<string, readonly string[]> = {
-    timer: [],
-    poller: ['binding'],
-    net: ['reactor', 'timer', 'poller', 'sys', 'binding'],
-    reactor: ['timer', 'poller', 'binding'],
-  };
-  const layerOf = (path: string): string | undefined => /^lib\/(\w+)\//.exec(path)?.[1];
-
-  function mayImport(from: string, to: string): boolean {
-    if (from === to) return true;
-    return onlyThese[from]?.includes(to) ?? layers.indexOf(to) > layers.indexOf(from);
-  }
-
-  test('every folder of lib is a layer', () => {
-    expectNone(
-      lib
-        .filter(({ path }) => layerOf(path) !== undefined && !layers.includes(layerOf(path)!))
-        .map(({ path }) => `${path}: give its folder a place in the list of layers, here and in the design`),
-    );
-  });
-
-  test('a layer imports only those below it', () => {
-    expectNone(
-      lib.flatMap((file) => {
-        const from = layerOf(file.path);
-        if (from === undefined) return []; // an entry: it gathers what all layers export
-        return importsOf(file)
-          .filter(({ target }) => target.startsWith('lib/') && !mayImport(from, layerOf(target) ?? 'entry'))
-          .map(
-            ({ target, line }) =>
-              `${file.path}:${line}: ${from} must not import ${target}: pass it in, or move what both need further down`,
-          );
-      }),
-    );
-  });
-
+describe('files', () => {
   test('no dead files: every file of lib is reached from an entry of the package', () => {
     const entry = tree.find(({ path }) => path === 'package.json')!;
     const reached = new Set(

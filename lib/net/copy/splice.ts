@@ -1,6 +1,6 @@
 import { systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import type { ReadOperation } from '../stream/stream-operations.js';
+import type { ReadOperation } from '../stream/seams.js';
 import type { AnyStream as Stream } from '../stream/transfer.js';
 
 const { O_NONBLOCK, O_CLOEXEC } = native.constants;

@@ -2,16 +2,15 @@ import { closedError, errnoOf, outOfRange, systemError, type TripollError } from
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
-import type { EventHandler } from '../../reactor/event-handler.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Registration } from '../../reactor/registration.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
 import { endRegistration, releaseFd } from '../socket/release-fd.js';
-import { chooseReactor } from '../stream/stream-profile.js';
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');

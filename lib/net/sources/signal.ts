@@ -2,12 +2,12 @@ import { isMainThread } from 'node:worker_threads';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
 import { MAX_DURATION_MS, checkObject } from '../../binding/validate.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Timer } from '../../reactor/timer.js';
 import { Waiter } from '../../reactor/waiter.js';
-import { chooseReactor } from '../stream/stream-profile.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
 
 /**

@@ -1,5 +1,4 @@
-import type { ConnectAttempt, Handshake, StreamExtras } from './seams.js';
-import type { ReadOperation } from './stream-operations.js';
+import type { ConnectAttempt, Handshake, ReadOperation, StreamExtras } from './seams.js';
 
 export interface WaitingOperation {
   readonly operation: ReadOperation;

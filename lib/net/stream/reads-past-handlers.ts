@@ -6,7 +6,8 @@ import type { SocketAddress } from '../../sys/address.js';
 import type { WaitingOperation } from './cold-state.js';
 import { sendNow } from '../socket/stream-calls.js';
 import { EAGAIN } from './stream-core.js';
-import { REFUSED, refusal, StreamOperations, type ReadOperation } from './stream-operations.js';
+import { REFUSED, refusal, StreamOperations } from './stream-operations.js';
+import type { ReadOperation } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
 
 /**

@@ -1,5 +1,4 @@
-import type { EventHandler } from '../../reactor/event-handler.js';
-import type { Registration } from '../../reactor/registration.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
 
 // What an address family supplies to its streams, and this room only calls.
 
@@ -38,4 +37,12 @@ export interface StreamExtras {
   onReady(readiness: number): number;
   /** The stream has ended. */
   end(reason: Error): void;
+}
+
+/** A way of reading other than into a buffer. */
+export interface ReadOperation {
+  /** Bytes taken or seen; 0 at the end; -errno. */
+  run(fd: number): number;
+  /** After a `run` that gave bytes: the socket has no more for now. */
+  readonly drained: boolean;
 }

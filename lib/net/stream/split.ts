@@ -1,13 +1,20 @@
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import type { SocketStream } from './socket-stream.js';
+
+/** What the halves ask of their stream. */
+interface Whole {
+  read(buffer: Uint8Array, options?: CancelOptions): Promise<number>;
+  write(buffer: Uint8Array, options?: CancelOptions): Promise<number>;
+  writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number>;
+  end(): void;
+}
 
 /** The reading half of a split stream. */
 export class ReadHalf {
-  readonly #stream: SocketStream<unknown>;
+  readonly #stream: Whole;
   readonly #onClose: () => void;
 
   /** @internal */
-  constructor(stream: SocketStream<unknown>, onClose: () => void) {
+  constructor(stream: Whole, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;
   }
@@ -33,11 +40,11 @@ export class ReadHalf {
 
 /** The writing half of a split stream. */
 export class WriteHalf {
-  readonly #stream: SocketStream<unknown>;
+  readonly #stream: Whole;
   readonly #onClose: () => void;
 
   /** @internal */
-  constructor(stream: SocketStream<unknown>, onClose: () => void) {
+  constructor(stream: Whole, onClose: () => void) {
     this.#stream = stream;
     this.#onClose = onClose;
   }
@@ -66,7 +73,7 @@ export class WriteHalf {
 
 /** Both halves of a stream, for two owners. */
 export function splitStream(
-  stream: SocketStream<unknown>,
+  stream: Whole,
   onBothClosed: () => void,
 ): { reader: ReadHalf; writer: WriteHalf } {
   const open = new Set(['reader', 'writer']);

@@ -9,19 +9,19 @@ import {
 import { native } from '../../binding/native.js';
 import { checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest, Mode } from '../../poller/flags.js';
-import type { EventHandler } from '../../reactor/event-handler.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
 import { toProfile } from '../../reactor/context.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { iterate } from '../../reactor/iterate.js';
-import type { Registration } from '../../reactor/registration.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
-import { DROP_NAME, LISTEN_NAMES } from './listen-names.js';
+import { DROP_NAME, LISTEN_NAMES, type StreamListenOptions } from './listen-options.js';
 import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
-import { chooseReactor, toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
+import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
@@ -31,7 +31,6 @@ import {
   toSettings,
   type ConnectionProfile,
   CONNECTION_NAMES,
-  type SocketConnectionOptions,
   type StreamHandlers,
 } from './socket-connection.js';
 
@@ -62,18 +61,6 @@ const TRY_NEXT = errnosOf(
 );
 /** Nothing is wrong with the listener, but there is no room (T40). */
 const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
-
-/** Options of listeners of any family, in both styles. */
-export interface StreamListenOptions extends SocketConnectionOptions {
-  /** Default 4096. */
-  backlog?: number | undefined;
-  /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
-  maxConnections?: number | undefined;
-  /** Of the listening socket, set before bind, in this order; on Linux connections inherit most of them. */
-  socketOptions?: Partial<SettableSocketOptions> | undefined;
-  /** Of each connection, set when it has been accepted; one that refuses an option is dropped. */
-  acceptedSocketOptions?: Partial<SettableSocketOptions> | undefined;
-}
 
 /** Why a connection was dropped before its `open`. */
 export interface DropInfo<Address> {

@@ -2,6 +2,7 @@ import { closedError, stateError, type TripollError } from '../../binding/errors
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { ReadOperation } from './seams.js';
 import type { SocketAddress } from '../../sys/address.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
 import { getOption, setOption } from '../socket/socket-options.js';
@@ -10,14 +11,6 @@ import { receiveNow } from '../socket/stream-calls.js';
 import { EAGAIN, EINTR, HUNG_UP, StreamCore, UNTAKEN } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 import type { WriteOperation, WriteSource } from './write-queue.js';
-
-/** A way of reading other than into a buffer. */
-export interface ReadOperation {
-  /** Bytes taken or seen; 0 at the end; -errno. */
-  run(fd: number): number;
-  /** After a `run` that gave bytes: the socket has no more for now. */
-  readonly drained: boolean;
-}
 
 /** Nothing can be written any more. */
 const BREAKS = Readiness.WRITE_CLOSED | Readiness.ERROR;

@@ -1,8 +1,7 @@
 import { tellsPriority } from '../../binding/capabilities.js';
-import { closedError, invalidArgType } from '../../binding/errors.js';
 import { Mode } from '../../poller/flags.js';
 import { toProfile } from '../../reactor/context.js';
-import { Reactor } from '../../reactor/reactor.js';
+import type { Reactor } from '../../reactor/reactor.js';
 import type { RegistrationProfile } from '../../reactor/registration.js';
 import type { IdleTracker } from '../socket/idle-tracker.js';
 
@@ -45,21 +44,6 @@ export interface StreamProfile {
   readonly idle: IdleTracker | null;
   /** Told when a stream of it has closed. */
   readonly owner: { connectionClosed(): void } | null;
-}
-
-/**
- * The reactor of an option.
- *
- * @throws TypeError; ERR_TRIPOLL_CLOSED
- */
-export function chooseReactor(option: Reactor | undefined): Reactor {
-  const reactor = option ?? Reactor.default;
-  // Not by instanceof: see errors.ts.
-  if (typeof (reactor as Partial<Reactor>).registerAs !== 'function') {
-    throw invalidArgType('reactor', 'a Reactor', option);
-  }
-  if (reactor.closed) throw closedError('Reactor');
-  return reactor;
 }
 
 export function toStreamProfile(

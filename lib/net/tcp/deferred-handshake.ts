@@ -1,8 +1,7 @@
 import { errnoOf } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import type { EventHandler } from '../../reactor/event-handler.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
 import { sendNow } from '../socket/stream-calls.js';
 import type { ConnectObserver, Handshake } from '../stream/seams.js';

@@ -8,7 +8,7 @@ export type {
   DropInfo,
   GivenListener,
   ListenHandlers,
-  ListenOptions,
   ListenTarget,
 } from './tcp-listener.js';
+export type { ListenOptions } from './open-listener.js';
 export { TcpStream, type StreamOptions } from './tcp-stream.js';

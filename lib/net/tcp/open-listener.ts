@@ -1,17 +1,29 @@
+import type { BlockList } from 'node:net';
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { prepareListenerFd } from './given-fd.js';
+import type { StreamListenOptions } from '../stream/listen-options.js';
 import { DEFAULT_BACKLOG, MAX_BACKLOG } from '../stream/stream-listener.js';
-import type { ListenOptions } from './tcp-listener.js';
+import type { TcpOptions } from '../stream/stream-profile.js';
 
 const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 // SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
 const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
 const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 const { IPPROTO_IPV6, IPV6_V6ONLY, AF_INET6 } = native.constants;
+
+/** Options of a TCP listener, in both styles. */
+export interface ListenOptions extends StreamListenOptions, TcpOptions {
+  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
+  reusePort?: boolean | undefined;
+  /** A `net.BlockList`: connections from what it has are dropped. */
+  blockList?: BlockList | undefined;
+  /** An IPv6 listener takes no IPv4 connections; default false. */
+  ipv6Only?: boolean | undefined;
+}
 
 /** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
 export function openListener(

@@ -3,6 +3,7 @@ import { errnoOf, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { Readiness } from '../../poller/flags.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress } from '../../sys/address.js';
@@ -19,10 +20,11 @@ import {
 import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
-import { chooseReactor, TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
+import { TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
 import { extrasOf } from './tcp-extras.js';
 import { urgentSource } from './urgent.js';
-import type { TcpListener } from './tcp-listener.js';
+import type { TcpStream } from './tcp-stream.js';
+import type { StreamListener } from '../stream/stream-listener.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
 const EINVAL = errnoOf('EINVAL');
@@ -92,8 +94,8 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   }
 
   /** Whose `accept` made it; null for one that was connected. */
-  get listener(): TcpListener | null {
-    return this.profile.listener as TcpListener | null;
+  get listener(): StreamListener<TcpStream, SocketAddress> | null {
+    return this.profile.listener as StreamListener<TcpStream, SocketAddress> | null;
   }
 
   protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {

@@ -3,7 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkFunction, checkObject } from '../../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
 import type { ConnectionProfile } from '../stream/socket-connection.js';
-import { openListener, takeListener } from './open-listener.js';
+import { openListener, takeListener, type ListenOptions } from './open-listener.js';
 import type { SettableSocketOptions } from '../socket/socket-options.js';
 import { socketName } from '../socket/socket-name.js';
 import {
@@ -11,25 +11,15 @@ import {
   type AcceptedStream,
   type DropHandlers,
   type DropInfo as StreamDropInfo,
-  type StreamListenOptions,
 } from '../stream/stream-listener.js';
-import { TCP_TRAITS, type StreamProfile, type TcpOptions } from '../stream/stream-profile.js';
+import type { StreamListenOptions } from '../stream/listen-options.js';
+import { TCP_TRAITS, type StreamProfile } from '../stream/stream-profile.js';
 import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
 
 const { IPPROTO_TCP, TCP_NODELAY, TCP_DEFER_ACCEPT } = native.constants;
 /** An option's value, an int. */
 const FLAG = new Uint8Array(4);
-
-/** Options of a TCP listener, in both styles. */
-export interface ListenOptions extends StreamListenOptions, TcpOptions {
-  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
-  reusePort?: boolean | undefined;
-  /** A `net.BlockList`: connections from what it has are dropped. */
-  blockList?: BlockList | undefined;
-  /** An IPv6 listener takes no IPv4 connections; default false. */
-  ipv6Only?: boolean | undefined;
-}
 
 const NAMES: Readonly<
   Record<Exclude<keyof ListenOptions, keyof StreamListenOptions> | keyof ListenPlace, true>

@@ -1,5 +1,6 @@
 import { native } from '../../binding/native.js';
 import { checkNames } from '../../binding/validate.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -11,7 +12,6 @@ import { SocketStream } from '../stream/socket-stream.js';
 import { refusal } from '../stream/stream-operations.js';
 import { socketName } from '../socket/socket-name.js';
 import {
-  chooseReactor,
   TCP_TRAITS,
   toStreamProfile,
   type StreamProfile,

@@ -4,11 +4,11 @@ import { native } from '../../binding/native.js';
 import { checkUdp, nativeUdp, udpConstant, udpLayout } from '../../binding/native-udp.js';
 import { checkBoolean, checkNames, checkObject } from '../../binding/validate.js';
 import { Interest, Mode, Readiness } from '../../poller/flags.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { toProfile } from '../../reactor/context.js';
 import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
-import type { EventHandler } from '../../reactor/event-handler.js';
+import type { EventHandler, Registration, RegistrationProfile } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Registration, RegistrationProfile } from '../../reactor/registration.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
 import type { DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
@@ -16,7 +16,6 @@ import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
 import { socketName } from '../socket/socket-name.js';
-import { chooseReactor } from '../stream/stream-profile.js';
 import { prepareDatagramFd } from './given-fd.js';
 import {
   canSegment,

@@ -1,5 +1,6 @@
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
 import { unixName } from '../../sys/sockaddr.js';
 import {
@@ -11,13 +12,13 @@ import {
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/socket-connection.js';
-import { chooseReactor } from '../stream/stream-profile.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
-import type { UnixListener } from './unix-listener.js';
+import type { StreamListener } from '../stream/stream-listener.js';
+import type { UnixStream } from './unix-stream.js';
 import { UnixConnectAttempt } from './unix-connect.js';
 import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-socket.js';
 
@@ -83,8 +84,8 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   }
 
   /** Whose `accept` made it; null for one that was connected. */
-  get listener(): UnixListener | null {
-    return this.profile.listener as UnixListener | null;
+  get listener(): StreamListener<UnixStream, string> | null {
+    return this.profile.listener as StreamListener<UnixStream, string> | null;
   }
 
   /**

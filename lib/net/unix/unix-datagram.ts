@@ -1,6 +1,7 @@
 import { closedError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { decodeUnixAddress, encodeUnixAddress, NO_ADDRESS } from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
@@ -8,7 +9,6 @@ import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
 import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
-import { chooseReactor } from '../stream/stream-profile.js';
 import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';

@@ -4,6 +4,7 @@ import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import { unixName } from '../../sys/sockaddr.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { setGivenFlags } from '../socket/given-fd.js';
+import type { StreamListenOptions } from '../stream/listen-options.js';
 import type { ConnectionProfile } from '../stream/socket-connection.js';
 import {
   DEFAULT_BACKLOG,
@@ -11,7 +12,6 @@ import {
   StreamListener,
   type AcceptedStream,
   type DropHandlers,
-  type StreamListenOptions,
 } from '../stream/stream-listener.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { typeOfUnixSocket } from './given-fd.js';

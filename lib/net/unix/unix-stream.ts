@@ -2,17 +2,13 @@ import { needUnixSockets } from '../../binding/capabilities.js';
 import { busyError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
+import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { unixName } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { SocketStream } from '../stream/socket-stream.js';
-import {
-  chooseReactor,
-  STREAM_NAMES,
-  toStreamProfile,
-  type StreamProfile,
-} from '../stream/stream-profile.js';
+import { STREAM_NAMES, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
