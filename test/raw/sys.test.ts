@@ -125,7 +125,7 @@ describe('sockets', () => {
       '1.2.3:80',
       '::1:80',
       '[::1]',
-      '[::1%lo]:0',
+      '[::1%1%2]:0',
     ]) {
       expect([wrong, refused(wrong)]).toEqual([wrong, outOfRange]);
     }
