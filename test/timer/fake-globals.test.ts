@@ -30,7 +30,7 @@ test('F27 timeoutMs ends waits of each kind under fake timers', async () => {
   const socket = await UdpSocket.bind({ host: HOST, port: 0 });
   const ends: number[] = [];
   openPipe(ends, sys.constants.O_NONBLOCK);
-  const io = new AsyncFd(ends[0] ?? -1, { interest: Interest.READABLE });
+  const io = new AsyncFd(ends[0] ?? -1, { interest: Interest.READABLE, nonBlocking: false });
   const soon = { timeoutMs: 10 };
   const buffer = new Uint8Array(8);
   await expect(stream.read(buffer, soon)).rejects.toMatchObject(timedOut);
