@@ -234,7 +234,7 @@ export class BatchWriter {
   }
 
   #send(): void {
-    if (this.#failed || this.#sendingBytes > 0) return;
+    if (this.#sendingBytes > 0) return;
     if (this.#filledBytes > 0) {
       const batch = this.#filling;
       this.#filling = this.#other;
@@ -296,7 +296,6 @@ export class BatchWriter {
     const waiting = [...this.#waiters, ...this.#flushes];
     this.#failureTold = waiting.length > 0;
     this.#waiters = [];
-    this.#waitingBytes = 0;
     this.#flushes = [];
     this.#filling = this.#other = EMPTY;
     this.#filledBytes = this.#sendingBytes = 0;

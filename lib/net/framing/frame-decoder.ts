@@ -77,9 +77,9 @@ export abstract class FrameDecoder<Frame> {
   /** Where in the piece the next scan starts; it is a frame's first byte unless there is a partial one. */
   #at = 0;
   /** The frame that has begun, as far as it has been scanned. */
-  #partial = new ByteBuffer();
+  readonly #partial = new ByteBuffer();
   /** What no scan has seen yet, because a handler has said stop, or has thrown. */
-  #held = new ByteBuffer();
+  readonly #held = new ByteBuffer();
   #failure: Error | null = null;
   #pushing = false;
   #stopped = false;
@@ -155,7 +155,7 @@ export abstract class FrameDecoder<Frame> {
     if (heldBytes > 0 && heldBytes + chunk.length > MAX_HELD_BYTES) {
       throw busyError(`frames are kept back, with ${heldBytes} bytes of at most ${MAX_HELD_BYTES}`);
     }
-    if (heldBytes > 0 || this.#stopped) this.#hold(chunk);
+    if (heldBytes > 0) this.#hold(chunk);
     else this.#piece = chunk;
     return this.#handOut(onFrame);
   }
@@ -314,9 +314,8 @@ export abstract class FrameDecoder<Frame> {
 
   #fail(error: Error): never {
     this.#failure = error;
-    this.supply(EMPTY);
-    this.#partial = new ByteBuffer();
-    this.#held = new ByteBuffer();
+    this.#dropPiece();
+    this.#partial.clear();
     throw error;
   }
 

@@ -146,7 +146,6 @@ export class ReadAhead {
   }
 
   async #receive(target: Uint8Array, options: CancelOptions | undefined): Promise<number> {
-    if (this.#ended) return 0;
     const received = await this.#source.read(target, options);
     checkInteger("what the source's read() gave", received, 0, target.length);
     this.#ended = received === 0;

@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { BatchWriter } from '#lib/net/framing/batch-writer';
 import { LengthPrefixedReader } from '#lib/net/framing/length-prefixed-reader';
 import { LengthPrefixedWriter } from '#lib/net/framing/length-prefixed-writer';
@@ -12,6 +13,7 @@ import { bytesOf, PieceSource } from './pieces.js';
 class HeldSink {
   readonly sent: string[] = [];
   largestBytes = 0;
+  largestMemoryBytes = 0;
   #current: { buffer: Uint8Array; resolve(): void; reject(error: unknown): void } | null = null;
 
   writeAll(buffer: Uint8Array): Promise<void> {
@@ -19,6 +21,7 @@ class HeldSink {
     expect(this.#current).toBeNull();
     expect(buffer.length).toBeGreaterThan(0);
     this.largestBytes = Math.max(this.largestBytes, buffer.length);
+    this.largestMemoryBytes = Math.max(this.largestMemoryBytes, buffer.buffer.byteLength);
     return new Promise((resolve, reject) => {
       this.#current = { buffer, resolve, reject };
     });
@@ -72,6 +75,27 @@ test('the writes of one turn are sent as one, also those of several awaits', asy
   await turn();
   await sink.take();
   expect([sink.sent, writer.queuedBytes]).toEqual([['abc'], 0]);
+});
+
+test('a turn’s writes ask for its end once', async () => {
+  let ticks = 0;
+  const hook = createHook({
+    init: (_id, type) => {
+      if (type === 'TickObject') ticks++;
+    },
+  });
+  const sink = new HeldSink();
+  const writer = new BatchWriter(sink);
+  hook.enable();
+  for (let i = 0; i < 100; i++) void writer.write(bytesOf('a'));
+  hook.disable();
+  expect(ticks).toBe(1);
+  await turn();
+  hook.enable();
+  for (let i = 0; i < 100; i++) void writer.write(bytesOf('b'));
+  hook.disable();
+  // A batch is on its way: its end sends them.
+  expect([ticks, sink.busy]).toEqual([1, true]);
 });
 
 test('the caller’s buffer is its own again at once', async () => {
@@ -330,6 +354,31 @@ describe('writes larger than the buffers', () => {
     expect(sink.largestBytes).toBe(1000);
     // What they have in common with small ones: the first and the last piece of each.
     expect(counter.bytes).toBeLessThanOrEqual(2 * 2 * 1000 + 1000);
+  });
+
+  test('of one that nothing stands before only the last piece is copied', async () => {
+    const sink = new HeldSink();
+    const writer = new BatchWriter(sink, { maxQueuedBytes: 1000 });
+    const counter = new CopyCounter();
+    try {
+      void writer.write(new Uint8Array(3500));
+      while (sink.busy) await sink.take();
+    } finally {
+      counter.stop();
+    }
+    expect([sink.sent.map((sent) => sent.length), counter.bytes]).toEqual([[1000, 1000, 1000, 500], 500]);
+  });
+
+  test('no buffer is larger than maxQueuedBytes', async () => {
+    const sink = new HeldSink();
+    const writer = new BatchWriter(sink, { maxQueuedBytes: 10 });
+    for (const part of ['a', 'bcd', 'efghi']) {
+      void writer.write(bytesOf(part));
+      await turn();
+      expect(sink.largestMemoryBytes).toBeLessThanOrEqual(10);
+      await sink.take();
+    }
+    expect(sink.sent.join('')).toBe('abcdefghi');
   });
 
   test('one that waits and is transferred away: an error with a code for all, and no wrong byte', async () => {

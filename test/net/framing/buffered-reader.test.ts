@@ -2,6 +2,7 @@ import { BufferedReader } from '#lib/net/framing/buffered-reader';
 import { LengthPrefixedReader } from '#lib/net/framing/length-prefixed-reader';
 import { LineReader } from '#lib/net/framing/line-reader';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
+import { until } from '../../support/deadline.js';
 import { copiedBytes } from './copied-bytes.js';
 import { bytesOf, concat, PieceSource } from './pieces.js';
 
@@ -388,6 +389,23 @@ describe('the source', () => {
     expect(seen[3]).toBeLessThanOrEqual(5000);
     expect(seen[3]).toBeGreaterThan(1000);
   });
+});
+
+test('the time is up between two reads of the source: it is asked with 0, never with less', async () => {
+  const seen: (number | undefined)[] = [];
+  const source = {
+    // It takes no notice of timeoutMs.
+    read: async (buffer: Uint8Array, options?: { timeoutMs?: number }) => {
+      seen.push(options?.timeoutMs);
+      const end = performance.now() + 3;
+      await until(() => performance.now() > end, 'three milliseconds');
+      buffer[0] = seen.length < 3 ? 0x61 : 0x0a;
+      return 1;
+    },
+  };
+  const reader = new BufferedReader(source);
+  expect(text(await reader.readLine({ timeoutMs: 2 }))).toBe('aa');
+  expect(seen.slice(1)).toEqual([0, 0]);
 });
 
 describe('one call at a time', () => {

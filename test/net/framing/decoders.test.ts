@@ -83,6 +83,13 @@ describe('maxLengthBytes', () => {
     );
   });
 
+  test('the delimiter is copied', () => {
+    const delimiter = bytesOf('--');
+    const decoder = new DelimiterDecoder(delimiter);
+    delimiter.fill(0x78);
+    expect(framesOf(decoder, bytesOf('axx--'))).toEqual([bytesOf('axx')]);
+  });
+
   test('a delimiter that has begun does not count', () => {
     const decoder = new DelimiterDecoder(bytesOf('\r\n\r\n'), { maxLengthBytes: 2 });
     expect(framesOf(decoder, bytesOf('ab\r\n\r'), bytesOf('\n'))).toEqual([bytesOf('ab')]);

@@ -41,6 +41,14 @@ test('the end inside a frame is an error, after the whole ones, and for good', a
   }
 });
 
+test('a frame that is too long is an error for good: the source is asked for no more', async () => {
+  const source = new PieceSource([bytesOf('abcd'), bytesOf('\nx\n')]);
+  const reader = new LineReader(source, { maxLengthBytes: 2 });
+  for (let i = 0; i < 3; i++)
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TRIPOLL_FRAME_TOO_LONG' });
+  expect(source.reads).toBe(1);
+});
+
 test('an empty stream has no frames; an empty frame is one', async () => {
   expect(await new LineReader(new PieceSource([])).read()).toBeNull();
   const zero = new LengthPrefixedReader(new PieceSource([new Uint8Array(4)]));

@@ -209,6 +209,7 @@ describe('a scan that breaks its contract is found out, for good', () => {
     ) {
       super();
       this.headBytes = head;
+      this.tailBytes = 0;
     }
 
     protected override scan(): number {
@@ -217,14 +218,18 @@ describe('a scan that breaks its contract is found out, for good', () => {
   }
   test.each([0, -2, 4, 0.5, NaN])('it gives %d for a piece of three bytes', (gives) => {
     const decoder = new Broken(gives);
-    expect(thrownBy(() => decoder.push(bytesOf('abc'), () => undefined))).toEqual(outOfRange);
-    expect(thrownBy(() => decoder.push(bytesOf('abc'), () => undefined))).toEqual(outOfRange);
+    const push = () =>
+      decoder.push(bytesOf('123'), () => {
+        throw new Error('no frame is handed out');
+      });
+    expect(thrownBy(push)).toEqual(outOfRange);
+    expect(thrownBy(push)).toEqual(outOfRange);
   });
 
   test('prefix and delimiter are longer than the frame', () => {
-    expect(thrownBy(() => new Broken(3, 3).push(bytesOf('abc'), () => undefined))).toEqual(outOfRange);
+    expect(thrownBy(() => new Broken(3, 4).push(bytesOf('abc'), () => undefined))).toEqual(outOfRange);
     const frames: unknown[] = [];
-    new Broken(3, 1).push(bytesOf('"1"'), (frame) => frames.push(frame));
+    new Broken(3, 2).push(bytesOf('""1'), (frame) => frames.push(frame));
     expect(frames).toEqual([1]);
   });
 });

@@ -89,6 +89,17 @@ test('what is kept is bounded: a chunk too many is refused whole, and nothing is
   expect(handler.lines.map((line) => line.length)).toEqual([1, MAX_HELD_BYTES + 1]);
 });
 
+test('a chunk is taken whole when nothing is kept, however large it is', () => {
+  const large = new Uint8Array(3 * MAX_HELD_BYTES).fill(0x0a);
+  const handler = new Handler();
+  expect(handler.push(large)).toBe(true);
+  handler.decoder.stop();
+  expect(handler.push(large)).toBe(false);
+  expect(thrownBy(() => handler.push('a\n'))).toEqual(busy);
+  expect(handler.resume()).toBe(true);
+  expect(handler.lines).toHaveLength(2 * large.length);
+});
+
 test('a handler that throws each time is bounded too', () => {
   const decoder = new LineDecoder();
   const boom = new Error('boom');
