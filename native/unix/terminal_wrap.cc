@@ -48,6 +48,7 @@ napi_value IoctlInteger(napi_env env, napi_callback_info info) {
   uint32_t argument = 0;
   if (!args.Int32(0, &fd) || !args.Flags(1, &request) || !args.Uint32(2, &argument)) return nullptr;
   if (argument > kMostIoctlInteger) return ThrowRange(env, "an ioctl's integer is at most 65535");
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): ioctl(2) takes either in the same place
   return ToValue(env, os::Ioctl(fd, request, reinterpret_cast<void*>(uintptr_t{argument})));
 }
 
