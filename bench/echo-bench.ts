@@ -10,7 +10,7 @@ import { measureIdleRss } from './idle-rss.js';
 import type { Cores } from './load.js';
 import { parseOptions, usage } from './options.js';
 import type { BenchOptions, PartName } from './options.js';
-import { resultsFolder } from './paths.js';
+import { resultsFolder, setBeforeFolder } from './paths.js';
 import { Progress } from './progress.js';
 import { renderEcho, renderIdle, renderRequire, renderTimers, summarizeRatios } from './report.js';
 import { measureRequire } from './require-time.js';
@@ -18,12 +18,8 @@ import type { SideName } from './sides.js';
 import { measureFiring, measureTimers } from './timers.js';
 
 const pingPongSides: readonly SideName[] = [
-  'raw-epoll',
-  'libuv-tuned',
-  'nested',
-  'watcher',
-  'run',
-  'node-net',
+  ...(['raw-epoll', 'libuv-tuned', 'nested', 'watcher', 'run', 'node-net'] as const),
+  ...(['nested-before', 'watcher-before', 'run-before'] as const),
 ];
 const idleRounds = 3;
 const requireProcesses = 11;
@@ -67,21 +63,26 @@ class Bench {
 
   async #idle(): Promise<void> {
     const connections = this.#options.idleConnections;
+    const theirs = this.#options.beforeFolder === null ? 'node-net' : 'nested-before';
     const samples = await measureIdleRss(
-      ['nested', 'node-net'],
+      ['nested', theirs],
       connections,
       idleRounds,
       this.#cores,
       this.#progress,
     );
     this.results['idle'] = samples;
-    this.#print(renderIdle(samples, 'nested', 'node-net'));
+    this.#print(renderIdle(samples, 'nested', theirs));
   }
 
   async #require(): Promise<void> {
     const timesMs = await measureRequire(requireProcesses, this.#progress);
     this.results['requireMs'] = timesMs;
     this.#print(renderRequire(timesMs));
+    if (this.#options.beforeFolder === null) return;
+    const beforeMs = await measureRequire(requireProcesses, this.#progress, true);
+    this.results['requireBeforeMs'] = beforeMs;
+    this.#print(`Before:${renderRequire(beforeMs)}`);
   }
 
   async #fairness(): Promise<void> {
@@ -126,12 +127,19 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
+  if (options.beforeFolder !== null) setBeforeFolder(options.beforeFolder);
   const date = new Date().toISOString();
   const { machine, cores } = begin();
   const bench = new Bench(options, cores);
   for (const part of options.parts) await bench.run(part);
   const file =
-    options.jsonFile ?? (options.full ? path.join(resultsFolder, `${date.slice(0, 10)}-full.json`) : null);
+    options.jsonFile ??
+    (options.full
+      ? path.join(
+          resultsFolder,
+          `${date.slice(0, 10)}-${options.beforeFolder === null ? 'full' : 'before'}.json`,
+        )
+      : null);
   if (file !== null)
     save(path.resolve(file), {
       date,

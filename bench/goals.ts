@@ -15,6 +15,7 @@ export interface RatioGoal extends Goal {
 const none: Goal = { direction: 'at most' };
 const asC: Goal = { required: 1.1, stretch: 1.04, direction: 'at most' };
 const promisesAsC: Goal = { required: 1.15, stretch: 1.08, direction: 'at most' };
+const asBefore: Goal = { required: 1.02, direction: 'at most' };
 const cheaperThanNode: Goal = { required: 1.4, stretch: 1.55, direction: 'at least' };
 
 export const saturatedCoreShare = 0.95;
@@ -36,6 +37,11 @@ export const echoRatios: readonly RatioGoal[] = [
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'libuv-naive', to: 'raw-epoll', ...none },
   { of: 'node-net', to: 'raw-epoll', ...none },
+  ...(['nested', 'watcher', 'run', 'promises'] as const).map((of): RatioGoal => ({
+    of,
+    to: `${of}-before`,
+    ...asBefore,
+  })),
 ];
 
 export const pingPongRatios: readonly RatioGoal[] = [
@@ -45,6 +51,11 @@ export const pingPongRatios: readonly RatioGoal[] = [
   { of: 'run', to: 'raw-epoll', ...none },
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'node-net', to: 'raw-epoll', ...none },
+  ...(['nested', 'watcher', 'run'] as const).map((of): RatioGoal => ({
+    of,
+    to: `${of}-before`,
+    ...asBefore,
+  })),
 ];
 
 export const idleRssGoal: Goal = { required: 1 / 5, stretch: 1 / 10, direction: 'at most' };

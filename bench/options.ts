@@ -1,10 +1,13 @@
+import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { isSideName, quickSides, sideNames } from './sides.js';
+import { beforeSides, fullSides, isSideName, quickSides, sideNames } from './sides.js';
 import type { SideName } from './sides.js';
 
 export const partNames = ['echo', 'ping-pong', 'idle', 'require', 'timers', 'fairness'] as const;
 /** The fairness of the loop is a run of its own: a minute and a half a round. */
 const fullParts = partNames.filter((name) => name !== 'fairness');
+
+const beforeParts: readonly PartName[] = ['echo', 'ping-pong', 'idle', 'require'];
 
 export type PartName = (typeof partNames)[number];
 
@@ -19,6 +22,8 @@ export interface BenchOptions {
   readonly warmupSeconds: number;
   readonly idleConnections: number;
   readonly jsonFile: string | null;
+  /** Another checkout that is built, bench included: an older tripoll, to be compared with this one. */
+  readonly beforeFolder: string | null;
 }
 
 export const usage = `npm run bench -- [options]       (npm start: the quick run; npm run bench: --full)
@@ -26,6 +31,7 @@ export const usage = `npm run bench -- [options]       (npm start: the quick run
   --parts a,b            ${partNames.join(', ')}
   --sides a,b            ${sideNames.join(', ')}
   --fairness             the same as --parts fairness
+  --before folder        compares this build with another checkout's, that is compiled there
   --connections 50,1000  --size 64  --rounds 7  --seconds 1  --warmup 0.3  --idle-connections 10000
   --json file            where to save the raw results`;
 
@@ -73,20 +79,19 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
       warmup: string,
       'idle-connections': string,
       json: string,
+      before: string,
     },
   });
   if (values.help) return 'help';
   const full = values.full && !values.fairness;
-  const defaultParts: readonly PartName[] = values.fairness ? ['fairness'] : full ? fullParts : ['echo'];
+  const compares = values.before !== undefined;
+  const allParts = compares ? beforeParts : fullParts;
+  const defaultParts: readonly PartName[] = values.fairness ? ['fairness'] : full ? allParts : ['echo'];
+  const defaultSides = compares ? beforeSides : full ? fullSides : quickSides;
   return {
     full,
     parts: parseNames(values.parts ?? defaultParts.join(','), 'parts', partNames, isPartName),
-    sides: parseNames(
-      values.sides ?? (full ? sideNames : quickSides).join(','),
-      'sides',
-      sideNames,
-      isSideName,
-    ),
+    sides: parseNames(values.sides ?? defaultSides.join(','), 'sides', sideNames, isSideName),
     connections: (values.connections ?? (full ? '50,1000' : '50'))
       .split(',')
       .map((text) => parseCount(text, 'connections')),
@@ -96,5 +101,6 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     warmupSeconds: parseNumber(values.warmup ?? (full ? '1' : '0.3'), 'warmup', 0),
     idleConnections: parseCount(values['idle-connections'] ?? '10000', 'idle-connections'),
     jsonFile: values.json ?? null,
+    beforeFolder: values.before === undefined ? null : path.resolve(values.before),
   };
 }

@@ -11,6 +11,25 @@ export const tcpPeer = path.join(nativeFolder, 'tcp_peer');
 export const tcpLoad = path.join(nativeFolder, 'tcp_load');
 export const udpPeer = path.join(nativeFolder, 'udp_peer');
 
+/** Where the sides' entries are; those of `--before` are in the other checkout. */
+let beforeRoot: string | null = null;
+
+export function setBeforeFolder(folder: string): void {
+  beforeRoot = folder;
+}
+
+export function sideEntry(side: string, entry: string): string {
+  if (!side.endsWith('-before')) return path.join(__dirname, 'sides', entry);
+  if (beforeRoot === null) throw new Error(`side ${side}: say with --before where the older build is`);
+  return path.join(beforeRoot, 'out', 'bench', 'sides', entry);
+}
+
+export function requireEntry(isBefore: boolean): string {
+  return isBefore && beforeRoot !== null
+    ? path.join(beforeRoot, 'out', 'bench', 'require-child.js')
+    : path.join(__dirname, 'require-child.js');
+}
+
 /** How to start a file of bench/sides: a command and its arguments. */
 export const sideCommand = (file: string, ...args: string[]): [string, string[]] => [
   process.execPath,

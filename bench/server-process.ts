@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import * as path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Child } from './child.js';
+import { sideEntry } from './paths.js';
 import { sides } from './sides.js';
 import type { SideName } from './sides.js';
 
@@ -16,7 +16,7 @@ export class ServerProcess {
 
   static async start(name: SideName, cpu: number): Promise<ServerProcess> {
     const side = sides[name];
-    const entry = path.join(__dirname, 'sides', side.entry);
+    const entry = sideEntry(name, side.entry);
     const child = new Child(`side ${name}`, process.execPath, [
       '--expose-gc',
       entry,

@@ -10,11 +10,20 @@ export const sideNames = [
   'promises',
   'promise-floor',
   'node-net',
+  'nested-before',
+  'watcher-before',
+  'run-before',
+  'promises-before',
 ] as const;
 
 /** What the quick run compares, so that it measures for less than a minute. */
 const onlyInFull: readonly string[] = ['run', 'context', 'promise-floor'];
-export const quickSides = sideNames.filter((name) => !onlyInFull.includes(name));
+/** An older build of tripoll beside this one (`--before`): each after its younger self. */
+export const beforeSides = sideNames
+  .filter((name) => name.endsWith('-before'))
+  .flatMap((name) => [name.replace('-before', '') as SideName, name]);
+export const fullSides = sideNames.filter((name) => !name.endsWith('-before'));
+export const quickSides = fullSides.filter((name) => !onlyInFull.includes(name));
 
 export type SideName = (typeof sideNames)[number];
 
@@ -35,6 +44,10 @@ export const sides: Readonly<Record<SideName, Side>> = {
   promises: { label: 'tripoll promises, nested', entry: 'tripoll-promises.js', args: [] },
   'promise-floor': { label: 'handlers and two awaits', entry: 'promise-floor.js', args: [] },
   'node-net': { label: 'node:net', entry: 'node-net.js', args: [] },
+  'nested-before': { label: 'before: nested', entry: 'tripoll-handlers.js', args: ['nested'] },
+  'watcher-before': { label: 'before: watcher', entry: 'tripoll-handlers.js', args: ['watcher'] },
+  'run-before': { label: 'before: run()', entry: 'tripoll-handlers.js', args: ['run'] },
+  'promises-before': { label: 'before: promises', entry: 'tripoll-promises.js', args: [] },
 };
 
 export function isSideName(name: string): name is SideName {
