@@ -9,7 +9,7 @@ import { Reactor } from './reactor.js';
 export function chooseReactor(option: Reactor | undefined): Reactor {
   const reactor = option ?? Reactor.default;
   // Not by instanceof: see errors.ts.
-  if (typeof (reactor as Partial<Reactor>).registerAs !== 'function') {
+  if (typeof (reactor as Partial<Reactor>).registry !== 'object') {
     throw invalidArgType('reactor', 'a Reactor', option);
   }
   if (reactor.closed) throw closedError('Reactor');

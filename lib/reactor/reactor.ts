@@ -4,11 +4,11 @@ import { nowMs } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import { checkDurationMs, checkFunction, checkObject, checkSignal } from '../binding/validate.js';
 import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poller/poller.js';
-import { inContext, newContext, runContained, runEach, toProfile } from './context.js';
-import { Dispatcher, type DispatcherHost } from './dispatcher.js';
+import { inContext, newContext, runContained, toProfile } from './context.js';
+import { Dispatcher } from './dispatcher.js';
 import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
 import { refuseIfForgotten } from './consuming-files.js';
-import type { EventHandler, Registration, RegistrationProfile } from './registration.js';
+import type { EventHandler, Registration } from './registration.js';
 import {
   checkRegister,
   type Clock,
@@ -18,6 +18,7 @@ import {
   type RunOptions,
   type SetTimerOptions,
 } from './options.js';
+import { Registry, type RegistryHost } from './registry.js';
 import { SpinGuard } from './spin-guard.js';
 import { TimerQueue, type TimerQueueHost } from './timer-queue.js';
 import { Timer } from './timer.js';
@@ -35,7 +36,7 @@ const monotonicClock: Clock = { nowMs };
  * The reactor: who is registered, and the loop that dispatches what the poller found. All callbacks run
  * in a turn, one after the other; microtasks run after the turn.
  */
-export class Reactor implements DispatcherHost, TimerQueueHost {
+export class Reactor implements RegistryHost, TimerQueueHost {
   static #default: Reactor | null = null;
   /** The one of this thread that is under `run()`. */
   static #runner: Reactor | null = null;
@@ -60,14 +61,14 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   private driverHandle: Driver | null = null;
   /** While `run()` runs. */
   private running: { driver: RunDriverName; finish: () => void } | null = null;
+  /** @internal The sockets' face. */
+  readonly registry: Registry;
   private readonly dispatcher: Dispatcher;
   private readonly timers: TimerQueue;
-  /** @internal For the dispatcher. */
+  /** @internal For the registry. */
   inTurn = false;
   /** Work of the next turn; swapped out before it runs, so that it cannot feed itself. */
   private posted: (() => void)[] = [];
-  /** Work at the end of this turn, or of the next one when none is running. */
-  private deferred: (() => void)[] = [];
   /** The deadline that the poller knows. */
   private armedMs = Infinity;
 
@@ -111,7 +112,8 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
       }
     }
     this.backend = this.poller.backend;
-    this.dispatcher = new Dispatcher(this, this.poller);
+    this.registry = new Registry(this, this.poller);
+    this.dispatcher = new Dispatcher(this.registry, this.poller);
   }
 
   private startNative(name: 'nested' | 'watcher' | 'inverted'): Driver {
@@ -141,35 +143,9 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   register(fd: number, interest: number, handler: EventHandler, options: RegisterOptions = {}): Registration {
     this.checkOpen();
     const profile = toProfile(checkRegister(fd, interest, handler, options));
-    const registration = this.dispatcher.register(fd, interest, handler, profile);
+    const registration = this.registry.register(fd, interest, handler, profile);
     if (this.driver === 'nested') refuseIfForgotten(registration, interest);
     return registration;
-  }
-
-  /** @internal For sockets: `register` with a shared profile, and arguments that are right. */
-  registerAs(
-    fd: number,
-    interest: number,
-    handler: EventHandler,
-    profile: RegistrationProfile,
-  ): Registration {
-    this.checkOpen();
-    return this.dispatcher.register(fd, interest, handler, profile);
-  }
-
-  /** @internal For sockets: carries on in the next turn, where a budget cut them off. */
-  requeue(registration: Registration, readiness: number): void {
-    this.dispatcher.requeue(registration, readiness);
-  }
-
-  /** @internal For sockets: takes a unit of this turn's budget; false when none is left: others must have theirs. */
-  consumeBudget(): boolean {
-    return this.dispatcher.consumeBudget();
-  }
-
-  /** @internal For sockets: takes from this turn's budget what so many bytes cost; called for `BYTES_PER_UNIT` and more. */
-  chargeBytes(bytes: number): void {
-    this.dispatcher.chargeBytes(bytes);
   }
 
   // ---- turns ----
@@ -200,7 +176,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
   }
 
   private hasWork(): boolean {
-    return this.posted.length > 0 || this.dispatcher.readyCount > 0 || this.deferred.length > 0;
+    return this.posted.length > 0 || this.registry.hasWork;
   }
 
   // ---- run ----
@@ -254,7 +230,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
 
   /** A driver's thread writes into the batch: none is started while one is being read. */
   private afterBatch(fn: () => void): void {
-    if (this.inTurn) this.defer(fn);
+    if (this.inTurn) this.registry.defer(fn);
     else fn();
   }
 
@@ -301,8 +277,8 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     ran += this.wakers.run();
     ran += this.dispatcher.dispatch(count);
     if (this.timers.nextMs !== Infinity) ran += this.timers.run();
-    if (this.deferred.length > 0) ran += this.runDeferred();
-    this.dispatcher.endTurn();
+    ran += this.registry.runDeferred();
+    this.registry.endTurn();
     this.inTurn = false;
     this.spinGuard.note(ran, count);
     if (!this.closed) this.prepareWait();
@@ -315,7 +291,7 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.armDeadline();
   }
 
-  /** @internal For the dispatcher: a turn soon, without an event. */
+  /** @internal For the registry: a turn soon, without an event. */
   wakeOnce(): void {
     if (this.wakePending || this.driverHandle === null) return;
     this.wakePending = true;
@@ -356,13 +332,6 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     if (!this.inTurn) this.wakeOnce();
   }
 
-  /** @internal For sockets: runs `fn` when all handlers of this turn have run, or in the next turn. */
-  defer(fn: () => void): void {
-    if (this.deferred.push(fn) === 1) this.addRef(1);
-    if (this.closed) this.runDeferred();
-    else if (!this.inTurn) this.wakeOnce();
-  }
-
   private runPosted(): number {
     const posted = this.posted;
     this.posted = [];
@@ -371,13 +340,6 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     // Looked at before each: the one before may have closed the reactor (T52).
     for (; ran < posted.length && !this.closed; ran++) runContained(posted[ran] as () => void);
     return ran;
-  }
-
-  private runDeferred(): number {
-    const deferred = this.deferred;
-    this.deferred = [];
-    this.addRef(-1);
-    return runEach(deferred);
   }
 
   /**
@@ -448,13 +410,14 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
     this.finishRun();
     this.driverHandle?.close();
     this.driverHandle = null;
-    this.dispatcher.abandonAll();
+    this.registry.abandonAll();
     this.timers.clear();
+    this.registry.tellClosed();
     if (this.posted.length > 0) this.addRef(-1);
     this.posted.length = 0;
     this.wakers.close();
     this.poller.close();
-    if (!this.inTurn && this.deferred.length > 0) this.runDeferred();
+    if (!this.inTurn) this.registry.runDeferred();
   }
 
   /** Closes it, as `using` does at the end of its block. */
@@ -468,9 +431,9 @@ export class Reactor implements DispatcherHost, TimerQueueHost {
       backend: this.backend,
       driver: this.running?.driver ?? this.driver,
       closed: this.closed,
-      registrations: this.dispatcher.registrations,
+      registrations: this.registry.slab.size,
       timers: this.timers.size,
-      ready: this.dispatcher.readyCount,
+      ready: this.registry.ready.length,
       refs: this.refs,
       turns: this.turns,
       emptyTurns: this.spinGuard.emptyTurns,

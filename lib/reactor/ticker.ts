@@ -12,11 +12,12 @@ export class Ticker {
   readonly #reactor: Reactor;
   readonly #timer: Timer;
   readonly #disarm: () => void;
+  readonly #forget: () => void;
 
   constructor(reactor: Reactor, periodMs: number, signal: AbortSignal | undefined) {
     this.#reactor = reactor;
     this.#timer = reactor.setTimer(periodMs, () => this.#tick(), { repeatMs: periodMs });
-    this.#timer.onDrop = () => this.#fail(closedError('Reactor'));
+    this.#forget = reactor.registry.onClose(() => this.#fail(closedError('Reactor')));
     this.#disarm = watchCancel({ signal }, reactor, (error) => this.#fail(error));
   }
 
@@ -40,6 +41,7 @@ export class Ticker {
 
   end(): void {
     this.#timer.cancel();
+    this.#forget();
     this.#disarm();
   }
 

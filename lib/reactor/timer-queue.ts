@@ -90,7 +90,6 @@ export class TimerQueue implements TimerHost {
     for (let entry = this.#wheel.take(); entry !== null; entry = this.#wheel.take()) {
       const timer = entry as Timer;
       if (timer.keepsAlive) this.#host.addRef(-1);
-      if (timer.onDrop !== null) runContained(timer.onDrop);
     }
     this.nextMs = Infinity;
   }

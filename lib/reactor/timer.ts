@@ -17,8 +17,6 @@ export class Timer extends WheelEntry {
   readonly callback: () => void;
   /** @internal Where it was set (AsyncLocalStorage). */
   readonly context: AsyncResource;
-  /** @internal For promises: the reactor closes, and it will never fire. */
-  onDrop: (() => void) | null = null;
   /** @internal When it should fire, unrounded: a fixed rate is counted from here. */
   dueMs = 0;
   #refed = true;

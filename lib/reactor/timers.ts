@@ -26,16 +26,19 @@ export async function sleep(delayMs: number, options: TimerOptions = {}): Promis
   const reactor = options.reactor ?? Reactor.default;
   return new Promise((resolve, reject) => {
     const timer = reactor.setTimer(delayMs, () => {
-      disarm();
+      stop();
       resolve();
     });
-    const disarm = watchCancel({ signal }, reactor, (error) => {
+    const end = (error: Error): void => {
+      stop();
       timer.cancel();
       reject(error);
-    });
-    timer.onDrop = () => {
+    };
+    const disarm = watchCancel({ signal }, reactor, end);
+    const forget = reactor.registry.onClose(() => end(closedError('Reactor')));
+    const stop = (): void => {
       disarm();
-      reject(closedError('Reactor'));
+      forget();
     };
   });
 }
@@ -58,19 +61,21 @@ export async function timeout<T>(
   checkObject('options', options);
   const reactor = options.reactor ?? Reactor.default;
   return new Promise<T>((resolve, reject) => {
-    const timer = reactor.setTimer(timeoutMs, () => reject(timeoutError(timeoutMs)));
-    timer.onDrop = () => reject(closedError('Reactor'));
+    const timer = reactor.setTimer(timeoutMs, () => fail(timeoutError(timeoutMs)));
+    const forget = reactor.registry.onClose(() => fail(closedError('Reactor')));
+    const stop = (): void => {
+      timer.cancel();
+      forget();
+    };
+    const fail = (error: unknown): void => {
+      stop();
+      reject(error);
+    };
     // A promise of Node's own: another's `then` might throw, and leave the timer behind.
-    Promise.resolve(promise).then(
-      (value) => {
-        timer.cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error);
-      },
-    );
+    Promise.resolve(promise).then((value) => {
+      stop();
+      resolve(value);
+    }, fail);
   });
 }
 

@@ -1,5 +1,4 @@
 import { abortError, closedError, timeoutError } from '../binding/errors.js';
-import { MAX_DURATION_MS } from '../binding/validate.js';
 import type { CancelOptions } from './cancellation.js';
 import type { Reactor } from './reactor.js';
 import type { Timer } from './timer.js';
@@ -28,6 +27,7 @@ export class Waiter<T> {
   #timer: Timer | null = null;
   #signal: AbortSignal | null = null;
   #onAbort: (() => void) | null = null;
+  #forget: (() => void) | null = null;
 
   constructor() {
     this.promise = new Promise<T>(takeSettlers);
@@ -87,11 +87,10 @@ export class Waiter<T> {
     // Settled by what it was begun with: nothing may be left to disarm (F2).
     if (this.#settled) return;
     try {
-      if (timeoutMs !== undefined || isAlone) {
-        const expire = (): void => cancel(timeoutError(timeoutMs ?? MAX_DURATION_MS));
-        this.#timer = reactor.setTimer(timeoutMs ?? MAX_DURATION_MS, expire);
-        if (isAlone) this.#timer.onDrop = () => cancel(closedError('Reactor'));
-        if (!isAlone || timeoutMs === undefined) this.#timer.unref();
+      if (isAlone) this.#forget = reactor.registry.onClose(() => cancel(closedError('Reactor')));
+      if (timeoutMs !== undefined) {
+        this.#timer = reactor.setTimer(timeoutMs, () => cancel(timeoutError(timeoutMs)));
+        if (!isAlone) this.#timer.unref();
       }
       if (signal !== undefined) this.#listen(signal, cancel);
     } catch (error) {
@@ -116,6 +115,8 @@ export class Waiter<T> {
   #disarm(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#forget?.();
+    this.#forget = null;
     if (this.#signal !== null && this.#onAbort !== null) {
       this.#signal.removeEventListener('abort', this.#onAbort);
     }

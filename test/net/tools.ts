@@ -351,15 +351,15 @@ export async function readToEnd(stream: { read(buffer: Uint8Array): Promise<numb
 /** Readiness that no event brought (T44): delivered in the next turn. */
 export function pretendReady(stream: TcpConnection | TcpStream, readiness: number): void {
   const { registration } = stream as unknown as Inside;
-  stream.reactor.requeue(registration as Parameters<Reactor['requeue']>[0], readiness);
+  stream.reactor.registry.requeue(registration as Parameters<Reactor['registry']['requeue']>[0], readiness);
 }
 
 /** The same for all that is registered: what is still being connected has no stream's registration yet. */
 export function pretendAllReady(reactor: Reactor, readiness: number): void {
-  type Slot = Parameters<Reactor['requeue']>[0] | undefined;
-  const { slots } = (reactor as unknown as { dispatcher: { slab: { slots: Slot[] } } }).dispatcher.slab;
+  type Slot = Parameters<Reactor['registry']['requeue']>[0] | undefined;
+  const { slots } = (reactor as unknown as { registry: { slab: { slots: Slot[] } } }).registry.slab;
   for (const registration of slots) {
-    if (registration?.active === true) reactor.requeue(registration, readiness);
+    if (registration?.active === true) reactor.registry.requeue(registration, readiness);
   }
 }
 

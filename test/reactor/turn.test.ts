@@ -60,7 +60,7 @@ describe('a turn', () => {
     poller.emit(second.registration, READABLE);
     reactor.post(reenter);
     reactor.setTimer(0, reenter);
-    reactor.defer(reenter);
+    reactor.registry.defer(reenter);
     expect(reactor.turn()).toBe(5);
     expect(thrown).toEqual([state, state, state, state]);
     expect([first.seen, second.seen]).toEqual([[READABLE], [READABLE]]);
@@ -103,7 +103,7 @@ describe('a turn', () => {
     poller.emit(first.registration, READABLE);
     poller.emit(later.registration, READABLE);
     reactor.setTimer(0, () => ran.push('timer'));
-    reactor.defer(() => ran.push('deferred'));
+    reactor.registry.defer(() => ran.push('deferred'));
     expect(reactor.turn()).toBe(2);
     expect(later.seen).toEqual([]);
     // Deferred work tells of endings: it is not dropped.
@@ -242,9 +242,9 @@ describe('a turn', () => {
     const { poller, reactor, watch } = fakeRig();
     const order: string[] = [];
     const first = watch(5, () => {
-      reactor.defer(() => {
+      reactor.registry.defer(() => {
         order.push('deferred');
-        reactor.defer(() => order.push('nested'));
+        reactor.registry.defer(() => order.push('nested'));
       });
       order.push('one');
     });
@@ -259,7 +259,7 @@ describe('a turn', () => {
     expect(order[4]).toBe('nested');
     expect(poller.waits).toEqual([0, 0]);
     reactor.close();
-    reactor.defer(() => order.push('after close'));
+    reactor.registry.defer(() => order.push('after close'));
     expect(order[5]).toBe('after close');
   });
 
@@ -360,7 +360,7 @@ describe('a budget', () => {
       const again = watch(5, (own) => own.again(), { priority });
       // As a socket does that reads in a loop: all but one unit.
       const greedy = watch(6, () => {
-        for (let i = 0; i < BUDGET - 1; i++) reactor.consumeBudget();
+        for (let i = 0; i < BUDGET - 1; i++) reactor.registry.consumeBudget();
       });
       const late = [7, 8].map((fd) => watch(fd, () => void order.push(fd)));
       poller.emit(again.registration, READABLE);
@@ -382,7 +382,7 @@ describe('a budget', () => {
       5,
       (own) => {
         own.again();
-        for (let i = 0; i < BUDGET; i++) reactor.consumeBudget();
+        for (let i = 0; i < BUDGET; i++) reactor.registry.consumeBudget();
       },
       { priority: 7 },
     );

@@ -21,6 +21,8 @@ describe('a waiter', () => {
 
   function expectDisarmed(signal?: AbortSignal): void {
     expect(reactor.inspect().timers).toBe(0);
+    const { onceClosed } = reactor.registry as unknown as { onceClosed: Set<unknown> };
+    expect(onceClosed.size).toBe(0);
     if (signal !== undefined) expect(getEventListeners(signal, 'abort')).toEqual([]);
   }
 
@@ -121,9 +123,18 @@ describe('a waiter', () => {
     const waiters = [{ timeoutMs: 60_000 }, {}].map((options) =>
       new Waiter().armAlone(options, reactor, onCancel),
     );
-    expect(reactor.inspect()).toMatchObject({ timers: 2, refs: 1 });
+    expect(reactor.inspect()).toMatchObject({ timers: 1, refs: 1 });
     reactor.close();
     expect(await Promise.all(waiters.map(({ promise }) => rejection(promise)))).toEqual([closed, closed]);
     expect(cancelled).toBe(2);
+  });
+
+  test('F33 one that has settled is not told of the reactor’s end', async () => {
+    const waiter = new Waiter<number>().armAlone({ timeoutMs: 60_000 }, reactor, onCancel);
+    waiter.resolve(1);
+    expectDisarmed();
+    reactor.close();
+    expect(await waiter.promise).toBe(1);
+    expect(cancelled).toBe(0);
   });
 });

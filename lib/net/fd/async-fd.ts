@@ -4,7 +4,7 @@ import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '.
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
-import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
+import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
@@ -135,7 +135,7 @@ export class AsyncFd extends Resource implements EventHandler {
     // Those who wait already come first.
     const known = this.#isAwaited(interest) ? 0 : this.#ready & interest;
     // Who never has to wait shares the budget of a turn with all others (T47).
-    if (known !== 0 && this.reactor.consumeBudget()) return known;
+    if (known !== 0 && this.reactor.registry.consumeBudget()) return known;
     return this.#wait(interest, null, '', options);
   }
 
@@ -172,7 +172,7 @@ export class AsyncFd extends Resource implements EventHandler {
   /** In the next turn, with what is known to be ready. */
   #goOn(interest: number): void {
     const known = this.#ready & interest;
-    if (known !== 0 && this.#registration.active) this.reactor.requeue(this.#registration, known);
+    if (known !== 0 && this.#registration.active) this.reactor.registry.requeue(this.#registration, known);
   }
 
   /** @internal For the reactor. */
@@ -192,7 +192,7 @@ export class AsyncFd extends Resource implements EventHandler {
       const known = this.#ready & waiting.interest & ~blocked;
       if (known === 0 || waiting.waiter.settled) continue;
       if (waiting.call === null) waiting.waiter.resolve(known);
-      else if (this.reactor.consumeBudget() && this.#serveOne(waiting, waiting.call)) continue;
+      else if (this.reactor.registry.consumeBudget() && this.#serveOne(waiting, waiting.call)) continue;
       else {
         // Who is cut off stays the first.
         blocked |= waiting.interest;
@@ -225,7 +225,8 @@ export class AsyncFd extends Resource implements EventHandler {
 
   /** @internal For sources with handlers: goes on in the next turn. Level mode hears again anyway. */
   requeue(interest: number): void {
-    if (this.#useEdge && this.#registration.active) this.reactor.requeue(this.#registration, interest);
+    if (this.#useEdge && this.#registration.active)
+      this.reactor.registry.requeue(this.#registration, interest);
   }
 
   #updateInterestIfLevel(): void {
@@ -261,7 +262,7 @@ export class AsyncFd extends Resource implements EventHandler {
     const result = call(this.fd);
     if (result === EAGAIN) this.#ready &= ~interest;
     // Large answers are numbers of bytes, and their cost is the turn's (T47).
-    if (result >= BYTES_PER_UNIT) this.reactor.chargeBytes(Math.min(result, MAX_CHARGED_BYTES));
+    if (result >= BYTES_PER_UNIT) this.reactor.registry.chargeBytes(Math.min(result, MAX_CHARGED_BYTES));
     return result;
   }
 
@@ -287,7 +288,7 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#checkOpen();
     // Level mode does not know, and just tries; but not before those who wait already.
     const mayTry = (this.#ready & interest) !== 0 || !this.#useEdge;
-    if (mayTry && !this.#isAwaited(interest) && this.reactor.consumeBudget()) {
+    if (mayTry && !this.#isAwaited(interest) && this.reactor.registry.consumeBudget()) {
       const result = this.#attempt(interest, call);
       if (result >= 0) return result;
       if (result !== EAGAIN && result !== EINTR) throw systemError(result, syscall, { fd: this.fd });

@@ -55,7 +55,7 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
   #onEnd(): void {
     if (this.#handlers.close === undefined) return;
     // Not from in here: the user's own call may be what closed it.
-    this.#socket.reactor.defer(() =>
+    this.#socket.reactor.registry.defer(() =>
       this.#context.runInAsyncScope(() => callLast(() => this.#handlers.close?.(this.#socket))),
     );
   }
@@ -64,7 +64,7 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
     const socket = this.#socket;
     for (let i = 0; i < MESSAGES_PER_EVENT; i++) {
       if (socket.closed) return;
-      if (i > 0 && !socket.reactor.consumeBudget()) break;
+      if (i > 0 && !socket.reactor.registry.consumeBudget()) break;
       // A borrower may have transferred it away.
       if (shared === null || shared.length === 0) shared = new Uint8Array(BUFFER_BYTES);
       const buffer = shared;

@@ -104,7 +104,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
     const length = messageReceiver.receive(this.fd, buffer, 0, true);
     if (length === EAGAIN) return null;
     check(length, 'recvmsg');
-    this.reactor.chargeBytes(length);
+    this.reactor.registry.chargeBytes(length);
     return this.#toMessage(length);
   }
 
@@ -140,10 +140,10 @@ export abstract class MessageSocket<Address> extends FdOwner {
     const isPolled = !this.tellsRoom(name);
     // At once, whatever is known: it needs no event, and is the rule; but not before those that wait. Who never has to
     // wait shares the budget of a turn (T48).
-    if (this.#sends?.isAwaited(destination) !== true && this.reactor.consumeBudget()) {
+    if (this.#sends?.isAwaited(destination) !== true && this.reactor.registry.consumeBudget()) {
       const sent = call(this.fd);
       if (sent >= 0) {
-        this.reactor.chargeBytes(sent);
+        this.reactor.registry.chargeBytes(sent);
         return sent;
       }
       if (sent !== EAGAIN && sent !== EINTR) check(sent, 'sendmsg');

@@ -90,7 +90,7 @@ export class SendQueue {
     const blocked = new Set<string>();
     for (const send of this.#sends.filter((each) => each.isPolled === isPolled)) {
       if (send.waiter.settled || blocked.has(send.destination)) continue;
-      if (!this.#io.reactor.consumeBudget()) return EINTR;
+      if (!this.#io.reactor.registry.consumeBudget()) return EINTR;
       if (!this.#attempt(send)) blocked.add(send.destination);
     }
     return blocked.size === 0 ? 0 : EAGAIN;
@@ -110,7 +110,7 @@ export class SendQueue {
     }
     this.#remove(send);
     if (sent >= 0) {
-      this.#io.reactor.chargeBytes(sent);
+      this.#io.reactor.registry.chargeBytes(sent);
       send.waiter.resolve(sent);
     } else send.waiter.reject(systemError(sent, 'sendmsg'));
     return true;

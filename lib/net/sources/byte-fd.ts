@@ -48,7 +48,7 @@ export abstract class ByteFd extends FdOwner {
         written += result;
         if (written >= buffer.length) return result;
         // The last piece is charged by whoever made this call.
-        this.reactor.chargeBytes(result);
+        this.reactor.registry.chargeBytes(result);
       }
       return EINTR;
     };

@@ -1,12 +1,11 @@
 import { isMainThread } from 'node:worker_threads';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
-import { MAX_DURATION_MS, checkObject } from '../../binding/validate.js';
+import { checkObject } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Timer } from '../../reactor/timer.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
 
@@ -20,7 +19,8 @@ export class SignalSource {
   readonly #names: ReadonlySet<NodeJS.Signals>;
   readonly #pending = new Set<NodeJS.Signals>();
   #waiting: Waiter<NodeJS.Signals>[] = [];
-  #alive: Timer | null = null;
+  /** While somebody waits. */
+  #letGo: (() => void) | null = null;
   #closed = false;
   readonly #onSignal = (name: NodeJS.Signals): void => this.#deliver(name);
 
@@ -57,12 +57,17 @@ export class SignalSource {
 
   /** Keeps the process alive while somebody waits, as a registration would, and hears of the reactor's end. */
   #keepAlive(): void {
-    if (this.#waiting.length > 0 && this.#alive === null) {
-      this.#alive = this.reactor.setTimer(MAX_DURATION_MS, () => undefined);
-      this.#alive.onDrop = () => this.#rejectAll(() => closedError('Reactor'));
+    if (this.#waiting.length > 0 && this.#letGo === null) {
+      const { registry } = this.reactor;
+      const forget = registry.onClose(() => this.#rejectAll(() => closedError('Reactor')));
+      registry.addRef(1);
+      this.#letGo = () => {
+        forget();
+        registry.addRef(-1);
+      };
     } else if (this.#waiting.length === 0) {
-      this.#alive?.cancel();
-      this.#alive = null;
+      this.#letGo?.();
+      this.#letGo = null;
     }
   }
 

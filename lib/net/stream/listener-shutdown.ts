@@ -35,7 +35,7 @@ export async function shutdown(listener: ShutdownHost, options: CancelOptions): 
   let closed = 0;
   const closeRest = () => {
     // When all handlers have run: the connection of one that runs now may not be in the table yet (`adoptReady`).
-    listener.reactor.defer(() => {
+    listener.reactor.registry.defer(() => {
       const rest = listener.findConnections();
       closed = rest.length;
       for (const connection of rest) connection.expire(closedError('Listener'));

@@ -29,7 +29,7 @@ export abstract class ReadsPastHandlers<
       const reader: WaitingOperation = { operation, resolve, reject, disarm: null };
       this.ensureCold().reader = reader;
       this.setHeld(true);
-      if (this.mayRead && this.reactor.consumeBudget()) this.runHeld();
+      if (this.mayRead && this.reactor.registry.consumeBudget()) this.runHeld();
       else if (this.mayRead) this.readLater();
       if (!this.isReading) {
         this.readDone();

@@ -155,7 +155,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         else this.lookForEnd();
         return;
       }
-      if (i > 0 && !this.reactor.consumeBudget()) break;
+      if (i > 0 && !this.reactor.registry.consumeBudget()) break;
       arena.prepare();
       const received = this.receiveArena();
       if (received > 0) {
@@ -371,7 +371,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   protected onFlushed(isCall: boolean): void {
     if ((this.flags & NEEDS_DRAIN) === 0) return;
     const { reactor, registration } = this.profile;
-    if (isCall) reactor.defer(() => registration.context.runInAsyncScope(this.#tellDrain, this));
+    if (isCall) reactor.registry.defer(() => registration.context.runInAsyncScope(this.#tellDrain, this));
     else this.#tellDrain();
   }
 
@@ -387,7 +387,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   protected onDestroyed(error: Error | null): void {
     this.rejectHeld(error);
     // Not from in here: the user's own call may be what destroyed it.
-    this.reactor.defer(() => this.#tellEnd(error));
+    this.reactor.registry.defer(() => this.#tellEnd(error));
   }
 
   #tellEnd(error: Error | null): void {

@@ -74,7 +74,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
     // A loop of reads that never have to wait would let nobody else run: they share a turn's budget (T47).
-    if (this.mayRead && this.reactor.consumeBudget()) {
+    if (this.mayRead && this.reactor.registry.consumeBudget()) {
       const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
       if (received === EAGAIN) return this.#waitForRead(buffer, operation, options);
       if (received === 0) this.finishIfDone();
@@ -228,7 +228,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     let written = 0;
     const canWriteNow = this.canWriteNow && !this.writeEnded;
     // As with reads (T48).
-    if (canWriteNow && !this.reactor.consumeBudget()) this.flushSoon();
+    if (canWriteNow && !this.reactor.registry.consumeBudget()) this.flushSoon();
     else if (canWriteNow) {
       try {
         written = fds === null ? native.sendFrom(this.fd, buffer) : fds.send(this.fd, buffer);

@@ -1,7 +1,7 @@
 import { closedError, errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Interest, Readiness } from '../../poller/flags.js';
-import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
+import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { SocketAddress } from '../../sys/address.js';
@@ -134,7 +134,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   #register(): void {
     const { reactor, registration, useEdge } = this.profile;
     const interest = useEdge || this.wantsPriority ? EDGE_READ : Interest.READABLE;
-    this.registration = reactor.registerAs(this.fd, interest, this, registration);
+    this.registration = reactor.registry.register(this.fd, interest, this, registration);
     if ((this.flags & UNREFED) !== 0) this.registration.unref();
   }
 
@@ -234,7 +234,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Bytes came, or were taken: no idle connection, and many of them are a longer turn (T47, T48). */
   protected noteBytes(bytes: number): void {
     this.profile.idle?.touch(this);
-    if (bytes >= BYTES_PER_UNIT) this.reactor.chargeBytes(bytes);
+    if (bytes >= BYTES_PER_UNIT) this.reactor.registry.chargeBytes(bytes);
   }
 
   /** A read came back with fewer bytes than asked for: there is no more, unless it hung up or such reads say nothing. */
@@ -251,7 +251,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** The budget of this event is used up. Level mode hears of it again anyway. */
   protected readLater(): void {
     if (this.profile.useEdge && this.registration !== null) {
-      this.reactor.requeue(this.registration, Readiness.READABLE);
+      this.reactor.registry.requeue(this.registration, Readiness.READABLE);
     }
   }
 
@@ -364,7 +364,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
         return false;
       } else {
         if (written > 0) this.noteBytes(written);
-        if (!this.reactor.consumeBudget()) break;
+        if (!this.reactor.registry.consumeBudget()) break;
       }
     }
     if (!queue.isEmpty) this.flushLater(full);
@@ -381,7 +381,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58). */
   protected flushSoon(): void {
     if (!this.profile.useEdge || this.registration === null) return;
-    this.reactor.requeue(this.registration, Readiness.WRITABLE);
+    this.reactor.registry.requeue(this.registration, Readiness.WRITABLE);
   }
 
   /** Ends our side when all that is queued has been written; what is corked is let go. */

@@ -153,7 +153,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     this.#fd = open(socketOptions === undefined ? [] : encodeOptions(socketOptions));
     try {
       const interest = handlers === null ? 0 : Interest.READABLE;
-      this.#registration = this.reactor.registerAs(
+      this.#registration = this.reactor.registry.register(
         this.#fd,
         interest,
         this,
@@ -241,7 +241,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
         });
       }
       // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
-      if (this.#hasMore && this.reactor.consumeBudget()) this.#acceptMore();
+      if (this.#hasMore && this.reactor.registry.consumeBudget()) this.#acceptMore();
       if (this.#waiting.length > 0) this.#updateInterest();
     });
   }

@@ -153,7 +153,7 @@ export abstract class StreamOperations<
     const { canWriteNow } = this;
     this.ensureQueue().pushSource(source, total, operation, countedBytes);
     if (!canWriteNow) this.armWrite();
-    else if (this.reactor.consumeBudget()) this.flush(true);
+    else if (this.reactor.registry.consumeBudget()) this.flush(true);
     else this.flushLater();
   }
 
@@ -234,7 +234,7 @@ export abstract class StreamOperations<
 
   /** @internal For `StreamExtras`: goes on in the next turn. */
   requeue(readiness: number): void {
-    if (this.registration !== null) this.reactor.requeue(this.registration, readiness);
+    if (this.registration !== null) this.reactor.registry.requeue(this.registration, readiness);
   }
 
   /** @internal For `StreamExtras`: ends the stream with an error. */

@@ -9,7 +9,7 @@ import {
   timeoutError,
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkDurationMs, checkFunction, checkInteger, MAX_DURATION_MS } from '../../binding/validate.js';
+import { checkDurationMs, checkFunction, checkInteger } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
@@ -170,18 +170,17 @@ export class ConnectRace implements ConnectAttempt {
   #watch(): void {
     const { signal, timeoutMs } = this.#cancelOptions;
     const { reactor } = this.#profile;
-    const expire = (): void => this.#fail(this.#late(timeoutMs ?? MAX_DURATION_MS));
-    const timer = reactor.setTimer(timeoutMs ?? MAX_DURATION_MS, expire).unref();
-    timer.onDrop = () => this.onReactorClose();
+    const forget = reactor.registry.onClose(() => this.onReactorClose());
     if (timeoutMs !== undefined) {
       this.#endMs = reactor.turnTimeMs() + timeoutMs;
-      this.#watchTimer = timer;
-      if (this.#refed) timer.ref();
+      this.#watchTimer = reactor.setTimer(timeoutMs, () => this.#fail(this.#late(timeoutMs)));
+      if (!this.#refed) this.#watchTimer.unref();
     }
     const onAbort = (): void => this.#fail(abortError(signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#disarm = () => {
-      timer.cancel();
+      forget();
+      this.#watchTimer?.cancel();
       signal?.removeEventListener('abort', onAbort);
     };
   }
@@ -261,7 +260,7 @@ export class ConnectRace implements ConnectAttempt {
     }
     const { reactor, useEdge, registration } = this.#profile;
     const interest = useEdge ? ALL_INTERESTS : Interest.WRITABLE;
-    attempt.registration = reactor.registerAs(fd, interest, attempt, registration);
+    attempt.registration = reactor.registry.register(fd, interest, attempt, registration);
     if (!this.#refed) attempt.registration.unref();
     attempt.isDeferred = result === 0 && native.getpeername(fd, {}) === ENOTCONN;
   }

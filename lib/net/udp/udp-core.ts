@@ -6,7 +6,7 @@ import { checkBoolean, checkNames, checkObject } from '../../binding/validate.js
 import { Interest, Mode, Readiness } from '../../poller/flags.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { toProfile } from '../../reactor/context.js';
-import { BYTES_PER_UNIT } from '../../reactor/dispatcher.js';
+import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { EventHandler, Registration, RegistrationProfile } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -159,7 +159,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     }
     this.#canSegment = canSegment(this.#fd);
     beforeItIsRegistered();
-    this.#registration = this.reactor.registerAs(this.#fd, this.#interest, this, this.profile);
+    this.#registration = this.reactor.registry.register(this.#fd, this.#interest, this, this.profile);
     if (!this.#refed) this.#registration.unref();
     this.idle?.add(this);
   }
@@ -403,7 +403,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   /** A batch is more than the one unit that its call took of the turn's budget (T47). */
   protected consumeBudgetFor(datagrams: number): void {
     for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT)
-      this.reactor.consumeBudget();
+      this.reactor.registry.consumeBudget();
   }
 
   /** So are the bytes of large datagrams; small ones are what a unit stands for. */
@@ -411,7 +411,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (batch.slotBytes * DATAGRAMS_PER_UNIT <= BYTES_PER_UNIT) return;
     let bytes = 0;
     for (let i = from; i < to; i++) bytes += batch.lengthBytes(i);
-    this.reactor.chargeBytes(bytes);
+    this.reactor.registry.chargeBytes(bytes);
   }
 
   /** What a call said that is no EAGAIN: an error for whoever called, or the socket's end too. */

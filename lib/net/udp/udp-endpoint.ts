@@ -156,7 +156,7 @@ export class UdpEndpoint extends UdpCore {
   protected readNow(): void {
     for (let i = 0; i < BATCHES_PER_EVENT; i++) {
       if (this.closed || this.#paused) return;
-      if (i > 0 && !this.reactor.consumeBudget()) return;
+      if (i > 0 && !this.reactor.registry.consumeBudget()) return;
       const batch = this.#batch();
       const received = batch.receiveFrom(this.fd, this.receiveOptions);
       if (received === EAGAIN || received === EINTR) return;
@@ -266,7 +266,7 @@ export class UdpEndpoint extends UdpCore {
     // Not from in here: the user's own call may be what destroyed it.
     if (close === undefined) return;
     const { context } = this.profile;
-    this.reactor.defer(() =>
+    this.reactor.registry.defer(() =>
       context.runInAsyncScope(() => callLast(() => close.call(this.#handlers, this, error))),
     );
   }

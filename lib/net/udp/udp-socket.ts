@@ -267,7 +267,7 @@ export class UdpSocket extends UdpCore {
       this.#heldErrno = 0;
       if (held < 0) throw this.failure(held, 'recvmsg');
       // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
-      const tries = this.reactor.consumeBudget() && !this.#drained;
+      const tries = this.reactor.registry.consumeBudget() && !this.#drained;
       this.#drained = false;
       const received = tries ? call() : NOT_YET;
       if (received !== NOT_YET) return Promise.resolve(received);
@@ -376,7 +376,7 @@ export class UdpSocket extends UdpCore {
       if (options !== undefined) checkCancel(options);
       this.#checkUsable();
       if (this.#sends.length >= MAX_WAITING_SENDS) throw busyError(`${MAX_WAITING_SENDS} sends are waiting`);
-      if (this.#sends.length === 0 && this.reactor.consumeBudget()) {
+      if (this.#sends.length === 0 && this.reactor.registry.consumeBudget()) {
         const sent = call();
         if (sent !== NOT_YET) return Promise.resolve(sent);
       }
@@ -397,7 +397,7 @@ export class UdpSocket extends UdpCore {
       const [next] = this.#sends;
       if (next?.run() !== true) return;
       this.#sends.shift();
-      if (!this.reactor.consumeBudget()) return;
+      if (!this.reactor.registry.consumeBudget()) return;
     }
   }
 

@@ -27,6 +27,7 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   readonly #settings: UnixConnectSettings;
   #connected: { readonly fd: number; readonly registration: Registration } | null = null;
   #retry: Timer | null = null;
+  #forget: (() => void) | null = null;
   #disarm: (() => void) | null = null;
   #refed = true;
 
@@ -62,14 +63,15 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
     }
     if (!tellsLater) this.onReady(0);
     // What is not in its interest would not be delivered.
-    else if (this.#connected !== null) reactor.requeue(this.#connected.registration, Readiness.READABLE);
+    else if (this.#connected !== null)
+      reactor.registry.requeue(this.#connected.registration, Readiness.READABLE);
   }
 
   #register(fd: number): void {
     const { reactor, useEdge, registration: profile } = this.#profile;
     try {
       const interest = useEdge ? Interest.READABLE | Interest.PRIORITY : Interest.READABLE;
-      const registration = reactor.registerAs(fd, interest, this, profile);
+      const registration = reactor.registry.register(fd, interest, this, profile);
       if (!this.#refed) registration.unref();
       this.#connected = { fd, registration };
     } catch (error) {
@@ -79,8 +81,9 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   }
 
   #connectLater(): void {
-    const retry = this.#profile.reactor.setTimer(BACKLOG_RETRY_MS, () => this.#connect());
-    retry.onDrop = () => this.onReactorClose();
+    const { reactor } = this.#profile;
+    this.#forget ??= reactor.registry.onClose(() => this.onReactorClose());
+    const retry = reactor.setTimer(BACKLOG_RETRY_MS, () => this.#connect());
     if (!this.#refed) retry.unref();
     this.#retry = retry;
   }
@@ -120,6 +123,8 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
     this.#disarm = null;
     this.#retry?.cancel();
     this.#retry = null;
+    this.#forget?.();
+    this.#forget = null;
     if (this.#connected === null) return;
     const { fd, registration } = this.#connected;
     this.#connected = null;

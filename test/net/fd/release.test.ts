@@ -11,7 +11,7 @@ interface Owner extends Closable {
 }
 
 interface Inside {
-  readonly dispatcher: { slab: { slots: ({ fd: number } | undefined)[] } };
+  readonly registry: { slab: { slots: ({ fd: number } | undefined)[] } };
 }
 
 /** What can own an fd, open and idle. */
@@ -78,7 +78,7 @@ describeOn(
         { host: LOOPBACK, port, reactor, signal: controller.signal },
         { close: (_connection, error) => failed.resolve(error) },
       );
-      const { slots } = (reactor as unknown as Inside).dispatcher.slab;
+      const { slots } = (reactor as unknown as Inside).registry.slab;
       const stranger = replaceByStranger(Math.max(...slots.map((registration) => registration?.fd ?? -1)));
       controller.abort();
       await within(failed.promise, 'close');

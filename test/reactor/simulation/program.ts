@@ -118,7 +118,7 @@ const STEP_TYPES = {
   exhaust: {
     weight: 6,
     run: ({ world }) => {
-      while (world.reactor.consumeBudget());
+      while (world.reactor.registry.consumeBudget());
     },
   },
   fdLimit: {

@@ -16,7 +16,7 @@ import {
 } from '../tools.js';
 
 const ROOM = 100;
-/** Of lib/reactor/dispatcher.ts: what promises may do between two turns. */
+/** Of lib/reactor/registry.ts: what promises may do between two turns. */
 const PROMISE_BUDGET = 4096;
 
 export function describePromises(context: Context): void {
