@@ -1,15 +1,6 @@
 // Style as a test, and as a ratchet: what an exception allows may shrink, and must not grow. (That sources.json names every
 // native source once is in build-files.test.ts.)
-import {
-  functionsOf,
-  importsOf,
-  lineOf,
-  matches,
-  sources,
-  tree,
-  withoutComments,
-  type SourceFile,
-} from '../support/source-tree.js';
+import { functionsOf, importsOf, matches, sources, tree, withoutComments } from '../support/source-tree.js';
 
 const lib = sources('lib', /\.m?ts$/);
 const native = sources('native', /\.(cc|h)$/);
@@ -170,71 +161,5 @@ describe('words', () => {
       'g',
     );
     expectNone(tree.flatMap((file) => matches(file, paths, 'name it from the package’s folder')));
-  });
-});
-
-describe('docs/traps.md', () => {
-  const traps = tree.find(({ path }) => path === 'docs/traps.md');
-  const at = (line: number): string => `docs/traps.md:${line}: `;
-
-  /** `| no. | trap | guard | test | status |` */
-  const rows = [...(traps?.text ?? '').matchAll(/^\| *(T\d\d) *\|(.*)\|$/gm)].map(
-    ({ 1: number, 2: cells, index }) => {
-      const [, guard = '', tests = '', status = ''] = cells!.split('|').map((cell) => cell.trim());
-      return { number: number!, guard, tests, status, line: lineOf(traps!.text, index) };
-    },
-  );
-
-  const namedFiles = (cell: string): { name: string; symbol: string | undefined }[] =>
-    [...cell.matchAll(/`([\w/.*-]+\.(?:ts|cc|h))(?::([#\w]+))?`/g)].map(([, name, symbol]) => ({
-      name: name!,
-      symbol,
-    }));
-
-  function find(candidates: readonly SourceFile[], name: string): SourceFile | undefined {
-    return candidates.find(({ path }) => path.endsWith(`/${name}`));
-  }
-
-  test('it has a row for each trap', () => {
-    expect(rows.length).toBeGreaterThan(40);
-    expect(new Set(rows.map(({ number }) => number)).size).toBe(rows.length);
-  });
-
-  test('a guard that it names is there', () => {
-    const guards = [...lib, ...native];
-    expectNone(
-      rows.flatMap(({ number, guard, line }) =>
-        namedFiles(guard).flatMap(({ name, symbol }) => {
-          const file = find(guards, name);
-          if (file === undefined)
-            return [`${at(line)}${number}: there is no ${name}: say where its guard is now`];
-          if (symbol === undefined || file.text.includes(symbol)) return [];
-          return [`${at(line)}${number}: there is no ${symbol} in ${file.path}: say where its guard is now`];
-        }),
-      ),
-    );
-  });
-
-  test('a test that it claims has the trap’s number in its name', () => {
-    const tests = sources('test', /\.(ts|cc)$/);
-    expectNone(
-      rows.flatMap(({ number, tests: cell, status, line }) => {
-        const claimed = namedFiles(cell);
-        const isGuarded = /^guarded/.test(status);
-        if (isGuarded && claimed.length === 0) {
-          return [`${at(line)}${number}: guarded, but by no test: name its file, or call it untested`];
-        }
-        // In a string, or as TEST(T07_name) in C++.
-        const named = new RegExp(`(['"\`]|\\bTEST\\()[^\\n]*\\b${number}(?!\\d)`);
-        return claimed.flatMap(({ name }) => {
-          const file = find(tests, name);
-          if (file === undefined) return [`${at(line)}${number}: there is no test/${name}`];
-          if (!isGuarded || named.test(withoutComments(file))) return [];
-          return [
-            `${at(line)}${number}: no test in ${file.path} has it in its name: write that test, or correct the row`,
-          ];
-        });
-      }),
-    );
   });
 });
