@@ -37,6 +37,11 @@ export function runExample(name: string, args: readonly string[]): Example {
   return run(process.execPath, [exampleFile(name), ...args]);
 }
 
+/** A module of a user's, who has installed the package. */
+export function runModule(file: string): Example {
+  return run(process.execPath, [file]);
+}
+
 /** The same, once it has printed where it listens; the first group of `listening` is the port. */
 export async function startServer(
   name: string,
