@@ -10,6 +10,7 @@ export type { SettableSocketOptions, SocketOptionName } from './socket/socket-op
 export type { SocketOptions } from './socket/socket-option-table.js';
 export { decodeTcpInfo, tcpInfo, type TcpInfo } from './tcp/tcp-info.js';
 export type { ConnectOptions } from './tcp/connect-race.js';
+export type { SyncResult } from './socket/handler-call.js';
 export type { Resolver } from './socket/resolve.js';
 export { ipFromBytes, ipToBytes } from './socket/ip-bytes.js';
 export { listenFds, type ListenFd } from './socket/listen-fds.js';

@@ -2,6 +2,23 @@ import util from 'node:util';
 import { stateError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
+/**
+ * What a handler may return that is lent memory: anything but a promise, since after an `await` the memory would hold other
+ * bytes (friction 9). Such a handler copies what it keeps, and passes the copy to an async function.
+ */
+// Without `object` TypeScript would look for a property in common with it.
+export type SyncResult =
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- what a call of `close()` gives is allowed too
+  | void
+  | null
+  | undefined
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | (object & { readonly then?: never });
+
 /** Errors that promises were rejected with because their socket had ended, of which its handlers are told anyway. */
 const endErrors = new WeakSet<Error>();
 

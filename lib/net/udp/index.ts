@@ -9,3 +9,4 @@ export type {
   UdpSocketOptions,
 } from './udp-options.js';
 export { UdpSocket, type ReceivedDatagram, type SendOptions, type UdpConnectOptions } from './udp-socket.js';
+export type { SyncResult } from '../socket/handler-call.js';

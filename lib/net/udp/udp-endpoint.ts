@@ -6,7 +6,7 @@ import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
 import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
 import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
-import { callLast, HandlerCalls } from '../socket/handler-call.js';
+import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /**
@@ -53,9 +53,9 @@ const TARGET_NAMES: Readonly<Record<keyof TargetOptions | 'host' | 'port' | 'fd'
 export interface UdpHandlers {
   /**
    * Datagrams came: `batch.count` of them, lent until this returns (overwritten then under `TRIPOLL_DEBUG`). Send the
-   * batch itself back to answer each.
+   * batch itself back to answer each. No async function: after an `await` the batch would hold other datagrams.
    */
-  datagrams?(endpoint: UdpEndpoint, batch: DatagramBatch): unknown;
+  datagrams?(endpoint: UdpEndpoint, batch: DatagramBatch): SyncResult;
   /** After a `send` or `sendMany` that the socket could not take: it can again. */
   drain?(endpoint: UdpEndpoint): unknown;
   /**
