@@ -1,3 +1,4 @@
+import util from 'node:util';
 import { errnoOf, invalidArgType, outOfRange, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { parseAddress, toSocketAddress, type SocketAddress, type SocketAddressInput } from './address.js';
@@ -32,23 +33,40 @@ function bytesOf(view: DataView): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+/** A Unix socket's path or abstract name: as text, or as bytes where it is no UTF-8. */
+export type UnixAddress = string | Uint8Array;
+
+/** A leading U+FEFF is a part of a name, and no mark of its encoding. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** For messages, and for fields that are text: what is no UTF-8 becomes U+FFFD. */
+export function unixAddressText(address: UnixAddress): string {
+  return typeof address === 'string' ? address : decoder.decode(address);
+}
+
+/** The name's bytes; of a name that was given as such, themselves. @throws TypeError */
+function unixNameBytes(address: unknown): Uint8Array {
+  if (typeof address === 'string') return Buffer.from(address);
+  if (!util.types.isUint8Array(address)) throw invalidArgType('path', 'a string or a Uint8Array', address);
+  return address;
+}
+
 /**
- * A path, or a name of the abstract namespace, which begins with a NUL.
+ * A path, or a name of the abstract namespace, which begins with a NUL; copied.
  *
  * @param syscall whose argument it is to be, for the error
  * @throws TypeError; RangeError for an empty path or a NUL within; ENAMETOOLONG beyond what a `sockaddr_un` holds
  */
 export function encodeUnixAddress(address: unknown, syscall = 'bind'): Uint8Array {
-  if (typeof address !== 'string') throw invalidArgType('path', 'a string', address);
-  const isAbstract = address.startsWith('\0');
-  if (address === '' || (!isAbstract && address.includes('\0'))) {
+  const name = unixNameBytes(address);
+  const isAbstract = name[0] === 0;
+  if (name.length === 0 || (!isAbstract && name.includes(0))) {
     throw outOfRange('path', 'a path without a NUL, or an abstract name that begins with one', address);
   }
-  const name = new TextEncoder().encode(address);
   // A path ends with a NUL, an abstract name where its length says.
   const length = isAbstract ? name.length : name.length + 1;
   if (length > SUN_PATH_BYTES) {
-    const error = systemError(ENAMETOOLONG, syscall, { address });
+    const error = systemError(ENAMETOOLONG, syscall, { address: unixAddressText(name) });
     error.message += ` (${name.length} bytes, a socket's path has at most ${SUN_PATH_BYTES - 1})`;
     throw error;
   }
@@ -68,13 +86,21 @@ export function isUnixAddress(bytes: Uint8Array): boolean {
   return family === AF_UNIX;
 }
 
+/** The bytes of the path, or of an abstract name with its leading NUL; none for an unnamed socket. A view. */
+function nameWithin(bytes: Uint8Array): Uint8Array {
+  const name = bytes.subarray(SUN_PATH_OFFSET);
+  const end = name[0] === 0 ? -1 : name.indexOf(0);
+  return end < 0 ? name : name.subarray(0, end);
+}
+
 /** The path, an abstract name with its leading NUL, or `''` for an unnamed socket. */
 export function decodeUnixAddress(bytes: Uint8Array): string {
-  const name = bytes.subarray(SUN_PATH_OFFSET);
-  if (name.length === 0) return '';
-  const end = name[0] === 0 ? name.length : name.indexOf(0);
-  // A leading U+FEFF is a part of the name, and no mark of its encoding.
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(end < 0 ? name : name.subarray(0, end));
+  return decoder.decode(nameWithin(bytes));
+}
+
+/** The same as the system has it, which a name that is no UTF-8 needs. */
+export function unixAddressBytes(bytes: Uint8Array): Buffer {
+  return Buffer.from(nameWithin(bytes));
 }
 
 /**
@@ -98,10 +124,22 @@ export function decodeInternetAddress(bytes: Uint8Array): SocketAddress | undefi
 
 /** The Unix name of a socket or of its peer; undefined when there is none to be had. */
 export function unixName(fd: number, side: 'local' | 'remote'): string | undefined {
+  const address = socketAddressBytes(fd, side);
+  return address === undefined ? undefined : decodeUnixAddress(address);
+}
+
+/** The same as bytes. */
+export function unixNameAsBytes(fd: number, side: 'local' | 'remote'): Buffer | undefined {
+  const address = socketAddressBytes(fd, side);
+  return address === undefined ? undefined : unixAddressBytes(address);
+}
+
+/** A socket's `sockaddr`, or its peer's; undefined when there is none to be had. */
+export function socketAddressBytes(fd: number, side: 'local' | 'remote'): Uint8Array | undefined {
   if (fd < 0) return undefined;
   const out = new Uint8Array(MAX_ADDRESS_BYTES);
   const length = native.nameBytes(fd, side === 'local' ? 0 : 1, out);
-  return length < 0 ? undefined : decodeUnixAddress(out.subarray(0, length));
+  return length < 0 ? undefined : out.subarray(0, length);
 }
 
 /** netlink(7): `portId` 0 is the kernel, or to `bind` one of its choice; `groups` a mask of the first 32. */

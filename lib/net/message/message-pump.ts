@@ -1,7 +1,7 @@
 import { errnosOf, type TripollError } from '../../binding/errors.js';
 import { Interest } from '../../poller/flags.js';
 import { newContext } from '../../reactor/context.js';
-import { callLast, HandlerCalls } from '../socket/handler-call.js';
+import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
 import type { MessageSocket, ReceivedMessage } from './message-socket.js';
 
 /** Messages of one event before others get their turn (T47). */
@@ -12,9 +12,9 @@ const BUFFER_BYTES = 64 * 1024;
 const FATAL = errnosOf('EBADF', 'ENOTSOCK');
 
 /** What a handler-style message socket calls. */
-export interface MessageHandlers<Socket, Address> {
-  /** A message came. `chunk` is lent until the handler returns; copy what you keep. */
-  message(socket: Socket, chunk: Uint8Array, info: ReceivedMessage<Address>): unknown;
+export interface MessageHandlers<Socket, Message> {
+  /** A message came. `chunk` is lent until the handler returns, which is no async function; copy what you keep. */
+  message(socket: Socket, chunk: Uint8Array, info: Message): SyncResult;
   /**
    * What a receive failed with, or what a handler threw or rejected with. The socket goes on. Without it, what a handler
    * throws is uncaught.
@@ -27,7 +27,10 @@ export interface MessageHandlers<Socket, Address> {
 let shared: Uint8Array | null = null;
 
 /** Calls the handlers of one socket. All sockets of a thread receive into one buffer, one after the other. */
-export class MessagePump<Socket extends MessageSocket<Address>, Address> {
+export class MessagePump<
+  Socket extends MessageSocket<unknown, never, Message>,
+  Message extends ReceivedMessage<unknown>,
+> {
   static readonly #calls = new HandlerCalls<MessagePump<never, never>>({
     isClosed: (pump) => pump.#isClosed,
     hearsErrors: (pump) => pump.#handlers.error !== undefined,
@@ -35,10 +38,10 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
     onThrown: (pump, error) => pump.#tell(error),
   });
   readonly #socket: Socket;
-  readonly #handlers: MessageHandlers<Socket, Address>;
+  readonly #handlers: MessageHandlers<Socket, Message>;
   readonly #context = newContext();
 
-  constructor(socket: Socket, handlers: MessageHandlers<Socket, Address>) {
+  constructor(socket: Socket, handlers: MessageHandlers<Socket, Message>) {
     this.#socket = socket;
     this.#handlers = handlers;
   }
@@ -68,7 +71,7 @@ export class MessagePump<Socket extends MessageSocket<Address>, Address> {
       // A borrower may have transferred it away.
       if (shared === null || shared.length === 0) shared = new Uint8Array(BUFFER_BYTES);
       const buffer = shared;
-      let message: ReceivedMessage<Address> | null;
+      let message: Message | null;
       try {
         message = socket.tryReceive(buffer);
       } catch (error) {

@@ -4,7 +4,7 @@ import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
-import { MAX_ADDRESS_BYTES, NO_ADDRESS } from '../../sys/sockaddr.js';
+import { NO_ADDRESS, socketAddressBytes } from '../../sys/sockaddr.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { messageReceiver } from './message-receiver.js';
 import { NO_FDS, type PassedFds } from './passed-fds.js';
@@ -26,8 +26,16 @@ export interface ReceivedMessage<Address> {
   readonly truncated: boolean;
 }
 
-/** A socket of messages of any address family. Sends that find no room wait, those to one destination in order. */
-export abstract class MessageSocket<Address> extends FdOwner {
+/**
+ * A socket of messages of any address family. Sends that find no room wait, those to one destination in order.
+ *
+ * `Address` is how addresses are told, `Destination` how they may be given.
+ */
+export abstract class MessageSocket<
+  Address,
+  Destination = Address,
+  Message extends ReceivedMessage<Address> = ReceivedMessage<Address>,
+> extends FdOwner {
   #sends: SendQueue | null = null;
   /** @internal For handlers: told of the end. */
   onEnd: ((reason: Error) => void) | null = null;
@@ -44,15 +52,18 @@ export abstract class MessageSocket<Address> extends FdOwner {
     this.onEnd?.(reason);
   }
 
-  protected abstract encode(address: Address): Uint8Array;
+  protected abstract encode(address: Destination): Uint8Array;
   protected abstract decode(bytes: Uint8Array): Address | undefined;
+  /** What a kind of socket tells besides; `name` is overwritten by the next message. */
+  protected describe(received: ReceivedMessage<Address>, _name: Uint8Array): Message {
+    return received as Message;
+  }
 
   /** Its own address; undefined once closed. */
   get localAddress(): Address | undefined {
     if (this.closed) return undefined;
-    const out = new Uint8Array(MAX_ADDRESS_BYTES);
-    const length = native.nameBytes(this.fd, 0, out);
-    return length < 0 ? undefined : this.decode(out.subarray(0, length));
+    const address = socketAddressBytes(this.fd, 'local');
+    return address === undefined ? undefined : this.decode(address);
   }
 
   /**
@@ -61,7 +72,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
    * @throws (as rejection) TypeError; what recvmsg(2) says, as ECONNREFUSED of an earlier send; ERR_TRIPOLL_CLOSED;
    * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no message is lost
    */
-  async receive(buffer: Uint8Array, options: CancelOptions = {}): Promise<ReceivedMessage<Address>> {
+  async receive(buffer: Uint8Array, options: CancelOptions = {}): Promise<Message> {
     return (await this.receiveWith(buffer, 0, options)).message;
   }
 
@@ -69,9 +80,9 @@ export abstract class MessageSocket<Address> extends FdOwner {
     buffer: Uint8Array,
     maxFds: number,
     options: CancelOptions,
-  ): Promise<{ message: ReceivedMessage<Address>; fds: PassedFds }> {
+  ): Promise<{ message: Message; fds: PassedFds }> {
     checkBytes('buffer', buffer);
-    let message: ReceivedMessage<Address> | null = null;
+    let message: Message | null = null;
     let fds = NO_FDS;
     const receive = (fd: number): number => {
       const length = messageReceiver.receive(fd, buffer, maxFds, true);
@@ -83,7 +94,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
       return length;
     };
     await this.io.io(Interest.READABLE, receive, 'recvmsg', options);
-    return { message: message as unknown as ReceivedMessage<Address>, fds };
+    return { message: message as unknown as Message, fds };
   }
 
   /** fds that came just now. */
@@ -92,13 +103,14 @@ export abstract class MessageSocket<Address> extends FdOwner {
     return fds;
   }
 
-  #toMessage(length: number): ReceivedMessage<Address> {
+  #toMessage(length: number): Message {
     const { name, truncated } = messageReceiver;
-    return { length, address: name.length === 0 ? undefined : this.decode(name), truncated };
+    const address = name.length === 0 ? undefined : this.decode(name);
+    return this.describe({ length, address, truncated }, name);
   }
 
   /** A message that is there already, or null. @throws TypeError; the system's error; ERR_TRIPOLL_CLOSED */
-  tryReceive(buffer: Uint8Array): ReceivedMessage<Address> | null {
+  tryReceive(buffer: Uint8Array): Message | null {
     checkBytes('buffer', buffer);
     checkOpen(this.io, 'Socket');
     const length = messageReceiver.receive(this.fd, buffer, 0, true);
@@ -116,7 +128,7 @@ export abstract class MessageSocket<Address> extends FdOwner {
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else sendmsg(2) says;
    * ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which nothing was sent
    */
-  async send(buffer: Uint8Array, address?: Address, options: CancelOptions = {}): Promise<number> {
+  async send(buffer: Uint8Array, address?: Destination, options: CancelOptions = {}): Promise<number> {
     const name = address === undefined ? NO_ADDRESS : this.encode(address);
     return this.sendWith(buffer, name, NO_FD_WORDS, options);
   }

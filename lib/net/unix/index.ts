@@ -11,11 +11,14 @@ export type {
   UnixListenTarget,
 } from './unix-listener.js';
 export type { UnixBindOptions, UnixSocketType } from './unix-socket.js';
+export type { UnixAddress } from '../../sys/sockaddr.js';
 export { UnixStream, type Received, type ReceiveOptions, type UnixStreamOptions } from './unix-stream.js';
 export { bindUnixDatagram, UnixDatagram } from './unix-datagram.js';
 export type {
   ReceivedUnixDatagram,
+  ReceivedUnixMessage,
   ReceiveDatagramOptions,
   UnixDatagramOptions,
   UnixDatagramTarget,
 } from './unix-datagram.js';
+export type { SyncResult } from '../socket/handler-call.js';

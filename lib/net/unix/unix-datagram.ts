@@ -3,7 +3,15 @@ import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { decodeUnixAddress, encodeUnixAddress, NO_ADDRESS } from '../../sys/sockaddr.js';
+import {
+  decodeUnixAddress,
+  encodeUnixAddress,
+  NO_ADDRESS,
+  unixAddressBytes,
+  unixAddressText,
+  unixNameAsBytes,
+  type UnixAddress,
+} from '../../sys/sockaddr.js';
 import type { SourceOptions } from '../fd/fd-owner.js';
 import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
@@ -20,8 +28,8 @@ export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
 /** Which socket. */
 type UnixDatagramPlace =
   | {
-      /** A path, or `'\0name'`. */
-      path: string;
+      /** A path, or `'\0name'`; bytes where it is no UTF-8. */
+      path: UnixAddress;
       fd?: undefined;
     }
   // As of `UnixDatagram.fromFd`.
@@ -33,8 +41,17 @@ export interface ReceiveDatagramOptions extends CancelOptions {
   maxFds?: number | undefined;
 }
 
+/** What is known of one datagram besides its bytes, in both styles. */
+export interface ReceivedUnixMessage extends ReceivedMessage<string> {
+  /**
+   * The sender's address as the system has it, memory of your own: a name that is no UTF-8 has U+FFFD in `address`, and is
+   * answered by these. Undefined for a sender without a name.
+   */
+  readonly addressBytes: Buffer | undefined;
+}
+
 /** One datagram, as `UnixDatagram.receive` gives it. */
-export interface ReceivedUnixDatagram extends ReceivedMessage<string> {
+export interface ReceivedUnixDatagram extends ReceivedUnixMessage {
   /**
    * Closed, as far as they were not taken, by the next receive and with the socket; when several receives wait at once, not
    * before whoever awaited this one has gone on: take them before awaiting something else.
@@ -47,7 +64,7 @@ export interface ReceivedUnixDatagram extends ReceivedMessage<string> {
  * Addresses are paths, or `'\0name'`; a sender without a name has none. Its file is unlinked with it, unless it is
  * another's by then.
  */
-export class UnixDatagram extends MessageSocket<string> {
+export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUnixMessage> {
   readonly #bound: BoundUnixSocket | null;
   readonly #untaken = new UntakenFds();
 
@@ -59,10 +76,11 @@ export class UnixDatagram extends MessageSocket<string> {
   /**
    * A socket with a name, to which others can send.
    *
+   * @param path or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8
    * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says;
    * ERR_TRIPOLL_CLOSED
    */
-  static override bind(path: string, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
+  static override bind(path: UnixAddress, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
       resolve(UnixDatagram.open({ path }, options));
     });
@@ -112,20 +130,31 @@ export class UnixDatagram extends MessageSocket<string> {
   /**
    * From here on `send` needs no address, and only that socket's messages are received.
    *
+   * @param path as of `bind`
    * @throws TypeError, RangeError; ENOENT, ECONNREFUSED, EACCES, EPROTOTYPE; ERR_TRIPOLL_CLOSED
    */
-  connect(path: string): void {
+  connect(path: UnixAddress): void {
     if (this.closed) throw closedError('UnixDatagram');
     const error = native.connectBytes(this.fd, encodeUnixAddress(path, 'connect'));
-    if (error < 0) throw systemError(error, 'connect', { address: path });
+    if (error < 0) throw systemError(error, 'connect', { address: unixAddressText(path) });
   }
 
-  protected encode(address: string): Uint8Array {
+  /** Its own address as the system has it, for a name that is no UTF-8; undefined once closed. */
+  get localAddressBytes(): Buffer | undefined {
+    return this.closed ? undefined : unixNameAsBytes(this.fd, 'local');
+  }
+
+  protected encode(address: UnixAddress): Uint8Array {
     return encodeUnixAddress(address, 'sendmsg');
   }
 
   protected decode(bytes: Uint8Array): string | undefined {
     return decodeUnixAddress(bytes) || undefined;
+  }
+
+  protected override describe(received: ReceivedMessage<string>, name: Uint8Array): ReceivedUnixMessage {
+    const addressBytes = received.address === undefined ? undefined : unixAddressBytes(name);
+    return { ...received, addressBytes };
   }
 
   /**
@@ -163,7 +192,7 @@ export class UnixDatagram extends MessageSocket<string> {
   async sendFds(
     buffer: Uint8Array,
     fds: readonly number[],
-    address?: string,
+    address?: UnixAddress,
     options: CancelOptions = {},
   ): Promise<number> {
     checkBytes('buffer', buffer);
@@ -198,7 +227,7 @@ export type UnixDatagramTarget = UnixDatagramOptions & UnixDatagramPlace;
  */
 export function bindUnixDatagram(
   target: UnixDatagramTarget,
-  handlers: MessageHandlers<UnixDatagram, string>,
+  handlers: MessageHandlers<UnixDatagram, ReceivedUnixMessage>,
 ): UnixDatagram {
   checkObject('target', target);
   checkObject('handlers', handlers);

@@ -6,7 +6,7 @@ import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
-import { encodeUnixAddress } from '../../sys/sockaddr.js';
+import { encodeUnixAddress, unixAddressText, type UnixAddress } from '../../sys/sockaddr.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
 const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
@@ -15,6 +15,7 @@ const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
 const MAX_MODE = 0o777;
+const SLASH = 0x2f;
 
 /** `'seqpacket'`: connected as a stream, but what is written at once is read at once (unix(7)). */
 export type UnixSocketType = 'stream' | 'seqpacket';
@@ -67,25 +68,25 @@ export function openUnnamed(): number {
  *
  * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
  */
-export function connectUnixSocket(address: string, type: UnixSocketType): number {
+export function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number {
   const bytes = encodeUnixAddress(address, 'connect');
   const fd = openSocket(type);
   const error = native.connectBytes(fd, bytes);
   if (error === 0) return fd;
   native.close(fd);
-  throw systemError(error, 'connect', { address });
+  throw systemError(error, 'connect', { address: unixAddressText(address) });
 }
 
 /** A socket with a name, which is taken away again when the socket has closed. */
 export class BoundUnixSocket {
   readonly fd: number;
   /** Null for an abstract name: that goes with its socket. */
-  readonly #file: string | null;
+  readonly #file: string | Buffer | null;
   readonly #identity: string | null;
 
   /** @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says */
   constructor(
-    address: string,
+    address: UnixAddress,
     type: UnixSocketType | 'datagram',
     options: UnixBindOptions,
     socketOptions: readonly EncodedOption[] = [],
@@ -93,8 +94,7 @@ export class BoundUnixSocket {
     const { mode, unlinkStale = false } = options;
     if (mode !== undefined) checkInteger('mode', mode, 0, MAX_MODE);
     const bytes = encodeUnixAddress(address);
-    // The working directory may be another when the socket closes.
-    this.#file = address.startsWith('\0') ? null : path.resolve(address);
+    this.#file = toFile(address);
     this.fd = openSocket(type);
     try {
       applyOptions(this.fd, socketOptions);
@@ -110,12 +110,17 @@ export class BoundUnixSocket {
     this.#identity = identify(this.#file);
   }
 
-  #bind(address: string, bytes: Uint8Array, type: UnixSocketType | 'datagram', unlinkStale: boolean): void {
+  #bind(
+    address: UnixAddress,
+    bytes: Uint8Array,
+    type: UnixSocketType | 'datagram',
+    unlinkStale: boolean,
+  ): void {
     let error = native.bindBytes(this.fd, bytes);
     if (error === EADDRINUSE && unlinkStale && this.#file !== null && removeStale(this.#file, bytes, type)) {
       error = native.bindBytes(this.fd, bytes);
     }
-    if (error < 0) throw systemError(error, 'bind', { address });
+    if (error < 0) throw systemError(error, 'bind', { address: unixAddressText(address) });
   }
 
   /** To be called when the fd has been closed. A file that is another's by now stays. */
@@ -129,15 +134,33 @@ export class BoundUnixSocket {
   }
 }
 
+/** The file of a name, wherever the working directory is when the socket closes; null for an abstract name. */
+function toFile(address: UnixAddress): string | Buffer | null {
+  if (typeof address !== 'string') {
+    if (address[0] === 0) return null;
+    const file = Buffer.from(address);
+    return file[0] === SLASH ? file : Buffer.concat([workingFolder(), Buffer.of(SLASH), file]);
+  }
+  return address.startsWith('\0') ? null : path.resolve(address);
+}
+
+function workingFolder(): Buffer {
+  const folder = process.cwd();
+  // Node tells it as text, by which a name that is no UTF-8 is lost.
+  return folder.includes('\ufffd')
+    ? fs.realpathSync.native('.', { encoding: 'buffer' })
+    : Buffer.from(folder);
+}
+
 /** Device and inode of a socket's file; null when there is no such file. */
-function identify(file: string | null): string | null {
+function identify(file: string | Buffer | null): string | null {
   if (file === null) return null;
   const status = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
   return status?.isSocket() === true ? `${status.dev}:${status.ino}` : null;
 }
 
 /** Whether a file that no socket listens on was there, and is gone. */
-function removeStale(file: string, bytes: Uint8Array, type: UnixSocketType | 'datagram'): boolean {
+function removeStale(file: string | Buffer, bytes: Uint8Array, type: UnixSocketType | 'datagram'): boolean {
   const before = identify(file);
   if (before === null) return false;
   const probe = openSocket(type);
