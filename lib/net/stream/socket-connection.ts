@@ -1,30 +1,30 @@
-import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
+import { closedError, errnoOf, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { isFull } from '../socket/stream-calls.js';
+import { isFull, sendNow } from '../socket/stream-calls.js';
 import { getArena } from './arena.js';
 import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
-import { ReadsPastHandlers } from './reads-past-handlers.js';
-import { EAGAIN, EINTR, FIRST_FREE_FLAG, READS_PER_EVENT } from './stream-core.js';
+import { isReadingPast, readPast, rejectHeld, runHeld, takeOver } from './past-handlers.js';
+import { lookForEnd } from './reading.js';
+import type { ReadOperation } from './seams.js';
+import * as State from './state.js';
+import { READS_PER_EVENT, StreamCore } from './stream-core.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { REFUSED_WHOLE, type WriteSource } from './write-queue.js';
+import { pushSource } from './writing.js';
 
 /** As node:net's default for sockets (getDefaultHighWaterMark()). */
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 
-/** A `write` has returned false, and `drain` is due. */
-const NEEDS_DRAIN = FIRST_FREE_FLAG;
-/** `close` has been told, or was called by the user: from then on a write is a mistake. */
-const CLOSE_REPORTED = FIRST_FREE_FLAG << 1;
-/** The first bit of a subclass of this. */
-export const FIRST_FREE_CONNECTION_FLAG = FIRST_FREE_FLAG << 2;
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
 
 /**
  * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
@@ -133,7 +133,7 @@ export function toSettings(options: SocketConnectionOptions): ConnectionSettings
 
 /** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
-export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends ReadsPastHandlers<
+export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends StreamCore<
   ConnectionProfile,
   Address
 > {
@@ -150,9 +150,9 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   protected readNow(): void {
     const arena = getArena();
     for (let i = 0; i < READS_PER_EVENT; i++) {
-      if (!this.isOpen || this.isPaused || this.readEnded) {
-        if (this.isHeld && this.isOpen) this.runHeld();
-        else this.lookForEnd();
+      if (!this.isOpen || State.isPaused(this.state) || this.readEnded) {
+        if (State.isHeld(this.state) && this.isOpen) runHeld(this);
+        else lookForEnd(this);
         return;
       }
       if (i > 0 && !this.reactor.registry.consumeBudget()) break;
@@ -196,7 +196,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     arena.takeBack(chunk);
   }
 
-  protected onPeerEnd(): void {
+  /** @internal */
+  onPeerEnd(): void {
     this.markReadEnded();
     this.callHandler(this.profile.handlers.end);
     if (!this.isOpen) return;
@@ -206,13 +207,13 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** Stops `data`, and with it, soon, the peer. */
   pause(): this {
-    this.setPaused(true);
+    this.setStopped(State.paused, true);
     return this;
   }
 
   /** Delivers bytes again after `pause`. */
   resume(): this {
-    this.setPaused(false);
+    this.setStopped(State.paused, false);
     return this;
   }
 
@@ -225,6 +226,47 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    */
   peek(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.guarded(peek(this, buffer, options));
+  }
+
+  /** @internal */
+  readWith(operation: ReadOperation, options?: CancelOptions): Promise<number> {
+    return readPast(this, operation, options);
+  }
+
+  /** @internal */
+  copyFrom(buffer: Uint8Array): Promise<number> {
+    let received = 0;
+    return this.readWith({
+      run: (fd) => (received = this.receiveToCopy(fd, buffer)),
+      get drained() {
+        return received < buffer.length;
+      },
+    });
+  }
+
+  protected receiveToCopy(fd: number, buffer: Uint8Array): number {
+    return native.recvInto(fd, buffer);
+  }
+
+  /** @internal */
+  copyTo(bytes: Uint8Array): Promise<number> {
+    const { length } = bytes;
+    return this.writeWith((fd, written) => sendNow(fd, bytes, written, length - written), length);
+  }
+
+  /** @internal */
+  takeOver(): void {
+    takeOver(this);
+  }
+
+  /** @internal */
+  get wantsRead(): boolean {
+    return !State.isPaused(this.state) || isReadingPast(this);
+  }
+
+  /** @internal */
+  whyClosed(): Error {
+    return closedError('Connection');
   }
 
   // ---- writing ----
@@ -261,7 +303,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** False, or throws why. */
   protected refuseWrite(): boolean {
-    if ((this.flags & CLOSE_REPORTED) !== 0) throw closedError('Connection');
+    if (State.isCloseReported(this.state)) throw closedError('Connection');
     if (this.closed) return false;
     throw stateError('write() after end()');
   }
@@ -274,7 +316,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     }
     // Not chunk.slice(): a Buffer's is no copy.
     if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null, fds);
-    this.armWrite();
+    this.updateInterest();
     return this.#isBelowHighWater();
   }
 
@@ -282,7 +324,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   protected writeSource(source: WriteSource, bytes: number): boolean {
     if (this.writeEnded || this.closed) return this.refuseWrite();
     if (!this.#makeRoom(bytes)) return false;
-    this.pushSource(source, bytes, null, bytes);
+    pushSource(this, source, bytes, null, bytes);
     return this.isOpen && this.#isBelowHighWater();
   }
 
@@ -297,7 +339,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   #isBelowHighWater(): boolean {
     if (this.queuedBytes <= this.profile.settings.highWaterMarkBytes) return true;
-    this.flags |= NEEDS_DRAIN;
+    this.state = State.drainDue(this.state);
     return false;
   }
 
@@ -352,13 +394,13 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** Closes at once; what is queued is dropped. May be called twice. */
   close(): void {
-    this.flags |= CLOSE_REPORTED;
+    this.state = State.closeReported(this.state);
     this.destroy(null);
   }
 
   /** Closes with a RST. */
   protected resetByUser(): void {
-    this.flags |= CLOSE_REPORTED;
+    this.state = State.closeReported(this.state);
     this.resetNow();
   }
 
@@ -368,8 +410,9 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     this.callHandler(this.profile.handlers.open);
   }
 
-  protected onFlushed(isCall: boolean): void {
-    if ((this.flags & NEEDS_DRAIN) === 0) return;
+  /** @internal */
+  onFlushed(isCall: boolean): void {
+    if (!State.needsDrain(this.state)) return;
     const { reactor, registration } = this.profile;
     if (isCall) reactor.registry.defer(() => registration.context.runInAsyncScope(this.#tellDrain, this));
     else this.#tellDrain();
@@ -377,21 +420,20 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   #tellDrain(): void {
     // Asked again when it is told: since it was deferred more may have been written.
-    const isDue =
-      (this.flags & NEEDS_DRAIN) !== 0 && this.queuedBytes <= this.profile.settings.lowWaterMarkBytes;
+    const isDue = State.needsDrain(this.state) && this.queuedBytes <= this.profile.settings.lowWaterMarkBytes;
     if (!isDue || this.closed) return;
-    this.flags &= ~NEEDS_DRAIN;
+    this.state = State.drainTold(this.state);
     this.callHandler(this.profile.handlers.drain);
   }
 
   protected onDestroyed(error: Error | null): void {
-    this.rejectHeld(error);
+    rejectHeld(this, error);
     // Not from in here: the user's own call may be what destroyed it.
     this.reactor.registry.defer(() => this.#tellEnd(error));
   }
 
   #tellEnd(error: Error | null): void {
-    this.flags |= CLOSE_REPORTED;
+    this.state = State.closeReported(this.state);
     const { handlers, owner, registration } = this.profile;
     // A scope for each: an uncaught exception takes Node out of the one that it was thrown in.
     const tell = (handler: () => unknown) => registration.context.runInAsyncScope(callLast, null, handler);

@@ -1,17 +1,22 @@
-import { busyError, closedError, outOfRange, systemError } from '../../binding/errors.js';
+import { busyError, closedError, errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { isFull } from '../socket/stream-calls.js';
-import { EAGAIN, EINTR } from './stream-core.js';
-import { REFUSED, refusal, StreamOperations } from './stream-operations.js';
+import { lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
+import * as State from './state.js';
+import { StreamCore } from './stream-core.js';
+import { queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
 import { REFUSED_WHOLE } from './write-queue.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
+
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -36,7 +41,7 @@ function takeSettlers(resolve: (received: number) => void, reject: (error: unkno
  * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
  * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
  */
-export abstract class SocketStream<Address = SocketAddress> extends StreamOperations<StreamProfile, Address> {
+export abstract class SocketStream<Address = SocketAddress> extends StreamCore<StreamProfile, Address> {
   #reader: PendingRead | null = null;
   #opening: { resolve(): void; reject(error: unknown): void } | null = null;
   /** What ended it; reads and writes after that reject with it. */
@@ -78,11 +83,11 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
       const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
       if (received === EAGAIN) return this.#waitForRead(buffer, operation, options);
       if (received === 0) this.finishIfDone();
-      else if (received > 0) this.readDone();
+      else if (received > 0) readDone(this);
       if (received !== REFUSED) return Promise.resolve(received);
     }
     // What broke it after the end is for writes to say.
-    if (this.bothEnded || (this.readEnded && this.failure !== null)) return Promise.resolve(0);
+    if (State.bothEnded(this.state) || (this.readEnded && this.failure !== null)) return Promise.resolve(0);
     const error = this.#whyNoRead(buffer);
     if (error !== null) return Promise.reject(error);
     if (this.readEnded) return Promise.resolve(0);
@@ -112,7 +117,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     if (options !== undefined) {
       reader.disarm = watchCancel(options, this.reactor, (error) => this.#takeReader()?.reject(error));
     }
-    if (!this.profile.useEdge) this.updateInterestIfLevel();
+    this.updateInterest();
     return promise;
   }
 
@@ -165,7 +170,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
   /** As `#tryRead`. */
   #tryOperation(operation: ReadOperation): number {
     if (this.readEnded) return 0;
-    const received = this.tryOperation(operation);
+    const received = tryOperation(this, operation);
     if (received === 0) this.markReadEnded();
     return received;
   }
@@ -173,7 +178,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
   protected readNow(): void {
     const reader = this.#reader;
     if (reader === null) {
-      this.lookForEnd();
+      lookForEnd(this);
       return;
     }
     const { buffer, operation } = reader;
@@ -184,15 +189,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     // Detached or shrunk since `read` was called; nothing was received, so nothing is lost.
     else reader.reject(this.#whyNoRead(reader.buffer) ?? outOfRange('buffer', 'as it was', reader.buffer));
     if (received === 0) this.finishIfDone();
-    else if (received > 0) this.readDone();
+    else if (received > 0) readDone(this);
   }
 
-  protected onPeerEnd(): void {
+  /** @internal */
+  onPeerEnd(): void {
     this.markReadEnded();
     this.finishIfDone();
   }
 
-  protected override get wantsRead(): boolean {
+  /** @internal */
+  get wantsRead(): boolean {
     return this.#reader !== null;
   }
 
@@ -260,9 +267,9 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.queueWrite(all, sent, options, (operation) => {
+    return queueWrite(this, all, sent, options, (operation) => {
       this.ensureQueue().push(buffer.subarray(sent), operation, queuedFds);
-      this.armWrite();
+      this.updateInterest();
     });
   }
 
@@ -306,8 +313,9 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     // There are no handlers that could be given what comes.
   }
 
-  protected override whyClosed(): Error {
-    return this.failure ?? super.whyClosed();
+  /** @internal */
+  whyClosed(): Error {
+    return this.failure ?? closedError('Stream');
   }
 
   // ---- the end ----
@@ -328,7 +336,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamOperat
     opening?.resolve();
   }
 
-  protected onFlushed(): void {
+  /** @internal */
+  onFlushed(): void {
     // Whoever waited was told by the queue.
   }
 

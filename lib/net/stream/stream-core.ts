@@ -1,81 +1,61 @@
-import { closedError, errnoOf, systemError } from '../../binding/errors.js';
+import { closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { Interest, Readiness } from '../../poller/flags.js';
-import { BYTES_PER_UNIT } from '../../reactor/registry.js';
+import { Readiness } from '../../poller/flags.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
+import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { isFull } from '../socket/stream-calls.js';
+import type { SocketOptions } from '../socket/socket-option-table.js';
+import { getOption, setOption } from '../socket/socket-options.js';
+import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
-import type { ConnectAttempt, ConnectObserver, Handshake } from './seams.js';
+import { WANTS_PRIORITY, WANTS_READ, WANTS_WRITE } from './interest.js';
+import { failAfterEnd } from './reading.js';
+import type { ConnectAttempt, ConnectObserver, Handshake, ReadOperation } from './seams.js';
+import * as State from './state.js';
 import type { StreamProfile } from './stream-profile.js';
-import { WriteQueue } from './write-queue.js';
+import { WriteQueue, type WriteSource } from './write-queue.js';
+import { shutDown, writeQueued, writeWith } from './writing.js';
 
-/** Reads, and writes, of one event before others get their turn; what is left over goes on in the next. */
+/** Reads of one event before others get their turn; what is left over goes on in the next. */
 export const READS_PER_EVENT = 16;
-const WRITES_PER_EVENT = 16;
 
-export const EAGAIN = errnoOf('EAGAIN');
-export const EINTR = errnoOf('EINTR');
-const ENOTCONN = errnoOf('ENOTCONN');
-const EINVAL = errnoOf('EINVAL');
 const EBADF = errnoOf('EBADF');
 const ENOTSOCK = errnoOf('ENOTSOCK');
 
-const { SHUT_WR, SOL_SOCKET, SO_LINGER } = native.constants;
+const { SOL_SOCKET, SO_LINGER } = native.constants;
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 /** After these a short read does not mean that all was read; a read stops at an urgent byte's place (tcp(7)). */
 const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR | Readiness.PRIORITY;
-/** Of edges, which cost nothing while they do not come: PRIORITY too, or what a read that stopped short left would stay. */
-const EDGE_READ = Interest.READABLE | Interest.PRIORITY;
-
-// Bits of `flags`. One number instead of a dozen fields: an idle connection is small. A stream is
-// CONNECTING, then open (neither bit), then CLOSED for ever.
-const CONNECTING = 1 << 0;
-const CLOSED = 1 << 1;
-/** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
-const READ_READY = 1 << 2;
-/** The end, an error or an urgent byte is on its way: a short read does not mean that all was read (T17). */
-export const HUNG_UP = 1 << 3;
-const READ_ENDED = 1 << 4;
-/** `end()` was called: shut down when the queue is empty. */
-const WRITE_ENDING = 1 << 5;
-const WRITE_ENDED = 1 << 6;
-const PAUSED = 1 << 7;
-const CORKED = 1 << 8;
-/** The system no longer knows our fd: the number may be a stranger's, and is not closed. */
-const FD_LOST = 1 << 9;
-const UNREFED = 1 << 10;
-/** Nobody reads any more: close when our side has ended. */
-const CLOSE_AFTER_END = 1 << 11;
-/** As PAUSED, but not by the user: bytes are for a read past the handlers (`ReadsPastHandlers`). */
-const HELD = 1 << 12;
-/** Level mode only: there is something that nobody takes, of which the system would tell again and again. */
-export const UNTAKEN = 1 << 13;
-/** From here on the bits are the subclass's. */
-export const FIRST_FREE_FLAG = 1 << 14;
+/** Nothing can be written any more. */
+const BREAKS = Readiness.WRITE_CLOSED | Readiness.ERROR;
 
 /**
  * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
- * subclass says what to do with bytes and whom to tell. Under edge mode the registration never changes but
- * for the first blocked write; under level mode the interest follows what is wanted.
+ * subclass says what to do with bytes and whom to tell. `state.ts` has what a stream can be, `interest.ts` what
+ * it waits for, `reading.ts` and `writing.ts` have reads and writes by functions of their own.
  */
 export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
   extends Resource
   implements ConnectObserver
 {
-  protected readonly profile: Profile;
+  /** @internal */
+  readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;
-  protected flags = CONNECTING;
+  /** @internal */
+  state = State.INITIAL;
   protected registration: Registration | null = null;
-  protected queue: WriteQueue | null = null;
-  protected cold: ColdState | null = null;
+  /** @internal */
+  queue: WriteQueue | null = null;
+  /** @internal */
+  cold: ColdState | null = null;
 
   protected constructor(profile: Profile) {
     super();
@@ -87,65 +67,84 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** Bytes, or the end, can be read now. */
   protected abstract readNow(): void;
   protected abstract onOpen(): void;
-  /** The queue has become shorter; `isCall`: within a call of the user's, who is not to be called back from in there. */
-  protected abstract onFlushed(isCall: boolean): void;
+  /** @internal The queue has become shorter; `isCall`: within a call of the user's, who is not to be called back from in there. */
+  abstract onFlushed(isCall: boolean): void;
   /** It is over; `error` is what ended it, or null. Called once. */
   protected abstract onDestroyed(error: Error | null): void;
   /** A name of our fd, in the form of its address family. */
   protected abstract addressOf(side: 'local' | 'remote'): Address | undefined;
+  /** @internal All that the peer sent has been read, and it has ended its side. */
+  abstract onPeerEnd(): void;
+  /** @internal Whether what comes would be read. */
+  abstract get wantsRead(): boolean;
+  /** @internal The error for calls after close. */
+  abstract whyClosed(): Error;
+
+  /**
+   * @internal For `peek` and `splice`: reads by a function of its own, one at a time.
+   *
+   * @throws (as rejection) as `SocketStream.read`
+   */
+  abstract readWith(operation: ReadOperation, options?: CancelOptions): Promise<number>;
+  /** @internal For copies: as `SocketStream.read`. */
+  abstract copyFrom(buffer: Uint8Array): Promise<number>;
+  /** @internal For copies: as `SocketStream.writeAll`. */
+  abstract copyTo(bytes: Uint8Array): Promise<number>;
+  /** @internal For copies: from here on what comes is theirs. */
+  abstract takeOver(): void;
 
   // ---- becoming open ----
 
   /** A connected socket that we own from here on; `isGiven`: only if that succeeds. */
   protected adopt(fd: number, isGiven = false): void {
     this.fd = fd;
-    this.flags &= ~CONNECTING;
+    this.state = State.opened(this.state);
     try {
       this.#register();
       this.profile.idle?.add(this);
     } catch (error) {
-      if (isGiven) this.flags |= FD_LOST;
+      if (isGiven) this.state = State.fdLost(this.state);
       this.destroy(error as Error);
     }
   }
 
   /**
-   * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it is registered. A short
-   * connection has ended by then, and has cost no registration.
+   * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it is
+   * registered. A short connection has ended by then, and has cost no registration.
    */
   protected adoptReady(fd: number): void {
     this.fd = fd;
-    this.flags = (this.flags & ~CONNECTING) | READ_READY;
+    this.state = State.readable(State.opened(this.state));
     this.profile.idle?.add(this);
     this.onOpen();
     if (this.isOpen) this.readNow();
     try {
       if (this.isOpen) this.#register();
-      if (this.hasQueued) this.armWrite();
-      this.updateInterestIfLevel();
+      this.updateInterest();
     } catch (error) {
       // A handler closed it behind our back: the number is a stranger's by now, or nobody's (T02).
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EBADF' || code === 'EEXIST') this.flags |= FD_LOST;
+      if (code === 'EBADF' || code === 'EEXIST') this.state = State.fdLost(this.state);
       this.destroy(error as Error);
     }
   }
 
   #register(): void {
-    const { reactor, registration, useEdge } = this.profile;
-    const interest = useEdge || this.wantsPriority ? EDGE_READ : Interest.READABLE;
-    this.registration = reactor.registry.register(this.fd, interest, this, registration);
-    if ((this.flags & UNREFED) !== 0) this.registration.unref();
+    const { reactor, registration, interest } = this.profile;
+    const first = interest.first(this.#wants());
+    this.registration = reactor.registry.register(this.fd, first, this, registration);
+    if (State.isUnrefed(this.state)) this.registration.unref();
   }
 
   /** Starts what makes the connection; `onConnected` or `onConnectFailed` tells how it went. */
   protected connectBy(attempt: ConnectAttempt): void {
     this.ensureCold().attempt = attempt;
-    attempt.setRefed((this.flags & UNREFED) === 0);
+    attempt.setRefed(!State.isUnrefed(this.state));
     attempt.start();
   }
 
-  protected ensureCold(): ColdState {
+  /** @internal */
+  ensureCold(): ColdState {
     return (this.cold ??= newColdState());
   }
 
@@ -158,11 +157,11 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   onConnected(fd: number, registration: Registration, readiness: number, left?: Handshake | null): void {
     this.fd = fd;
     this.registration = registration;
-    this.flags &= ~CONNECTING;
+    this.state = State.opened(this.state);
     this.cold = dropAttempt(this.cold);
     if (left) this.ensureCold().handshake = left;
     this.profile.idle?.add(this);
-    this.updateInterestIfLevel();
+    this.updateInterest();
     this.onOpen();
     if (this.isOpen) this.flush();
     if (this.isOpen) this.onReady(readiness);
@@ -180,7 +179,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   onReady(event: number): void {
     const readiness = (event & HANGS_UP) === 0 ? event : this.onHangUp(event);
     if ((readiness & WAKES_READER) !== 0) {
-      this.flags |= READ_READY;
+      this.state = State.readable(this.state);
       this.readNow();
     }
     if ((readiness & WAKES_WRITER) !== 0 && this.queue !== null) this.flush();
@@ -189,7 +188,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** What is more than bytes or room for them; returns what of it is left for reads and writes to meet. */
   protected onHangUp(readiness: number): number {
     const left = this.cold?.extras?.onReady(readiness) ?? readiness;
-    if ((left & HANGS_UP) !== 0) this.flags |= HUNG_UP;
+    if ((left & HANGS_UP) !== 0) this.state = State.hungUp(this.state);
+    if ((left & BREAKS) !== 0 && this.readEnded && this.isOpen) failAfterEnd(this);
     return left;
   }
 
@@ -203,79 +203,87 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.destroy(closedError('Reactor'));
   }
 
-  protected get isOpen(): boolean {
-    return (this.flags & (CONNECTING | CLOSED)) === 0;
+  /** @internal */
+  get isOpen(): boolean {
+    return State.isOpen(this.state);
   }
 
-  /** By the user, or by a read past the handlers. */
-  protected get isPaused(): boolean {
-    return (this.flags & (PAUSED | HELD)) !== 0;
-  }
-
-  protected get isHeld(): boolean {
-    return (this.flags & HELD) !== 0;
-  }
-
-  /** Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
-  protected get mayRead(): boolean {
-    return this.isOpen && ((this.flags & READ_READY) !== 0 || !this.profile.useEdge);
+  /** @internal Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
+  get mayRead(): boolean {
+    return this.isOpen && this.profile.interest.mayRead(this.state);
   }
 
   /** The peer has ended its side, and all of it has been read. */
   get readEnded(): boolean {
-    return (this.flags & READ_ENDED) !== 0;
+    return State.isReadEnded(this.state);
   }
 
   /** Our side has ended, or will when all is written. */
   get writeEnded(): boolean {
-    return (this.flags & (WRITE_ENDING | WRITE_ENDED)) !== 0;
+    return State.refusesWrites(this.state);
   }
 
-  /** Bytes came, or were taken: no idle connection, and many of them are a longer turn (T47, T48). */
-  protected noteBytes(bytes: number): void {
-    this.profile.idle?.touch(this);
-    if (bytes >= BYTES_PER_UNIT) this.reactor.registry.chargeBytes(bytes);
+  /** @internal Bytes came, or were taken: no idle connection, and many of them are a longer turn (T47, T48). */
+  noteBytes(bytes: number): void {
+    const { idle, reactor } = this.profile;
+    idle?.touch(this);
+    if (bytes >= BYTES_PER_UNIT) reactor.registry.chargeBytes(bytes);
   }
 
-  /** A read came back with fewer bytes than asked for: there is no more, unless it hung up or such reads say nothing. */
-  protected readShort(): boolean {
-    if ((this.flags & HUNG_UP) !== 0 || !this.profile.traits.shortReadEmpties) return false;
-    this.flags &= ~READ_READY;
+  /**
+   * @internal A read came back with fewer bytes than asked for: there is no more, unless it hung up or such
+   * reads say nothing.
+   */
+  readShort(): boolean {
+    if (State.isHungUp(this.state) || !this.profile.traits.shortReadEmpties) return false;
+    this.readEmpty();
     return true;
   }
 
-  protected readEmpty(): void {
-    this.flags &= ~READ_READY;
+  /** @internal */
+  readEmpty(): void {
+    this.state = State.drained(this.state);
   }
 
-  /** The budget of this event is used up. Level mode hears of it again anyway. */
-  protected readLater(): void {
-    if (this.profile.useEdge && this.registration !== null) {
-      this.reactor.registry.requeue(this.registration, Readiness.READABLE);
-    }
+  /** @internal The budget of this event is used up, and nothing would tell of what is left. */
+  readLater(): void {
+    this.#goOn(Readiness.READABLE);
   }
 
-  /** The peer has ended its side. */
-  protected markReadEnded(): void {
-    this.flags |= READ_ENDED;
+  #goOn(readiness: number): void {
+    if (!this.profile.interest.tellsAgain) this.requeue(readiness);
+  }
+
+  /** @internal Goes on in the next turn. */
+  requeue(readiness: number): void {
+    if (this.registration !== null) this.reactor.registry.requeue(this.registration, readiness);
+  }
+
+  /** @internal The peer has ended its side. */
+  markReadEnded(): void {
+    this.state = State.peerEnded(this.state);
     this.cold?.extras?.onReady(Readiness.READ_CLOSED);
-    this.updateInterestIfLevel();
+    this.updateInterest();
   }
 
-  protected updateInterestIfLevel(): void {
-    if (this.profile.useEdge || this.registration?.active !== true || !this.isOpen) return;
-    if (this.wantsRead && !this.readEnded) this.flags &= ~UNTAKEN;
-    let interest = this.wantsPriority ? Interest.PRIORITY : 0;
-    // Also when nobody reads, until there is something: it may be the end. Errors come with any interest.
-    if ((this.flags & UNTAKEN) === 0) interest |= this.readEnded ? Interest.PRIORITY : Interest.READABLE;
-    const endsLater = (this.flags & WRITE_ENDING) !== 0 && (this.cold?.handshake ?? null) !== null;
-    if (endsLater || (this.hasQueued && (this.flags & CORKED) === 0)) interest |= Interest.WRITABLE;
-    if (interest !== this.registration.interest) this.registration.setInterest(interest);
+  /** @internal What is waited for follows what is wanted. */
+  updateInterest(): void {
+    const { registration } = this;
+    // An inactive one is lost, and its error on the way (T02).
+    if (registration?.active !== true || !this.isOpen) return;
+    const wants = this.#wants();
+    if ((wants & WANTS_READ) !== 0 && !this.readEnded) this.state = State.taken(this.state);
+    const interest = this.profile.interest.next(registration.interest, this.state, wants);
+    if (interest !== registration.interest) registration.setInterest(interest);
   }
 
-  /** Whether what comes would be read. */
-  protected get wantsRead(): boolean {
-    return !this.isPaused;
+  #wants(): number {
+    const { cold } = this;
+    const endsLater = State.isWriteEnding(this.state) && (cold?.handshake ?? null) !== null;
+    let wants = this.wantsRead ? WANTS_READ : 0;
+    if (endsLater || (this.hasQueued && !State.isCorked(this.state))) wants |= WANTS_WRITE;
+    if (this.wantsPriority) wants |= WANTS_PRIORITY;
+    return wants;
   }
 
   /** Whether urgent data, or what the error queue has, is waited for. */
@@ -283,26 +291,19 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return this.cold?.extras?.wantsPriority ?? false;
   }
 
-  protected setPaused(paused: boolean): void {
-    this.#setStop(PAUSED, paused);
-  }
-
-  protected setHeld(held: boolean): void {
-    this.#setStop(HELD, held);
-  }
-
-  #setStop(flag: number, stop: boolean): void {
-    if (this.closed || stop === ((this.flags & flag) !== 0)) return;
-    this.flags ^= flag;
-    this.updateInterestIfLevel();
-    if (!stop && (this.flags & READ_READY) !== 0) this.readLater();
+  /** @internal By the user, or (`held`) for a read past the handlers. */
+  setStopped(how: typeof State.paused | typeof State.held, stop: boolean): void {
+    const state = how(this.state, stop);
+    if (this.closed || state === this.state) return;
+    this.state = state;
+    this.updateInterest();
+    if (!stop && State.isReadReady(this.state)) this.readLater();
   }
 
   protected setCorked(corked: boolean): void {
-    if (corked) this.flags |= CORKED;
-    else this.flags &= ~CORKED;
+    this.state = State.corked(this.state, corked);
     // Level mode would be told for ever that a socket takes bytes that are held back.
-    if (corked) this.updateInterestIfLevel();
+    if (corked) this.updateInterest();
     else this.flush(true);
   }
 
@@ -313,132 +314,100 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return this.queue?.queuedBytes ?? 0;
   }
 
-  protected get hasQueued(): boolean {
+  /** @internal */
+  get hasQueued(): boolean {
     return this.queue !== null && !this.queue.isEmpty;
   }
 
-  /** A write now would be neither out of order nor too early. */
-  protected get canWriteNow(): boolean {
-    return (this.flags & (CONNECTING | CLOSED | CORKED)) === 0 && !this.hasQueued;
+  /** @internal A write now would be neither out of order nor too early. */
+  get canWriteNow(): boolean {
+    return State.mayFlush(this.state) && !this.hasQueued;
   }
 
-  protected ensureQueue(): WriteQueue {
+  /** @internal */
+  ensureQueue(): WriteQueue {
     return (this.queue ??= new WriteQueue(this.profile.traits.messages));
   }
 
-  /** Asks to be told when the socket takes bytes again. */
-  protected armWrite(): void {
-    // An inactive one is lost, and its error on the way (T02).
-    if (this.registration?.active !== true || !this.isOpen) return;
-    if (!this.profile.useEdge) this.updateInterestIfLevel();
-    else if ((this.registration.interest & Interest.WRITABLE) === 0) {
-      // Once, and it stays: an edge costs nothing while it does not come (T15).
-      this.registration.setInterest(this.registration.interest | Interest.WRITABLE);
-    }
+  /** @internal @throws ERR_TRIPOLL_STATE; why it has closed */
+  checkCanWrite(): void {
+    if (this.closed) throw this.whyClosed();
+    if (this.writeEnded) throw stateError('write() after end()');
   }
 
-  /** Writes what is queued, as far as the socket takes it and the budget goes; `isCall`: from a call of the user's. */
-  protected flush(isCall = false): void {
-    if ((this.flags & (CONNECTING | CLOSED | CORKED)) !== 0) return;
-    if (this.hasQueued && !this.#writeQueued(isCall)) return;
-    this.updateInterestIfLevel();
-    if (!this.hasQueued && (this.flags & WRITE_ENDING) !== 0) this.#shutdownWrite();
+  /** @internal Writes what is queued, as far as the socket takes it and the budget goes; `isCall`: from a call of the user's. */
+  flush(isCall = false): void {
+    if (!State.mayFlush(this.state)) return;
+    if (this.hasQueued && !writeQueued(this, this.ensureQueue(), isCall)) return;
+    this.updateInterest();
+    if (!this.hasQueued && State.isWriteEnding(this.state)) shutDown(this);
   }
 
-  /** False when it ended the stream. */
-  #writeQueued(isCall: boolean): boolean {
-    const queue = this.ensureQueue();
-    let full = false;
-    for (let i = 0; i < WRITES_PER_EVENT && !full && !queue.isEmpty; i++) {
-      let written: number;
-      try {
-        written = queue.writeOnce(this.fd);
-      } catch (error) {
-        // A queued buffer was detached: what its promise promised cannot be kept.
-        this.destroy(error as Error);
-        return false;
-      }
-      if (isFull(written)) full = true;
-      else if (written < 0) {
-        this.fail(written, 'write');
-        return false;
-      } else {
-        if (written > 0) this.noteBytes(written);
-        if (!this.reactor.registry.consumeBudget()) break;
-      }
-    }
-    if (!queue.isEmpty) this.flushLater(full);
-    this.onFlushed(isCall);
-    return this.isOpen;
-  }
-
-  /** `full`: the socket takes no more; else it might, and a budget is used up. */
-  protected flushLater(full = false): void {
-    this.armWrite();
+  /** @internal `full`: the socket takes no more; else it might, and a budget is used up. */
+  flushLater(full = false): void {
+    this.updateInterest();
     if (!full) this.flushSoon();
   }
 
-  /** Under an edge a socket that still takes bytes says nothing: go on by ourselves (T48, T58). */
-  protected flushSoon(): void {
-    if (!this.profile.useEdge || this.registration === null) return;
-    this.reactor.registry.requeue(this.registration, Readiness.WRITABLE);
+  /** @internal A socket that still takes bytes says nothing under an edge: go on by ourselves (T48, T58). */
+  flushSoon(): void {
+    this.#goOn(Readiness.WRITABLE);
+  }
+
+  /**
+   * @internal For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most,
+   * in the order of the other writes. It counts nothing in `queuedBytes`.
+   *
+   * @throws (as rejection) as `SocketStream.writeAll`, and what `source` throws
+   */
+  writeWith(source: WriteSource, total: number, options?: CancelOptions): Promise<number> {
+    return writeWith(this, source, total, options);
+  }
+
+  /** Ends our side when all writes are done; the peer may go on sending. */
+  end(): void {
+    this.endWrite();
   }
 
   /** Ends our side when all that is queued has been written; what is corked is let go. */
   protected endWrite(): void {
     if (this.closed || this.writeEnded) return;
-    this.flags = (this.flags & ~CORKED) | WRITE_ENDING;
+    this.state = State.ending(this.state);
     this.flush(true);
   }
 
-  #shutdownWrite(): void {
-    if (this.cold?.handshake?.isDone === false) {
-      this.cold.handshake.finish();
-      this.updateInterestIfLevel();
-      return;
-    }
-    this.flags = (this.flags & ~WRITE_ENDING) | WRITE_ENDED;
-    const error = native.shutdown(this.fd, SHUT_WR);
-    // ENOTCONN: the peer has reset it, which the reader hears.
-    if (error < 0 && error !== ENOTCONN && error !== EINVAL) this.fail(error, 'shutdown');
-    else if ((this.flags & CLOSE_AFTER_END) !== 0) this.destroy(null);
-    else this.finishIfDone();
-  }
-
   protected closeAfterEnd(): void {
-    this.flags |= CLOSE_AFTER_END;
-    if ((this.flags & WRITE_ENDED) !== 0) this.destroy(null);
+    this.state = State.closingAfterEnd(this.state);
+    if (State.isWriteEnded(this.state)) this.destroy(null);
     else this.endWrite();
   }
 
-  /** Both sides have ended: nothing is left to wait for. */
-  protected finishIfDone(): void {
-    if (this.bothEnded) this.destroy(null);
-  }
-
-  protected get bothEnded(): boolean {
-    return (this.flags & (READ_ENDED | WRITE_ENDED)) === (READ_ENDED | WRITE_ENDED);
+  /** @internal Both sides have ended: nothing is left to wait for. */
+  finishIfDone(): void {
+    if (State.bothEnded(this.state)) this.destroy(null);
   }
 
   // ---- the end ----
 
-  /** Ends it at once. The fd is closed when this returns; who waits is told by `onDestroyed`. */
-  protected destroy(error: Error | null): void {
+  /** @internal Ends it at once. The fd is closed when this returns; who waits is told by `onDestroyed`. */
+  destroy(error: Error | null): void {
     if (this.closed) return;
-    this.flags |= CLOSED;
+    this.state = State.closed(this.state);
     this.cold = dropAttempt(this.cold);
     this.profile.idle?.remove(this);
-    this.#releaseFd();
+    if (this.fd >= 0) releaseFd(this.fd, this.registration, State.isFdLost(this.state));
+    this.registration = null;
+    this.fd = -1;
     // Only where somebody waits: an error's stack costs more than a connection.
     this.queue?.clear(error ?? closedError('Stream'));
     this.cold?.extras?.end(error ?? closedError('Stream'));
     this.onDestroyed(error);
   }
 
-  /** A call on our fd failed for good. */
-  protected fail(errno: number, syscall: string): void {
+  /** @internal A call on our fd failed for good. */
+  fail(errno: number, syscall: string): void {
     // The number is a stranger's by now, or nobody's: not ours to close (T02).
-    if (errno === EBADF || errno === ENOTSOCK) this.flags |= FD_LOST;
+    if (errno === EBADF || errno === ENOTSOCK) this.state = State.fdLost(this.state);
     this.destroy(systemError(errno, syscall));
   }
 
@@ -447,10 +416,9 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     this.destroy(error);
   }
 
-  #releaseFd(): void {
-    if (this.fd >= 0) releaseFd(this.fd, this.registration, (this.flags & FD_LOST) !== 0);
-    this.registration = null;
-    this.fd = -1;
+  /** @internal For `splice`: bytes went out past the write queue. */
+  noteActivity(): void {
+    if (!this.closed) this.profile.idle?.touch(this);
   }
 
   /** Closes with a RST: the peer loses what it has not read. */
@@ -468,7 +436,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
 
   /** Whether it has been closed, by `close` or by an error. */
   get closed(): boolean {
-    return (this.flags & CLOSED) !== 0;
+    return State.isClosed(this.state);
   }
 
   /** Our end; undefined before it is connected and once it has closed. */
@@ -481,19 +449,36 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return this.addressOf('remote');
   }
 
+  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
+    return getOption(this.#checkedFd(), name);
+  }
+
+  /** As `setOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    setOption(this.#checkedFd(), name, value);
+  }
+
+  #checkedFd(): number {
+    if (this.fd < 0) throw closedError('Stream');
+    return this.fd;
+  }
+
   /** Keeps the process alive (the default). */
   ref(): this {
-    this.flags &= ~UNREFED;
-    this.cold?.attempt?.setRefed(true);
-    this.registration?.ref();
-    return this;
+    return this.#setUnrefed(false);
   }
 
   /** Does not keep the process alive. */
   unref(): this {
-    this.flags |= UNREFED;
-    this.cold?.attempt?.setRefed(false);
-    this.registration?.unref();
+    return this.#setUnrefed(true);
+  }
+
+  #setUnrefed(unrefed: boolean): this {
+    this.state = State.unrefed(this.state, unrefed);
+    this.cold?.attempt?.setRefed(!unrefed);
+    if (unrefed) this.registration?.unref();
+    else this.registration?.ref();
     return this;
   }
 }

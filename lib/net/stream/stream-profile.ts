@@ -4,6 +4,7 @@ import { toProfile } from '../../reactor/context.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { RegistrationProfile } from '../../reactor/registration.js';
 import type { IdleTracker } from '../socket/idle-tracker.js';
+import { EDGE, LEVEL, type InterestStrategy } from './interest.js';
 
 /** Options of every TCP connection. */
 export interface TcpOptions {
@@ -36,8 +37,8 @@ export interface StreamProfile {
   readonly reactor: Reactor;
   /** What the registrations of its sockets share. */
   readonly registration: RegistrationProfile;
-  /** Whether registrations are made once, under edge mode; else their interest follows what is wanted. */
-  readonly useEdge: boolean;
+  /** How registrations follow what their streams want. */
+  readonly interest: InterestStrategy;
   /** How its sockets read and write. */
   readonly traits: StreamTraits;
   /** Ends its sockets that are idle for too long; null without an idle timeout. */
@@ -55,5 +56,6 @@ export function toStreamProfile(
   const useEdge = reactor.supports(Mode.EDGE);
   const registration = toProfile({ mode: useEdge ? Mode.EDGE : Mode.LEVEL, priority: 0 });
   const known = tellsPriority(reactor.backend) ? traits : { ...traits, shortReadEmpties: false };
-  return { reactor, registration, useEdge, traits: known, idle, owner };
+  const interest = useEdge ? EDGE : LEVEL;
+  return { reactor, registration, interest, traits: known, idle, owner };
 }

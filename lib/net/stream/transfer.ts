@@ -3,7 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { receiveNow } from '../socket/stream-calls.js';
-import type { StreamOperations } from './stream-operations.js';
+import type { StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 
 const EBADF = errnoOf('EBADF');
@@ -20,7 +20,7 @@ export interface SendfileOptions extends CancelOptions {
 }
 
 /** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
-export type AnyStream = StreamOperations<StreamProfile, unknown>;
+export type AnyStream = StreamCore<StreamProfile, unknown>;
 
 // What the methods of these names do. Async functions: a wrong argument is a rejection.
 

@@ -10,7 +10,6 @@ import {
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkDurationMs, checkFunction, checkInteger } from '../../binding/validate.js';
-import { ALL_INTERESTS, Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
@@ -258,9 +257,8 @@ export class ConnectRace implements ConnectAttempt {
     if (result < 0 && result !== EINPROGRESS && result !== EINTR) {
       throw systemError(result, 'connect', { address: host, port });
     }
-    const { reactor, useEdge, registration } = this.#profile;
-    const interest = useEdge ? ALL_INTERESTS : Interest.WRITABLE;
-    attempt.registration = reactor.registry.register(fd, interest, attempt, registration);
+    const { reactor, interest, registration } = this.#profile;
+    attempt.registration = reactor.registry.register(fd, interest.connecting, attempt, registration);
     if (!this.#refed) attempt.registration.unref();
     attempt.isDeferred = result === 0 && native.getpeername(fd, {}) === ENOTCONN;
   }

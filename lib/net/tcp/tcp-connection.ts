@@ -9,7 +9,6 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress } from '../../sys/address.js';
 import {
   checkHandlers,
-  FIRST_FREE_CONNECTION_FLAG,
   SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
@@ -20,6 +19,7 @@ import {
 import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
+import { isUrgentInline, urgentInline } from '../stream/state.js';
 import { TCP_TRAITS, type TcpOptions } from '../stream/stream-profile.js';
 import { extrasOf } from './tcp-extras.js';
 import { urgentSource } from './urgent.js';
@@ -29,8 +29,6 @@ import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
 const EINVAL = errnoOf('EINVAL');
 const { MSG_OOB } = native.constants;
-/** Urgent bytes are kept in line, where they are not to be waited for. */
-const URGENT_INLINE = FIRST_FREE_CONNECTION_FLAG;
 const urgentByte = new Uint8Array(1);
 
 /** Handlers of a TCP connection; all are optional. */
@@ -129,7 +127,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
 
   protected override get wantsPriority(): boolean {
     const wantsUrgent = (this.profile.handlers as TcpHandlers).urgent !== undefined;
-    return (wantsUrgent && (this.flags & URGENT_INLINE) === 0) || super.wantsPriority;
+    return (wantsUrgent && !isUrgentInline(this.state)) || super.wantsPriority;
   }
 
   protected override onHangUp(readiness: number): number {
@@ -144,10 +142,10 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     const byte = urgentByte[0] ?? 0;
     if (received > 0) this.callHandler((connection: TcpConnection) => handlers.urgent?.(connection, byte));
     // Else it is still on its way, or was read past; what has failed the next read meets.
-    if (received !== EINVAL || this.profile.useEdge || !this.getOption('urgentInline')) return;
+    if (received !== EINVAL || !this.profile.interest.tellsAgain || !this.getOption('urgentInline')) return;
     // Level mode would be told of it for as long as nobody reads up to it.
-    this.flags |= URGENT_INLINE;
-    this.updateInterestIfLevel();
+    this.state = urgentInline(this.state);
+    this.updateInterest();
   }
 
   /** Closes with a RST. */

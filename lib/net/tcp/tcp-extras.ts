@@ -36,7 +36,7 @@ export interface ExtrasHost {
   readonly fd: number;
   readonly reactor: Reactor;
   /** What is waited for has changed: the registration is to follow. */
-  watchPriority(): void;
+  updateInterest(): void;
   /** Go on in the next turn. */
   requeue(readiness: number): void;
 }
@@ -69,7 +69,7 @@ export class TcpExtras implements StreamExtras {
     }
     const { taken, isMore } = this.zeroCopy.takeNotices(this.#host.fd);
     if (isMore) this.#host.requeue(Readiness.ERROR);
-    if (this.zeroCopy.outstanding === 0) this.#host.watchPriority();
+    if (this.zeroCopy.outstanding === 0) this.#host.updateInterest();
     // A notice is no failure; if there is one too, the next read or write meets it.
     return taken > 0 ? readiness & ~Readiness.ERROR : readiness;
   }
@@ -86,7 +86,7 @@ export class TcpExtras implements StreamExtras {
       this.#tryUrgent(waiting);
       if (this.#urgent === null) return;
       waiting.disarm = watchCancel(options, this.#host.reactor, (error) => this.#takeUrgent()?.reject(error));
-      this.#host.watchPriority();
+      this.#host.updateInterest();
     });
   }
 
@@ -102,7 +102,7 @@ export class TcpExtras implements StreamExtras {
     const waiting = this.#urgent;
     this.#urgent = null;
     waiting?.disarm?.();
-    this.#host.watchPriority();
+    this.#host.updateInterest();
     return waiting;
   }
 

@@ -9,7 +9,7 @@ import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { setOption } from '../socket/socket-options.js';
 import { SocketStream } from '../stream/socket-stream.js';
-import { refusal } from '../stream/stream-operations.js';
+import { refusal } from '../stream/writing.js';
 import { socketName } from '../socket/socket-name.js';
 import {
   TCP_TRAITS,

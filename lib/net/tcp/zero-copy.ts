@@ -154,7 +154,7 @@ export async function writeZeroCopy(
   // It may have ended, or been aborted, since the last byte went out and before we went on (F30).
   if (write.lost !== null) throw write.lost;
   if (write.outstanding > 0) {
-    stream.watchPriority();
+    stream.updateInterest();
     const left = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (nowMs() - startMs));
     await returned(stream, write, bytesWritten, { signal: options.signal, timeoutMs: left });
   }
@@ -172,7 +172,7 @@ function returned(
     const abandon = (error: TripollError): void => {
       error.bytesWritten = bytesWritten;
       reject(error);
-      stream.abandon(stateError('a zero-copy write was aborted'));
+      stream.destroy(stateError('a zero-copy write was aborted'));
     };
     const aborted = abortedBefore(options);
     if (aborted !== null) {

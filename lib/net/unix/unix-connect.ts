@@ -1,10 +1,11 @@
 import { closedError, errnoOf } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { Interest, Readiness } from '../../poller/flags.js';
+import { Readiness } from '../../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
 import { releaseFd } from '../socket/release-fd.js';
+import { WANTS_READ } from '../stream/interest.js';
 import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
@@ -68,10 +69,9 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   }
 
   #register(fd: number): void {
-    const { reactor, useEdge, registration: profile } = this.#profile;
+    const { reactor, interest, registration: profile } = this.#profile;
     try {
-      const interest = useEdge ? Interest.READABLE | Interest.PRIORITY : Interest.READABLE;
-      const registration = reactor.registry.register(fd, interest, this, profile);
+      const registration = reactor.registry.register(fd, interest.first(WANTS_READ), this, profile);
       if (!this.#refed) registration.unref();
       this.#connected = { fd, registration };
     } catch (error) {

@@ -1,0 +1,93 @@
+import { nextTick } from '../../binding/host-clock.js';
+import { busyError, outOfRange, errnoOf } from '../../binding/errors.js';
+import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { WaitingOperation } from './cold-state.js';
+import { leaveUntaken, readDone, REFUSED, tryOperation } from './reading.js';
+import type { ReadOperation } from './seams.js';
+import * as State from './state.js';
+import type { StreamFace } from './face.js';
+import { refusal } from './writing.js';
+
+// Reads past the handlers of a connection. While one waits, and until who waited for it has gone on, handlers get no
+// bytes: he may pause, or begin a copy, before they do.
+
+const EAGAIN = errnoOf('EAGAIN');
+
+export function isReadingPast({ cold }: StreamFace): boolean {
+  return cold !== null && cold.reader !== null;
+}
+
+/** As `StreamCore.readWith`. */
+export function readPast(
+  stream: StreamFace,
+  operation: ReadOperation,
+  options: CancelOptions | undefined,
+): Promise<number> {
+  const refused = options === undefined ? null : refusal(options);
+  if (refused !== null) return Promise.reject(refused);
+  if (stream.closed) return Promise.reject(stream.whyClosed());
+  if (isReadingPast(stream)) return Promise.reject(busyError('another read is waiting'));
+  if (stream.readEnded) return Promise.resolve(0);
+  return new Promise((resolve, reject) => {
+    const reader: WaitingOperation = { operation, resolve, reject, disarm: null };
+    stream.ensureCold().reader = reader;
+    stream.setStopped(State.held, true);
+    if (stream.mayRead && stream.reactor.registry.consumeBudget()) runHeld(stream);
+    else if (stream.mayRead) stream.readLater();
+    if (!isReadingPast(stream)) {
+      readDone(stream);
+      return;
+    }
+    if (options !== undefined) {
+      reader.disarm = watchCancel(options, stream.reactor, (error) => takeReader(stream)?.reject(error));
+    }
+    stream.updateInterest();
+  });
+}
+
+/** Bytes, or the end, have come, and are not for the handlers. */
+export function runHeld(stream: StreamFace): void {
+  const reader = stream.cold?.reader;
+  if (reader === null || reader === undefined) {
+    leaveUntaken(stream);
+    return;
+  }
+  const received = tryOperation(stream, reader.operation);
+  if (received === EAGAIN) return;
+  // A failure of the socket has rejected it already, with the rest.
+  if (takeReader(stream) === null) return;
+  if (received === REFUSED) reader.reject(outOfRange('buffer', 'left alone while it waits', null));
+  else reader.resolve(received);
+  if (received !== 0 || stream.cold?.isTakenOver !== true) return;
+  stream.markReadEnded();
+  stream.finishIfDone();
+}
+
+function takeReader(stream: StreamFace): WaitingOperation | null {
+  const { cold } = stream;
+  const reader = cold?.reader ?? null;
+  if (cold === null || reader === null) return null;
+  cold.reader = null;
+  reader.disarm?.();
+  if (!cold.isTakenOver && !stream.closed) releaseLater(stream);
+  return reader;
+}
+
+/** When all microtasks have run, in which the one who waited goes on; until then there may be several turns. */
+function releaseLater(stream: StreamFace): void {
+  const release = (): void => {
+    if (!isReadingPast(stream) && stream.cold?.isTakenOver !== true) stream.setStopped(State.held, false);
+  };
+  void Promise.resolve().then(() => nextTick(release));
+}
+
+/** It is over. */
+export function rejectHeld(stream: StreamFace, error: Error | null): void {
+  takeReader(stream)?.reject(error ?? stream.whyClosed());
+}
+
+/** From here on what comes is a copy's. */
+export function takeOver(stream: StreamFace): void {
+  stream.ensureCold().isTakenOver = true;
+  stream.setStopped(State.held, true);
+}
