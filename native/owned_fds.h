@@ -1,9 +1,7 @@
 #ifndef TRIPOLL_OWNED_FDS_H_
 #define TRIPOLL_OWNED_FDS_H_
 
-#include <cstddef>
-#include <vector>
-
+#include "fd_table.h"
 #include "socket_calls.h"
 
 namespace tripoll {
@@ -18,30 +16,24 @@ class OwnedFds {
   OwnedFds& operator=(const OwnedFds&) = delete;
   ~OwnedFds() { CloseAll(); }
 
-  void Insert(int fd) {
-    const auto index = static_cast<size_t>(fd);
-    if (index >= owned_.size()) owned_.resize(index + 1 + index / 2);
-    owned_[index] = true;
-  }
+  void Insert(int fd) { owned_.Set(fd, true); }
 
   // Whether it was there.
   bool Remove(int fd) {
-    if (fd < 0 || static_cast<size_t>(fd) >= owned_.size()) return false;
-    const bool was = owned_[static_cast<size_t>(fd)];
-    owned_[static_cast<size_t>(fd)] = false;
+    const bool was = owned_.Get(fd);
+    owned_.Clear(fd);
     return was;
   }
 
   void CloseAll() {
-    for (size_t fd = 0; fd < owned_.size(); fd++) {
+    for (int fd = 0; fd < owned_.end(); fd++) {
       // There is nobody to tell, and EINTR has closed (T42).
-      if (owned_[fd]) static_cast<void>(os::Close(static_cast<int>(fd)));
+      if (Remove(fd)) static_cast<void>(os::Close(fd));
     }
-    owned_.clear();
   }
 
  private:
-  std::vector<bool> owned_;
+  FdTable<bool> owned_;
 };
 
 }  // namespace tripoll

@@ -1,7 +1,5 @@
 #include "bsd/kqueue_poller.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 
 #include "bsd/kqueue_change.h"
@@ -84,11 +82,6 @@ int CheckFile(int fd) {
   return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
 }
 
-void CloseIfOpen(int fd) {
-  // There is nobody to tell, and EINTR has closed (T42).
-  if (fd >= 0) static_cast<void>(os::Close(fd));
-}
-
 bool HasGone(int error) { return error == ENOENT || error == EBADF; }
 
 }  // namespace
@@ -124,14 +117,9 @@ std::unique_ptr<Poller> KqueuePoller::Open(int* error) {
   return poller;
 }
 
-KqueuePoller::~KqueuePoller() {
-  for (const int fd : pipe_) CloseIfOpen(fd);
-  CloseIfOpen(kqueue_fd_);
-}
-
 int KqueuePoller::OpenFds() {
-  kqueue_fd_ = os::Kqueue();
-  return kqueue_fd_ < 0 ? kqueue_fd_ : OpenNotifier();
+  kqueue_fd_.Reset(os::Kqueue());
+  return kqueue_fd_.get() < 0 ? kqueue_fd_.get() : OpenNotifier();
 }
 
 int KqueuePoller::OpenNotifier() {
@@ -139,23 +127,23 @@ int KqueuePoller::OpenNotifier() {
   struct kevent receipt {};
   const struct kevent change =
       MakeChange(kWakeIdent, EVFILT_USER, EV_ADD | EV_CLEAR | EV_RECEIPT, 0, kWakeToken);
-  const int count = os::Kevent(kqueue_fd_, &change, 1, &receipt, 1, 0);
+  const int count = os::Kevent(kqueue_fd_.get(), &change, 1, &receipt, 1, 0);
   if (count == -EINTR) return 0;
   if (count < 0) return count;
   const int error = count == 1 ? static_cast<int>(receipt.data) : 0;
   // A kernel older than the headers does not know the filter.
   if (error != EINVAL && error != EOPNOTSUPP) return -error;
 #endif
-  return OpenPipe();
+  return WatchPipe();
 }
 
-int KqueuePoller::OpenPipe() {
-  int error = os::Pipe2(pipe_, O_NONBLOCK | O_CLOEXEC);
+int KqueuePoller::WatchPipe() {
+  int error = OpenPipe(pipe_);
   if (error < 0) return error;
   struct kevent receipt {};
-  const struct kevent change =
-      MakeChange(static_cast<uintptr_t>(pipe_[0]), EVFILT_READ, EV_ADD | EV_RECEIPT, 0, kWakeToken);
-  error = os::Kevent(kqueue_fd_, &change, 1, &receipt, 1, 0);
+  const struct kevent change = MakeChange(static_cast<uintptr_t>(pipe_[0].get()), EVFILT_READ,
+                                          EV_ADD | EV_RECEIPT, 0, kWakeToken);
+  error = os::Kevent(kqueue_fd_.get(), &change, 1, &receipt, 1, 0);
   if (error == -EINTR) return 0;
   return error < 0 ? error : -static_cast<int>(receipt.data);
 }
@@ -163,9 +151,8 @@ int KqueuePoller::OpenPipe() {
 bool KqueuePoller::Supports(uint32_t mode) const { return mode <= kModeEdgeOneshot; }
 
 KqueuePoller::Watched* KqueuePoller::Find(int fd) {
-  if (fd < 0 || static_cast<size_t>(fd) >= watched_by_fd_.size()) return nullptr;
-  Watched& watched = watched_by_fd_[static_cast<size_t>(fd)];
-  return watched.known ? &watched : nullptr;
+  Watched* watched = watched_by_fd_.Find(fd);
+  return watched != nullptr && watched->known ? watched : nullptr;
 }
 
 KqueuePoller::Watched* KqueuePoller::FindOwned(int fd, uint32_t slot, uint32_t generation) {
@@ -175,18 +162,11 @@ KqueuePoller::Watched* KqueuePoller::FindOwned(int fd, uint32_t slot, uint32_t g
   return owned ? watched : nullptr;
 }
 
-void KqueuePoller::Store(const Watched& watched) {
-  const auto index = static_cast<size_t>(watched.fd);
-  // The kernel hands out the lowest free number, so the table stays dense.
-  if (index >= watched_by_fd_.size()) watched_by_fd_.resize(index + 1 + index / 2);
-  watched_by_fd_[index] = watched;
-}
-
 // With EV_RECEIPT each change has its answer, and no pending event is taken out (T20).
 int KqueuePoller::Apply(Changes* changes) const {
   struct kevent receipts[kFilterCount];
   const int count =
-      os::Kevent(kqueue_fd_, changes->list, changes->count, receipts, changes->count, 0);
+      os::Kevent(kqueue_fd_.get(), changes->list, changes->count, receipts, changes->count, 0);
   // "When kevent() fails with EINTR, all changes have been applied" (T20).
   if (count == -EINTR) return 0;
   for (int i = 0; i < count; i++) changes->errors[i] = static_cast<int>(receipts[i].data);
@@ -286,7 +266,7 @@ int KqueuePoller::Add(const Registration& r) {
   watched.known = true;
   error = AddFilters(&watched, Available(r.interest) | kInterestReadable);
   if (error < 0) return error;
-  Store(watched);
+  watched_by_fd_.Set(r.fd, watched);
   return watched.broken ? NotifyWaiter() : 0;
 }
 
@@ -341,13 +321,13 @@ int KqueuePoller::Delete(int fd, uint32_t slot, uint32_t generation) {
 int KqueuePoller::Notify() {
   if (notified_) return 0;
   int error = 0;
-  if (pipe_[1] >= 0) {
+  if (pipe_[1].get() >= 0) {
     const char byte = 0;
-    error = os::Write(pipe_[1], &byte, 1);
+    error = os::Write(pipe_[1].get(), &byte, 1);
   } else {
 #ifdef EVFILT_USER
     const struct kevent change = MakeChange(kWakeIdent, EVFILT_USER, 0, NOTE_TRIGGER, kWakeToken);
-    error = os::Kevent(kqueue_fd_, &change, 1, nullptr, 0, 0);
+    error = os::Kevent(kqueue_fd_.get(), &change, 1, nullptr, 0, 0);
 #endif
   }
   // EAGAIN: the pipe is full, which wakes as well. EINTR: it was applied (T20).
@@ -360,7 +340,7 @@ void KqueuePoller::AcceptNotice() {
   notified_ = false;
   char bytes[64];
   // One byte a notice; what a failed read leaves wakes once more, which the contract allows.
-  if (pipe_[0] >= 0) static_cast<void>(os::Read(pipe_[0], bytes, sizeof bytes));
+  if (pipe_[0].get() >= 0) static_cast<void>(os::Read(pipe_[0].get(), bytes, sizeof bytes));
 }
 
 int KqueuePoller::Wake() {
@@ -433,7 +413,7 @@ int KqueuePoller::WaitForEvents(int64_t wait_ns, std::unique_lock<std::mutex>* l
   const int capacity = kEventBatchSize - static_cast<int>(reserved_);
   waiting_ = true;
   lock->unlock();
-  const int count = os::Kevent(kqueue_fd_, nullptr, 0, events_, capacity, wait_ns);
+  const int count = os::Kevent(kqueue_fd_.get(), nullptr, 0, events_, capacity, wait_ns);
   lock->lock();
   waiting_ = false;
   return count;

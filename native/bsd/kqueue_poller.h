@@ -5,10 +5,11 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "bsd/kqueue_calls.h"
+#include "fd_table.h"
 #include "poller.h"
+#include "unix/pipe.h"
 
 namespace tripoll {
 
@@ -19,7 +20,6 @@ namespace tripoll {
 class KqueuePoller final : public Poller {
  public:
   static std::unique_ptr<Poller> Open(int* error);
-  ~KqueuePoller() override;
 
   bool Supports(uint32_t mode) const override;
   int Add(const Registration& registration) override;
@@ -47,10 +47,9 @@ class KqueuePoller final : public Poller {
   KqueuePoller() = default;
   int OpenFds();
   int OpenNotifier();
-  int OpenPipe();
+  int WatchPipe();
   Watched* Find(int fd);
   Watched* FindOwned(int fd, uint32_t slot, uint32_t generation);
-  void Store(const Watched& watched);
 
   int Apply(Changes* changes) const;
   bool IsAlive(const Watched& watched) const;
@@ -70,11 +69,11 @@ class KqueuePoller final : public Poller {
   void EmitBroken(EventRecord* out, int* filled);
   void Emit(Watched* watched, uint32_t readiness, EventRecord* out, int* filled);
 
-  int kqueue_fd_ = -1;
-  int pipe_[2] = {-1, -1};  // where the system has no EVFILT_USER
+  UniqueFd kqueue_fd_;
+  UniqueFd pipe_[2];  // where the system has no EVFILT_USER
 
   std::mutex mutex_;  // guards all below but events_, which is the waiting thread's
-  std::vector<Watched> watched_by_fd_;
+  FdTable<Watched> watched_by_fd_;
   std::deque<int> broken_;  // pipes whose reader had gone when the write filter was added (T20)
   size_t reserved_ = 0;     // records of the batch that are kept for them
   bool waiting_ = false;

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
 #include <mutex>
 
 #include "bsd/missing.h"
+#include "unique_fd.h"
 #include "unix/result.h"
 
 namespace tripoll::os {
@@ -33,24 +33,24 @@ int SetFlags(int fd, bool close_on_exec, bool non_blocking) {
 // MSG_NOSIGNAL. Closes it when that fails.
 int FinishSocket(int fd, int flags) {
   if (fd < 0) return fd;
+  UniqueFd owned(fd);
   int error = SetFlags(fd, (flags & SOCK_CLOEXEC) != 0, (flags & SOCK_NONBLOCK) != 0);
   const int on = 1;
   // EINVAL: the peer of an accepted socket has gone already, and the option with it.
   if (error >= 0 && setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) < 0 && errno != EINVAL)
     error = -errno;
-  if (error >= 0) return fd;
-  static_cast<void>(close(fd));
-  return error;
+  return error < 0 ? error : owned.Release();
 }
 
+// Each is an fd or a -errno; where one has failed, the other is closed.
 int FinishPair(int fds[2], int first, int second) {
-  fds[0] = first;
-  fds[1] = second;
-  if (first >= 0 && second >= 0) return 0;
-  for (const int fd : {first, second}) {
-    if (fd >= 0) static_cast<void>(close(fd));
-  }
-  return first < 0 ? first : second;
+  UniqueFd one(first);
+  UniqueFd other(second);
+  if (first < 0) return first;
+  if (second < 0) return second;
+  fds[0] = one.Release();
+  fds[1] = other.Release();
+  return 0;
 }
 
 #endif
@@ -98,13 +98,13 @@ int Socketpair(int domain, int type, int protocol, int fds[2]) {
 int Pipe2(int fds[2], int flags) {
   const int error = Result(pipe(fds));
   if (error < 0) return error;
-  int ends[2];
-  for (int i = 0; i < 2; i++) {
-    const int failed = SetFlags(fds[i], (flags & O_CLOEXEC) != 0, (flags & O_NONBLOCK) != 0);
-    if (failed < 0) static_cast<void>(close(fds[i]));
-    ends[i] = failed < 0 ? failed : fds[i];
+  UniqueFd ends[2] = {UniqueFd(fds[0]), UniqueFd(fds[1])};
+  for (const UniqueFd& end : ends) {
+    const int failed = SetFlags(end.get(), (flags & O_CLOEXEC) != 0, (flags & O_NONBLOCK) != 0);
+    if (failed < 0) return failed;
   }
-  return FinishPair(fds, ends[0], ends[1]);
+  for (UniqueFd& end : ends) static_cast<void>(end.Release());
+  return 0;
 }
 
 #else

@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "os_calls.h"
 #include "unix/readiness.h"
@@ -43,11 +44,6 @@ uint32_t ToReadiness(uint32_t events) {
   return tripoll::ToReadiness(states);
 }
 
-void CloseIfOpen(int fd) {
-  // There is nobody to tell, and EINTR has closed (T42).
-  if (fd >= 0) static_cast<void>(os::Close(fd));
-}
-
 }  // namespace
 
 std::unique_ptr<Poller> EpollPoller::Open(int* error) {
@@ -57,29 +53,25 @@ std::unique_ptr<Poller> EpollPoller::Open(int* error) {
   return poller;
 }
 
-EpollPoller::~EpollPoller() {
-  CloseIfOpen(deadline_fd_);
-  CloseIfOpen(wake_fd_);
-  CloseIfOpen(epoll_fd_);
+int EpollPoller::OpenFds() {
+  epoll_fd_.Reset(os::EpollCreate1(EPOLL_CLOEXEC));
+  if (epoll_fd_.get() < 0) return epoll_fd_.get();
+  const int error = WatchOwn(&wake_fd_, os::Eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), kWakeSlot);
+  if (error < 0) return error;
+  return WatchOwn(&deadline_fd_, os::TimerfdCreate(TFD_NONBLOCK | TFD_CLOEXEC), kDeadlineSlot);
 }
 
-int EpollPoller::OpenFds() {
-  epoll_fd_ = os::EpollCreate1(EPOLL_CLOEXEC);
-  if (epoll_fd_ < 0) return epoll_fd_;
-  wake_fd_ = os::Eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd_ < 0) return wake_fd_;
-  deadline_fd_ = os::TimerfdCreate(TFD_NONBLOCK | TFD_CLOEXEC);
-  if (deadline_fd_ < 0) return deadline_fd_;
-  const int error = WatchOwn(wake_fd_, kWakeSlot);
-  return error < 0 ? error : WatchOwn(deadline_fd_, kDeadlineSlot);
+int EpollPoller::Control(int operation, int fd, uint32_t events, uint64_t data) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = data;
+  return os::EpollCtl(epoll_fd_.get(), operation, fd, &event);
 }
 
 // Edge-triggered, so that neither ever needs to be read: each write, each expiry is a new edge.
-int EpollPoller::WatchOwn(int fd, uint32_t slot) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  event.data.u64 = ToData(slot, 0);
-  return os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+int EpollPoller::WatchOwn(UniqueFd* own, int fd, uint32_t slot) {
+  own->Reset(fd);
+  return fd < 0 ? fd : Control(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, ToData(slot, 0));
 }
 
 bool EpollPoller::Supports(uint32_t mode) const {
@@ -89,31 +81,26 @@ bool EpollPoller::Supports(uint32_t mode) const {
 
 int EpollPoller::Add(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
-  epoll_event event{};
-  event.events = ToEpollEvents(r.interest, r.mode);
-  event.data.u64 = ToData(r.slot, r.generation);
-  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, r.fd, &event);
-  if (error == 0) owners_.Set(r.fd, r.slot, r.generation);
+  const int error =
+      Control(EPOLL_CTL_ADD, r.fd, ToEpollEvents(r.interest, r.mode), ToData(r.slot, r.generation));
+  if (error == 0) owners_.Set(r.fd, {r.slot, r.generation, true});
   return error;
 }
 
 int EpollPoller::Modify(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
   // Never re-added when it is gone: the number may be a stranger's by now (T02).
-  if (!owners_.Owns(r.fd, r.slot, r.generation)) return -ENOENT;
-  epoll_event event{};
-  event.events = ToEpollEvents(r.interest, r.mode);
-  event.data.u64 = ToData(r.slot, r.generation);
-  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_MOD, r.fd, &event);
+  if (!owners_.Get(r.fd).Is(r.slot, r.generation)) return -ENOENT;
+  const int error =
+      Control(EPOLL_CTL_MOD, r.fd, ToEpollEvents(r.interest, r.mode), ToData(r.slot, r.generation));
   // A stranger that cannot be polled at all: ours has gone just the same (T02).
   return error == -EPERM ? -ENOENT : error;
 }
 
 int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
-  if (!owners_.Owns(fd, slot, generation)) return 1;
+  if (!owners_.Get(fd).Is(slot, generation)) return 1;
   owners_.Clear(fd);
-  epoll_event event{};  // kernels before 2.6.9 wanted one; it costs nothing
-  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
+  const int error = Control(EPOLL_CTL_DEL, fd, 0, 0);
   // Closed behind our back: the kernel has dropped it already. EPERM is of a stranger that cannot
   // be polled.
   return error == -ENOENT || error == -EBADF || error == -EPERM ? 1 : error;
@@ -122,12 +109,12 @@ int EpollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
 int EpollPoller::WaitForEvents(int64_t timeout_ns) {
   // The newer call only where the old one cannot say it: between two milliseconds.
   if (timeout_ns > 0 && timeout_ns % kNsPerMs != 0 && !pwait2_missing_) {
-    const int count = os::EpollPwait2(epoll_fd_, events_, kEventBatchSize, timeout_ns);
+    const int count = os::EpollPwait2(epoll_fd_.get(), events_, kEventBatchSize, timeout_ns);
     // Old kernels say ENOSYS, old seccomp profiles EPERM (T18).
     if (count != -ENOSYS && count != -EPERM) return count;
     pwait2_missing_ = true;
   }
-  return os::EpollWait(epoll_fd_, events_, kEventBatchSize, ToTimeoutMs(timeout_ns));
+  return os::EpollWait(epoll_fd_.get(), events_, kEventBatchSize, ToTimeoutMs(timeout_ns));
 }
 
 WaitResult EpollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
@@ -151,39 +138,33 @@ WaitResult EpollPoller::Wait(int64_t timeout_ns, EventRecord* out) {
 
 int EpollPoller::Wake() {
   const uint64_t one = 1;
-  const int written = os::Write(wake_fd_, &one, sizeof one);
+  const int written = os::Write(wake_fd_.get(), &one, sizeof one);
   if (written != -EAGAIN) return written < 0 ? written : 0;
   // The counter is full after 2^64 - 2 wakes, and a full one makes no edge: empty it and write
   // again.
   uint64_t count = 0;
-  const int emptied = os::Read(wake_fd_, &count, sizeof count);
+  const int emptied = os::Read(wake_fd_.get(), &count, sizeof count);
   if (emptied < 0 && emptied != -EAGAIN) return emptied;
-  const int again = os::Write(wake_fd_, &one, sizeof one);
+  const int again = os::Write(wake_fd_.get(), &one, sizeof one);
   return again < 0 ? again : 0;
 }
 
 int EpollPoller::WatchHost(int host_fd) {
   // Level-triggered: as long as the host has something to do, it is its turn.
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = ToData(kHostSlot, 0);
-  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_ADD, host_fd, &event);
+  const int error = Control(EPOLL_CTL_ADD, host_fd, EPOLLIN, ToData(kHostSlot, 0));
   if (error == 0) host_fd_ = host_fd;
   return error;
 }
 
 int EpollPoller::UnwatchHost() {
   if (host_fd_ < 0) return 0;
-  epoll_event event{};
-  const int error = os::EpollCtl(epoll_fd_, EPOLL_CTL_DEL, host_fd_, &event);
-  host_fd_ = -1;
-  return error;
+  return Control(EPOLL_CTL_DEL, std::exchange(host_fd_, -1), 0, 0);
 }
 
 int EpollPoller::SetDeadline(int64_t timeout_ns) {
   // timerfd takes 0 for "disarm", so a deadline that has come is the shortest that it knows.
   const int64_t ns = timeout_ns < 0 ? 0 : (timeout_ns == 0 ? 1 : timeout_ns);
-  return os::TimerfdSettime(deadline_fd_, ns);
+  return os::TimerfdSettime(deadline_fd_.get(), ns);
 }
 
 }  // namespace tripoll

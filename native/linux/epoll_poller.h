@@ -4,17 +4,16 @@
 #include <sys/epoll.h>
 
 #include <memory>
-#include <vector>
 
+#include "fd_table.h"
 #include "poller.h"
-#include "unix/owner_table.h"
+#include "unique_fd.h"
 
 namespace tripoll {
 
 class EpollPoller final : public Poller {
  public:
   static std::unique_ptr<Poller> Open(int* error);
-  ~EpollPoller() override;
 
   bool Supports(uint32_t mode) const override;
   int Add(const Registration& registration) override;
@@ -23,22 +22,23 @@ class EpollPoller final : public Poller {
   WaitResult Wait(int64_t timeout_ns, EventRecord* out) override;
   int Wake() override;
   int SetDeadline(int64_t timeout_ns) override;
-  int NestableFd() const override { return epoll_fd_; }
+  int NestableFd() const override { return epoll_fd_.get(); }
   int WatchHost(int host_fd) override;
   int UnwatchHost() override;
 
  private:
   EpollPoller() = default;
   int OpenFds();
-  int WatchOwn(int fd, uint32_t slot);
+  int WatchOwn(UniqueFd* own, int fd, uint32_t slot);
+  int Control(int operation, int fd, uint32_t events, uint64_t data) const;
   int WaitForEvents(int64_t timeout_ns);
 
-  int epoll_fd_ = -1;
-  int wake_fd_ = -1;
-  int deadline_fd_ = -1;
+  UniqueFd epoll_fd_;
+  UniqueFd wake_fd_;
+  UniqueFd deadline_fd_;
   int host_fd_ = -1;
   bool pwait2_missing_ = false;  // only the waiting thread looks at it
-  OwnerTable owners_;            // only the owner's thread looks at it
+  FdTable<FdOwner> owners_;      // only the owner's thread looks at it
   epoll_event events_[kEventBatchSize];
 };
 

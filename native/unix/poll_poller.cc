@@ -1,7 +1,5 @@
 #include "unix/poll_poller.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <climits>
 
@@ -46,16 +44,9 @@ uint32_t ToReadiness(int events) {
 
 std::unique_ptr<Poller> PollPoller::Open(int* error) {
   std::unique_ptr<PollPoller> poller(new PollPoller());
-  *error = poller->OpenPipe();
+  *error = OpenPipe(poller->pipe_);
   if (*error < 0) return nullptr;
   return poller;
-}
-
-PollPoller::~PollPoller() {
-  // There is nobody to tell, and EINTR has closed (T42).
-  for (const int fd : pipe_) {
-    if (fd >= 0) static_cast<void>(os::Close(fd));
-  }
 }
 
 // What epoll_ctl refuses, refused here too, though poll(2) itself would call it ready for ever
@@ -68,15 +59,12 @@ int PollPoller::Identify(int fd, File* file) {
   return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EPERM : 0;
 }
 
-int PollPoller::OpenPipe() { return os::Pipe2(pipe_, O_NONBLOCK | O_CLOEXEC); }
-
 bool PollPoller::Supports(uint32_t mode) const {
   return mode == kModeLevel || mode == kModeOneshot;
 }
 
 PollPoller::Watched* PollPoller::Find(int fd) {
-  if (fd < 0 || static_cast<size_t>(fd) >= index_by_fd_.size()) return nullptr;
-  const int index = index_by_fd_[static_cast<size_t>(fd)];
+  const int index = index_by_fd_.Get(fd);
   return index < 0 ? nullptr : &registrations_[static_cast<size_t>(index)];
 }
 
@@ -93,9 +81,7 @@ int PollPoller::Add(const Registration& r) {
     *known = {r, file};
     return NotifyWaiter();
   }
-  const auto fd = static_cast<size_t>(r.fd);
-  if (fd >= index_by_fd_.size()) index_by_fd_.resize(fd + 1 + fd / 2, -1);
-  index_by_fd_[fd] = static_cast<int>(registrations_.size());
+  index_by_fd_.Set(r.fd, static_cast<int>(registrations_.size()));
   registrations_.push_back({r, file});
   return NotifyWaiter();
 }
@@ -122,10 +108,10 @@ int PollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
   File file{};
   const int error = Identify(fd, &file);
   const bool lost = error == -EBADF || !(known->file == file);
-  index_by_fd_[static_cast<size_t>(fd)] = -1;
+  index_by_fd_.Clear(fd);
   if (known != &registrations_.back()) {
     *known = registrations_.back();
-    index_by_fd_[static_cast<size_t>(known->fd)] = static_cast<int>(known - registrations_.data());
+    index_by_fd_.Set(known->fd, static_cast<int>(known - registrations_.data()));
   }
   registrations_.pop_back();
   // The waiter must let go of the file, or a socket that its user closes now would live on in
@@ -136,7 +122,7 @@ int PollPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
 
 int PollPoller::Notify() {
   const char byte = 0;
-  const int written = os::Write(pipe_[1], &byte, 1);
+  const int written = os::Write(pipe_[1].get(), &byte, 1);
   // A full pipe wakes as well as one more byte would.
   return written < 0 && written != -EAGAIN ? written : 0;
 }
@@ -159,7 +145,7 @@ int PollPoller::SetDeadline(int64_t timeout_ns) {
 void PollPoller::TakeSnapshot() {
   snapshot_ = registrations_;
   polled_.clear();
-  polled_.push_back({pipe_[0], POLLIN, 0});
+  polled_.push_back({pipe_[0].get(), POLLIN, 0});
   for (const Watched& r : snapshot_) {
     // poll(2) skips negative fds: a paused registration hears nothing, not even HUP (T10).
     polled_.push_back({r.interest == 0 ? -1 : r.fd, ToPollEvents(r.interest), 0});
@@ -169,7 +155,7 @@ void PollPoller::TakeSnapshot() {
 void PollPoller::DrainPipe() {
   char bytes[512];
   // The pipe is non-blocking; what a short read leaves wakes once more, which the contract allows.
-  static_cast<void>(os::Read(pipe_[0], bytes, sizeof bytes));
+  static_cast<void>(os::Read(pipe_[0].get(), bytes, sizeof bytes));
 }
 
 bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {

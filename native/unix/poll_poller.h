@@ -9,7 +9,9 @@
 #include <mutex>
 #include <vector>
 
+#include "fd_table.h"
 #include "poller.h"
+#include "unix/pipe.h"
 
 namespace tripoll {
 
@@ -18,7 +20,6 @@ namespace tripoll {
 class PollPoller final : public Poller {
  public:
   static std::unique_ptr<Poller> Open(int* error);
-  ~PollPoller() override;
 
   bool Supports(uint32_t mode) const override;
   int Add(const Registration& registration) override;
@@ -45,7 +46,6 @@ class PollPoller final : public Poller {
   };
 
   PollPoller() = default;
-  int OpenPipe();
   int Notify();
   int NotifyWaiter();
   Watched* Find(int fd);
@@ -55,11 +55,11 @@ class PollPoller final : public Poller {
   bool EmitIfCurrent(size_t index, EventRecord* out);
   static int Identify(int fd, File* file);
 
-  int pipe_[2] = {-1, -1};
+  UniqueFd pipe_[2];
 
   std::mutex mutex_;  // guards all below but the snapshot, which is the waiting thread's
   std::vector<Watched> registrations_;
-  std::vector<int> index_by_fd_;  // -1: none
+  FdTable<int> index_by_fd_{-1};  // -1: none
   bool waiting_ = false;
   bool wake_pending_ = false;
   int64_t deadline_ns_ = -1;  // on the steady clock; -1: none

@@ -1,6 +1,7 @@
 // socketpair(2) for Windows, which has none: two ends of a TCP connection over the loopback, as
 // libuv and Python make them.
 #include "socket_calls.h"
+#include "unique_fd.h"
 #include "windows/net.h"
 
 #include "os_errno.h"
@@ -35,33 +36,32 @@ int AcceptFrom(int listener, int client, int flags) {
   for (int i = 0; i < kMostStrangers; i++) {
     sockaddr_in peer{};
     length = sizeof peer;
-    const int fd = Accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length, flags);
-    if (fd < 0 || SameAddress(own, peer)) return fd;
-    static_cast<void>(Close(fd));
+    UniqueFd fd(Accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length, flags));
+    if (fd.get() < 0 || SameAddress(own, peer)) return fd.Release();
   }
   return -ECONNABORTED;
 }
 
 int SetNonblocking(int fd) { return Fcntl(fd, F_SETFL, O_NONBLOCK); }
 
-int Connect(int listener, int fds[2], int type) {
+int Connect(int listener, UniqueFd (&ends)[2], int type) {
   sockaddr_in address{};
   int error = ListenOnLoopback(listener, &address);
   if (error < 0) return error;
   // Blocking: on the loopback a connection is there when connect returns.
-  fds[0] = Socket(AF_INET, type & ~SOCK_NONBLOCK, 0);
-  if (fds[0] < 0) return fds[0];
-  error = os::Connect(fds[0], reinterpret_cast<sockaddr*>(&address), sizeof address);
+  ends[0].Reset(Socket(AF_INET, type & ~SOCK_NONBLOCK, 0));
+  if (ends[0].get() < 0) return ends[0].get();
+  error = os::Connect(ends[0].get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   if (error < 0) return error;
-  fds[1] = AcceptFrom(listener, fds[0], type & (SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (fds[1] < 0) return fds[1];
+  ends[1].Reset(AcceptFrom(listener, ends[0].get(), type & (SOCK_NONBLOCK | SOCK_CLOEXEC)));
+  if (ends[1].get() < 0) return ends[1].get();
   // A pair that stands for a pipe is not to wait for more bytes.
   const int on = 1;
-  for (int i = 0; i < 2; i++) {
-    error = Setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  for (const UniqueFd& end : ends) {
+    error = Setsockopt(end.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (error < 0) return error;
   }
-  return (type & SOCK_NONBLOCK) != 0 ? SetNonblocking(fds[0]) : 0;
+  return (type & SOCK_NONBLOCK) != 0 ? SetNonblocking(ends[0].get()) : 0;
 }
 
 }  // namespace
@@ -69,16 +69,13 @@ int Connect(int listener, int fds[2], int type) {
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   if (domain != AF_INET) return -EAFNOSUPPORT;
   if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM) return -EPROTONOSUPPORT;
-  const int listener = Socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
-  if (listener < 0) return listener;
-  fds[0] = -1;
-  fds[1] = -1;
-  const int error = Connect(listener, fds, type);
-  static_cast<void>(Close(listener));
-  for (int i = 0; i < 2 && error < 0; i++) {
-    if (fds[i] >= 0) static_cast<void>(Close(fds[i]));
-  }
-  return error;
+  const UniqueFd listener(Socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol));
+  if (listener.get() < 0) return listener.get();
+  UniqueFd ends[2];
+  const int error = Connect(listener.get(), ends, type);
+  if (error < 0) return error;
+  for (int i = 0; i < 2; i++) fds[i] = ends[i].Release();
+  return 0;
 }
 
 }  // namespace tripoll::os
