@@ -16,6 +16,10 @@ namespace tripoll {
 // signal (T43).
 constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
+// As many buffers as one vectored write takes; more are sent by the next. Linux's own UIO_FASTIOV
+// is 8: beyond it the kernel allocates.
+constexpr size_t kMostVectors = 64;
+
 }  // namespace tripoll
 
 namespace tripoll::os {

@@ -3,10 +3,11 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <ctime>
 #include <type_traits>
 
 #include "os_calls.h"
+#include "unique_fd.h"
+#include "unix/timespec.h"
 
 namespace tripoll::os {
 
@@ -25,23 +26,18 @@ int Call(R (*function)(int, const struct kevent*, Count, struct kevent*, Count, 
 }  // namespace
 
 int Kqueue() {
-  const int fd = kqueue();
-  if (fd < 0) return -errno;
+  UniqueFd owned(kqueue());
+  if (owned.get() < 0) return -errno;
   // A child of fork does not inherit it (T24), but a program that exec replaces this one with
   // would. The flag at birth (kqueue1, kqueuex) has another name on each system, and macOS has
   // none.
-  const int error = Fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (error >= 0) return fd;
-  static_cast<void>(Close(fd));
-  return error;
+  const int error = Fcntl(owned.get(), F_SETFD, FD_CLOEXEC);
+  return error < 0 ? error : owned.Release();
 }
 
 int Kevent(int kqueue_fd, const struct kevent* changes, int change_count, struct kevent* events,
            int event_count, int64_t timeout_ns) {
-  constexpr int64_t kNsPerSecond = 1'000'000'000;
-  timespec timeout{};
-  timeout.tv_sec = static_cast<time_t>(timeout_ns / kNsPerSecond);
-  timeout.tv_nsec = static_cast<long>(timeout_ns % kNsPerSecond);
+  const timespec timeout = ToTimespec(timeout_ns);
   return Call(kevent, kqueue_fd, changes, change_count, events, event_count,
               timeout_ns < 0 ? nullptr : &timeout);
 }

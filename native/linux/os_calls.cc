@@ -15,9 +15,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
-#include <ctime>
 
 #include "unix/result.h"
+#include "unix/timespec.h"
 
 // glibc 2.35 has the wrapper, older ones do not; the number is the kernel's (5.11), the same on all
 // architectures. Source: linux/arch/*/syscall.tbl.
@@ -33,19 +33,6 @@
 #endif
 
 namespace tripoll::os {
-
-namespace {
-
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-
-timespec ToTimespec(int64_t ns) {
-  timespec time{};
-  time.tv_sec = static_cast<time_t>(ns / kNsPerSecond);
-  time.tv_nsec = static_cast<long>(ns % kNsPerSecond);
-  return time;
-}
-
-}  // namespace
 
 int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {

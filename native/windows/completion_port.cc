@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "steady_time.h"
+#include "windows/port_calls.h"
 #include "windows/win_error.h"
 
 #include "os_errno.h"
@@ -10,12 +11,6 @@
 namespace tripoll {
 
 namespace {
-
-// As many packets as one call takes at most.
-constexpr size_t kMostPackets = 256;
-
-// How long the end of a port waits for its cancelled operations.
-constexpr int64_t kMostDrainNs = 2'000'000'000;
 
 constexpr DWORD kAddressBytes = sizeof(sockaddr_storage) + 16;
 

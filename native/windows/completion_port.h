@@ -22,6 +22,9 @@ struct LentRange {
   char* data() const { return reinterpret_cast<char*>(block->data() + offset); }
 };
 
+// As many packets as one call takes at most.
+constexpr size_t kMostPackets = 256;
+
 // One packet of the port.
 struct Completion {
   uint64_t key = 0;

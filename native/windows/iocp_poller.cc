@@ -21,9 +21,6 @@ constexpr ULONG_PTR kPollKey = 0;
 constexpr ULONG_PTR kWakeKey = 1;
 constexpr ULONG_PTR kDeadlineKey = 2;
 
-// How long the end of a poller waits for its cancelled polls. They come within microseconds.
-constexpr int64_t kMostDrainNs = 2'000'000'000;
-
 constexpr LONG kStatusCancelled = static_cast<LONG>(0xC0000120);
 
 // Of every socket, whatever is wanted of it (T34).

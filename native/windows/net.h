@@ -1,7 +1,7 @@
 #ifndef TRIPOLL_WINDOWS_NET_H_
 #define TRIPOLL_WINDOWS_NET_H_
 
-#include "os_socket.h"
+#include "socket_calls.h"
 
 namespace tripoll::os {
 
@@ -18,8 +18,7 @@ int ErrorOfSend(int fd, bool has_name);
 
 bool IsDatagram(int fd);
 
-// Vectors as Winsock takes them: as many as one call sends. Returns how many.
-constexpr size_t kMostVectors = 64;
+// Vectors as Winsock takes them. Returns how many.
 DWORD ToBuffers(const msghdr& message, WSABUF (&buffers)[kMostVectors]);
 
 // Unix' struct ip_mreqn as Windows takes it: an address of the interface. Or -errno.

@@ -3,7 +3,16 @@
 #ifndef TRIPOLL_WINDOWS_PORT_CALLS_H_
 #define TRIPOLL_WINDOWS_PORT_CALLS_H_
 
+#include <cstdint>
+
 #include "windows/windows_headers.h"
+
+namespace tripoll {
+
+// How long the end of a port waits for what it has cancelled, which comes within microseconds.
+constexpr int64_t kMostDrainNs = 2'000'000'000;
+
+}  // namespace tripoll
 
 namespace tripoll::os {
 
