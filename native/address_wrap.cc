@@ -2,9 +2,23 @@
 
 namespace tripoll {
 
-napi_value FillAddress(const Args& args, size_t index, const SocketAddress& address) {
-  const napi_env env = args.env();
-  napi_value out = args[index];
+bool AddressArgument::Read(Args* args, size_t at) {
+  InternetAddress from;
+  uint32_t port = 0;
+  if (!args->Int32(at, &from.family) || !args->Text(at + 1, &from.address) ||
+      !args->Uint32(at + 2, &port) || !args->Uint32(at + 3, &from.scope_id)) {
+    return false;
+  }
+  if (port > UINT16_MAX) {
+    ThrowRange(args->env(), "a port is at most 65535");
+    return false;
+  }
+  from.port = static_cast<uint16_t>(port);
+  const int error = ParseAddress(from, this);
+  return error == 0 || args->Refuse(error);
+}
+
+napi_value FillAddress(napi_env env, napi_value out, const SocketAddress& address) {
   napi_valuetype type = napi_undefined;
   if (napi_typeof(env, out, &type) != napi_ok || (type != napi_object && type != napi_function)) {
     return ThrowType(env, "expected an object to fill");

@@ -58,34 +58,35 @@ bool Args::Text(size_t index, std::string* value) const {
   return true;
 }
 
-bool Args::WholeBytes(size_t index, uint8_t** data, size_t* length) const {
+bool Args::WholeBytes(size_t index, Span* bytes) const {
   napi_typedarray_type type{};
   void* memory = nullptr;
   // Also what refuses a value that is no typed array at all.
-  if (napi_get_typedarray_info(env_, values_[index], &type, length, &memory, nullptr, nullptr) !=
-          napi_ok ||
+  if (napi_get_typedarray_info(env_, values_[index], &type, &bytes->length, &memory, nullptr,
+                               nullptr) != napi_ok ||
       type != napi_uint8_array) {
     ThrowType(env_, "expected a Uint8Array");
     return false;
   }
-  *data = static_cast<uint8_t*>(memory);
+  bytes->data = static_cast<uint8_t*>(memory);
   return true;
 }
 
-bool Args::Bytes(size_t index, uint8_t** data, size_t* length) const {
-  size_t size = 0;
+bool Args::Bytes(size_t index, Span* part) const {
+  Span whole;
   uint32_t offset = 0;
   uint32_t wanted = 0;
-  if (!WholeBytes(index, data, &size) || !Uint32(index + 1, &offset) || !Uint32(index + 2, &wanted))
+  if (!WholeBytes(index, &whole) || !Uint32(index + 1, &offset) || !Uint32(index + 2, &wanted))
     return false;
-  if (offset > size || wanted > size - offset) {
+  if (offset > whole.length || wanted > whole.length - offset) {
     ThrowRange(env_, "offset and length reach past the end of the Uint8Array");
     return false;
   }
-  *data += offset;
-  *length = wanted;
+  *part = {whole.data + offset, wanted};
   return true;
 }
+
+napi_value Args::refusal() const { return refusal_ == 0 ? nullptr : ToValue(env_, refusal_); }
 
 napi_value ToValue(napi_env env, int32_t value) {
   napi_value result = nullptr;

@@ -15,6 +15,7 @@
 #include "owned_fds.h"
 #include "poller.h"
 #include "shared_block.h"
+#include "span.h"
 
 namespace tripoll {
 
@@ -105,8 +106,17 @@ class Args {
   bool Text(size_t index, std::string* value) const;
   // buffer (a Uint8Array), offset, length at index, index + 1, index + 2; looked up at every call,
   // because the array may have been detached or resized since the last one (T07).
-  bool Bytes(size_t index, uint8_t** data, size_t* length) const;
-  bool WholeBytes(size_t index, uint8_t** data, size_t* length) const;
+  bool Bytes(size_t index, Span* part) const;
+  bool WholeBytes(size_t index, Span* bytes) const;
+
+  // For what is of the right type and all the same nothing that the call could use: JavaScript gets
+  // the -errno instead of an exception.
+  bool Refuse(int error) {
+    refusal_ = error;
+    return false;
+  }
+  // What the caller returns after a false.
+  napi_value refusal() const;
 
   napi_value operator[](size_t index) const { return values_[index]; }
   napi_env env() const { return env_; }
@@ -124,6 +134,7 @@ class Args {
   napi_env env_;
   napi_value values_[kMost];
   void* data_ = nullptr;
+  int refusal_ = 0;
 };
 
 napi_value ToValue(napi_env env, int32_t value);
@@ -156,6 +167,10 @@ struct Export {
   napi_callback callback;
 };
 void ExportAll(napi_env env, napi_value exports, const Export* list, size_t count);
+template <size_t kCount>
+void ExportAll(napi_env env, napi_value exports, const Export (&list)[kCount]) {
+  ExportAll(env, exports, list, kCount);
+}
 
 // Each *_wrap file's contribution; ExportSystem calls those that not every system has.
 void ExportSys(napi_env env, napi_value exports);

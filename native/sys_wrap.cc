@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <climits>
 
-#include "address.h"
 #include "address_wrap.h"
-#include "env_wrap.h"
+#include "call_wrap.h"
 #include "os_errno.h"
 #include "socket_calls.h"
 
@@ -17,209 +16,109 @@ namespace {
 // size.
 constexpr size_t kArenaBytes = size_t{64} * 1024;
 
-// As many buffers as one vectored write takes; more are sent by the next. Linux's own UIO_FASTIOV
-// is 8: beyond it the kernel allocates.
-constexpr uint32_t kMostVectors = 64;
-
-int Own(const Args& args, int fd) {
-  if (fd >= 0) args.environment()->fds.Insert(fd);
-  return fd;
-}
-
-napi_value SysSocket(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t domain = 0;
-  int32_t type = 0;
-  int32_t protocol = 0;
-  if (!args.Int32(0, &domain) || !args.Flags(1, &type) || !args.Int32(2, &protocol)) return nullptr;
-  return ToValue(env, Own(args, os::Socket(domain, type, protocol)));
-}
-
-// (fd, family, address, port, scopeId) at index 1 and on.
-bool ReadAddress(const Args& args, SocketAddress* address, int* error) {
-  InternetAddress from;
-  uint32_t port = 0;
-  if (!args.Int32(1, &from.family) || !args.Text(2, &from.address) || !args.Uint32(3, &port) ||
-      !args.Uint32(4, &from.scope_id)) {
-    return false;
-  }
-  if (port > UINT16_MAX) {
-    ThrowRange(args.env(), "a port is at most 65535");
-    return false;
-  }
-  from.port = static_cast<uint16_t>(port);
-  *error = ParseAddress(from, address);
-  return true;
-}
-
-napi_value IpVersion(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  InternetAddress candidate;
-  if (!args.Text(0, &candidate.address)) return nullptr;
+int IpVersion(const std::string& address) {
   SocketAddress parsed;
-  candidate.family = AF_INET;
-  if (ParseAddress(candidate, &parsed) == 0) return ToValue(env, 4);
-  candidate.family = AF_INET6;
-  return ToValue(env, ParseAddress(candidate, &parsed) == 0 ? 6 : 0);
+  return ParseAddress({AF_INET, address}, &parsed) == 0    ? 4
+         : ParseAddress({AF_INET6, address}, &parsed) == 0 ? 6
+                                                           : 0;
 }
 
-using AddressCall = int (*)(int fd, const sockaddr* address, socklen_t length);
-
-napi_value CallWithAddress(napi_env env, napi_callback_info info, AddressCall call) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  SocketAddress address;
-  int error = 0;
-  if (!args.Int32(0, &fd) || !ReadAddress(args, &address, &error)) return nullptr;
-  return ToValue(env, error < 0 ? error : call(fd, address.get(), address.length));
+int Bind(int fd, AddressArgument address) { return os::Bind(fd, address.get(), address.length); }
+int Connect(int fd, AddressArgument address) {
+  return os::Connect(fd, address.get(), address.length);
 }
 
-napi_value SysBind(napi_env env, napi_callback_info info) {
-  return CallWithAddress(env, info, os::Bind);
+int Accept4(int fd, Flags flags) {
+  return os::Accept4(fd, nullptr, nullptr, static_cast<int>(flags));
 }
-napi_value SysConnect(napi_env env, napi_callback_info info) {
-  return CallWithAddress(env, info, os::Connect);
-}
-
-napi_value SysListen(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t backlog = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &backlog)) return nullptr;
-  return ToValue(env, os::Listen(fd, backlog));
-}
-
-napi_value SysAccept4(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t flags = 0;
-  if (!args.Int32(0, &fd) || !args.Flags(1, &flags)) return nullptr;
-  return ToValue(env, Own(args, os::Accept4(fd, nullptr, nullptr, flags)));
-}
-
-using NameCall = int (*)(int fd, sockaddr* address, socklen_t* length);
 
 // Fills the caller's object: { family, address, port, scopeId }.
-napi_value FillName(napi_env env, napi_callback_info info, NameCall call) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
+template <int (*kCall)(int fd, sockaddr* address, socklen_t* length)>
+napi_value FillName(napi_env env, int fd, napi_value out) {
   SocketAddress address;
-  const int error = call(fd, address.get(), &address.length);
-  return error < 0 ? ToValue(env, error) : FillAddress(args, 1, address);
+  const int error = kCall(fd, address.get(), &address.length);
+  return error < 0 ? ToValue(env, error) : FillAddress(env, out, address);
 }
 
-napi_value SysGetsockname(napi_env env, napi_callback_info info) {
-  return FillName(env, info, os::Getsockname);
+int Recv(int fd, Part to, Flags flags) {
+  return os::Recv(fd, to.data, to.length, static_cast<int>(flags));
 }
-napi_value SysGetpeername(napi_env env, napi_callback_info info) {
-  return FillName(env, info, os::Getpeername);
-}
-
-napi_value SysRecv(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t flags = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Flags(4, &flags))
-    return nullptr;
-  return ToValue(env, os::Recv(fd, data, length, flags));
-}
-
-napi_value SysSend(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t flags = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length) || !args.Flags(4, &flags))
-    return nullptr;
+int Send(int fd, Part from, Flags flags) {
   // A peer that has gone is an EPIPE, never a signal (T43).
-  return ToValue(env, os::Send(fd, data, length, flags | MSG_NOSIGNAL));
+  return os::Send(fd, from.data, from.length, static_cast<int>(flags) | MSG_NOSIGNAL);
 }
+int Read(int fd, Part to) { return os::Read(fd, to.data, to.length); }
+int Write(int fd, Part from) { return os::Write(fd, from.data, from.length); }
 
-napi_value SysRead(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Read(fd, data, length));
-}
+// [Uint8Array, ...], offset into the first, count: the array may be longer than count.
+struct Vectors {
+  static constexpr size_t kArguments = 3;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): `count` says how many of `list` are set
+  Vectors() {}
+  bool Read(const Args* args, size_t at);
+  bool ReadElements(napi_env env, napi_value array, uint32_t offset);
 
-napi_value SysWrite(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Bytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Write(fd, data, length));
-}
+  iovec list[kMostVectors];
+  uint32_t count = 0;
+};
 
-// (fd, [Uint8Array, ...], offset into the first, count): the array may be longer than count.
-bool ReadVectors(const Args& args, iovec* vectors, uint32_t* count) {
+bool Vectors::Read(const Args* args, size_t at) {
+  const napi_env env = args->env();
+  napi_value array = (*args)[at];
   bool is_array = false;
   uint32_t length = 0;
   uint32_t offset = 0;
-  if (napi_is_array(args.env(), args[1], &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(args.env(), args[1], &length) != napi_ok) {
-    ThrowType(args.env(), "expected an array of Uint8Arrays");
+  if (napi_is_array(env, array, &is_array) != napi_ok || !is_array ||
+      napi_get_array_length(env, array, &length) != napi_ok) {
+    ThrowType(env, "expected an array of Uint8Arrays");
     return false;
   }
-  if (!args.Uint32(2, &offset) || !args.Uint32(3, count)) return false;
-  *count = std::min({*count, length, kMostVectors});
+  if (!args->Uint32(at + 1, &offset) || !args->Uint32(at + 2, &count)) return false;
+  count = std::min({count, length, static_cast<uint32_t>(kMostVectors)});
+  return ReadElements(env, array, offset);
+}
+
+bool Vectors::ReadElements(napi_env env, napi_value array, uint32_t offset) {
   // All elements before any memory: an element may be a getter, and that may detach an earlier one.
   napi_value elements[kMostVectors];
-  for (uint32_t i = 0; i < *count; i++) {
-    if (napi_get_element(args.env(), args[1], i, &elements[i]) != napi_ok) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    if (napi_get_element(env, array, i, &elements[i]) != napi_ok) return false;
   }
-  for (uint32_t i = 0; i < *count; i++) {
+  for (uint32_t i = 0; i < count; i++) {
     napi_typedarray_type type{};
     void* data = nullptr;
     size_t bytes = 0;
-    if (napi_get_typedarray_info(args.env(), elements[i], &type, &bytes, &data, nullptr, nullptr) !=
+    if (napi_get_typedarray_info(env, elements[i], &type, &bytes, &data, nullptr, nullptr) !=
             napi_ok ||
         type != napi_uint8_array) {
-      ThrowType(args.env(), "expected an array of Uint8Arrays");
+      ThrowType(env, "expected an array of Uint8Arrays");
       return false;
     }
     if (i == 0 && offset > bytes) {
-      ThrowRange(args.env(), "offset reaches past the end of the first Uint8Array");
+      ThrowRange(env, "offset reaches past the end of the first Uint8Array");
       return false;
     }
     const uint32_t skip = i == 0 ? offset : 0;
-    vectors[i] = {static_cast<uint8_t*>(data) + skip, bytes - skip};
+    list[i] = {static_cast<uint8_t*>(data) + skip, bytes - skip};
   }
   return true;
 }
 
-napi_value SysWritev(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  iovec vectors[kMostVectors];
-  uint32_t count = 0;
-  if (!args.Int32(0, &fd) || !ReadVectors(args, vectors, &count)) return nullptr;
-  return ToValue(env, os::Writev(fd, vectors, static_cast<int>(count)));
+int Writev(int fd, const Vectors& from) {
+  return os::Writev(fd, from.list, static_cast<int>(from.count));
 }
 
 // writev for a socket: the same, and without SIGPIPE (T43).
-napi_value SysSendv(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  iovec vectors[kMostVectors];
-  uint32_t count = 0;
-  if (!args.Int32(0, &fd) || !ReadVectors(args, vectors, &count)) return nullptr;
+int Sendv(int fd, Vectors& from) {
   msghdr message{};
-  message.msg_iov = vectors;
-  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);  // an int on the BSDs
-  return ToValue(env, os::Sendmsg(fd, &message, kSendFlags));
+  message.msg_iov = from.list;
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(from.count);  // int on the BSDs
+  return os::Sendmsg(fd, &message, kSendFlags);
 }
 
 // A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends
 // from.
-napi_value ArenaCreate(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
+napi_value ArenaCreate(napi_env env, Environment* environment) {
   SharedBlock* block = SharedBlock::Create(kArenaBytes);
   if (block == nullptr) return ToValue(env, -ENOMEM);
   napi_value buffer = ToArrayBuffer(env, block);
@@ -227,253 +126,175 @@ napi_value ArenaCreate(napi_env env, napi_callback_info info) {
     block->Release();
     return ToValue(env, -ENOTSUP);
   }
-  Environment* environment = args.environment();
   if (environment->arena != nullptr) environment->arena->Release();
   environment->arena = block;
   return buffer;
 }
 
 // The whole of a buffer, which spares a hot call three arguments.
-napi_value SysRecvInto(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 2);
-  int32_t fd = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Recv(fd, data, length, MSG_DONTWAIT));
+int RecvInto(int fd, Span to) { return os::Recv(fd, to.data, to.length, MSG_DONTWAIT); }
+int SendFrom(int fd, Span from) { return os::Send(fd, from.data, from.length, kSendFlags); }
+
+int RecvArena(Environment* environment, int fd) {
+  SharedBlock* arena = environment->arena;
+  if (arena == nullptr) return -ENOBUFS;
+  return os::Recv(fd, arena->data(), arena->bytes(), MSG_DONTWAIT);
 }
 
-napi_value SysSendFrom(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 2);
-  int32_t fd = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &data, &length)) return nullptr;
-  return ToValue(env, os::Send(fd, data, length, kSendFlags));
-}
-
-napi_value SysRecvArena(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 1);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
-  SharedBlock* arena = args.environment()->arena;
-  if (arena == nullptr) return ToValue(env, -ENOBUFS);
-  return ToValue(env, os::Recv(fd, arena->data(), arena->bytes(), MSG_DONTWAIT));
-}
-
-napi_value SysSendArena(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 2);
-  int32_t fd = 0;
-  uint32_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Uint32(1, &length)) return nullptr;
-  SharedBlock* arena = args.environment()->arena;
+napi_value SendArena(napi_env env, Environment* environment, int fd, uint32_t length) {
+  SharedBlock* arena = environment->arena;
   if (arena == nullptr) return ToValue(env, -ENOBUFS);
   if (length > arena->bytes()) return ThrowRange(env, "length reaches past the end of the arena");
   return ToValue(env, os::Send(fd, arena->data(), length, kSendFlags));
 }
 
-napi_value SysFcntl(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t command = 0;
-  int32_t argument = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &command) || !args.Flags(2, &argument)) return nullptr;
-  // Commands that take a pointer would read the integer as one.
-  if (command != F_GETFD && command != F_SETFD && command != F_GETFL && command != F_SETFL &&
-      command != F_DUPFD && command != F_DUPFD_CLOEXEC) {
-    return ToValue(env, -EINVAL);
-  }
-  const int result = os::Fcntl(fd, command, argument);
+int Fcntl(Environment* environment, int fd, int command, Flags argument) {
   const bool duplicates = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
-  return ToValue(env, duplicates ? Own(args, result) : result);
+  // Commands that take a pointer would read the integer as one.
+  if (!duplicates && command != F_GETFD && command != F_SETFD && command != F_GETFL &&
+      command != F_SETFL) {
+    return -EINVAL;
+  }
+  const int result = os::Fcntl(fd, command, static_cast<int>(argument));
+  if (duplicates && result >= 0) environment->fds.Insert(result);
+  return result;
 }
 
-// Whether the caller's array took the number: a frozen one refuses it without a word.
-bool FillElement(napi_env env, napi_value out, uint32_t index, int value) {
-  napi_value number = ToValue(env, value);
+// The caller's array, which is to get two fds.
+struct PairArgument {
+  bool Read(const Args* args, size_t at);
+  bool FillElement(uint32_t index, int fd) const;
+  napi_value Fill(int error, const int fds[2]) const;
+
+  napi_env env = nullptr;
+  Environment* environment = nullptr;
+  napi_value array = nullptr;
+};
+
+bool PairArgument::Read(const Args* args, size_t at) {
+  *this = {args->env(), args->environment(), (*args)[at]};
+  bool is_array = false;
+  if (napi_is_array(env, array, &is_array) == napi_ok && is_array) return true;
+  ThrowType(env, "expected an array to fill");
+  return false;
+}
+
+// Whether the array took the number: a frozen one refuses it without a word.
+bool PairArgument::FillElement(uint32_t index, int fd) const {
+  napi_value number = ToValue(env, fd);
   napi_value taken = nullptr;
   bool same = false;
-  return number != nullptr && napi_set_element(env, out, index, number) == napi_ok &&
-         napi_get_element(env, out, index, &taken) == napi_ok &&
+  return number != nullptr && napi_set_element(env, array, index, number) == napi_ok &&
+         napi_get_element(env, array, index, &taken) == napi_ok &&
          napi_strict_equals(env, taken, number, &same) == napi_ok && same;
 }
 
-// Fills the caller's array with the two fds. Where it does not take them nobody would know them.
-napi_value FillPair(const Args& args, napi_value out, int error, const int fds[2]) {
-  const napi_env env = args.env();
+// Where the array does not take the fds nobody would know them.
+napi_value PairArgument::Fill(int error, const int fds[2]) const {
   if (error < 0) return ToValue(env, error);
-  Own(args, fds[0]);
-  Own(args, fds[1]);
-  if (FillElement(env, out, 0, fds[0]) && FillElement(env, out, 1, fds[1])) return ToValue(env, 0);
+  for (int i = 0; i < 2; i++) environment->fds.Insert(fds[i]);
+  if (FillElement(0, fds[0]) && FillElement(1, fds[1])) return ToValue(env, 0);
   for (int i = 0; i < 2; i++) {
     // Not one that a setter of the caller's has closed already.
-    if (args.environment()->fds.Remove(fds[i])) static_cast<void>(os::Close(fds[i]));
+    if (environment->fds.Remove(fds[i])) static_cast<void>(os::Close(fds[i]));
   }
   // Where a setter threw, that exception is pending and stays.
   return ThrowType(env, "expected an array that can be filled");
 }
 
-bool CheckArray(const Args& args, size_t index) {
-  bool is_array = false;
-  if (napi_is_array(args.env(), args[index], &is_array) == napi_ok && is_array) return true;
-  ThrowType(args.env(), "expected an array to fill");
-  return false;
-}
-
-napi_value SysPipe2(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t flags = 0;
-  if (!args.Flags(0, &flags) || !CheckArray(args, 1)) return nullptr;
+napi_value Pipe2(Flags flags, PairArgument out) {
   int fds[2];
-  const int error = os::Pipe2(fds, flags);
-  return FillPair(args, args[1], error, fds);
+  const int error = os::Pipe2(fds, static_cast<int>(flags));
+  return out.Fill(error, fds);
 }
 
-napi_value SysSocketpair(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t domain = 0;
-  int32_t type = 0;
-  int32_t protocol = 0;
-  if (!args.Int32(0, &domain) || !args.Flags(1, &type) || !args.Int32(2, &protocol) ||
-      !CheckArray(args, 3)) {
-    return nullptr;
-  }
+napi_value Socketpair(int domain, Flags type, int protocol, PairArgument out) {
   int fds[2];
-  const int error = os::Socketpair(domain, type, protocol, fds);
-  return FillPair(args, args[3], error, fds);
+  const int error = os::Socketpair(domain, static_cast<int>(type), protocol, fds);
+  return out.Fill(error, fds);
 }
 
-napi_value SysShutdown(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t how = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &how)) return nullptr;
-  return ToValue(env, os::Shutdown(fd, how));
-}
-
-napi_value SysClose(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
-  args.environment()->fds.Remove(fd);
+int Close(Environment* environment, int fd) {
+  environment->fds.Remove(fd);
   const int error = os::Close(fd);
   // EINTR has closed: another try could close a stranger's fd (T42).
-  return ToValue(env, error == -EINTR ? 0 : error);
+  return error == -EINTR ? 0 : error;
 }
 
 // The number is a stranger's by now: its user closed it behind us. Nobody closes it here any more.
-napi_value DisownFd(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
-  args.environment()->fds.Remove(fd);
-  return ToValue(env, 0);
+int DisownFd(Environment* environment, int fd) {
+  environment->fds.Remove(fd);
+  return 0;
 }
 
 // An fd that was opened elsewhere and given to us: ours to close from now on.
-napi_value OwnFd(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
+int OwnFd(Environment* environment, int fd) {
   // Also keeps the table from growing to a number that cannot be an fd.
   const int flags = os::Fcntl(fd, F_GETFD, 0);
-  if (flags < 0) return ToValue(env, flags);
-  static_cast<void>(Own(args, fd));
-  return ToValue(env, 0);
+  if (flags < 0) return flags;
+  environment->fds.Insert(fd);
+  return 0;
 }
 
-napi_value SysSetsockopt(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t level = 0;
-  int32_t name = 0;
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
-      !args.WholeBytes(3, &data, &length)) {
-    return nullptr;
-  }
-  return ToValue(env, os::Setsockopt(fd, level, name, data, static_cast<socklen_t>(length)));
+int Setsockopt(int fd, int level, int name, Span value) {
+  return os::Setsockopt(fd, level, name, value.data, static_cast<socklen_t>(value.length));
 }
 
-napi_value SysGetsockopt(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t level = 0;
-  int32_t name = 0;
-  uint8_t* data = nullptr;
-  size_t size = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
-      !args.WholeBytes(3, &data, &size)) {
-    return nullptr;
-  }
-  auto length = static_cast<socklen_t>(size);
-  const int error = os::Getsockopt(fd, level, name, data, &length);
-  return ToValue(env, error < 0 ? error : static_cast<int32_t>(length));
+int Getsockopt(int fd, int level, int name, Span out) {
+  auto length = static_cast<socklen_t>(out.length);
+  const int error = os::Getsockopt(fd, level, name, out.data, &length);
+  return error < 0 ? error : static_cast<int>(length);
 }
 
 // The common integer option, without a buffer.
-napi_value SysSetsockoptInt(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t level = 0;
-  int32_t name = 0;
-  int32_t value = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &level) || !args.Int32(2, &name) ||
-      !args.Flags(3, &value)) {
-    return nullptr;
-  }
-  return ToValue(env, os::Setsockopt(fd, level, name, &value, sizeof value));
+int SetsockoptInt(int fd, int level, int name, Flags flags) {
+  const int value = static_cast<int>(flags);
+  return os::Setsockopt(fd, level, name, &value, sizeof value);
 }
 
 // The error that a socket holds (SO_ERROR), which reading clears: 0, or -errno.
-napi_value SysTakeSocketError(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
+int TakeSocketError(int fd) {
   int value = 0;
   socklen_t length = sizeof value;
   const int error = os::Getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length);
-  return ToValue(env, error < 0 ? error : -value);
+  return error < 0 ? error : -value;
 }
 
 const Export kExports[] = {
-    {"socket", SysSocket},
-    {"ipVersion", IpVersion},
-    {"bind", SysBind},
-    {"connect", SysConnect},
-    {"listen", SysListen},
-    {"accept4", SysAccept4},
-    {"getsockname", SysGetsockname},
-    {"getpeername", SysGetpeername},
-    {"recv", SysRecv},
-    {"send", SysSend},
-    {"read", SysRead},
-    {"write", SysWrite},
-    {"writev", SysWritev},
-    {"sendv", SysSendv},
-    {"arenaCreate", ArenaCreate},
-    {"recvInto", SysRecvInto},
-    {"sendFrom", SysSendFrom},
-    {"recvArena", SysRecvArena},
-    {"sendArena", SysSendArena},
-    {"fcntl", SysFcntl},
-    {"pipe2", SysPipe2},
-    {"socketpair", SysSocketpair},
-    {"shutdown", SysShutdown},
-    {"close", SysClose},
-    {"disownFd", DisownFd},
-    {"ownFd", OwnFd},
-    {"setsockopt", SysSetsockopt},
-    {"getsockopt", SysGetsockopt},
-    {"setsockoptInt", SysSetsockoptInt},
-    {"takeSocketError", SysTakeSocketError},
+    {"socket", Open<os::Socket, int, Flags, int>},
+    {"ipVersion", Call<IpVersion>},
+    {"bind", Call<Bind>},
+    {"connect", Call<Connect>},
+    {"listen", Call<os::Listen>},
+    {"accept4", Open<Accept4>},
+    {"getsockname", Call<FillName<os::Getsockname>>},
+    {"getpeername", Call<FillName<os::Getpeername>>},
+    {"recv", Call<Recv>},
+    {"send", Call<Send>},
+    {"read", Call<Read>},
+    {"write", Call<Write>},
+    {"writev", Call<Writev>},
+    {"sendv", Call<Sendv>},
+    {"arenaCreate", Call<ArenaCreate>},
+    {"recvInto", Call<RecvInto>},
+    {"sendFrom", Call<SendFrom>},
+    {"recvArena", Call<RecvArena>},
+    {"sendArena", Call<SendArena>},
+    {"fcntl", Call<Fcntl>},
+    {"pipe2", Call<Pipe2>},
+    {"socketpair", Call<Socketpair>},
+    {"shutdown", Call<os::Shutdown>},
+    {"close", Call<Close>},
+    {"disownFd", Call<DisownFd>},
+    {"ownFd", Call<OwnFd>},
+    {"setsockopt", Call<Setsockopt>},
+    {"getsockopt", Call<Getsockopt>},
+    {"setsockoptInt", Call<SetsockoptInt>},
+    {"takeSocketError", Call<TakeSocketError>},
 };
 
 }  // namespace
 
-void ExportSys(napi_env env, napi_value exports) {
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
-}
+void ExportSys(napi_env env, napi_value exports) { ExportAll(env, exports, kExports); }
 
 }  // namespace tripoll

@@ -3,11 +3,10 @@
 #include <cstddef>
 #include <cstring>
 
-#include "address.h"
 #include "address_wrap.h"
+#include "call_wrap.h"
 #include "datagram_control.h"
 #include "datagrams.h"
-#include "env_wrap.h"
 
 #include "os_errno.h"
 
@@ -17,175 +16,126 @@ namespace {
 
 // A header and its records.
 struct Records {
-  DatagramHeader* header;
-  DatagramRecord* list;
-  size_t count;
-};
-
-bool ReadRecords(const Args& args, size_t index, Records* records) {
-  uint8_t* data = nullptr;
-  size_t bytes = 0;
-  if (!args.WholeBytes(index, &data, &bytes)) return false;
-  if (bytes < sizeof(DatagramHeader) ||
-      reinterpret_cast<uintptr_t>(data) % alignof(DatagramHeader) != 0) {
-    ThrowRange(args.env(), "expected the records of a batch");
-    return false;
+  bool Read(const Args* args, size_t at) {
+    Span memory;
+    if (!args->WholeBytes(at, &memory)) return false;
+    if (memory.length < sizeof(DatagramHeader) ||
+        reinterpret_cast<uintptr_t>(memory.data) % alignof(DatagramHeader) != 0) {
+      ThrowRange(args->env(), "expected the records of a batch");
+      return false;
+    }
+    header = reinterpret_cast<DatagramHeader*>(memory.data);
+    list = reinterpret_cast<DatagramRecord*>(memory.data + sizeof(DatagramHeader));
+    count = (memory.length - sizeof(DatagramHeader)) / sizeof(DatagramRecord);
+    return true;
   }
-  records->header = reinterpret_cast<DatagramHeader*>(data);
-  records->list = reinterpret_cast<DatagramRecord*>(data + sizeof(DatagramHeader));
-  records->count = (bytes - sizeof(DatagramHeader)) / sizeof(DatagramRecord);
-  return true;
-}
+
+  DatagramHeader* header = nullptr;
+  DatagramRecord* list = nullptr;
+  size_t count = 0;
+};
 
 using BatchCall = int (*)(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
                           uint32_t options);
 
-// (fd, records, payload, slotBytes, first, count, options)
-napi_value CallWithBatch(napi_env env, napi_callback_info info, BatchCall call) {
-  const Args args(env, info, 7);
-  int32_t fd = 0;
-  Records records{};
-  uint8_t* payload = nullptr;
-  size_t payload_bytes = 0;
-  uint32_t slot_bytes = 0;
-  uint32_t first = 0;
-  uint32_t count = 0;
-  uint32_t options = 0;
-  if (!args.Int32(0, &fd) || !ReadRecords(args, 1, &records) ||
-      !args.WholeBytes(2, &payload, &payload_bytes) || !args.Uint32(3, &slot_bytes) ||
-      !args.Uint32(4, &first) || !args.Uint32(5, &count) || !args.Uint32(6, &options)) {
-    return nullptr;
-  }
+template <BatchCall kCall>
+napi_value CallWithBatch(napi_env env, int fd, Records records, Span payload, uint32_t slot_bytes,
+                         uint32_t first, uint32_t count, uint32_t options) {
   if (first > records.count || count > records.count - first ||
-      (slot_bytes > 0 && payload_bytes / slot_bytes < size_t{first} + count)) {
+      (slot_bytes > 0 && payload.length / slot_bytes < size_t{first} + count)) {
     return ThrowRange(env, "first and count reach past the end of the batch");
   }
-  const DatagramSlots slots{records.header, records.list, payload, slot_bytes};
-  return ToValue(env, call(fd, slots, first, count, options));
-}
-
-napi_value UdpReceive(napi_env env, napi_callback_info info) {
-  return CallWithBatch(env, info, ReceiveDatagrams);
-}
-napi_value UdpSend(napi_env env, napi_callback_info info) {
-  return CallWithBatch(env, info, SendDatagrams);
+  const DatagramSlots slots{records.header, records.list, payload.data, slot_bytes};
+  return ToValue(env, kCall(fd, slots, first, count, options));
 }
 
 // (records, index, local): the endpoint that a record has, of the sender or our own.
-DatagramEndpoint* ReadEndpoint(const Args& args) {
-  Records records{};
-  uint32_t index = 0;
-  uint32_t local = 0;
-  if (!ReadRecords(args, 0, &records) || !args.Uint32(1, &index) || !args.Uint32(2, &local))
-    return nullptr;
-  if (index >= records.count) {
-    ThrowRange(args.env(), "index reaches past the end of the batch");
-    return nullptr;
+struct EndpointArgument {
+  static constexpr size_t kArguments = 3;
+  bool Read(const Args* args, size_t at) {
+    Records records;
+    uint32_t index = 0;
+    uint32_t local = 0;
+    if (!records.Read(args, at) || !args->Uint32(at + 1, &index) || !args->Uint32(at + 2, &local))
+      return false;
+    if (index >= records.count) {
+      ThrowRange(args->env(), "index reaches past the end of the batch");
+      return false;
+    }
+    endpoint = local == 0 ? &records.list[index].peer : &records.list[index].local;
+    return true;
   }
-  return local == 0 ? &records.list[index].peer : &records.list[index].local;
-}
 
-// (records, index, local, out): fills { family, address, port, scopeId }.
-napi_value UdpGetAddress(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 4);
-  const DatagramEndpoint* endpoint = ReadEndpoint(args);
-  if (endpoint == nullptr) return nullptr;
+  DatagramEndpoint* endpoint = nullptr;
+};
+
+// Fills the caller's object: { family, address, port, scopeId }.
+napi_value UdpGetAddress(napi_env env, EndpointArgument from, napi_value out) {
+  const DatagramEndpoint& endpoint = *from.endpoint;
   SocketAddress address;
-  if (endpoint->family == AF_INET) {
+  if (endpoint.family == AF_INET) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
-    v4.sin_port = htons(static_cast<uint16_t>(endpoint->port));
-    std::memcpy(&v4.sin_addr, endpoint->address, sizeof v4.sin_addr);
+    v4.sin_port = htons(static_cast<uint16_t>(endpoint.port));
+    std::memcpy(&v4.sin_addr, endpoint.address, sizeof v4.sin_addr);
     std::memcpy(&address.storage, &v4, sizeof v4);
-  } else if (endpoint->family == AF_INET6) {
+  } else if (endpoint.family == AF_INET6) {
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(static_cast<uint16_t>(endpoint->port));
-    v6.sin6_scope_id = endpoint->scope_id;
-    std::memcpy(&v6.sin6_addr, endpoint->address, sizeof v6.sin6_addr);
+    v6.sin6_port = htons(static_cast<uint16_t>(endpoint.port));
+    v6.sin6_scope_id = endpoint.scope_id;
+    std::memcpy(&v6.sin6_addr, endpoint.address, sizeof v6.sin6_addr);
     std::memcpy(&address.storage, &v6, sizeof v6);
   }
-  return FillAddress(args, 3, address);
+  return FillAddress(env, out, address);
 }
 
-// (records, index, local, family, address, port, scopeId)
-napi_value UdpSetAddress(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 7);
-  InternetAddress from;
-  uint32_t port = 0;
-  if (!args.Int32(3, &from.family) || !args.Text(4, &from.address) || !args.Uint32(5, &port) ||
-      !args.Uint32(6, &from.scope_id)) {
-    return nullptr;
-  }
-  if (port > UINT16_MAX) return ThrowRange(env, "a port is at most 65535");
-  SocketAddress parsed;
-  const int error = ParseAddress(from, &parsed);
-  if (error < 0) return ToValue(env, error);
-  // After all that can run code of the caller's, of which there is none.
-  DatagramEndpoint* endpoint = ReadEndpoint(args);
-  if (endpoint == nullptr) return nullptr;
-  endpoint->family = static_cast<uint32_t>(from.family);
-  endpoint->port = port;
-  endpoint->scope_id = from.scope_id;
-  if (from.family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&parsed.storage);
-    std::memcpy(endpoint->address, &v4->sin_addr, sizeof v4->sin_addr);
+int UdpSetAddress(EndpointArgument to, const AddressArgument& address) {
+  DatagramEndpoint& endpoint = *to.endpoint;
+  endpoint.family = address.storage.ss_family;
+  endpoint.scope_id = 0;
+  if (endpoint.family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
+    endpoint.port = ntohs(v4->sin_port);
+    std::memcpy(endpoint.address, &v4->sin_addr, sizeof v4->sin_addr);
   } else {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&parsed.storage);
-    std::memcpy(endpoint->address, &v6->sin6_addr, sizeof v6->sin6_addr);
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+    endpoint.port = ntohs(v6->sin6_port);
+    endpoint.scope_id = v6->sin6_scope_id;
+    std::memcpy(endpoint.address, &v6->sin6_addr, sizeof v6->sin6_addr);
   }
-  return ToValue(env, 0);
+  return 0;
 }
 
-// (fd, option, interface, family, group, source): one of MCAST_*; a source only with those that
-// have one, else ''.
-napi_value UdpMembership(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 6);
-  int32_t fd = 0;
-  int32_t option = 0;
-  uint32_t index = 0;
-  InternetAddress group;
-  InternetAddress source;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &option) || !args.Uint32(2, &index) ||
-      !args.Int32(3, &group.family) || !args.Text(4, &group.address) ||
-      !args.Text(5, &source.address)) {
-    return nullptr;
-  }
-  source.family = group.family;
+// One of MCAST_*; a source only with those that have one, else ''.
+int UdpMembership(int fd, int option, uint32_t index, int family, const std::string& group,
+                  const std::string& source) {
   SocketAddress group_name;
   SocketAddress source_name;
-  const bool has_source = !source.address.empty();
-  int error = ParseAddress(group, &group_name);
-  if (error == 0 && has_source) error = ParseAddress(source, &source_name);
-  if (error == 0) {
-    const sockaddr_storage* from = has_source ? &source_name.storage : nullptr;
-    error = ChangeMembership(fd, option, index, group_name.storage, from);
-  }
-  return ToValue(env, error);
+  int error = ParseAddress({family, group}, &group_name);
+  if (error == 0 && !source.empty()) error = ParseAddress({family, source}, &source_name);
+  if (error < 0) return error;
+  const sockaddr_storage* from = source.empty() ? nullptr : &source_name.storage;
+  return ChangeMembership(fd, option, index, group_name.storage, from);
 }
 
 // Takes the peer of a connected socket away.
-napi_value UdpDisconnect(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 1);
-  int32_t fd = 0;
-  if (!args.Int32(0, &fd)) return nullptr;
+int UdpDisconnect(int fd) {
   sockaddr none{};
   none.sa_family = AF_UNSPEC;
-  return ToValue(env, os::Connect(fd, &none, sizeof none));
+  return os::Connect(fd, &none, sizeof none);
 }
 
-napi_value InterfaceIndex(napi_env env, napi_callback_info info) {
-  const Args args(env, info, 1);
-  std::string name;
-  if (!args.Text(0, &name)) return nullptr;
-  return ToValue(env, os::IfNametoindex(name.c_str()));
-}
+int InterfaceIndex(const std::string& name) { return os::IfNametoindex(name.c_str()); }
 
 const Export kExports[] = {
-    {"udpReceive", UdpReceive},         {"udpSend", UdpSend},
-    {"udpGetAddress", UdpGetAddress},   {"udpSetAddress", UdpSetAddress},
-    {"udpMembership", UdpMembership},   {"udpDisconnect", UdpDisconnect},
-    {"interfaceIndex", InterfaceIndex},
+    {"udpReceive", Call<CallWithBatch<ReceiveDatagrams>>},
+    {"udpSend", Call<CallWithBatch<SendDatagrams>>},
+    {"udpGetAddress", Call<UdpGetAddress>},
+    {"udpSetAddress", Call<UdpSetAddress>},
+    {"udpMembership", Call<UdpMembership>},
+    {"udpDisconnect", Call<UdpDisconnect>},
+    {"interfaceIndex", Call<InterfaceIndex>},
 };
 
 #define WORD(name) \
@@ -232,7 +182,7 @@ const Constant kLayout[] = {
 }  // namespace
 
 void ExportUdp(napi_env env, napi_value exports) {
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+  ExportAll(env, exports, kExports);
   napi_value layout = ToObject(env, kLayout, sizeof kLayout / sizeof kLayout[0]);
   napi_value constants = ToObject(env, kDatagramConstants, kDatagramConstantCount);
   // A failure leaves an exception pending, which fails the load.

@@ -125,7 +125,7 @@ export interface NativeBinding {
   pidfdOpen?(pid: number, flags: number): number;
   pidfdSendSignal?(fd: number, signal: number): number;
   pidfdReap?(fd: number, out: Uint8Array): number;
-  inotifyInit?(flags: number, unused: 0): number;
+  inotifyInit?(flags: number): number;
   inotifyAdd?(fd: number, path: Uint8Array, mask: number): number;
   inotifyRemove?(fd: number, watch: number): number;
   tunSetInterface?(fd: number, name: string, flags: number, out: Uint8Array): number;

@@ -6,7 +6,7 @@
 
 #include "bsd/kqueue_calls.h"
 #include "bsd/kqueue_constants.h"
-#include "env_wrap.h"
+#include "call_wrap.h"
 
 namespace tripoll {
 
@@ -26,56 +26,36 @@ const Constant kLayout[] = {
 };
 #undef TRIPOLL_FIELD
 
-napi_value RawKqueue(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  const int fd = os::Kqueue();
-  if (fd >= 0) args.environment()->fds.Insert(fd);
-  return ToValue(env, fd);
-}
-
 // A list of whole, aligned kevents.
-bool ReadList(const Args& args, size_t index, struct kevent** list, int* count) {
-  uint8_t* data = nullptr;
-  size_t bytes = 0;
-  if (!args.WholeBytes(index, &data, &bytes)) return false;
-  const bool aligned = reinterpret_cast<uintptr_t>(data) % alignof(struct kevent) == 0;
-  if (bytes % kKeventBytes != 0 || bytes / kKeventBytes > kMostKevents || (bytes > 0 && !aligned)) {
-    ThrowRange(args.env(), "expected whole kevents, aligned, at most 1024");
-    return false;
+struct KeventsArgument {
+  bool Read(const Args* args, size_t at) {
+    Span memory;
+    if (!args->WholeBytes(at, &memory)) return false;
+    const bool aligned = reinterpret_cast<uintptr_t>(memory.data) % alignof(struct kevent) == 0;
+    if (memory.length % kKeventBytes != 0 || memory.length / kKeventBytes > kMostKevents ||
+        (memory.length > 0 && !aligned)) {
+      ThrowRange(args->env(), "expected whole kevents, aligned, at most 1024");
+      return false;
+    }
+    // SAFETY: this thread's JavaScript stands still until the call is over, so the memory stays.
+    list = reinterpret_cast<struct kevent*>(memory.data);
+    count = static_cast<int>(memory.length / kKeventBytes);
+    return true;
   }
-  // SAFETY: this thread's JavaScript stands still until the call is over, so the memory stays.
-  *list = reinterpret_cast<struct kevent*>(data);
-  *count = static_cast<int>(bytes / kKeventBytes);
-  return true;
+
+  struct kevent* list = nullptr;
+  int count = 0;
+};
+
+int Kevent(int kqueue_fd, KeventsArgument changes, KeventsArgument events, int64_t timeout_ns) {
+  return os::Kevent(kqueue_fd, changes.list, changes.count, events.list, events.count, timeout_ns);
 }
 
-napi_value RawKevent(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t kqueue_fd = 0;
-  int64_t timeout_ns = 0;
-  struct kevent* changes = nullptr;
-  struct kevent* events = nullptr;
-  int change_count = 0;
-  int event_count = 0;
-  if (!args.Int32(0, &kqueue_fd) || !ReadList(args, 1, &changes, &change_count) ||
-      !ReadList(args, 2, &events, &event_count) || !args.Int53(3, &timeout_ns)) {
-    return nullptr;
-  }
-  return ToValue(env,
-                 os::Kevent(kqueue_fd, changes, change_count, events, event_count, timeout_ns));
-}
+const Export kExports[] = {{"kqueue", Open<os::Kqueue>}, {"kevent", Call<Kevent>}};
 
-const Export kExports[] = {{"kqueue", RawKqueue}, {"kevent", RawKevent}};
-
-void ExportTable(napi_env env, napi_value exports, const char* name, const Constant* list,
-                 size_t count) {
-  napi_value table = nullptr;
-  if (napi_create_object(env, &table) != napi_ok) return;
-  for (size_t i = 0; i < count; i++) {
-    if (!SetNumber(env, table, list[i].name, static_cast<double>(list[i].value))) return;
-  }
-  // What fails here leaves an exception pending, which fails the load.
-  static_cast<void>(napi_set_named_property(env, exports, name, table));
+void ExportTable(napi_env env, napi_value exports, const char* name, napi_value table) {
+  // What fails here, or has failed, leaves an exception pending, which fails the load.
+  if (table != nullptr) static_cast<void>(napi_set_named_property(env, exports, name, table));
 }
 
 }  // namespace
@@ -84,9 +64,11 @@ void ExportSystem(napi_env env, napi_value exports) {
   ExportMessages(env, exports);
   ExportStreams(env, exports);
   ExportTerminal(env, exports);
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
-  ExportTable(env, exports, "keventLayout", kLayout, sizeof kLayout / sizeof kLayout[0]);
-  ExportTable(env, exports, "kqueueConstants", kKqueueConstants, kKqueueConstantCount);
+  ExportAll(env, exports, kExports);
+  ExportTable(env, exports, "keventLayout",
+              ToObject(env, kLayout, sizeof kLayout / sizeof kLayout[0]));
+  ExportTable(env, exports, "kqueueConstants",
+              ToObject(env, kKqueueConstants, kKqueueConstantCount));
 }
 
 }  // namespace tripoll

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "env_wrap.h"
+#include "call_wrap.h"
 #include "linux/newer.h"
 #include "os_calls.h"
 #include "unix/readiness.h"
@@ -16,31 +16,11 @@ namespace {
 
 constexpr size_t kWordsPerEvent = 3;
 
-napi_value RawEpollCreate1(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t flags = 0;
-  if (!args.Flags(0, &flags)) return nullptr;
-  const int fd = os::EpollCreate1(flags);
-  if (fd >= 0) args.environment()->fds.Insert(fd);
-  return ToValue(env, fd);
-}
-
-napi_value RawEpollCtl(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t epoll_fd = 0;
-  int32_t operation = 0;
-  int32_t fd = 0;
-  uint32_t low = 0;
-  uint32_t high = 0;
+int EpollCtl(int epoll_fd, int operation, int fd, Flags events, uint32_t low, uint32_t high) {
   epoll_event event{};
-  uint32_t events = 0;
-  if (!args.Int32(0, &epoll_fd) || !args.Int32(1, &operation) || !args.Int32(2, &fd) ||
-      !args.Flags(3, &events) || !args.Uint32(4, &low) || !args.Uint32(5, &high)) {
-    return nullptr;
-  }
-  event.events = events;
+  event.events = events.word;
   event.data.u64 = (static_cast<uint64_t>(high) << 32) | low;
-  return ToValue(env, os::EpollCtl(epoll_fd, operation, fd, &event));
+  return os::EpollCtl(epoll_fd, operation, fd, &event);
 }
 
 int WaitOnce(int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns) {
@@ -50,43 +30,41 @@ int WaitOnce(int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns
   return os::EpollWait(epoll_fd, events, capacity, ToTimeoutMs(timeout_ns));
 }
 
-napi_value RawEpollPwait2(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t epoll_fd = 0;
-  int64_t timeout_ns = 0;
-  napi_typedarray_type type{};
-  size_t words = 0;
-  void* memory = nullptr;
-  if (!args.Int32(0, &epoll_fd)) return nullptr;
-  if (napi_get_typedarray_info(env, args[1], &type, &words, &memory, nullptr, nullptr) != napi_ok ||
-      type != napi_uint32_array) {
-    return ThrowType(env, "expected a Uint32Array");
+// The caller's array of events.
+struct EventsArgument {
+  bool Read(const Args* args, size_t at) {
+    napi_typedarray_type type{};
+    void* memory = nullptr;
+    if (napi_get_typedarray_info(args->env(), (*args)[at], &type, &count, &memory, nullptr,
+                                 nullptr) != napi_ok ||
+        type != napi_uint32_array) {
+      ThrowType(args->env(), "expected a Uint32Array");
+      return false;
+    }
+    words = static_cast<uint32_t*>(memory);
+    return true;
   }
-  if (!args.Int53(2, &timeout_ns)) return nullptr;
+
+  uint32_t* words = nullptr;
+  size_t count = 0;
+};
+
+int EpollPwait2(int epoll_fd, EventsArgument out, int64_t timeout_ns) {
   epoll_event events[kEventBatchSize];
-  const auto capacity = static_cast<int>(std::min<size_t>(words / kWordsPerEvent, kEventBatchSize));
-  const int count = WaitOnce(epoll_fd, events, capacity, timeout_ns);
+  const size_t room = std::min<size_t>(out.count / kWordsPerEvent, kEventBatchSize);
+  const int count = WaitOnce(epoll_fd, events, static_cast<int>(room), timeout_ns);
   // SAFETY: this thread's JavaScript stands still in this call, so the array that it looked up is
   // intact.
-  auto* out = static_cast<uint32_t*>(memory);
   for (int i = 0; i < count; i++) {
-    *out++ = events[i].events;
-    *out++ = static_cast<uint32_t>(events[i].data.u64);
-    *out++ = static_cast<uint32_t>(events[i].data.u64 >> 32);
+    *out.words++ = events[i].events;
+    *out.words++ = static_cast<uint32_t>(events[i].data.u64);
+    *out.words++ = static_cast<uint32_t>(events[i].data.u64 >> 32);
   }
-  return ToValue(env, count);
+  return count;
 }
 
-napi_value RawEpollSetParams(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t epoll_fd = 0;
-  uint32_t usecs = 0;
-  uint32_t budget = 0;
-  uint32_t prefer = 0;
-  if (!args.Int32(0, &epoll_fd) || !args.Uint32(1, &usecs) || !args.Uint32(2, &budget) ||
-      !args.Uint32(3, &prefer)) {
-    return nullptr;
-  }
+napi_value EpollSetParams(napi_env env, int epoll_fd, uint32_t usecs, uint32_t budget,
+                          uint32_t prefer) {
   if (budget > UINT16_MAX || prefer > 1) return ThrowRange(env, "busy-poll parameter out of range");
   epoll_params params{};
   params.busy_poll_usecs = usecs;
@@ -96,17 +74,14 @@ napi_value RawEpollSetParams(napi_env env, napi_callback_info info) {
 }
 
 // Fills the caller's array: usecs, budget, prefer.
-napi_value RawEpollGetParams(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t epoll_fd = 0;
-  if (!args.Int32(0, &epoll_fd)) return nullptr;
+napi_value EpollGetParams(napi_env env, int epoll_fd, napi_value out) {
   epoll_params params{};
   const int error = os::Ioctl(epoll_fd, EPIOCGPARAMS, &params);
   if (error < 0) return ToValue(env, error);
   const int32_t values[] = {static_cast<int32_t>(params.busy_poll_usecs), params.busy_poll_budget,
                             params.prefer_busy_poll};
   for (uint32_t i = 0; i < 3; i++) {
-    if (napi_set_element(env, args[1], i, ToValue(env, values[i])) != napi_ok) {
+    if (napi_set_element(env, out, i, ToValue(env, values[i])) != napi_ok) {
       return ThrowType(env, "expected an array to fill");
     }
   }
@@ -114,15 +89,17 @@ napi_value RawEpollGetParams(napi_env env, napi_callback_info info) {
 }
 
 const Export kExports[] = {
-    {"epollCreate1", RawEpollCreate1},     {"epollCtl", RawEpollCtl},
-    {"epollPwait2", RawEpollPwait2},       {"epollSetParams", RawEpollSetParams},
-    {"epollGetParams", RawEpollGetParams},
+    {"epollCreate1", Open<os::EpollCreate1, Flags>},
+    {"epollCtl", Call<EpollCtl>},
+    {"epollPwait2", Call<EpollPwait2>},
+    {"epollSetParams", Call<EpollSetParams>},
+    {"epollGetParams", Call<EpollGetParams>},
 };
 
 }  // namespace
 
 void ExportSystem(napi_env env, napi_value exports) {
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+  ExportAll(env, exports, kExports);
   ExportMessages(env, exports);
   ExportStreams(env, exports);
   ExportTerminal(env, exports);

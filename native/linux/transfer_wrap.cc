@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
-#include "env_wrap.h"
+#include "call_wrap.h"
 #include "linux/splice_relay.h"
 #include "os_calls.h"
 #include "unix/transfer_limit.h"
@@ -28,44 +29,23 @@ struct Mapping {
 // More at once than a socket could take in minutes.
 constexpr uint32_t kMostZeroCopyBytes = uint32_t{1} << 28;
 
-// (inFd, outFd, length): one of the two is a pipe.
-napi_value SysSplice(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t in_fd = 0;
-  int32_t out_fd = 0;
-  uint32_t length = 0;
-  if (!args.Int32(0, &in_fd) || !args.Int32(1, &out_fd) || !args.Uint32(2, &length)) return nullptr;
-  return ToValue(env, os::Splice(in_fd, out_fd, std::min<size_t>(length, kMostPerCall)));
+// One of the two is a pipe.
+int Splice(int in_fd, int out_fd, uint32_t length) {
+  return os::Splice(in_fd, out_fd, std::min<size_t>(length, kMostPerCall));
 }
 
-// (from, pipeWrite, pipeRead, to, mostBytes, state: 8 bytes)
-napi_value SpliceRelay(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  Relay relay{};
-  uint32_t most = 0;
-  uint8_t* state = nullptr;
-  size_t state_bytes = 0;
-  if (!args.Int32(0, &relay.from) || !args.Int32(1, &relay.pipe_write) ||
-      !args.Int32(2, &relay.pipe_read) || !args.Int32(3, &relay.to) || !args.Uint32(4, &most) ||
-      !args.WholeBytes(5, &state, &state_bytes)) {
-    return nullptr;
-  }
+// A state has 8 bytes.
+napi_value SpliceRelay(napi_env env, int from, int pipe_write, int pipe_read, int to, uint32_t most,
+                       Span state) {
   RelayState result;
-  if (state_bytes < sizeof result) return ThrowRange(env, "the state has 8 bytes");
-  relay.most_bytes = most;
-  const int taken = RunRelay(relay, &result);
-  std::memcpy(state, &result, sizeof result);
+  if (state.length < sizeof result) return ThrowRange(env, "the state has 8 bytes");
+  const int taken = RunRelay({from, pipe_write, pipe_read, to, most}, &result);
+  std::memcpy(state.data, &result, sizeof result);
   return ToValue(env, taken);
 }
 
-// (fd, bytes): what the pipe holds from now on, or -errno; EPERM above the user's limit.
-napi_value SetPipeSize(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  int32_t bytes = 0;
-  if (!args.Int32(0, &fd) || !args.Int32(1, &bytes)) return nullptr;
-  return ToValue(env, os::Fcntl(fd, F_SETPIPE_SZ, bytes));
-}
+// What the pipe holds from now on, or -errno; EPERM above the user's limit.
+int SetPipeSize(int fd, int bytes) { return os::Fcntl(fd, F_SETPIPE_SZ, bytes); }
 
 void Unmap(napi_env /*env*/, void* /*data*/, void* hint) {
   auto* mapping = static_cast<Mapping*>(hint);
@@ -74,26 +54,21 @@ void Unmap(napi_env /*env*/, void* /*data*/, void* hint) {
   delete mapping;
 }
 
-// (bytes): an ArrayBuffer of native memory, or -errno.
-napi_value ZeroCopyCreate(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  uint32_t bytes = 0;
-  if (!args.Uint32(0, &bytes)) return nullptr;
+// An ArrayBuffer of native memory, or -errno.
+napi_value ZeroCopyCreate(napi_env env, uint32_t bytes) {
   if (bytes == 0 || bytes > kMostZeroCopyBytes) return ToValue(env, -EINVAL);
-  auto* mapping = new Mapping{nullptr, bytes};
+  auto mapping = std::make_unique<Mapping>(Mapping{nullptr, bytes});
   const int error = os::MapMemory(bytes, &mapping->memory);
+  if (error < 0) return ToValue(env, error);
   napi_value buffer = nullptr;
-  if (error < 0) {
-    delete mapping;
-    return ToValue(env, error);
-  }
   // SAFETY: the view alone holds the mapping. The kernel has pinned what it sends from, and keeps
   // those pages whatever becomes of the mapping.
-  if (napi_create_external_arraybuffer(env, mapping->memory, bytes, Unmap, mapping, &buffer) ==
-      napi_ok) {
+  if (napi_create_external_arraybuffer(env, mapping->memory, bytes, Unmap, mapping.get(),
+                                       &buffer) == napi_ok) {
+    static_cast<void>(mapping.release());
     return buffer;
   }
-  Unmap(env, nullptr, mapping);
+  Unmap(env, nullptr, mapping.release());
   return ToValue(env, -ENOTSUP);
 }
 
@@ -114,17 +89,12 @@ bool ReadNotice(const msghdr& message, uint32_t words[3]) {
   return false;
 }
 
-// (fd, out: 12 bytes): takes one entry of the error queue. 1: `out` has the first and the last send
-// that are done, and whether their bytes were copied after all; 0: an entry of another kind;
-// -EAGAIN: there is none.
-napi_value TakeZeroCopyNotice(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  int32_t fd = 0;
-  uint8_t* out = nullptr;
-  size_t out_bytes = 0;
+// Takes one entry of the error queue. 1: out has the first and the last send that are done, and
+// whether their bytes were copied after all, as words; 0: an entry of another kind; -EAGAIN: there
+// is none.
+napi_value TakeZeroCopyNotice(napi_env env, int fd, Span out) {
   uint32_t words[3] = {};
-  if (!args.Int32(0, &fd) || !args.WholeBytes(1, &out, &out_bytes)) return nullptr;
-  if (out_bytes < sizeof words) return ThrowRange(env, "a notice has 12 bytes");
+  if (out.length < sizeof words) return ThrowRange(env, "a notice has 12 bytes");
   alignas(cmsghdr) char control[256];
   msghdr message{};
   message.msg_control = control;
@@ -132,22 +102,20 @@ napi_value TakeZeroCopyNotice(napi_env env, napi_callback_info info) {
   const int result = os::Recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (result < 0) return ToValue(env, result);
   if (!ReadNotice(message, words)) return ToValue(env, 0);
-  std::memcpy(out, words, sizeof words);
+  std::memcpy(out.data, words, sizeof words);
   return ToValue(env, 1);
 }
 
 const Export kExports[] = {
-    {"splice", SysSplice},
-    {"spliceRelay", SpliceRelay},
-    {"setPipeSize", SetPipeSize},
-    {"zeroCopyCreate", ZeroCopyCreate},
-    {"takeZeroCopyNotice", TakeZeroCopyNotice},
+    {"splice", Call<Splice>},
+    {"spliceRelay", Call<SpliceRelay>},
+    {"setPipeSize", Call<SetPipeSize>},
+    {"zeroCopyCreate", Call<ZeroCopyCreate>},
+    {"takeZeroCopyNotice", Call<TakeZeroCopyNotice>},
 };
 
 }  // namespace
 
-void ExportTransfer(napi_env env, napi_value exports) {
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
-}
+void ExportTransfer(napi_env env, napi_value exports) { ExportAll(env, exports, kExports); }
 
 }  // namespace tripoll

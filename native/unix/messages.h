@@ -2,7 +2,8 @@
 #define TRIPOLL_UNIX_MESSAGES_H_
 
 #include <cstddef>
-#include <cstdint>
+
+#include "span.h"
 
 namespace tripoll {
 
@@ -16,12 +17,6 @@ struct ReceivedMessage {
   int closed_count = 0;    // how many came beyond the capacity, and were closed
   size_t name_length = 0;  // of the sender's address; 0 where it has none
   int fds[kMostFds];
-};
-
-// A part of memory; data may be null when length is 0.
-struct Span {
-  uint8_t* data = nullptr;
-  size_t length = 0;
 };
 
 // One recvmsg(2). Of the fds that came with it the first fd_capacity are kept, close-on-exec; the

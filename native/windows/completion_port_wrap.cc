@@ -1,7 +1,7 @@
 // The raw completion port for JavaScript. Ports and lent blocks are named by index, operations by
 // number, handles by their exact number; no value that JavaScript can pass becomes a pointer.
-#include "address.h"
-#include "env_wrap.h"
+#include "address_wrap.h"
+#include "call_wrap.h"
 #include "windows/completion_port.h"
 #include "windows/error_wrap.h"
 #include "windows/raw_handles.h"
@@ -14,7 +14,6 @@ namespace {
 
 // Numbers of one packet in the caller's Float64Array: key, operation, bytes, error.
 constexpr size_t kWordsPerPacket = 4;
-constexpr size_t kMostPackets = 256;
 constexpr uint32_t kMostBlockBytes = 1u << 30;
 
 struct RawState {
@@ -31,317 +30,215 @@ struct RawState {
   }
 };
 
-RawState* State(const Args& args) {
-  Environment* environment = args.environment();
+RawState* State(Environment* environment) {
   if (environment->raw == nullptr) environment->raw = std::make_shared<RawState>();
   return static_cast<RawState*>(environment->raw.get());
 }
 
-// False and *error, or an exception that is pending and *error 0.
-bool FindPort(const Args& args, CompletionPort** port, int* error) {
-  uint32_t index = 0;
-  *error = 0;
-  if (!args.Uint32(0, &index)) return false;
-  auto& ports = State(args)->ports;
-  if (index < ports.size()) *port = ports[index].get();
-  if (*port == nullptr) *error = -EBADF;
-  return *port != nullptr;
-}
+// A port by its index.
+struct Port {
+  bool Read(Args* args, size_t at) {
+    uint32_t index = 0;
+    if (!args->Uint32(at, &index)) return false;
+    const auto& ports = State(args->environment())->ports;
+    if (index < ports.size()) port = ports[index].get();
+    return port != nullptr || args->Refuse(-EBADF);
+  }
+  CompletionPort* operator->() const { return port; }
 
-napi_value Refused(napi_env env, int error) { return error == 0 ? nullptr : ToValue(env, error); }
+  CompletionPort* port = nullptr;
+};
 
 // A handle's number survives the way through a double, or it is refused.
-bool ReadHandle(const Args& args, size_t index, HANDLE* handle) {
-  int64_t number = 0;
-  if (!args.Int53(index, &number)) return false;
-  *handle = reinterpret_cast<HANDLE>(static_cast<intptr_t>(number));
-  if (number > 0) return true;
-  ThrowRange(args.env(), "expected a handle");
-  return false;
-}
-
-// (block, offset, length) at index and on.
-bool ReadRange(const Args& args, size_t index, LentRange* range) {
-  uint32_t block = 0;
-  uint32_t offset = 0;
-  uint32_t length = 0;
-  if (!args.Uint32(index, &block) || !args.Uint32(index + 1, &offset) ||
-      !args.Uint32(index + 2, &length))
-    return false;
-  const auto& blocks = State(args)->blocks;
-  if (block < blocks.size()) range->block = blocks[block];
-  if (range->block == nullptr || offset > range->block->bytes() ||
-      length > range->block->bytes() - offset) {
-    ThrowRange(args.env(), "offset and length reach past the end of the lent memory");
+struct Handle {
+  bool Read(const Args* args, size_t at) {
+    int64_t number = 0;
+    if (!args->Int53(at, &number)) return false;
+    handle = reinterpret_cast<HANDLE>(static_cast<intptr_t>(number));
+    if (number > 0) return true;
+    ThrowRange(args->env(), "expected a handle");
     return false;
   }
-  range->offset = offset;
-  range->length = length;
-  return true;
-}
 
-napi_value RawAlloc(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  uint32_t bytes = 0;
-  if (!args.Uint32(0, &bytes)) return nullptr;
-  if (bytes == 0 || bytes > kMostBlockBytes) return ToValue(env, -EINVAL);
+  HANDLE handle = nullptr;
+};
+
+// (block, offset, length)
+struct RangeArgument : LentRange {
+  static constexpr size_t kArguments = 3;
+  bool Read(const Args* args, size_t at) {
+    uint32_t index = 0;
+    uint32_t from = 0;
+    uint32_t count = 0;
+    if (!args->Uint32(at, &index) || !args->Uint32(at + 1, &from) || !args->Uint32(at + 2, &count))
+      return false;
+    const auto& blocks = State(args->environment())->blocks;
+    if (index < blocks.size()) block = blocks[index];
+    if (block == nullptr || from > block->bytes() || count > block->bytes() - from) {
+      ThrowRange(args->env(), "offset and length reach past the end of the lent memory");
+      return false;
+    }
+    offset = from;
+    length = count;
+    return true;
+  }
+};
+
+// Lent memory by its index.
+struct Block {
+  bool Read(Args* args, size_t at) {
+    uint32_t index = 0;
+    if (!args->Uint32(at, &index)) return false;
+    auto& blocks = State(args->environment())->blocks;
+    if (index < blocks.size()) place = &blocks[index];
+    return (place != nullptr && *place != nullptr) || args->Refuse(-EBADF);
+  }
+
+  SharedBlock** place = nullptr;
+};
+
+int RawAlloc(Environment* environment, uint32_t bytes) {
+  if (bytes == 0 || bytes > kMostBlockBytes) return -EINVAL;
   SharedBlock* block = SharedBlock::Create(bytes);
-  if (block == nullptr) return ToValue(env, -ENOMEM);
-  auto& blocks = State(args)->blocks;
+  if (block == nullptr) return -ENOMEM;
+  auto& blocks = State(environment)->blocks;
   blocks.push_back(block);
-  return ToValue(env, static_cast<int32_t>(blocks.size() - 1));
+  return static_cast<int>(blocks.size() - 1);
 }
 
-napi_value RawView(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  uint32_t index = 0;
-  if (!args.Uint32(0, &index)) return nullptr;
-  const auto& blocks = State(args)->blocks;
-  if (index >= blocks.size() || blocks[index] == nullptr) return ToValue(env, -EBADF);
-  return ToArrayBuffer(env, blocks[index]);
-}
+napi_value RawView(napi_env env, Block block) { return ToArrayBuffer(env, *block.place); }
 
 // Operations that are under way keep the memory on their own.
-napi_value RawFree(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  uint32_t index = 0;
-  if (!args.Uint32(0, &index)) return nullptr;
-  auto& blocks = State(args)->blocks;
-  if (index >= blocks.size() || blocks[index] == nullptr) return ToValue(env, -EBADF);
-  blocks[index]->Release();
-  blocks[index] = nullptr;
-  return ToValue(env, 0);
+int RawFree(Block block) {
+  (*block.place)->Release();
+  *block.place = nullptr;
+  return 0;
 }
 
-napi_value PortCreate(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  uint32_t concurrency = 0;
-  if (!args.Uint32(0, &concurrency)) return nullptr;
+int PortCreate(Environment* environment, uint32_t concurrency) {
   int error = 0;
   auto port = CompletionPort::Create(concurrency, &error);
-  if (port == nullptr) return ToValue(env, error);
-  auto& ports = State(args)->ports;
+  if (port == nullptr) return error;
+  auto& ports = State(environment)->ports;
   ports.push_back(std::move(port));
-  return ToValue(env, static_cast<int32_t>(ports.size() - 1));
+  return static_cast<int>(ports.size() - 1);
 }
 
-napi_value PortClose(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  for (auto& known : State(args)->ports) {
-    if (known.get() == port) known.reset();
+int PortClose(Environment* environment, Port port) {
+  for (auto& known : State(environment)->ports) {
+    if (known.get() == port.port) known.reset();
   }
-  return ToValue(env, 0);
+  return 0;
 }
 
-napi_value PortAssociate(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE handle = nullptr;
-  int64_t key = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &handle) || !args.Int53(2, &key)) return nullptr;
-  return ToValue(env, port->Associate(handle, static_cast<uint64_t>(key)));
+int PortAssociate(Port port, Handle of, int64_t key) {
+  return port->Associate(of.handle, static_cast<uint64_t>(key));
 }
 
-napi_value PortPost(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  uint32_t bytes = 0;
-  int64_t key = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!args.Uint32(1, &bytes) || !args.Int53(2, &key)) return nullptr;
-  return ToValue(env, port->Post(bytes, static_cast<uint64_t>(key)));
+int PortPost(Port port, uint32_t bytes, int64_t key) {
+  return port->Post(bytes, static_cast<uint64_t>(key));
 }
 
-napi_value PortWait(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  int32_t timeout_ms = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!args.Int32(2, &timeout_ms)) return nullptr;
-  napi_typedarray_type type{};
+// The caller's array of packets.
+struct PacketsArgument {
+  bool Read(const Args* args, size_t at) {
+    napi_typedarray_type type{};
+    void* memory = nullptr;
+    if (napi_get_typedarray_info(args->env(), (*args)[at], &type, &length, &memory, nullptr,
+                                 nullptr) != napi_ok ||
+        type != napi_float64_array) {
+      ThrowType(args->env(), "expected a Float64Array");
+      return false;
+    }
+    words = static_cast<double*>(memory);
+    return true;
+  }
+
+  double* words = nullptr;
   size_t length = 0;
-  void* memory = nullptr;
-  if (napi_get_typedarray_info(env, args[1], &type, &length, &memory, nullptr, nullptr) !=
-          napi_ok ||
-      type != napi_float64_array) {
-    return ThrowType(env, "expected a Float64Array");
-  }
+};
+
+int PortWait(Port port, PacketsArgument out, int timeout_ms) {
   Completion completions[kMostPackets];
-  const int count =
-      port->Wait(completions, std::min(length / kWordsPerPacket, kMostPackets), timeout_ms);
-  auto* words = static_cast<double*>(memory);
+  const size_t room = std::min(out.length / kWordsPerPacket, kMostPackets);
+  const int count = port->Wait(completions, room, timeout_ms);
   for (int i = 0; i < count; i++) {
-    *words++ = static_cast<double>(completions[i].key);
-    *words++ = completions[i].operation;
-    *words++ = completions[i].bytes;
-    *words++ = completions[i].error;
+    *out.words++ = static_cast<double>(completions[i].key);
+    *out.words++ = completions[i].operation;
+    *out.words++ = completions[i].bytes;
+    *out.words++ = completions[i].error;
   }
-  return ToValue(env, count);
+  return count;
 }
 
-using SocketOperation = int (CompletionPort::*)(HANDLE, const LentRange&, uint32_t);
-using FileOperation = int (CompletionPort::*)(HANDLE, const LentRange&, uint64_t);
-
-// (port, handle, block, offset, length, flags)
-napi_value StartOnSocket(napi_env env, napi_callback_info info, SocketOperation start) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE handle = nullptr;
-  LentRange range;
-  uint32_t flags = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &handle) || !ReadRange(args, 2, &range) || !args.Flags(5, &flags))
-    return nullptr;
-  return ToValue(env, (port->*start)(handle, range, flags));
+template <int (CompletionPort::*kStart)(HANDLE, const LentRange&, uint32_t)>
+int StartOnSocket(Port port, Handle of, const RangeArgument& range, Flags flags) {
+  return (port.port->*kStart)(of.handle, range, flags.word);
 }
 
-// (port, handle, block, offset, length, position)
-napi_value StartOnFile(napi_env env, napi_callback_info info, FileOperation start) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE handle = nullptr;
-  LentRange range;
-  int64_t position = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &handle) || !ReadRange(args, 2, &range) || !args.Int53(5, &position))
-    return nullptr;
+template <int (CompletionPort::*kStart)(HANDLE, const LentRange&, uint64_t)>
+napi_value StartOnFile(napi_env env, Port port, Handle of, const RangeArgument& range,
+                       int64_t position) {
   if (position < 0) return ThrowRange(env, "expected a position in a file");
-  return ToValue(env, (port->*start)(handle, range, static_cast<uint64_t>(position)));
+  const int error = (port.port->*kStart)(of.handle, range, static_cast<uint64_t>(position));
+  return ToValue(env, error);
 }
 
-napi_value PortRecv(napi_env env, napi_callback_info info) {
-  return StartOnSocket(env, info, &CompletionPort::Recv);
-}
-napi_value PortSend(napi_env env, napi_callback_info info) {
-  return StartOnSocket(env, info, &CompletionPort::Send);
-}
-napi_value PortRead(napi_env env, napi_callback_info info) {
-  return StartOnFile(env, info, &CompletionPort::Read);
-}
-napi_value PortWrite(napi_env env, napi_callback_info info) {
-  return StartOnFile(env, info, &CompletionPort::Write);
+int PortAccept(Port port, Handle listener, Handle socket) {
+  return port->Accept(listener.handle, socket.handle);
 }
 
-napi_value PortAccept(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE listener = nullptr;
-  HANDLE socket = nullptr;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &listener) || !ReadHandle(args, 2, &socket)) return nullptr;
-  return ToValue(env, port->Accept(listener, socket));
+int PortConnect(Port port, Handle socket, const AddressArgument& address) {
+  return port->Connect(socket.handle, address);
 }
 
-// (port, handle, family, address, tcp port, scope id)
-napi_value PortConnect(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE socket = nullptr;
-  InternetAddress to;
-  uint32_t tcp_port = 0;
-  SocketAddress address;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &socket) || !args.Int32(2, &to.family) || !args.Text(3, &to.address) ||
-      !args.Uint32(4, &tcp_port) || !args.Uint32(5, &to.scope_id))
-    return nullptr;
-  if (tcp_port > UINT16_MAX) return ThrowRange(env, "a port is at most 65535");
-  to.port = static_cast<uint16_t>(tcp_port);
-  error = ParseAddress(to, &address);
-  return ToValue(env, error < 0 ? error : port->Connect(socket, address));
-}
-
-napi_value PortConnectPipe(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  HANDLE pipe = nullptr;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!ReadHandle(args, 1, &pipe)) return nullptr;
-  return ToValue(env, port->ConnectPipe(pipe));
-}
-
-napi_value PortCancel(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  CompletionPort* port = nullptr;
-  int error = 0;
-  int32_t number = 0;
-  if (!FindPort(args, &port, &error)) return Refused(env, error);
-  if (!args.Int32(1, &number)) return nullptr;
-  return ToValue(env, port->Cancel(number));
-}
+int PortConnectPipe(Port port, Handle pipe) { return port->ConnectPipe(pipe.handle); }
+int PortCancel(Port port, int number) { return port->Cancel(number); }
 
 // A name as its bytes, which a string argument would limit to 255.
-bool ReadName(const Args& args, std::string* name) {
-  uint8_t* data = nullptr;
-  size_t length = 0;
-  if (!args.WholeBytes(0, &data, &length)) return false;
-  name->assign(reinterpret_cast<const char*>(data), length);
-  return true;
+std::string ToName(Span bytes) {
+  return std::string(reinterpret_cast<const char*>(bytes.data), bytes.length);
 }
 
-napi_value PipeCreate(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  std::string name;
-  uint32_t most = 0;
-  if (!ReadName(args, &name) || !args.Uint32(1, &most)) return nullptr;
-  return ToValue(env, State(args)->handles.CreatePipe(name, most));
+int PipeCreate(Environment* environment, Span name, uint32_t most) {
+  return State(environment)->handles.CreatePipe(ToName(name), most);
 }
 
-napi_value FileOpen(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  std::string name;
-  uint32_t access = 0;
-  uint32_t disposition = 0;
-  if (!ReadName(args, &name) || !args.Flags(1, &access) || !args.Uint32(2, &disposition))
-    return nullptr;
-  return ToValue(env, State(args)->handles.OpenFile(name, access, disposition));
+int FileOpen(Environment* environment, Span name, Flags access, uint32_t disposition) {
+  return State(environment)->handles.OpenFile(ToName(name), access.word, disposition);
 }
 
-napi_value HandleClose(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  HANDLE handle = nullptr;
-  if (!ReadHandle(args, 0, &handle)) return nullptr;
-  return ToValue(env, State(args)->handles.Close(handle));
+int HandleClose(Environment* environment, Handle of) {
+  return State(environment)->handles.Close(of.handle);
 }
 
 const Export kExports[] = {
-    {"rawAlloc", RawAlloc},
-    {"rawView", RawView},
-    {"rawFree", RawFree},
-    {"portCreate", PortCreate},
-    {"portClose", PortClose},
-    {"portAssociate", PortAssociate},
-    {"portPost", PortPost},
-    {"portWait", PortWait},
-    {"portRecv", PortRecv},
-    {"portSend", PortSend},
-    {"portRead", PortRead},
-    {"portWrite", PortWrite},
-    {"portAccept", PortAccept},
-    {"portConnect", PortConnect},
-    {"portConnectPipe", PortConnectPipe},
-    {"portCancel", PortCancel},
-    {"pipeCreate", PipeCreate},
-    {"fileOpen", FileOpen},
-    {"handleClose", HandleClose},
+    {"rawAlloc", Call<RawAlloc>},
+    {"rawView", Call<RawView>},
+    {"rawFree", Call<RawFree>},
+    {"portCreate", Call<PortCreate>},
+    {"portClose", Call<PortClose>},
+    {"portAssociate", Call<PortAssociate>},
+    {"portPost", Call<PortPost>},
+    {"portWait", Call<PortWait>},
+    {"portRecv", Call<StartOnSocket<&CompletionPort::Recv>>},
+    {"portSend", Call<StartOnSocket<&CompletionPort::Send>>},
+    {"portRead", Call<StartOnFile<&CompletionPort::Read>>},
+    {"portWrite", Call<StartOnFile<&CompletionPort::Write>>},
+    {"portAccept", Call<PortAccept>},
+    {"portConnect", Call<PortConnect>},
+    {"portConnectPipe", Call<PortConnectPipe>},
+    {"portCancel", Call<PortCancel>},
+    {"pipeCreate", Call<PipeCreate>},
+    {"fileOpen", Call<FileOpen>},
+    {"handleClose", Call<HandleClose>},
 };
 
 }  // namespace
 
 void ExportSystem(napi_env env, napi_value exports) {
   ExportErrors(env, exports);
-  ExportAll(env, exports, kExports, sizeof kExports / sizeof kExports[0]);
+  ExportAll(env, exports, kExports);
 }
 
 }  // namespace tripoll

@@ -133,7 +133,7 @@ sys.pipe2(tube, c['O_NONBLOCK'] ?? 0);
 const [tubeRead = -1, tubeWrite = -1] = tube;
 const file = openSync(__filename, 'r');
 const timer = native.timerfdCreate?.(1, 0) ?? -1;
-const inotify = native.inotifyInit?.(0, 0) ?? -1;
+const inotify = native.inotifyInit?.(0) ?? -1;
 const kqueue = native.kqueue?.() ?? -1;
 const epoll = native.epollCreate1?.(c['EPOLL_CLOEXEC'] ?? 0) ?? -1;
 
@@ -265,7 +265,7 @@ const templates: Record<string, () => unknown[]> = {
   pidfdOpen: () => [process.pid, 0],
   pidfdSendSignal: () => [socket, 0],
   pidfdReap: () => [socket, bytes()],
-  inotifyInit: () => [0, 0],
+  inotifyInit: () => [0],
   inotifyAdd: () => [inotify, new Uint8Array([47]), 1],
   inotifyRemove: () => [inotify, 1],
   tunSetInterface: () => [socket, 'tun%d', 1, bytes()],

@@ -71,7 +71,7 @@ export class Inotify extends FdOwner {
   /** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances); ERR_TRIPOLL_CLOSED */
   constructor(options: SourceOptions = {}) {
     checkObject('options', options);
-    const fd = need(native.inotifyInit, 'inotify(7)')(IN_CLOEXEC | IN_NONBLOCK, 0);
+    const fd = need(native.inotifyInit, 'inotify(7)')(IN_CLOEXEC | IN_NONBLOCK);
     super(ownFd(fd, 'inotify_init1', options, Interest.READABLE));
   }
 
