@@ -76,13 +76,13 @@ class Bench {
   }
 
   async #require(): Promise<void> {
-    const timesMs = await measureRequire(requireProcesses, this.#progress);
-    this.results['requireMs'] = timesMs;
-    this.#print(renderRequire(timesMs));
+    const times = await measureRequire(requireProcesses, this.#progress);
+    this.results['require'] = times;
+    this.#print(renderRequire(times));
     if (this.#options.beforeFolder === null) return;
-    const beforeMs = await measureRequire(requireProcesses, this.#progress, true);
-    this.results['requireBeforeMs'] = beforeMs;
-    this.#print(`Before:${renderRequire(beforeMs)}`);
+    const before = await measureRequire(requireProcesses, this.#progress, true);
+    this.results['requireBefore'] = before;
+    this.#print(`Before:${renderRequire(before)}`);
   }
 
   async #fairness(): Promise<void> {

@@ -59,7 +59,7 @@ export const pingPongRatios: readonly RatioGoal[] = [
 ];
 
 export const idleRssGoal: Goal = { required: 1 / 5, stretch: 1 / 10, direction: 'at most' };
-export const requireGoalMs: Goal = { required: 15, direction: 'at most' };
+export const requireGoalMs: Goal = { required: 10, direction: 'at most' };
 
 export const timersGoal: Goal = { required: 1 / 3, direction: 'at most' };
 

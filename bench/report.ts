@@ -2,6 +2,7 @@
 import type { EchoResult, Sample } from './echo-rounds.js';
 import { idleRssGoal, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
 import type { RatioGoal } from './goals.js';
+import type { RequireTimes } from './require-time.js';
 import type { IdleSample } from './idle-rss.js';
 import { sides } from './sides.js';
 import type { SideName } from './sides.js';
@@ -110,9 +111,12 @@ export function renderIdle(samples: readonly IdleSample[], ours: SideName, their
   return `\nRSS per idle connection, ${samples[0]?.connections} open, after gc\n\n${renderGoals(rows)}`;
 }
 
-export function renderRequire(timesMs: readonly number[]): string {
-  const row = goalRow("require('tripoll') and 'tripoll/net', ms", spreadOf(timesMs), requireGoalMs, 1);
-  return `\nLoading the package, ${timesMs.length} fresh processes\n\n${renderGoals([row])}`;
+export function renderRequire({ requireMs, listenMs }: RequireTimes): string {
+  const rows = [
+    goalRow("require('tripoll') and 'tripoll/net', ms", spreadOf(requireMs), requireGoalMs, 1),
+    goalRow('the same, and a listener, ms', spreadOf(listenMs), { direction: 'at most' }, 1),
+  ];
+  return `\nLoading the package, ${requireMs.length} fresh processes\n\n${renderGoals(rows)}`;
 }
 
 export function renderTimers(samples: readonly TimerSample[], firing: FiringResult): string {

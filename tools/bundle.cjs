@@ -17,7 +17,28 @@ const folder = path.join(dist, 'bundle');
  * ones that it needs at once. So whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier one.
  */
 const BUNDLES = {
-  core: ['index', 'net/index', 'net/tcp/index', 'reactor/waiter'], // the reactor and TCP, and what several later ones need
+  core: [
+    'index',
+    'net/index',
+    'net/tcp/index',
+    'reactor/choose-reactor',
+    'reactor/iterate',
+    'reactor/waiter',
+  ], // the reactor
+  // What a socket of any kind needs.
+  sockets: [
+    'net/socket/encoded-option',
+    'net/socket/handler-call',
+    'net/socket/idle-tracker',
+    'net/socket/release-fd',
+    'net/socket/resolve',
+    'net/socket/resource',
+    'net/socket/socket-name',
+    'net/socket/stream-calls',
+  ],
+  streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection'], // listening, and handlers
+  promises: ['net/tcp/tcp-stream'],
+  connect: ['net/tcp/connect-race'],
   extras: [
     'net/copy/copy',
     'net/fd/async-fd',
@@ -184,6 +205,27 @@ async function writeBundle(bundle, modules, bundleOf) {
     outfile: path.join(folder, `${bundle}.js`),
     plugins: [otherBundles(bundle, modules, bundleOf)],
   });
+  makeNamespacesLazy(path.join(folder, `${bundle}.js`));
+}
+
+/**
+ * A module's namespace is made when another bundle, or a test, asks for it: most never are, and sixty of them were a tenth of the
+ * time that loading takes. Lines stay where they are, for the source map.
+ */
+function makeNamespacesLazy(file) {
+  let text = fs.readFileSync(file, 'utf8');
+  for (const [, name] of [...text.matchAll(/^var (\w+_exports) = \{\};$/gm)]) {
+    // Four places: where it is declared, filled, handed out, and perhaps filled further; the last kind stays.
+    if (text.split(new RegExp(`\\b${name}\\b`)).length !== 4 || name === 'stdin_exports') continue;
+    text = text
+      .replace(
+        `var ${name} = {};\n__export(${name}, {`,
+        `var ${name};\nvar get_${name} = () => ${name} ??= __filled({`,
+      )
+      .replace(`() => ${name}`, `() => get_${name}()`);
+  }
+  const filled = 'var __filled = (all, target = {}) => (__export(target, all), target);';
+  fs.writeFileSync(file, text.replace(/^var __export = /m, `${filled} var __export = `));
 }
 
 /**
