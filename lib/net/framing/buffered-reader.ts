@@ -246,8 +246,6 @@ export class BufferedReader implements ByteSource {
     let scanned = 0;
     return this.#ahead.read(() => {
       const { buffer, ended } = this.#ahead;
-      // A call that was given up has left a part of a delimiter behind.
-      if (scanned === 0) matcher.reset();
       const end = matcher.find(buffer.bytes, scanned);
       scanned = buffer.length;
       if (end !== UNFINISHED) {
