@@ -1,13 +1,10 @@
-import { errnoOf } from '../binding/errors.js';
+import { EBADF, ENOENT } from '../binding/errnos.js';
 import { WORDS_PER_EVENT } from '../poller/events.js';
 import { ERRNO_SHIFT, HINTS, Readiness } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
 import { HIGHEST_PRIORITY } from './options.js';
 import type { Registration } from './registration.js';
 import { tellError, type Registry } from './registry.js';
-
-const EBADF = errnoOf('EBADF');
-const ENOENT = errnoOf('ENOENT');
 
 /** The initiation dispatcher: the loop that takes each event from its token to its handler. */
 export class Dispatcher {

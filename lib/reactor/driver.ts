@@ -1,5 +1,6 @@
+import { ENOTSUP } from '../binding/errnos.js';
 import { capabilities, type DriverName } from '../binding/capabilities.js';
-import { errnoOf, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
+import { invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { setImmediate, setTimeout } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import type { Poller } from '../poller/poller.js';
@@ -45,7 +46,7 @@ export function startDriver(
     if (count === HOLD_BATCH) setImmediate(release);
     else onBatch(count);
   });
-  if (error === errnoOf('ENOTSUP')) throw unsupportedError(`driver ${name} does not work in this process`);
+  if (error === ENOTSUP) throw unsupportedError(`driver ${name} does not work in this process`);
   if (error < 0) throw systemError(error, `start ${name} driver`);
   return {
     ref: () => native.driverRef(index),

@@ -1,4 +1,5 @@
-import { closedError, errnoOf, systemError, unsupportedError } from '../binding/errors.js';
+import { EBADF, ENOENT, ENOTSUP } from '../binding/errnos.js';
+import { closedError, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { Mode } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
@@ -26,10 +27,6 @@ const PROMISE_BUDGET = 4 * TURN_BUDGET;
 const BYTES_PER_UNIT_SHIFT = 13;
 /** Fewer bytes than this cost nothing beside their call. */
 export const BYTES_PER_UNIT = 1 << BYTES_PER_UNIT_SHIFT;
-
-const EBADF = errnoOf('EBADF');
-const ENOENT = errnoOf('ENOENT');
-const ENOTSUP = errnoOf('ENOTSUP');
 
 /** What the registry asks of its reactor. */
 export interface RegistryHost {

@@ -1,4 +1,5 @@
-import { closedError, errnoOf, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { closedError, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
@@ -12,8 +13,6 @@ import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
 import { endRegistration, releaseFd } from '../socket/release-fd.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 /** More than a read(2) or write(2) ever moves, on any system. */
 const MAX_CHARGED_BYTES = 0x7fffffff;
 

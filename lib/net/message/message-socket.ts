@@ -1,5 +1,6 @@
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
-import { errnoOf, outOfRange } from '../../binding/errors.js';
+import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -12,8 +13,6 @@ import { SendQueue } from './send-queue.js';
 import { FdOwner } from '../fd/fd-owner.js';
 import { check, checkOpen } from '../fd/open-fd.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 const NO_FD_WORDS = new Uint8Array(0);
 
 /** One message, as `receive` gives it. */

@@ -1,12 +1,11 @@
-import { busyError, errnoOf, systemError } from '../../binding/errors.js';
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { busyError, systemError } from '../../binding/errors.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Timer } from '../../reactor/timer.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { AsyncFd, FdCall } from '../fd/async-fd.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 /** As many as of a UDP socket. */
 const MAX_WAITING_SENDS = 1024;
 /** How soon a receiver is tried again of which no event tells that it has room. */

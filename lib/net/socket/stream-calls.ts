@@ -1,4 +1,4 @@
-import { errnoOf } from '../../binding/errors.js';
+import { EAGAIN, EINPROGRESS } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
 
 const { MSG_DONTWAIT = 0 } = native.constants;
@@ -12,9 +12,6 @@ export function receiveNow(fd: number, buffer: Uint8Array, length: number, flags
 export function sendNow(fd: number, bytes: Uint8Array, offset: number, length: number, flags = 0): number {
   return native.send(fd, bytes, offset, length, flags | MSG_DONTWAIT);
 }
-
-const EAGAIN = errnoOf('EAGAIN');
-const EINPROGRESS = errnoOf('EINPROGRESS');
 
 /** The socket takes no bytes now. EINPROGRESS: its SYN went out without any (TCP_FASTOPEN_CONNECT). */
 export function isFull(errno: number): boolean {

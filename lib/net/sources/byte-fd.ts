@@ -1,11 +1,10 @@
-import { errnoOf } from '../../binding/errors.js';
+import { EINTR } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { FdOwner } from '../fd/fd-owner.js';
 
-const EINTR = errnoOf('EINTR');
 /** Pieces of one event before others get their turn, as many as a stream socket writes (T48). */
 const WRITES_PER_EVENT = 16;
 

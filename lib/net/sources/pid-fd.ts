@@ -1,4 +1,5 @@
-import { errnoOf, errnosOf, systemError } from '../../binding/errors.js';
+import { EAGAIN } from '../../binding/errnos.js';
+import { errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkObject } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -10,7 +11,6 @@ import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 const { CLD_EXITED = 1 } = native.constants;
 /** Windows has no such errno. */
 const NO_CHILD = errnosOf('ECHILD');
-const EAGAIN = errnoOf('EAGAIN');
 const MAX_PID = 0x7fffffff;
 const MAX_SIGNAL = 64;
 

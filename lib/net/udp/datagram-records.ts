@@ -1,4 +1,5 @@
-import { errnoOf, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
+import { EMSGSIZE } from '../../binding/errnos.js';
+import { outOfRange, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { HEADER_WORDS, nativeUdp, RECORD_WORDS, udpLayout } from '../../binding/native-udp.js';
 import {
@@ -50,7 +51,6 @@ const SEND_TOS = udpLayout('FLAG_SEND_TOS');
 const SEND_TTL = udpLayout('FLAG_SEND_TTL');
 const SEND_LOCAL = udpLayout('FLAG_SEND_LOCAL');
 
-const EMSGSIZE = errnoOf('EMSGSIZE');
 const NS_PER_S = 1_000_000_000n;
 
 /** Which of a record's two endpoints. */

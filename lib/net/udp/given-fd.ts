@@ -1,9 +1,9 @@
-import { errnoOf, outOfRange } from '../../binding/errors.js';
+import { EAFNOSUPPORT } from '../../binding/errnos.js';
+import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkGiven, setGivenFlags, typeOfGiven } from '../socket/given-fd.js';
 
 const { SOL_SOCKET, SOCK_DGRAM, SO_PROTOCOL, IPPROTO_UDP } = native.constants;
-const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
 
 /** What is known of a UDP socket that was opened elsewhere. */
 export interface GivenSocket {

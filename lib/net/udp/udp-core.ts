@@ -1,5 +1,5 @@
 import { tellsErrorsAlone } from '../../binding/capabilities.js';
-import { closedError, errnoOf, errnosOf, systemError } from '../../binding/errors.js';
+import { closedError, errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkUdp, nativeUdp, udpConstant, udpLayout } from '../../binding/native-udp.js';
 import { checkBoolean, checkNames, checkObject } from '../../binding/validate.js';
@@ -30,8 +30,6 @@ import {
   type UdpSocketOptions,
 } from './udp-options.js';
 
-export const EAGAIN = errnoOf('EAGAIN');
-export const EINTR = errnoOf('EINTR');
 /** The fd is no socket of ours any more. */
 const FATAL = errnosOf('EBADF', 'ENOTSOCK');
 

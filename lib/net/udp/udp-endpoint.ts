@@ -1,3 +1,4 @@
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { capabilities } from '../../binding/capabilities.js';
 import { outOfRange, type TripollError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
@@ -5,7 +6,7 @@ import { checkBytes, checkFunction, checkObject } from '../../binding/validate.j
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
 import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
-import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
+import { UdpCore } from './udp-core.js';
 import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 

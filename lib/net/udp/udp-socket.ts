@@ -1,3 +1,4 @@
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { busyError, closedError, outOfRange } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.js';
@@ -13,7 +14,7 @@ import {
 import { checkBatch, type DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
-import { EAGAIN, EINTR, UdpCore } from './udp-core.js';
+import { UdpCore } from './udp-core.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /** Sends that may wait for a full socket: more are refused. As many as a turn's budget would send. */
