@@ -16,6 +16,107 @@ function pageOf(path: string): SourceFile {
   return page;
 }
 
+describe('pages', () => {
+  const maxColumns = 100;
+  const maxArchitectureLines = 200;
+
+  test('those that a newcomer looks for are there', () => {
+    const names = ['README', 'CONTRIBUTING', 'CHANGELOG', 'SECURITY', 'bench/README'];
+    const docs = [
+      'architecture',
+      'backends',
+      'decisions',
+      'dependencies',
+      'glossary',
+      'iocp',
+      'lifetimes',
+      'sockets',
+    ];
+    const expected = [...names, ...[...docs, 'portability', 'traps'].map((name) => `docs/${name}`)];
+    expect(pages.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(expected.map((name) => `${name}.md`)),
+    );
+  });
+
+  test(`docs/architecture.md has at most ${maxArchitectureLines} lines`, () => {
+    const lines = pageOf('docs/architecture.md').text.trimEnd().split('\n').length;
+    expect(lines).toBeLessThanOrEqual(maxArchitectureLines);
+  });
+
+  test(`no line is wider than ${maxColumns} columns, but for tables and lone links`, () => {
+    expectNone(
+      pages.flatMap(({ path, text }) =>
+        text.split('\n').flatMap((line, index) => {
+          const mayBeWide = /^\s*(\||\S+$)/.test(line);
+          if (mayBeWide || line.length <= maxColumns) return [];
+          return [`${path}:${index + 1}: ${line.length} columns, at most ${maxColumns}: break it`];
+        }),
+      ),
+    );
+  });
+
+  /** As GitHub makes them. */
+  function anchorsOf({ text }: SourceFile): Set<string> {
+    const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
+    return new Set(
+      headings.map((heading) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+          .replace(/\s/g, '-'),
+      ),
+    );
+  }
+
+  const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);
+
+  /** `docs/` and `../lib/x.ts` are `lib/x.ts`. */
+  function resolve(folder: string, target: string): string {
+    return new URL(target, `file:///${folder}`).pathname.slice(1);
+  }
+
+  test('each link leads somewhere', () => {
+    expectNone(
+      pages.flatMap((page) =>
+        [...page.text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(
+          ({ 1: target, 2: anchor, index }) => {
+            const at = `${page.path}:${lineOf(page.text, index)}:`;
+            const path = target === '' ? page.path : resolve(folderOf(page.path), target!);
+            const isFolder = path.endsWith('/') && tree.some((file) => file.path.startsWith(path));
+            const file = tree.find((candidate) => candidate.path === path);
+            if (file === undefined && !isFolder && path !== 'LICENSE') return [`${at} there is no ${path}`];
+            if (anchor === undefined || file === undefined || anchorsOf(file).has(anchor)) return [];
+            return [`${at} ${path} has no heading #${anchor}`];
+          },
+        ),
+      ),
+    );
+  });
+
+  /** A file in backticks, and what is in it: `lib/reactor/dispatcher.ts:deliver`. What is built or fetched has none. */
+  const inBackticks = /`((?:[\w.-]+\/)*\w[\w.-]*\.(?:[mc]?ts|cc|h|cjs|json|md|yml|gyp))(?::([#~\w:]+))?`/g;
+  const generated = /^(dist|out|build|node_modules|\.cache)\/|^(package-lock|compile_commands)\.json$/;
+
+  test('each file that is named is there, and what is said to be in it', () => {
+    // Traps have a stricter test below.
+    expectNone(
+      pages
+        .filter(({ path }) => path !== 'docs/traps.md')
+        .flatMap((page) =>
+          [...page.text.matchAll(inBackticks)].flatMap(({ 1: name, 2: symbol, index }) => {
+            if (generated.test(name!)) return [];
+            const at = `${page.path}:${lineOf(page.text, index)}:`;
+            const candidates = tree.filter(({ path }) => path === name || path.endsWith(`/${name!}`));
+            if (candidates.length === 0) return [`${at} there is no ${name!}`];
+            const wanted = symbol?.split(/[:.]+/).at(-1);
+            if (wanted === undefined || candidates.some(({ text }) => text.includes(wanted))) return [];
+            return [`${at} there is no ${wanted} in ${name!}`];
+          }),
+        ),
+    );
+  });
+});
+
 describe('docs/traps.md', () => {
   const traps = pageOf('docs/traps.md');
   const sections = [...traps.text.matchAll(/^## (T\d\d) (\S.*)\n([^]*?)(?=^#|(?![^]))/gm)].map(
