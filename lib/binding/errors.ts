@@ -1,29 +1,19 @@
 import util from 'node:util';
 import type { ErrnoName } from './constant-names.js';
+import type { SystemError, SystemErrorCode, TripollError, TripollErrorCode } from './error-types.js';
 import { native } from './native.js';
 
 // The coded errors of this library. `code` is the stable part; messages may change. The argument errors of hot calls
 // are made in native code, with the same codes.
 
-/** A coded error; system errors also carry `errno` (negative, as in Node) and `syscall`. */
-export interface TripollError extends Error {
-  /** `ERR_TRIPOLL_*`, `ABORT_ERR`, or as in Node's errors: `ECONNRESET`, `ENOTFOUND`. */
-  code: string;
-  /** Negative, as in Node's own errors. */
-  errno?: number;
-  /** The call that failed. */
-  syscall?: string;
-  /** The address or path that the call was about. */
-  address?: string;
-  /** The port that goes with `address`. */
-  port?: number;
-  /** The name that was looked up, as in Node's errors of `dns`. */
-  hostname?: string;
-  /** The fd that the call was about. */
-  fd?: number;
-  /** How many bytes were out when a write was cancelled. */
-  bytesWritten?: number;
-}
+export type {
+  HandlerError,
+  LibraryErrorCode,
+  SystemError,
+  SystemErrorCode,
+  TripollError,
+  TripollErrorCode,
+} from './error-types.js';
 
 export interface SystemErrorDetails {
   /** The address or path that the call was about. */
@@ -34,7 +24,7 @@ export interface SystemErrorDetails {
   fd?: number | undefined;
 }
 
-function coded<T extends Error>(error: T, code: string): T & TripollError {
+function coded<T extends Error>(error: T, code: TripollErrorCode): T & TripollError {
   return Object.assign(error, { code });
 }
 
@@ -121,15 +111,41 @@ export function timeoutError(timeoutMs: number): TripollError {
   return coded(error, 'ERR_TRIPOLL_TIMEOUT');
 }
 
-const names = new Map<number, string>();
+/** For who has sent nothing and received nothing for longer than `idleTimeoutMs`. */
+export function idleTimeoutError(what: string, timeoutMs: number): TripollError {
+  const error = timeoutError(timeoutMs);
+  error.message = `${what} was idle for longer than ${timeoutMs} ms`;
+  return error;
+}
+
+const names = new Map<number, SystemErrorCode>();
 // Of two names for one number the first counts: ENOTSUP, as in Node, not EOPNOTSUPP.
-for (const [name, errno] of Object.entries(native.errnos)) {
+for (const [name, errno] of Object.entries(native.errnos) as [ErrnoName, number][]) {
   if (!names.has(-errno)) names.set(-errno, name);
 }
 
 /** The name of a negative errno: `-9` is `'EBADF'`. */
-export function errnoName(errno: number): string {
+export function errnoName(errno: number): SystemErrorCode {
   return names.get(errno) ?? `E${-errno}`;
+}
+
+const CANNOT_WAIT =
+  native.portCreate === undefined
+    ? 'this file cannot be waited for: it is always ready, as a regular file, a directory and /dev/null are'
+    : 'this is no socket, and nothing else can be waited for here';
+/** What is true of a call, where the system's own sentence for its errno would lead astray. */
+const REASONS: Readonly<Record<string, string>> = {
+  'register EEXIST': 'this fd is registered with this reactor already',
+  'register EPERM': CANNOT_WAIT,
+  'epoll_ctl EEXIST': 'this epoll instance has the fd already',
+  'epoll_ctl EPERM': CANNOT_WAIT,
+};
+
+function reasonOf(errno: number, call: string): string {
+  // Asked in any case: it takes the Windows code that was kept for this errno.
+  const text = errnoText(errno);
+  const reason = REASONS[call];
+  return reason === undefined ? text : `: ${reason}`;
 }
 
 function errnoText(errno: number): string {
@@ -140,7 +156,7 @@ function errnoText(errno: number): string {
 }
 
 /** An error as Node itself makes them, of a call that returned `-errno`. */
-export function systemError(errno: number, syscall: string, details: SystemErrorDetails = {}): TripollError {
+export function systemError(errno: number, syscall: string, details: SystemErrorDetails = {}): SystemError {
   const code = errnoName(errno);
   let where = '';
   if (details.address !== undefined) {
@@ -148,9 +164,9 @@ export function systemError(errno: number, syscall: string, details: SystemError
   } else if (details.fd !== undefined) {
     where = ` (fd ${details.fd})`;
   }
-  const error = coded(new Error(`${syscall} ${code}${errnoText(errno)}${where}`), code);
-  error.errno = errno;
-  error.syscall = syscall;
+  const call = `${syscall} ${code}`;
+  const message = `${call}${reasonOf(errno, call)}${where}`;
+  const error: SystemError = Object.assign(new Error(message), { code, errno, syscall });
   if (details.address !== undefined) error.address = details.address;
   if (details.port !== undefined) error.port = details.port;
   if (details.fd !== undefined) error.fd = details.fd;
@@ -164,7 +180,7 @@ export function aggregateError(
 ): AggregateError & TripollError {
   const codes = errors.map((error) => (error as Partial<TripollError>).code ?? error.name);
   const error = new AggregateError(errors, `connect to ${target.host}:${target.port}: ${codes.join(', ')}`);
-  return coded(error, codes[0] ?? 'ERR_TRIPOLL_STATE');
+  return coded(error, (codes[0] ?? 'ERR_TRIPOLL_STATE') as TripollErrorCode);
 }
 
 /** The constant of this system's headers. */

@@ -1,4 +1,4 @@
-import { outOfRange, timeoutError } from '../../binding/errors.js';
+import { idleTimeoutError, outOfRange } from '../../binding/errors.js';
 import { checkDurationMs } from '../../binding/validate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Timer } from '../../reactor/timer.js';
@@ -19,13 +19,16 @@ export interface Idler {
 export class IdleTracker {
   readonly #reactor: Reactor;
   readonly #timeoutMs: number;
+  readonly #what: string;
   readonly #periodMs: number;
   /** By the tick at which they are looked at again. */
   readonly #buckets = new Map<number, Set<Idler>>();
   readonly #places = new Map<Idler, { tick: number; activeMs: number }>();
   #timer: Timer | null = null;
 
-  constructor(reactor: Reactor, timeoutMs: number) {
+  /** @param what can be idle, as the error names it */
+  constructor(reactor: Reactor, timeoutMs: number, what: string) {
+    this.#what = what;
     this.#reactor = reactor;
     this.#timeoutMs = timeoutMs;
     this.#periodMs = Math.max(1, Math.ceil(timeoutMs / BUCKETS_PER_TIMEOUT));
@@ -87,7 +90,7 @@ export class IdleTracker {
     const place = this.#places.get(idler);
     if (place === undefined) return;
     if (nowMs - place.activeMs >= this.#timeoutMs) {
-      idler.expire(timeoutError(this.#timeoutMs));
+      idler.expire(idleTimeoutError(this.#what, this.#timeoutMs));
       return;
     }
     place.tick = this.#tickAfter(place.activeMs);
@@ -99,10 +102,11 @@ export class IdleTracker {
 export function toIdleTracker(
   reactor: Reactor,
   options: { idleTimeoutMs?: number | undefined },
+  what = 'The connection',
 ): IdleTracker | null {
   const { idleTimeoutMs } = options;
   if (idleTimeoutMs === undefined) return null;
   checkDurationMs('idleTimeoutMs', idleTimeoutMs);
   if (idleTimeoutMs < 1) throw outOfRange('idleTimeoutMs', 'at least 1 millisecond', idleTimeoutMs);
-  return new IdleTracker(reactor, idleTimeoutMs);
+  return new IdleTracker(reactor, idleTimeoutMs, what);
 }

@@ -88,7 +88,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (options.socketOptions !== undefined) checkObject('socketOptions', options.socketOptions);
     if (options.coalesce !== undefined) checkBoolean('coalesce', options.coalesce);
     this.reactor = chooseReactor(options.reactor);
-    this.idle = toIdleTracker(this.reactor, options);
+    this.idle = toIdleTracker(this.reactor, options, 'The UDP socket');
     this.profile = toProfile({ mode: Mode.LEVEL, priority: 0 });
   }
 

@@ -1,6 +1,6 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { capabilities } from '../../binding/capabilities.js';
-import { outOfRange, type TripollError } from '../../binding/errors.js';
+import { outOfRange, type HandlerError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -64,9 +64,9 @@ export interface UdpHandlers {
    * another handler threw. Without this handler the network's errors are left out, and what was thrown is an
    * `uncaughtException`.
    */
-  error?(endpoint: UdpEndpoint, error: TripollError): unknown;
+  error?(endpoint: UdpEndpoint, error: HandlerError): unknown;
   /** Exactly once and last; `error` is what ended it, or null. */
-  close?(endpoint: UdpEndpoint, error: Error | null): unknown;
+  close?(endpoint: UdpEndpoint, error: HandlerError | null): unknown;
 }
 
 /** Handlers of a thread run one after the other: those that take the usual batch share one. */
@@ -82,7 +82,7 @@ export class UdpEndpoint extends UdpCore {
     isClosed: (endpoint) => endpoint.closed,
     hearsErrors: (endpoint) => endpoint.#handlers.error !== undefined,
     // One datagram that the program cannot take must not end the socket for all others.
-    onThrown: (endpoint, error) => endpoint.#tell(error as TripollError),
+    onThrown: (endpoint, error) => endpoint.#tell(error),
   });
   /** The user's own. */
   data: unknown = undefined;
@@ -183,15 +183,15 @@ export class UdpEndpoint extends UdpCore {
 
   /** Told, and over where the socket itself is broken. */
   #onFailed(errno: number, syscall: string): void {
-    this.#tell(this.failure(errno, syscall) as TripollError);
+    this.#tell(this.failure(errno, syscall));
   }
 
-  #tell(error: TripollError): void {
+  #tell(error: HandlerError): void {
     const { error: onError } = this.#handlers;
     if (onError !== undefined && !this.closed) callLast(() => onError.call(this.#handlers, this, error));
   }
 
-  protected onQueuedError(error: TripollError): void {
+  protected onQueuedError(error: HandlerError): void {
     this.#tell(error);
   }
 

@@ -180,6 +180,8 @@ describe.each(backends)('idleTimeoutMs on a clock of its own, %s', (backend) => 
     expect(stream.closed).toBe(true);
     const error: unknown = await stream.read(new Uint8Array(1)).catch((failure: unknown) => failure);
     expect(failureOf(error)).toEqual({ name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' });
+    // Not as of a call that took too long: nobody had given a time for this one (friction 8).
+    expect((error as Error).message).toBe('The connection was idle for longer than 100 ms');
   });
 
   test('the time of connecting does not count', async () => {
