@@ -54,15 +54,20 @@ export function checkObject(name: string, value: unknown): asserts value is obje
   if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'an object', value);
 }
 
+/** Names that an options object may have; written as `Record<keyof Options, true>` none is forgotten. */
+export type Names = Readonly<Record<string, true>>;
+
 /** @throws TypeError for no object, or one with a name that is none of `known` */
 export function checkNames(
   what: string,
   options: unknown,
-  ...known: readonly Readonly<Record<string, true>>[]
+  ...known: readonly Names[]
 ): asserts options is object {
   checkObject(what, options);
-  for (const name of Object.keys(options)) {
-    if (!known.some((names) => Object.hasOwn(names, name))) throw unknownOptionError(name);
+  // Not by Object.keys: most calls are given no options, and have nothing to look at.
+  for (const name in options) {
+    if (Object.hasOwn(options, name) && !known.some((names) => Object.hasOwn(names, name)))
+      throw unknownOptionError(name);
   }
 }
 

@@ -1,7 +1,7 @@
 import { capabilities, requestedBackend, type BackendName } from '../binding/capabilities.js';
 import { closedError, invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
-import { checkFd, checkInteger, checkObject } from '../binding/validate.js';
+import { checkFd, checkInteger, checkNames } from '../binding/validate.js';
 import { Events } from './events.js';
 import { ALL_INTERESTS } from './flags.js';
 
@@ -73,7 +73,7 @@ export class Poller implements PollerContract {
    * one that this platform lacks; a system error (EMFILE) when it cannot be opened.
    */
   constructor(options: PollerOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, { backend: true });
     this.backend = chooseBackend(options.backend);
     this.#index = native.pollerOpen(this.backend);
     if (this.#index < 0) throw systemError(this.#index, `open ${this.backend}`);

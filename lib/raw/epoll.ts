@@ -1,7 +1,7 @@
 import { closedError, invalidArgType, systemError, unsupportedError } from '../binding/errors.js';
 import { capabilities } from '../binding/capabilities.js';
 import { native, type NativeBinding } from '../binding/native.js';
-import { checkFd, checkFlags, checkInteger, checkObject } from '../binding/validate.js';
+import { checkFd, checkFlags, checkInteger, checkNames } from '../binding/validate.js';
 
 const MAX_DATA = Number.MAX_SAFE_INTEGER;
 const TWO_32 = 2 ** 32;
@@ -22,6 +22,12 @@ export interface EpollParams {
   /** Whether the network device's interrupts are put off while it is polled. */
   preferBusyPoll: boolean;
 }
+
+const PARAM_NAMES: Readonly<Record<keyof EpollParams, true>> = {
+  busyPollUsec: true,
+  busyPollBudget: true,
+  preferBusyPoll: true,
+};
 
 /**
  * epoll(7) as Linux has it. Elsewhere the constructor throws ERR_TRIPOLL_UNSUPPORTED. Flags are in
@@ -85,7 +91,7 @@ export class Epoll {
 
   /** ioctl EPIOCSPARAMS. @throws ENOTTY before Linux 6.9; EINVAL, EPERM */
   setParams(params: EpollParams): void {
-    checkObject('params', params);
+    checkNames('params', params, PARAM_NAMES);
     const { busyPollUsec, busyPollBudget, preferBusyPoll } = params;
     checkInteger('busyPollUsec', busyPollUsec, 0, MAX_INT32);
     checkInteger('busyPollBudget', busyPollBudget, 0, 0xffff);

@@ -1,5 +1,5 @@
 import { abortError, timeoutError, type TripollError } from '../binding/errors.js';
-import { checkDurationMs, checkObject, checkSignal } from '../binding/validate.js';
+import { checkDurationMs, checkNames, checkObject, checkSignal, type Names } from '../binding/validate.js';
 import type { Reactor } from './reactor.js';
 
 /** What every promise of this library takes. */
@@ -16,6 +16,21 @@ export function checkCancelTypes(options: CancelOptions): void {
   const { signal, timeoutMs } = options;
   if (timeoutMs !== undefined) checkDurationMs('timeoutMs', timeoutMs);
   if (signal !== undefined) checkSignal(signal);
+}
+
+/** Names of `CancelOptions`. */
+const CANCEL_NAMES: Readonly<Record<keyof CancelOptions, true>> = { signal: true, timeoutMs: true };
+const NO_NAMES: Names = {};
+
+/**
+ * Checks the options of one call.
+ *
+ * @param more names that it has besides those of `CancelOptions`
+ * @throws as `checkCancel`; TypeError for a name that does not exist
+ */
+export function checkCall(options: CancelOptions, more: Names = NO_NAMES): void {
+  checkNames('options', options, CANCEL_NAMES, more);
+  checkCancel(options);
 }
 
 /** An AbortError when the signal has been aborted already. */

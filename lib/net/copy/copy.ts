@@ -1,6 +1,6 @@
 import { capabilities } from '../../binding/capabilities.js';
 import { invalidArgType, unsupportedError } from '../../binding/errors.js';
-import { checkBytes, checkInteger } from '../../binding/validate.js';
+import { checkBytes, checkInteger, checkNames } from '../../binding/validate.js';
 import {
   abortedBefore,
   checkCancelTypes,
@@ -31,6 +31,15 @@ export interface CopyOptions extends CancelOptions {
   /** The same of `b`. */
   unreadFromB?: Uint8Array | undefined;
 }
+
+const NAMES: Readonly<Record<keyof CopyOptions, true>> = {
+  signal: true,
+  timeoutMs: true,
+  bufferBytes: true,
+  splice: true,
+  unreadFromA: true,
+  unreadFromB: true,
+};
 
 /** `unreadFromA` and `unreadFromB` are counted too. */
 export interface CopyResult {
@@ -128,6 +137,7 @@ function checkArguments(
 ): CopyOptions & { readonly bufferBytes: number } {
   checkStream('a', a);
   checkStream('b', b);
+  checkNames('options', options, NAMES);
   checkCancelTypes(options);
   const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
   checkInteger('bufferBytes', bufferBytes, 1, MAX_BUFFER_BYTES);

@@ -1,10 +1,10 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { closedError, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFd, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkFd, checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
@@ -33,6 +33,14 @@ export interface AsyncFdOptions {
   /** For `inspect` and messages. */
   name?: string | undefined;
 }
+
+const NAMES: Readonly<Record<keyof AsyncFdOptions, true>> = {
+  reactor: true,
+  interest: true,
+  own: true,
+  nonBlocking: true,
+  name: true,
+};
 
 /** One call on the fd that does not block: `n >= 0`, or a negative errno as `raw.sys` gives. */
 export type FdCall = (fd: number) => number;
@@ -79,7 +87,7 @@ export class AsyncFd extends Resource implements EventHandler {
   constructor(fd: number, options: AsyncFdOptions = {}) {
     super();
     checkFd(fd);
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { interest = Interest.READABLE | Interest.WRITABLE, own = false, name } = options;
     checkInteger('interest', interest, 1, ALL_INTERESTS);
     this.fd = fd;
@@ -129,7 +137,7 @@ export class AsyncFd extends Resource implements EventHandler {
    */
   async ready(interest: number, options: CancelOptions = {}): Promise<number> {
     this.#checkInterest(interest);
-    checkCancel(options);
+    checkCall(options);
     this.#checkOpen();
     // Those who wait already come first.
     const known = this.#isAwaited(interest) ? 0 : this.#ready & interest;
@@ -283,7 +291,7 @@ export class AsyncFd extends Resource implements EventHandler {
   async io(interest: number, call: FdCall, syscall: string, options: CancelOptions = {}): Promise<number> {
     this.#checkInterest(interest);
     checkFunction('call', call);
-    checkCancel(options);
+    checkCall(options);
     this.#checkOpen();
     // Level mode does not know, and just tries; but not before those who wait already.
     const mayTry = (this.#ready & interest) !== 0 || !this.#useEdge;

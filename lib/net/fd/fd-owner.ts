@@ -8,6 +8,9 @@ export interface SourceOptions {
   reactor?: Reactor | undefined;
 }
 
+/** Names of `SourceOptions`. */
+export const SOURCE_NAMES: Readonly<Record<keyof SourceOptions, true>> = { reactor: true };
+
 /** An object around an fd of its own. */
 export abstract class FdOwner extends Resource {
   /** For what this class does not do: `ready`, `tryIo`. */

@@ -1,6 +1,6 @@
 import { nextTick } from '../../binding/host-clock.js';
 import { outOfRange, stateError, writeOverflowError } from '../../binding/errors.js';
-import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkFunction, checkInteger, checkNames, checkObject } from '../../binding/validate.js';
 
 /** As TcpConnection's high water mark, and as much as a socket's send buffer takes at once. */
 const DEFAULT_MAX_QUEUED_BYTES = 64 * 1024;
@@ -81,7 +81,7 @@ export class BatchWriter {
   constructor(sink: ByteSink, options: BatchWriterOptions = {}) {
     checkObject('sink', sink);
     checkFunction('sink.writeAll', sink.writeAll);
-    checkObject('options', options);
+    checkNames('options', options, { maxQueuedBytes: true });
     const { maxQueuedBytes = DEFAULT_MAX_QUEUED_BYTES } = options;
     checkInteger('maxQueuedBytes', maxQueuedBytes, 1, 0x7fffffff);
     this.#sink = sink;

@@ -1,5 +1,5 @@
 import { frameTooLongError, outOfRange, unexpectedEndError } from '../../binding/errors.js';
-import { checkBytes, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkInteger, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { DEFAULT_MAX_LENGTH_BYTES } from './delimited-decoder.js';
 import { DelimiterMatcher } from './delimiter-matcher.js';
@@ -25,6 +25,12 @@ export interface ReadUntilOptions extends CancelOptions {
   /** Longest result, without the delimiter: 1 to 2147483647; default 65536. */
   maxLengthBytes?: number | undefined;
 }
+
+const UNTIL_NAMES: Readonly<Record<keyof ReadUntilOptions, true>> = {
+  maxLengthBytes: true,
+  signal: true,
+  timeoutMs: true,
+};
 
 /** Options of `BufferedReader.readLine`. */
 export interface ReadLineOptions<
@@ -55,7 +61,7 @@ export class BufferedReader implements ByteSource {
    */
   constructor(source: ByteSource, options: BufferedReaderOptions = {}) {
     this.#ahead = new ReadAhead(source);
-    checkObject('options', options);
+    checkNames('options', options, { maxBufferedBytes: true });
     const { maxBufferedBytes = DEFAULT_MAX_BUFFERED_BYTES } = options;
     checkInteger('maxBufferedBytes', maxBufferedBytes, 1, MAX_BYTES);
     this.#maxBufferedBytes = maxBufferedBytes;
@@ -79,7 +85,7 @@ export class BufferedReader implements ByteSource {
     options: ReadLineOptions<Encoding> = {},
   ): Promise<Line<Encoding> | null> {
     try {
-      checkObject('options', options);
+      checkNames('options', options, UNTIL_NAMES, { encoding: true });
       const { encoding } = options;
       checkEncoding(encoding);
       this.#lineMatcher ??= new DelimiterMatcher(LF);
@@ -104,7 +110,7 @@ export class BufferedReader implements ByteSource {
    */
   readUntil(delimiter: Uint8Array, options: ReadUntilOptions = {}): Promise<Uint8Array | null> {
     try {
-      checkObject('options', options);
+      checkNames('options', options, UNTIL_NAMES);
       return this.#readUntil(new DelimiterMatcher(delimiter), options, (lengthBytes) =>
         this.#ahead.buffer.bytes.slice(0, lengthBytes),
       );

@@ -1,6 +1,6 @@
-import { checkObject } from '../../binding/validate.js';
+import { checkNames, type Names } from '../../binding/validate.js';
 import { DelimiterMatcher } from './delimiter-matcher.js';
-import { FrameDecoder, type FrameOptions } from './frame-decoder.js';
+import { FRAME_NAMES, FrameDecoder, type FrameOptions } from './frame-decoder.js';
 
 /** At the upper end of what servers take as a line or a header by default (8 to 64 KiB). */
 export const DEFAULT_MAX_LENGTH_BYTES = 64 * 1024;
@@ -15,8 +15,9 @@ export interface DelimitedOptions extends FrameOptions {
 export abstract class DelimitedDecoder<Frame> extends FrameDecoder<Frame> {
   readonly #matcher: DelimiterMatcher;
 
-  protected constructor(delimiter: Uint8Array, options: DelimitedOptions) {
-    checkObject('options', options);
+  /** `more`: names of options that the format has besides. */
+  protected constructor(delimiter: Uint8Array, options: DelimitedOptions, more: Names = {}) {
+    checkNames('options', options, FRAME_NAMES, more);
     super(options, DEFAULT_MAX_LENGTH_BYTES);
     this.#matcher = new DelimiterMatcher(delimiter);
     this.tailBytes = this.maxOverheadBytes = delimiter.length;

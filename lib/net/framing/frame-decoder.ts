@@ -28,6 +28,9 @@ export interface FrameOptions {
   copy?: boolean | undefined;
 }
 
+/** Names of `FrameOptions`, for the formats: a subclass of the user's may have options of its own. */
+export const FRAME_NAMES: Readonly<Record<keyof FrameOptions, true>> = { maxLengthBytes: true, copy: true };
+
 /**
  * Cuts a stream of bytes into frames. A subclass is the state machine of one format; it sees each byte once, however
  * the stream was cut into pieces. Frames are views, without a copy, of the piece that holds all of them; only a

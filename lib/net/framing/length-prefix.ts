@@ -1,5 +1,5 @@
 import { invalidFrameError, outOfRange } from '../../binding/errors.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 
 /** A varint of more would be above 2^35: longer than any frame. */
 const MAX_VARINT_BYTES = 5;
@@ -18,6 +18,19 @@ export interface LengthPrefixOptions {
   includesPrefix?: boolean | undefined;
 }
 
+/** Names of `LengthPrefixOptions`. */
+export const PREFIX_NAMES: Readonly<Record<keyof LengthPrefixOptions, true>> = {
+  lengthBytes: true,
+  byteOrder: true,
+  includesPrefix: true,
+};
+
+/** Only these of the options of an object that has a prefix. */
+export function toPrefixOptions(options: LengthPrefixOptions): LengthPrefixOptions {
+  const { lengthBytes, byteOrder, includesPrefix } = options;
+  return { lengthBytes, byteOrder, includesPrefix };
+}
+
 /** Reads one form of length prefix, byte by byte, and writes it. */
 export class LengthPrefix {
   /** Longest frame that it can announce; never more than 2147483647. */
@@ -32,7 +45,7 @@ export class LengthPrefix {
 
   /** @throws TypeError, RangeError */
   constructor(options: LengthPrefixOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, PREFIX_NAMES);
     const { lengthBytes = 4, byteOrder = 'big', includesPrefix = false } = options;
     this.#isVarint = lengthBytes === 'varint';
     if (lengthBytes !== 'varint') checkInteger('lengthBytes', lengthBytes, 1, 4);

@@ -1,6 +1,7 @@
 import { frameTooLongError } from '../../binding/errors.js';
-import { FrameDecoder, UNFINISHED, type FrameOptions } from './frame-decoder.js';
-import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
+import { checkNames } from '../../binding/validate.js';
+import { FRAME_NAMES, FrameDecoder, UNFINISHED, type FrameOptions } from './frame-decoder.js';
+import { LengthPrefix, PREFIX_NAMES, toPrefixOptions, type LengthPrefixOptions } from './length-prefix.js';
 
 /** A hundred times what most protocols send at once, and what one connection may cost. */
 const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024;
@@ -22,7 +23,8 @@ export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
 
   /** @throws TypeError, RangeError */
   constructor(options: LengthPrefixedOptions = {}) {
-    const prefix = new LengthPrefix(options);
+    checkNames('options', options, FRAME_NAMES, PREFIX_NAMES);
+    const prefix = new LengthPrefix(toPrefixOptions(options));
     super(options, DEFAULT_MAX_FRAME_BYTES);
     this.#prefix = prefix;
   }

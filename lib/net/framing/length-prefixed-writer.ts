@@ -1,6 +1,6 @@
-import { checkBytes } from '../../binding/validate.js';
+import { checkBytes, checkNames } from '../../binding/validate.js';
 import { BatchWriter, type BatchWriterOptions, type ByteSink } from './batch-writer.js';
-import { LengthPrefix, type LengthPrefixOptions } from './length-prefix.js';
+import { LengthPrefix, PREFIX_NAMES, toPrefixOptions, type LengthPrefixOptions } from './length-prefix.js';
 
 /** Options of a `LengthPrefixedWriter`: those of the prefix, and of the batches. */
 export interface LengthPrefixedWriterOptions extends BatchWriterOptions, LengthPrefixOptions {}
@@ -11,8 +11,9 @@ export class LengthPrefixedWriter extends BatchWriter {
 
   /** @throws TypeError, RangeError */
   constructor(sink: ByteSink, options: LengthPrefixedWriterOptions = {}) {
-    super(sink, options);
-    this.#prefix = new LengthPrefix(options);
+    checkNames('options', options, PREFIX_NAMES, { maxQueuedBytes: true });
+    super(sink, { maxQueuedBytes: options.maxQueuedBytes });
+    this.#prefix = new LengthPrefix(toPrefixOptions(options));
   }
 
   /**

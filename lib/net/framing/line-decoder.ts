@@ -33,7 +33,7 @@ export class LineDecoder<Encoding extends LineEncoding | undefined = undefined> 
 
   /** @throws TypeError, RangeError */
   constructor(options: LineOptions<Encoding> = {}) {
-    super(LF, options);
+    super(LF, options, { encoding: true });
     const { encoding } = options;
     checkEncoding(encoding);
     this.#encoding = encoding;

@@ -1,7 +1,7 @@
 import { nowMs } from '../../binding/host-clock.js';
 import { busyError, outOfRange } from '../../binding/errors.js';
 import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { ByteBuffer } from './byte-buffer.js';
 
 /** A page: ten thousand idle connections have 40 MB of these. */
@@ -89,7 +89,7 @@ export class ReadAhead {
   }
 
   #checkCall(options: CancelOptions | undefined): void {
-    if (options !== undefined) checkCancel(options);
+    if (options !== undefined) checkCall(options);
     this.checkIdle();
   }
 

@@ -1,8 +1,8 @@
 import { invalidArgType, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
@@ -18,11 +18,17 @@ export interface EventFdOptions extends SourceOptions {
   semaphore?: boolean | undefined;
 }
 
+const NAMES: Readonly<Record<keyof EventFdOptions, true>> = {
+  ...SOURCE_NAMES,
+  initial: true,
+  semaphore: true,
+};
+
 /** A counter in the kernel (eventfd(2)), which another process or native code may add to. Linux only. */
 export class EventFd extends FdOwner {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: EventFdOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { initial = 0, semaphore = false } = options;
     checkInteger('initial', initial, 0, MAX_INITIAL);
     const flags = EFD_CLOEXEC | EFD_NONBLOCK | (semaphore ? EFD_SEMAPHORE : 0);

@@ -2,10 +2,10 @@ import fs from 'node:fs';
 import { isatty } from 'node:tty';
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkFd, checkObject } from '../../binding/validate.js';
+import { checkFd, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { AsyncFd } from '../fd/async-fd.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
 import { setCloseOnExec } from '../fd/close-on-exec.js';
 import { ByteFd } from './byte-fd.js';
@@ -40,7 +40,7 @@ export class FdStream extends ByteFd {
    * @throws EMFILE and what else pipe2(2) says; ERR_TRIPOLL_CLOSED
    */
   static pipe(options: SourceOptions = {}): { reader: FdStream; writer: FdStream } {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     const fds: number[] = [];
     check(native.pipe2(O_CLOEXEC | O_NONBLOCK, fds), 'pipe2');
     const [readEnd = -1, writeEnd = -1] = fds;
@@ -70,7 +70,7 @@ export class FdStream extends ByteFd {
    * device that cannot be waited for
    */
   static open(path: string, direction: FdDirection, options: SourceOptions = {}): FdStream {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     const { flags, interest } = toDirection(direction);
     // A terminal must not become this process's controlling one: its hang-up would end a daemon (open(2), O_NOCTTY).
     const fd = fs.openSync(path, flags | O_NONBLOCK | fs.constants.O_NOCTTY);
@@ -85,7 +85,7 @@ export class FdStream extends ByteFd {
    */
   static tty(fd: number, direction: FdDirection, options: SourceOptions = {}): FdStream {
     checkFd(fd);
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     const { interest } = toDirection(direction);
     if (!isatty(fd)) throw systemError(ENOTTY, 'isatty', { fd });
     return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
@@ -101,7 +101,7 @@ export class FdStream extends ByteFd {
     // Within a promise, so that a wrong argument is a rejection too.
     return new Promise((resolve) => {
       checkFd(fd);
-      checkObject('options', options);
+      checkNames('options', options, SOURCE_NAMES);
       const { interest } = toDirection(direction);
       setCloseOnExec(fd);
       resolve(new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, own: true, name: 'fd' })));

@@ -1,7 +1,7 @@
 import { native } from '../../binding/native.js';
-import { checkObject } from '../../binding/validate.js';
+import { checkNames } from '../../binding/validate.js';
 import { decodeInternetAddress, encodeInternetAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { checkOneOf, ownFd } from '../fd/open-fd.js';
 
@@ -20,11 +20,13 @@ export interface IcmpSocketOptions extends SourceOptions {
   raw?: boolean | undefined;
 }
 
+const NAMES: Readonly<Record<keyof IcmpSocketOptions, true>> = { ...SOURCE_NAMES, family: true, raw: true };
+
 /** ICMP messages. Addresses are IP literals; a link-local one has its interface as a zone, `fe80::1%2`. */
 export class IcmpSocket extends MessageSocket<string> {
   /** @throws TypeError, RangeError; EACCES, EPERM for who may not; ERR_TRIPOLL_CLOSED */
   constructor(options: IcmpSocketOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { family = 'IPv4', raw = false } = options;
     checkOneOf('family', family, ['IPv4', 'IPv6']);
     const isV4 = family === 'IPv4';

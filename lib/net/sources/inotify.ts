@@ -1,10 +1,10 @@
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFlags, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkFlags, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 
 const { IN_CLOEXEC = 0, IN_NONBLOCK = 0, IN_IGNORED = 0x8000, IN_Q_OVERFLOW = 0x4000 } = native.constants;
@@ -70,7 +70,7 @@ export class Inotify extends FdOwner {
   readonly #events: InotifyEvent[] = [];
   /** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances); ERR_TRIPOLL_CLOSED */
   constructor(options: SourceOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     const fd = need(native.inotifyInit, 'inotify(7)')(IN_CLOEXEC | IN_NONBLOCK);
     super(ownFd(fd, 'inotify_init1', options, Interest.READABLE));
   }

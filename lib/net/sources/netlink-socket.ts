@@ -1,7 +1,7 @@
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { decodeNetlinkAddress, encodeNetlinkAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { check, ownFd } from '../fd/open-fd.js';
 
@@ -14,6 +14,8 @@ export interface NetlinkOptions extends SourceOptions {
   /** A mask of multicast groups, as RTMGRP_LINK (1); default 0: answers only. */
   groups?: number | undefined;
 }
+
+const NAMES: Readonly<Record<keyof NetlinkOptions, true>> = { ...SOURCE_NAMES, groups: true };
 
 /** netlink(7): who sent a message, or whom it goes to. */
 export interface NetlinkAddress {
@@ -34,7 +36,7 @@ export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
    */
   constructor(protocol: number, options: NetlinkOptions = {}) {
     checkInteger('protocol', protocol, 0, MAX_PROTOCOL);
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { groups = 0 } = options;
     checkInteger('groups', groups, 0, MAX_GROUPS);
     const fd = native.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);

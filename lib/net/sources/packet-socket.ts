@@ -1,7 +1,7 @@
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { decodePacketAddress, encodePacketAddress, type PacketAddress } from '../../sys/sockaddr.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { interfaceIndexOf } from '../../sys/interface-index.js';
 import { MessageSocket } from '../message/message-socket.js';
 import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
@@ -18,6 +18,12 @@ export interface PacketSocketOptions extends SourceOptions {
   layer?: 'raw' | 'cooked' | undefined;
 }
 
+const NAMES: Readonly<Record<keyof PacketSocketOptions, true>> = {
+  ...SOURCE_NAMES,
+  protocol: true,
+  layer: true,
+};
+
 /** Frames of one network interface, as they come and go (packet(7)). Needs CAP_NET_RAW. Linux only. */
 export class PacketSocket extends MessageSocket<PacketAddress> {
   /** The interface's number, as of if_nametoindex(3). */
@@ -28,7 +34,7 @@ export class PacketSocket extends MessageSocket<PacketAddress> {
    * @throws TypeError, RangeError; EPERM; ENODEV; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
    */
   constructor(device: string, options: PacketSocketOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { protocol = ETH_P_ALL, layer = 'raw' } = options;
     checkInteger('protocol', protocol, 0, MAX_UINT16);
     checkOneOf('layer', layer, ['raw', 'cooked']);

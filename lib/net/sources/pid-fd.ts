@@ -1,11 +1,11 @@
 import { EAGAIN } from '../../binding/errnos.js';
 import { errnosOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
 
 const { CLD_EXITED = 1 } = native.constants;
@@ -33,7 +33,7 @@ export class PidFd extends FdOwner {
    */
   constructor(pid: number, options: SourceOptions = {}) {
     checkInteger('pid', pid, 1, MAX_PID);
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     // pidfds are close-on-exec by themselves.
     const fd = need(native.pidfdOpen, 'pidfd_open(2)')(pid, 0);
     super(ownFd(fd, 'pidfd_open', options, Interest.READABLE));
@@ -90,10 +90,11 @@ export interface ChildExitOptions extends CancelOptions {
  * ERR_TRIPOLL_UNSUPPORTED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT; ERR_TRIPOLL_CLOSED
  */
 export async function childExit(pid: number, options: ChildExitOptions = {}): Promise<ExitStatus | null> {
-  checkCancel(options);
+  checkCall(options, { reactor: true, reap: true });
+  const { signal, timeoutMs } = options;
   const child = new PidFd(pid, { reactor: options.reactor });
   try {
-    await child.exited(options);
+    await child.exited({ signal, timeoutMs });
     return options.reap === true ? child.reap() : null;
   } finally {
     child.close();

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import { closedError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { terminalCalls, type Termios } from '../../sys/terminal.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { setCloseOnExec } from '../fd/close-on-exec.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, ownFd } from '../fd/open-fd.js';
 import { ByteFd } from './byte-fd.js';
 import { readSettings, readSize, writeSettings, writeSize, type TerminalSize } from './line-settings.js';
@@ -22,6 +22,8 @@ export interface PtyOptions extends SourceOptions {
   /** 1 to 65535; default 24. */
   rows?: number | undefined;
 }
+
+const NAMES: Readonly<Record<keyof PtyOptions, true>> = { ...SOURCE_NAMES, columns: true, rows: true };
 
 /** @throws TypeError, RangeError */
 function checkSize(columns: unknown, rows: unknown): void {
@@ -52,7 +54,7 @@ export class Pty extends ByteFd {
    * ERR_TRIPOLL_CLOSED
    */
   static open(options: PtyOptions = {}): Pty {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { columns = 80, rows = 24 } = options;
     checkSize(columns, rows);
     const fd = check(terminalCalls.posix_openpt(O_RDWR | O_NOCTTY), 'posix_openpt');

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { terminalCalls, type Termios } from '../../sys/terminal.js';
 import type { AsyncFd } from '../fd/async-fd.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { checkOneOf, ownFd } from '../fd/open-fd.js';
 import { ByteFd } from './byte-fd.js';
 import { lineConstant, readSettings, writeSettings } from './line-settings.js';
@@ -25,6 +25,14 @@ export interface SerialSettings {
   /** `'hardware'` is RTS/CTS, `'software'` XON/XOFF; default `'none'`. */
   flowControl?: 'none' | 'hardware' | 'software' | undefined;
 }
+
+const SETTING_NAMES: Readonly<Record<keyof SerialSettings, true>> = {
+  baudRate: true,
+  dataBits: true,
+  stopBits: true,
+  parity: true,
+  flowControl: true,
+};
 
 /** How a serial port is opened. */
 export interface SerialPortOptions extends SourceOptions, SerialSettings {}
@@ -93,7 +101,7 @@ export class SerialPort extends ByteFd {
    * ERR_TRIPOLL_UNSUPPORTED for settings that the line does not take, and on Windows; ERR_TRIPOLL_CLOSED
    */
   static open(path: string, options: SerialPortOptions): SerialPort {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES, SETTING_NAMES);
     const { O_RDWR, O_NOCTTY, O_NONBLOCK } = fs.constants;
     const fd = fs.openSync(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
     try {
@@ -107,7 +115,7 @@ export class SerialPort extends ByteFd {
 
   /** Changes the line; what is being sent may be garbled. @throws as `open` */
   configure(settings: SerialSettings): void {
-    checkObject('settings', settings);
+    checkNames('settings', settings, SETTING_NAMES);
     applySettings(this.#openFd(), settings);
   }
 

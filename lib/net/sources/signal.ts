@@ -1,13 +1,13 @@
 import { isMainThread } from 'node:worker_threads';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
-import { checkObject } from '../../binding/validate.js';
+import { checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 
 /**
  * Signals, as Node itself gets them: a signalfd would not work, since Node's other threads leave signals unblocked, and
@@ -26,7 +26,7 @@ export class SignalSource {
 
   /** @internal For `signal`. */
   constructor(names: readonly NodeJS.Signals[], options: SourceOptions) {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     if (!isMainThread) throw unsupportedError('signals come to the main thread only');
     for (const name of names) {
       if (typeof name !== 'string' || !Object.hasOwn(signalNumbers, name))
@@ -84,7 +84,7 @@ export class SignalSource {
    * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no signal is lost
    */
   async next(options: CancelOptions = {}): Promise<NodeJS.Signals> {
-    checkCancel(options);
+    checkCall(options);
     if (this.#closed) throw closedError('SignalSource');
     const [first] = this.#pending;
     if (first !== undefined) {

@@ -1,8 +1,8 @@
 import { native } from '../../binding/native.js';
-import { checkInteger, checkObject } from '../../binding/validate.js';
+import { checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOneOf, checkOpen, need, ownFd, readWord } from '../fd/open-fd.js';
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
@@ -16,6 +16,8 @@ export interface TimerFdOptions extends SourceOptions {
   clock?: keyof typeof clocks | undefined;
 }
 
+const NAMES: Readonly<Record<keyof TimerFdOptions, true>> = { ...SOURCE_NAMES, clock: true };
+
 /** When a `TimerFd` expires. */
 export interface TimerFdSetting {
   /** The first expiry, in nanoseconds from now, or of the clock with `absolute`; 0 disarms. */
@@ -26,6 +28,12 @@ export interface TimerFdSetting {
   absolute?: boolean | undefined;
 }
 
+const SETTING_NAMES: Readonly<Record<keyof TimerFdSetting, true>> = {
+  valueNs: true,
+  periodNs: true,
+  absolute: true,
+};
+
 /**
  * A timer of the kernel (timerfd_create(2)): for nanoseconds, for the clock of the calendar, or to hand to somebody
  * else. For timeouts `reactor.setTimer` is cheaper. Linux only.
@@ -33,7 +41,7 @@ export interface TimerFdSetting {
 export class TimerFd extends FdOwner {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: TimerFdOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { clock = 'monotonic' } = options;
     checkOneOf('clock', clock, Object.keys(clocks));
     const flags = TFD_CLOEXEC | TFD_NONBLOCK;
@@ -43,7 +51,7 @@ export class TimerFd extends FdOwner {
 
   /** Arms it anew. @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED */
   set(setting: TimerFdSetting): void {
-    checkObject('setting', setting);
+    checkNames('setting', setting, SETTING_NAMES);
     const { valueNs, periodNs = 0, absolute = false } = setting;
     checkInteger('valueNs', valueNs, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('periodNs', periodNs, 0, Number.MAX_SAFE_INTEGER);

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import { invalidArgType, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkObject } from '../../binding/validate.js';
+import { checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { AsyncFd } from '../fd/async-fd.js';
-import { FdOwner, type SourceOptions } from '../fd/fd-owner.js';
+import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { checkOneOf, need, ownFd } from '../fd/open-fd.js';
 
 const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK } = native.constants;
@@ -19,6 +19,8 @@ export interface TunOptions extends SourceOptions {
   /** IP packets (`'tun'`, the default) or Ethernet frames (`'tap'`). */
   layer?: 'tun' | 'tap' | undefined;
 }
+
+const NAMES: Readonly<Record<keyof TunOptions, true>> = { ...SOURCE_NAMES, name: true, layer: true };
 
 /**
  * A network interface whose other end is this program: what the system sends over it is read here, what is written here
@@ -40,7 +42,7 @@ export class TunDevice extends FdOwner {
    * @throws TypeError, RangeError; ENOENT, EACCES, EPERM, EBUSY; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
    */
   static open(options: TunOptions = {}): TunDevice {
-    checkObject('options', options);
+    checkNames('options', options, NAMES);
     const { name = '', layer = 'tun' } = options;
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     checkOneOf('layer', layer, ['tun', 'tap']);

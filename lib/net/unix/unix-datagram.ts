@@ -1,8 +1,8 @@
 import { closedError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkFunction, checkInteger, checkNames, checkObject } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
-import type { CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import {
   decodeUnixAddress,
   encodeUnixAddress,
@@ -12,7 +12,7 @@ import {
   unixNameAsBytes,
   type UnixAddress,
 } from '../../sys/sockaddr.js';
-import type { SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
 import { AsyncFd } from '../fd/async-fd.js';
@@ -24,6 +24,12 @@ import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socke
 
 /** Options of `UnixDatagram.bind`. */
 export interface UnixDatagramOptions extends SourceOptions, UnixBindOptions {}
+
+const BIND_NAMES: Readonly<Record<keyof UnixDatagramOptions, true>> = {
+  ...SOURCE_NAMES,
+  mode: true,
+  unlinkStale: true,
+};
 
 /** Which socket. */
 type UnixDatagramPlace =
@@ -82,13 +88,14 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
    */
   static override bind(path: UnixAddress, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
+      checkNames('options', options, BIND_NAMES);
       resolve(UnixDatagram.open({ path }, options));
     });
   }
 
   /** A socket without a name, for sending. @throws TypeError; EMFILE; ERR_TRIPOLL_CLOSED */
   static unbound(options: SourceOptions = {}): UnixDatagram {
-    checkObject('options', options);
+    checkNames('options', options, SOURCE_NAMES);
     chooseReactor(options.reactor);
     return new UnixDatagram(ownFd(openUnnamed(), 'socket', options), null);
   }
@@ -102,13 +109,13 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
    */
   static fromFd(fd: number, options: SourceOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
+      checkNames('options', options, SOURCE_NAMES);
       resolve(UnixDatagram.open({ fd }, options));
     });
   }
 
   /** @internal For `bind`, `fromFd` and `bindUnixDatagram`. */
   static open(where: UnixDatagramPlace, options: UnixDatagramOptions): UnixDatagram {
-    checkObject('options', options);
     const { fd } = where;
     const reactor = chooseReactor(options.reactor);
     if (fd !== undefined) {
@@ -166,12 +173,12 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
     buffer: Uint8Array,
     options: ReceiveDatagramOptions = {},
   ): Promise<ReceivedUnixDatagram> {
-    checkObject('options', options);
-    const { maxFds = 0 } = options;
+    checkCall(options, { maxFds: true });
+    const { maxFds = 0, signal, timeoutMs } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);
     this.#untaken.begin();
     try {
-      const { message, fds } = await this.receiveWith(buffer, maxFds, options);
+      const { message, fds } = await this.receiveWith(buffer, maxFds, { signal, timeoutMs });
       return { ...message, fds };
     } finally {
       this.#untaken.end();
@@ -229,7 +236,7 @@ export function bindUnixDatagram(
   target: UnixDatagramTarget,
   handlers: MessageHandlers<UnixDatagram, ReceivedUnixMessage>,
 ): UnixDatagram {
-  checkObject('target', target);
+  checkNames('target', target, BIND_NAMES, { path: true, fd: true });
   checkObject('handlers', handlers);
   checkFunction('handlers.message', handlers.message);
   const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
