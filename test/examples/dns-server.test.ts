@@ -111,7 +111,7 @@ test('nonsense is answered with an error, or not at all, and the server goes on'
       }
       await socket.send(question);
       for (;;) {
-        const { bytes } = await within(socket.receive(buffer), `an answer (seed ${seed})`);
+        const { lengthBytes: bytes } = await within(socket.receive(buffer), `an answer (seed ${seed})`);
         const reply = Buffer.from(buffer.subarray(0, bytes));
         // A response, always; at last the one to what was a question.
         expect(reply[2]! & 0x80).toBe(0x80);

@@ -1,4 +1,4 @@
-import { errnosOf, type TripollError } from '../../binding/errors.js';
+import { errnosOf, type HandlerError, type TripollError } from '../../binding/errors.js';
 import { Interest } from '../../poller/flags.js';
 import { newContext } from '../../reactor/context.js';
 import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
@@ -19,7 +19,7 @@ export interface MessageHandlers<Socket, Message> {
    * What a receive failed with, or what a handler threw or rejected with. The socket goes on. Without it, what a handler
    * throws is uncaught.
    */
-  error?(socket: Socket, error: Error): unknown;
+  error?(socket: Socket, error: HandlerError): unknown;
   /** It has closed; once, and last. */
   close?(socket: Socket): unknown;
 }
@@ -83,7 +83,7 @@ export class MessagePump<
         return;
       }
       const received = message;
-      const chunk = buffer.subarray(0, received.length);
+      const chunk = buffer.subarray(0, received.lengthBytes);
       // While it is lent, a reactor that the handler turns by hand takes another (F35).
       shared = null;
       MessagePump.#calls.call(this as never, () => this.#handlers.message(socket, chunk, received));

@@ -4,7 +4,7 @@ import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { NO_ADDRESS, socketAddressBytes } from '../../sys/sockaddr.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { messageReceiver } from './message-receiver.js';
@@ -17,8 +17,8 @@ const NO_FD_WORDS = new Uint8Array(0);
 
 /** One message, as `receive` gives it. */
 export interface ReceivedMessage<Address> {
-  /** Of the part that is in the buffer. */
-  readonly length: number;
+  /** How many of its bytes are in the buffer. */
+  readonly lengthBytes: number;
   /** The sender; undefined where the system tells none. */
   readonly address: Address | undefined;
   /** It was longer than the buffer: its rest is lost. */
@@ -102,10 +102,10 @@ export abstract class MessageSocket<
     return fds;
   }
 
-  #toMessage(length: number): Message {
+  #toMessage(lengthBytes: number): Message {
     const { name, truncated } = messageReceiver;
     const address = name.length === 0 ? undefined : this.decode(name);
-    return this.describe({ length, address, truncated }, name);
+    return this.describe({ lengthBytes, address, truncated }, name);
   }
 
   /** A message that is there already, or null. @throws TypeError; the system's error; ERR_TRIPOLL_CLOSED */
@@ -139,7 +139,7 @@ export abstract class MessageSocket<
     options: CancelOptions,
   ): Promise<number> {
     checkBytes('buffer', buffer);
-    checkCancel(options);
+    checkCall(options);
     checkOpen(this.io, 'Socket');
     const { length } = buffer;
     const call = (fd: number): number => {

@@ -1,6 +1,6 @@
 import { invalidArgType, outOfRange, type TripollError } from '../../binding/errors.js';
 import { checkUdp, nativeUdp } from '../../binding/native-udp.js';
-import { checkBytes, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkInteger, checkNames } from '../../binding/validate.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
 import { DatagramRecords } from './datagram-records.js';
 
@@ -48,7 +48,7 @@ export class DatagramBatch {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED */
   constructor(options: DatagramBatchOptions = {}) {
     checkUdp();
-    checkObject('options', options);
+    checkNames('options', options, { capacity: true, slotBytes: true });
     const { capacity = DEFAULT_CAPACITY, slotBytes = DEFAULT_SLOT_BYTES } = options;
     checkInteger('capacity', capacity, 1, MAX_CAPACITY);
     checkInteger('slotBytes', slotBytes, 1, MAX_SLOT_BYTES);

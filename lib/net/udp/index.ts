@@ -8,5 +8,6 @@ export type {
   UdpOptions,
   UdpSocketOptions,
 } from './udp-options.js';
-export { UdpSocket, type ReceivedDatagram, type SendOptions, type UdpConnectOptions } from './udp-socket.js';
+export { UdpSocket, type UdpConnectOptions } from './udp-socket.js';
+export type { ReceivedDatagram, SendOptions } from './single-datagram.js';
 export type { SyncResult } from '../socket/handler-call.js';

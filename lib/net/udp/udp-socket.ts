@@ -1,30 +1,29 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { busyError, closedError, outOfRange } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
-import { checkBytes, checkFunction, checkInteger } from '../../binding/validate.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkBytes, checkFunction, type Names } from '../../binding/validate.js';
+import { checkCall, checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { Waiter } from '../../reactor/waiter.js';
-import {
-  parseAddress,
-  splitHostPort,
-  type HostPort,
-  type SocketAddress,
-  type SocketAddressInput,
-} from '../../sys/address.js';
+import { parseAddress, splitHostPort, type HostPort, type SocketAddressInput } from '../../sys/address.js';
 import { checkBatch, type DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
+import {
+  DATAGRAM_NAMES,
+  described,
+  prepare,
+  type ReceivedDatagram,
+  type SendOptions,
+} from './single-datagram.js';
 import { UdpCore } from './udp-core.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
-/** Sends that may wait for a full socket: more are refused. As many as a turn's budget would send. */
-const MAX_WAITING_SENDS = 1024;
+/** Calls of one kind that may wait: more are refused. As many as a turn's budget would serve. */
+const MAX_WAITING = 1024;
 /** Errors that nobody has asked for yet; the oldest go. */
 const MAX_KEPT_ERRORS = 64;
-/** Waiting sends of one event before others get their turn. */
-const SENDS_PER_EVENT = 64;
-const MAX_BYTE = 255;
-const MAX_SEGMENT_BYTES = 65535;
+/** Waiting sends, or receives, of one event before others get their turn. */
+const CALLS_PER_EVENT = 64;
 
 /** Options of `UdpSocket.connect`. */
 export interface UdpConnectOptions extends UdpOptions {
@@ -41,42 +40,6 @@ const CONNECT_NAMES: Readonly<Record<keyof (UdpConnectOptions & CancelOptions), 
   signal: true,
   timeoutMs: true,
 };
-
-/** Options of `UdpSocket.send`. */
-export interface SendOptions extends CancelOptions {
-  /** As `DatagramBatch.setSegmentBytes`. */
-  segmentBytes?: number | undefined;
-  /** For this datagram, 0 to 255. */
-  tos?: number | undefined;
-  /** For this datagram, 1 to 255. */
-  ttl?: number | undefined;
-  /** The address of ours to send from. */
-  source?: string | undefined;
-}
-
-/** What `receive` tells of a datagram, besides its bytes. What was not asked for by an option is undefined. */
-export interface ReceivedDatagram {
-  /** How many there are in the buffer. */
-  readonly bytes: number;
-  /** Who sent it. */
-  readonly address: SocketAddress | undefined;
-  /** It was longer than the buffer, and its end is lost. */
-  readonly truncated: boolean;
-  /** How long it was; where the system does not tell: `bytes`. */
-  readonly wireBytes: number;
-  /** With `udpGro`, above 0: it is several datagrams of this length, the last may be shorter. */
-  readonly segmentBytes: number;
-  /** With `receivePacketInfo`: the address of ours that it was sent to. */
-  readonly destination: string | undefined;
-  /** With `receivePacketInfo`. */
-  readonly interfaceIndex: number | undefined;
-  /** With `receiveTos`: the type of service; its lowest two bits are ECN. */
-  readonly tos: number | undefined;
-  /** With `receiveTtl`. */
-  readonly ttl: number | undefined;
-  /** With `receiveTimestamps`: nanoseconds since 1970. */
-  readonly timestampNs: bigint | undefined;
-}
 
 /** For single datagrams: filled and used within a call. */
 let one: DatagramRecords | null = null;
@@ -118,9 +81,9 @@ class Attempt<T> extends Waiter<T> implements Waiting {
 
 /** A UDP socket with promises. All of them take `{ signal, timeoutMs }`. */
 export class UdpSocket extends UdpCore {
-  #reader: Waiting | null = null;
+  readonly #receives: Waiting[] = [];
   readonly #sends: Waiting[] = [];
-  #errorWaiter: Waiter<DatagramError> | null = null;
+  readonly #errorWaiters: Waiter<DatagramError>[] = [];
   #errors: DatagramError[] = [];
   /** That came after datagrams which were received: the next receive tells it. */
   #heldErrno = 0;
@@ -212,10 +175,11 @@ export class UdpSocket extends UdpCore {
   // ---- receiving ----
 
   /**
-   * Receives one datagram into the start of `buffer`.
+   * Receives one datagram into the start of `buffer`. Several calls may wait at once, and are served in order: whole
+   * things queue, parts of a byte stream do not.
    *
    * @param buffer at least a byte long; it is written to until the promise settles
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another receive waits; ECONNREFUSED of a
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait; ECONNREFUSED of a
    * connected socket whose peer is not there, and what else recvmsg(2) says: the socket goes on; ERR_TRIPOLL_CLOSED;
    * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no datagram is lost
    */
@@ -261,27 +225,42 @@ export class UdpSocket extends UdpCore {
 
   #startReceive<T>(call: Call<T>, options: CancelOptions | undefined): Promise<T> {
     try {
-      if (options !== undefined) checkCancel(options);
+      if (options !== undefined) checkCall(options);
       this.#checkUsable();
-      if (this.#reader !== null) throw busyError('another receive is waiting');
-      const held = this.#heldErrno;
-      this.#heldErrno = 0;
-      if (held < 0) throw this.failure(held, 'recvmsg');
-      // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
-      const tries = this.reactor.registry.consumeBudget() && !this.#drained;
-      this.#drained = false;
-      const received = tries ? call() : NOT_YET;
-      if (received !== NOT_YET) return Promise.resolve(received);
+      if (this.#receives.length >= MAX_WAITING) throw busyError(`${MAX_WAITING} receives are waiting`);
+      if (this.#receives.length === 0) {
+        this.#throwHeld();
+        // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
+        const tries = this.reactor.registry.consumeBudget() && !this.#drained;
+        this.#drained = false;
+        const received = tries ? call() : NOT_YET;
+        if (received !== NOT_YET) return Promise.resolve(received);
+      }
     } catch (error) {
       return Promise.reject(error);
     }
-    const attempt = new Attempt(call);
-    this.#reader = attempt;
-    return this.#wait(attempt, options, () => (this.#reader = null));
+    const attempt = new Attempt(() => {
+      this.#throwHeld();
+      return call();
+    });
+    return this.#wait(attempt, options, this.#receives);
   }
 
-  /** `leave` takes the waiter out of where an event would find it. */
-  #wait<T>(waiter: Waiter<T>, options: CancelOptions | undefined, leave: () => void): Promise<T> {
+  /** What came after the datagrams of the last receive: no call would meet it again. */
+  #throwHeld(): void {
+    const held = this.#heldErrno;
+    this.#heldErrno = 0;
+    if (held < 0) throw this.failure(held, 'recvmsg');
+  }
+
+  /** In a queue, where an event will find it. */
+  #wait<T, Queued>(
+    waiter: Waiter<T> & Queued,
+    options: CancelOptions | undefined,
+    queue: Queued[],
+  ): Promise<T> {
+    queue.push(waiter);
+    const leave = (): void => void queue.splice(queue.indexOf(waiter), 1);
     waiter.arm(options, this.reactor, leave);
     try {
       this.widenInterest();
@@ -297,11 +276,23 @@ export class UdpSocket extends UdpCore {
   }
 
   protected get wantsRead(): boolean {
-    return this.#reader !== null;
+    return this.#receives.length > 0;
   }
 
   protected readNow(): void {
-    if (this.#reader?.run() === true) this.#reader = null;
+    this.#serve(this.#receives);
+    // No event would tell it to who waits.
+    if (this.#heldErrno < 0 && this.#receives[0]?.run() === true) this.#receives.shift();
+  }
+
+  /** Those that wait, in order, until one has to go on waiting. The level brings us back if there is more to do. */
+  #serve(queue: Waiting[]): void {
+    for (let i = 0; i < CALLS_PER_EVENT; i++) {
+      const [next] = queue;
+      if (next?.run() !== true) return;
+      queue.shift();
+      if (!this.reactor.registry.consumeBudget()) return;
+    }
   }
 
   // ---- sending ----
@@ -319,26 +310,30 @@ export class UdpSocket extends UdpCore {
   send(buffer: Uint8Array, address?: SocketAddressInput, options?: SendOptions): Promise<number> {
     // Kept for a send in segments that the system made us begin one by one.
     let own: DatagramRecords | null = null;
-    return this.#startSend(() => {
-      checkBytes('buffer', buffer);
-      const records = own ?? single();
-      if (own === null) prepare(records, buffer.length, address, options);
-      const done = nativeUdp.udpSend(this.fd, records.bytes, buffer, buffer.length, 0, 1, this.sendOptions);
-      if (records.cannotSegment) this.noteCannotSegment();
-      if (done === EAGAIN || done === EINTR) {
-        if ((options?.segmentBytes ?? 0) > 0 && own === null) {
-          own = new DatagramRecords(1);
-          own.bytes.set(records.bytes);
+    return this.#startSend(
+      () => {
+        checkBytes('buffer', buffer);
+        const records = own ?? single();
+        if (own === null) prepare(records, buffer.length, address, options);
+        const done = nativeUdp.udpSend(this.fd, records.bytes, buffer, buffer.length, 0, 1, this.sendOptions);
+        if (records.cannotSegment) this.noteCannotSegment();
+        if (done === EAGAIN || done === EINTR) {
+          if ((options?.segmentBytes ?? 0) > 0 && own === null) {
+            own = new DatagramRecords(1);
+            own.bytes.set(records.bytes);
+          }
+          return NOT_YET;
         }
-        return NOT_YET;
-      }
-      if (done < 0) throw this.failure(done, 'sendmsg');
-      this.noteTooLong(records.countTooLong(0, 1));
-      const error = records.failed > 0 ? records.sendError(0) : null;
-      if (error !== null) throw error;
-      this.idle?.touch(this);
-      return buffer.length;
-    }, options);
+        if (done < 0) throw this.failure(done, 'sendmsg');
+        this.noteTooLong(records.countTooLong(0, 1));
+        const error = records.failed > 0 ? records.sendError(0) : null;
+        if (error !== null) throw error;
+        this.idle?.touch(this);
+        return buffer.length;
+      },
+      options,
+      DATAGRAM_NAMES,
+    );
   }
 
   /**
@@ -372,11 +367,11 @@ export class UdpSocket extends UdpCore {
     }, options);
   }
 
-  #startSend<T>(call: Call<T>, options: CancelOptions | undefined): Promise<T> {
+  #startSend<T>(call: Call<T>, options: CancelOptions | undefined, more?: Names): Promise<T> {
     try {
-      if (options !== undefined) checkCancel(options);
+      if (options !== undefined) checkCall(options, more);
       this.#checkUsable();
-      if (this.#sends.length >= MAX_WAITING_SENDS) throw busyError(`${MAX_WAITING_SENDS} sends are waiting`);
+      if (this.#sends.length >= MAX_WAITING) throw busyError(`${MAX_WAITING} sends are waiting`);
       if (this.#sends.length === 0 && this.reactor.registry.consumeBudget()) {
         const sent = call();
         if (sent !== NOT_YET) return Promise.resolve(sent);
@@ -384,9 +379,7 @@ export class UdpSocket extends UdpCore {
     } catch (error) {
       return Promise.reject(error);
     }
-    const attempt = new Attempt(call);
-    this.#sends.push(attempt);
-    return this.#wait(attempt, options, () => this.#sends.splice(this.#sends.indexOf(attempt), 1));
+    return this.#wait(new Attempt(call), options, this.#sends);
   }
 
   protected get wantsWrite(): boolean {
@@ -394,46 +387,38 @@ export class UdpSocket extends UdpCore {
   }
 
   protected writeNow(): void {
-    for (let i = 0; i < SENDS_PER_EVENT; i++) {
-      const [next] = this.#sends;
-      if (next?.run() !== true) return;
-      this.#sends.shift();
-      if (!this.reactor.registry.consumeBudget()) return;
-    }
+    this.#serve(this.#sends);
   }
 
   // ---- errors that come back ----
 
   /**
    * With `receiveErrors`: the next error that came back for something that was sent, and the destination it concerns.
-   * Of those that nobody waits for 64 are kept.
+   * Of those that nobody waits for 64 are kept. Several calls may wait at once, and are served in order.
    *
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED;
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait; ERR_TRIPOLL_CLOSED;
    * ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   receiveError(options?: CancelOptions): Promise<DatagramError> {
     try {
-      if (options !== undefined) checkCancel(options);
+      if (options !== undefined) checkCall(options);
       this.#checkUsable();
-      if (this.#errorWaiter !== null) throw busyError('another receiveError() is waiting');
+      if (this.#errorWaiters.length >= MAX_WAITING) throw busyError(`${MAX_WAITING} receiveError() wait`);
     } catch (error) {
       return Promise.reject(error);
     }
     const kept = this.#errors.shift();
     if (kept !== undefined) return Promise.resolve(kept);
-    const waiter = new Waiter<DatagramError>();
-    this.#errorWaiter = waiter;
-    return this.#wait(waiter, options, () => (this.#errorWaiter = null));
+    return this.#wait(new Waiter<DatagramError>(), options, this.#errorWaiters);
   }
 
   protected get wantsErrors(): boolean {
-    return this.#errorWaiter !== null;
+    return this.#errorWaiters.length > 0;
   }
 
   protected onQueuedError(error: DatagramError): void {
-    const waiter = this.#errorWaiter;
-    this.#errorWaiter = null;
-    if (waiter !== null) waiter.resolve(error);
+    const waiter = this.#errorWaiters.shift();
+    if (waiter !== undefined) waiter.resolve(error);
     else if (this.#errors.push(error) > MAX_KEPT_ERRORS) this.#errors.shift();
   }
 
@@ -443,50 +428,8 @@ export class UdpSocket extends UdpCore {
     this.#failure = error;
     const reason = error ?? closedError('the UDP socket');
     this.#errors = [];
-    for (const waiter of [this.#reader, this.#errorWaiter, ...this.#sends]) waiter?.reject(reason);
-    this.#reader = null;
-    this.#errorWaiter = null;
-    this.#sends.length = 0;
+    for (const queue of [this.#receives, this.#errorWaiters, this.#sends]) {
+      for (const waiter of queue.splice(0)) waiter.reject(reason);
+    }
   }
-}
-
-function described(records: DatagramRecords): ReceivedDatagram {
-  return {
-    bytes: records.lengthBytes(0),
-    address: records.address(0),
-    truncated: records.isTruncated(0),
-    wireBytes: records.wireBytes(0),
-    segmentBytes: records.segmentBytes(0),
-    destination: records.destination(0),
-    interfaceIndex: records.interfaceIndex(0),
-    tos: records.tos(0),
-    ttl: records.ttl(0),
-    timestampNs: records.timestampNs(0),
-  };
-}
-
-/** A record for one datagram. */
-export function prepare(
-  records: DatagramRecords,
-  lengthBytes: number,
-  address: SocketAddressInput | undefined,
-  options: SendOptions | undefined,
-): void {
-  records.begin(0, lengthBytes);
-  if (address !== undefined) records.setAddress(0, address);
-  if (options === undefined) return;
-  const { segmentBytes, tos, ttl, source } = options;
-  if (segmentBytes !== undefined) {
-    checkInteger('segmentBytes', segmentBytes, 0, MAX_SEGMENT_BYTES);
-    records.setSegmentBytes(0, segmentBytes);
-  }
-  if (tos !== undefined) {
-    checkInteger('tos', tos, 0, MAX_BYTE);
-    records.setTos(0, tos);
-  }
-  if (ttl !== undefined) {
-    checkInteger('ttl', ttl, 1, MAX_BYTE);
-    records.setTtl(0, ttl);
-  }
-  if (source !== undefined) records.setSource(0, parseAddress({ host: source, port: 0 }), 0);
 }

@@ -29,19 +29,19 @@ function dumpLinks(): Buffer {
 async function netlink(): Promise<void> {
   await using socket = new NetlinkSocket(sys.constants['NETLINK_ROUTE']!);
   await socket.send(dumpLinks(), { portId: 0, groups: 0 });
-  const { length, address } = await socket.receive(buffer, bounded);
+  const { lengthBytes: length, address } = await socket.receive(buffer, bounded);
   assert.deepStrictEqual(address, { portId: 0, groups: 0 });
   const answer = Buffer.from(buffer.subarray(0, length));
   assert.strictEqual(answer.readUInt16LE(4), RTM_NEWLINK);
   assert(answer.includes('lo\0'));
   const done = await socket.receive(buffer, bounded);
-  assert.strictEqual(Buffer.from(buffer.subarray(0, done.length)).readUInt16LE(4), NLMSG_DONE);
+  assert.strictEqual(Buffer.from(buffer.subarray(0, done.lengthBytes)).readUInt16LE(4), NLMSG_DONE);
 
   await using group = new NetlinkSocket(sys.constants['NETLINK_ROUTE']!, { groups: 1 });
   const told = group.receive(buffer, bounded);
   execFileSync('ip', ['link', 'add', 'dummy0', 'type', 'bridge']);
   const event = await told;
-  assert(Buffer.from(buffer.subarray(0, event.length)).includes('dummy0\0'));
+  assert(Buffer.from(buffer.subarray(0, event.lengthBytes)).includes('dummy0\0'));
   assert.strictEqual(event.address?.groups, 1);
 }
 
@@ -55,7 +55,7 @@ async function ping(family: 'IPv4' | 'IPv6'): Promise<void> {
   await using socket = new IcmpSocket({ family });
   const host = family === 'IPv4' ? '127.0.0.1' : '::1';
   await socket.send(echoRequest(family === 'IPv4' ? ICMP_ECHO : ICMP6_ECHO, false), host);
-  const { length, address } = await socket.receive(buffer, bounded);
+  const { lengthBytes: length, address } = await socket.receive(buffer, bounded);
   assert.strictEqual(address, host);
   assert.strictEqual(buffer[0], family === 'IPv4' ? 0 : 129);
   assert.deepStrictEqual(Buffer.from(buffer.subarray(8, length)), ECHO_DATA);
@@ -65,7 +65,7 @@ async function rawIcmp(): Promise<void> {
   await using socket = new IcmpSocket({ raw: true });
   await socket.send(echoRequest(ICMP_ECHO, true), '127.0.0.1');
   for (;;) {
-    const { length, address } = await socket.receive(buffer, bounded);
+    const { lengthBytes: length, address } = await socket.receive(buffer, bounded);
     assert.strictEqual(address, '127.0.0.1');
     const headerBytes = (buffer[0]! & 15) * 4;
     // The request itself comes by as well.
@@ -81,7 +81,7 @@ async function packet(): Promise<void> {
   assert.throws(() => new PacketSocket('none0'), { code: 'ENODEV' });
   await using icmp = new IcmpSocket();
   await icmp.send(echoRequest(ICMP_ECHO, false), '127.0.0.1');
-  const { length, address } = await frames.receive(buffer, bounded);
+  const { lengthBytes: length, address } = await frames.receive(buffer, bounded);
   assert.strictEqual(address?.interfaceIndex, frames.interfaceIndex);
   assert.strictEqual(address.protocol, sys.constants['ETH_P_IP']);
   assert.strictEqual(address.hardwareAddress.length, 6);

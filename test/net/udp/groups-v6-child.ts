@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   const buffer = new Uint8Array(100);
   const heard: unknown[] = [];
   const hear = async (): Promise<void> => {
-    const { bytes, destination, address } = await member.receive(buffer, { timeoutMs: 5000 });
+    const { lengthBytes: bytes, destination, address } = await member.receive(buffer, { timeoutMs: 5000 });
     heard.push([Buffer.from(buffer.subarray(0, bytes)).toString(), destination, address?.address]);
   };
   member.join(group, { interface: 'x0', source: 'fd00::1' });

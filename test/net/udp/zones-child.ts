@@ -54,7 +54,7 @@ async function sources(): Promise<unknown> {
     seen.push(address?.address);
     // Back to the address as it was told, whose zone is a field.
     if (address !== undefined) await server.send(buffer.subarray(0, 1), address);
-    seen.push((await client.receive(buffer, inTime)).bytes);
+    seen.push((await client.receive(buffer, inTime)).lengthBytes);
   };
   await client.send(buffer, target, { source: 'fe80::3%x1' });
   await hear();

@@ -91,7 +91,7 @@ test('an address as it was told is one to be given', async () => {
   client.connect(localAddress);
   expect(client.remoteAddress).toEqual(localAddress);
   await client.send(new Uint8Array(1));
-  expect((await server.receive(new Uint8Array(2))).bytes).toBe(1);
+  expect((await server.receive(new Uint8Array(2))).lengthBytes).toBe(1);
   for (const wrong of [{ address: 5, port: 1 }, { address: 'x', port: 1 }, { port: 1 }]) {
     expect(thrownBy(() => client.connect(wrong as never)).code).toMatch(/^ERR_TRIPOLL_/);
   }

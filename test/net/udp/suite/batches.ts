@@ -79,7 +79,7 @@ export function describeBatches(context: Context): void {
       }
       const buffer = new Uint8Array(10);
       for (const [i, client] of clients.entries()) {
-        const { bytes } = await within(client.receive(buffer), 'answer');
+        const { lengthBytes: bytes } = await within(client.receive(buffer), 'answer');
         expect(textOf(buffer.subarray(0, bytes))).toBe(`q${i}!`);
       }
     });
@@ -139,7 +139,7 @@ export function describeBatches(context: Context): void {
       expect(await rejection(client.sendMany(batch))).toMatchObject(outOfRange);
       await client.send(bytesOf('y'));
       expect(await rejection(server.recvMany(batch))).toMatchObject(outOfRange);
-      expect((await within(server.receive(new Uint8Array(4)), 'receive')).bytes).toBe(1);
+      expect((await within(server.receive(new Uint8Array(4)), 'receive')).lengthBytes).toBe(1);
     });
 
     test('an error that came after datagrams is told by the next receive', async () => {
@@ -161,6 +161,27 @@ export function describeBatches(context: Context): void {
       expect(await rejection(server.recvMany(new DatagramBatch()))).toMatchObject({ code: 'ENETDOWN' });
       await client.send(bytesOf('y'));
       expect(await within(server.recvMany(new DatagramBatch()), 'recvMany')).toBe(1);
+    });
+
+    test('and at once by one that waits already, since no event would tell it', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      const header = (records: Uint8Array) => new Uint32Array(records.buffer, records.byteOffset, 8);
+      await swapped(
+        'udpReceive',
+        (real) => (fd, records, payload, slotBytes, first, count, options) => {
+          const got = real(fd, records, payload, slotBytes, first, count, options);
+          if (got > 0) header(records)[1] = native.errnos['ENETDOWN'] ?? 0;
+          return got;
+        },
+        async () => {
+          const first = server.recvMany(new DatagramBatch());
+          const second = rejection(server.receive(new Uint8Array(9)));
+          await client.send(bytesOf('x'));
+          expect(await within(first, 'recvMany')).toBe(1);
+          expect(await second).toMatchObject({ code: 'ENETDOWN' });
+        },
+      );
     });
   });
 }

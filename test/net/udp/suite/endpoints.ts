@@ -35,7 +35,7 @@ export function describeEndpoints(context: Context): void {
       const buffer = new Uint8Array(10);
       const texts: string[] = [];
       for (let i = 0; i < 2; i++) {
-        const { bytes } = await within(peer.receive(buffer), 'receive');
+        const { lengthBytes: bytes } = await within(peer.receive(buffer), 'receive');
         texts.push(textOf(buffer.subarray(0, bytes)));
       }
       expect(texts).toEqual(['free', 'tied']);

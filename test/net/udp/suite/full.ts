@@ -69,7 +69,7 @@ export function describeFull(context: Context): void {
           expect(await within(second, 'second')).toBe(3);
         },
       );
-      expect((await within(server.receive(new Uint8Array(9)), 'receive')).bytes).toBe(3);
+      expect((await within(server.receive(new Uint8Array(9)), 'receive')).lengthBytes).toBe(3);
     });
 
     test('as many wait as may, and a close rejects them all', async () => {
@@ -105,7 +105,7 @@ export function describeFull(context: Context): void {
         await until(() => drains === 1, 'drain');
       });
       const buffer = new Uint8Array(9);
-      const { bytes } = await within(server.receive(buffer), 'receive');
+      const { lengthBytes: bytes } = await within(server.receive(buffer), 'receive');
       expect(textOf(buffer.subarray(0, bytes))).toBe('later');
       // Told once, not for as long as it is writable: a turn or two have passed.
       expect(drains).toBe(1);

@@ -36,10 +36,10 @@ export function describeGivenSockets(context: Context): void {
       const client = await bound(context);
       await client.send(bytesOf('hi'), hostPortOf(socket));
       const got = await within(socket.receive(new Uint8Array(10)), 'receive');
-      expect(got.bytes).toBe(2);
+      expect(got.lengthBytes).toBe(2);
       expect(got.ttl).toBeGreaterThan(1);
       await socket.send(bytesOf('back'), got.address);
-      expect((await within(client.receive(new Uint8Array(10)), 'answer')).bytes).toBe(4);
+      expect((await within(client.receive(new Uint8Array(10)), 'answer')).lengthBytes).toBe(4);
       socket.close();
       if (!isWindows) expect(sys.fcntl(fd, F_GETFD)).toBe(-sys.errno.EBADF);
     });

@@ -21,7 +21,7 @@ export function describeGroups(context: Context): void {
       const buffer = new Uint8Array(ROOM);
       const texts: string[] = [];
       for (;;) {
-        const { bytes } = await within(socket.receive(buffer), 'receive');
+        const { lengthBytes: bytes } = await within(socket.receive(buffer), 'receive');
         const text = textOf(buffer.subarray(0, bytes));
         if (text === 'end') return texts;
         texts.push(text);
@@ -38,7 +38,7 @@ export function describeGroups(context: Context): void {
       await sender.send(bytesOf('in'), target);
       const buffer = new Uint8Array(ROOM);
       expect(await within(member.receive(buffer), 'receive')).toMatchObject({
-        bytes: 2,
+        lengthBytes: 2,
         destination: GROUP,
         interfaceIndex: 1,
       });
@@ -84,7 +84,7 @@ export function describeGroups(context: Context): void {
       member.join(GROUP, { interface: LOOPBACK_NAME });
       const sender = await bound(context, onLoopback);
       await sender.send(bytesOf('x'), { host: GROUP, port });
-      expect((await within(member.receive(new Uint8Array(ROOM)), 'member')).bytes).toBe(1);
+      expect((await within(member.receive(new Uint8Array(ROOM)), 'member')).lengthBytes).toBe(1);
       expect(await rejection(stranger.receive(new Uint8Array(ROOM), { timeoutMs: 5 }))).toMatchObject({
         code: 'ERR_TRIPOLL_TIMEOUT',
       });
@@ -134,7 +134,7 @@ export function describeGroups(context: Context): void {
       expect(await rejection(sender.send(bytesOf('x'), target))).toMatchObject({ code: 'EACCES' });
       sender.setOption('broadcast', true);
       await sender.send(bytesOf('x'), target);
-      expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(1);
+      expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).lengthBytes).toBe(1);
     });
   });
 }

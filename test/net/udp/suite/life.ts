@@ -88,7 +88,7 @@ export function describeLife(context: Context): void {
       if (!isWindows) expect(taken).toBe(fd);
       const peer = await connected(context, other);
       await peer.send(bytesOf('alive'));
-      expect((await within(other.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(5);
+      expect((await within(other.receive(new Uint8Array(ROOM)), 'receive')).lengthBytes).toBe(5);
     });
 
     test('ref and unref are the registration’s', async () => {

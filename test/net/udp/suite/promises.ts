@@ -29,12 +29,12 @@ export function describePromises(context: Context): void {
       const receiving = server.receive(buffer);
       expect(await within(client.send(bytesOf('hello')), 'send')).toBe(5);
       const received = await within(receiving, 'receive');
-      expect(received).toMatchObject({ bytes: 5, truncated: false, wireBytes: 5, segmentBytes: 0 });
+      expect(received).toMatchObject({ lengthBytes: 5, truncated: false, wireBytes: 5, segmentBytes: 0 });
       expect(textOf(buffer.subarray(0, 5))).toBe('hello');
       expect(received.address).toEqual(client.localAddress);
       const { address, port } = received.address ?? { address: '', port: 0 };
       await within(server.send(bytesOf('back'), { host: address, port }), 'answer');
-      expect((await within(client.receive(buffer), 'answer')).bytes).toBe(4);
+      expect((await within(client.receive(buffer), 'answer')).lengthBytes).toBe(4);
       expect(textOf(buffer.subarray(0, 4))).toBe('back');
     });
 
@@ -54,7 +54,7 @@ export function describePromises(context: Context): void {
         await client.send(bytesOf('kept'));
         await expectNoSpin(context.reactor);
         expect(modify).toHaveBeenCalledTimes(2);
-        expect((await within(server.receive(buffer), 'receive')).bytes).toBe(4);
+        expect((await within(server.receive(buffer), 'receive')).lengthBytes).toBe(4);
       } finally {
         modify.mockRestore();
       }
@@ -97,7 +97,7 @@ export function describePromises(context: Context): void {
         await UdpSocket.connect(`localhost:${port}`, { reactor: context.reactor, localAddress: `${V4}:0` }),
       );
       await client.send(bytesOf('by name'));
-      expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).bytes).toBe(7);
+      expect((await within(server.receive(new Uint8Array(ROOM)), 'receive')).lengthBytes).toBe(7);
     });
 
     test('datagrams keep their borders and their order, an empty one is one', async () => {
@@ -107,7 +107,7 @@ export function describePromises(context: Context): void {
       const buffer = new Uint8Array(ROOM);
       const got: string[] = [];
       for (let i = 0; i < 4; i++) {
-        const { bytes } = await within(server.receive(buffer), 'receive');
+        const { lengthBytes: bytes } = await within(server.receive(buffer), 'receive');
         got.push(textOf(buffer.subarray(0, bytes)));
       }
       expect(got).toEqual(['a', '', 'bcd', 'e']);
@@ -120,26 +120,55 @@ export function describePromises(context: Context): void {
       await client.send(bytesOf('next'));
       const buffer = new Uint8Array(4);
       expect(await within(server.receive(buffer), 'receive')).toMatchObject({
-        bytes: 4,
+        lengthBytes: 4,
         truncated: true,
         wireBytes: isLinux ? 10 : 4,
       });
       expect(textOf(buffer)).toBe('0123');
       // Its end is lost, as everywhere; the next one is whole.
-      expect(await within(server.receive(buffer), 'receive')).toMatchObject({ bytes: 4, truncated: false });
+      expect(await within(server.receive(buffer), 'receive')).toMatchObject({
+        lengthBytes: 4,
+        truncated: false,
+      });
       expect(textOf(buffer)).toBe('next');
     });
 
-    test('a second receive rejects with ERR_TRIPOLL_BUSY, the first goes on', async () => {
+    test('several receives wait, and are served in order: whole things queue (friction 10)', async () => {
       const server = await bound(context);
       const client = await connected(context, server);
-      const first = server.receive(new Uint8Array(ROOM));
+      const buffers = [1, 2, 3].map(() => new Uint8Array(ROOM));
+      const batch = new DatagramBatch({ capacity: 2 });
+      const [first, second] = [server.receive(buffers[0]!), server.receive(buffers[1]!)];
+      const many = server.recvMany(batch);
+      const last = server.receive(buffers[2]!);
+      for (const text of ['a', 'bb', 'ccc']) await client.send(bytesOf(text));
+      expect((await within(first, 'first')).lengthBytes).toBe(1);
+      expect((await within(second, 'second')).lengthBytes).toBe(2);
+      expect(await within(many, 'recvMany')).toBeGreaterThan(0);
+      await client.send(bytesOf('dddd'));
+      await client.send(bytesOf('dddd'));
+      expect((await within(last, 'last')).lengthBytes).toBe(4);
+      expect(textOf(batch.payload(0))).toBe('ccc');
+      expect(buffers.map((buffer) => textOf(buffer.subarray(0, 2)))).toEqual(['a\0', 'bb', 'dd']);
+    });
+
+    test('an aborted receive leaves its datagram to the next that waits; 1024 may wait', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      const aborter = new AbortController();
+      const aborted = rejection(server.receive(new Uint8Array(ROOM), { signal: aborter.signal }));
+      const waiting = Array.from({ length: 1023 }, () => server.receive(new Uint8Array(ROOM)));
       expect(await rejection(server.receive(new Uint8Array(ROOM)))).toEqual({
         name: 'Error',
         code: 'ERR_TRIPOLL_BUSY',
       });
+      aborter.abort();
+      expect(await aborted).toEqual({ name: 'AbortError', code: 'ABORT_ERR' });
       await client.send(bytesOf('x'));
-      expect((await within(first, 'receive')).bytes).toBe(1);
+      expect((await within(waiting[0]!, 'the next')).lengthBytes).toBe(1);
+      const rest = Promise.all(waiting.slice(1).map((promise) => rejection(promise)));
+      server.close();
+      expect(new Set((await rest).map((failure) => failure?.code))).toEqual(new Set(['ERR_TRIPOLL_CLOSED']));
     });
 
     test('abort and timeout of a receive lose nothing', async () => {
@@ -155,7 +184,7 @@ export function describePromises(context: Context): void {
         code: 'ERR_TRIPOLL_TIMEOUT',
       });
       await client.send(bytesOf('kept'));
-      expect((await within(server.receive(buffer), 'receive')).bytes).toBe(4);
+      expect((await within(server.receive(buffer), 'receive')).lengthBytes).toBe(4);
     });
 
     test('connect and disconnect change whom it hears', async () => {
@@ -169,13 +198,13 @@ export function describePromises(context: Context): void {
       await stranger.send(bytesOf('stranger'), target);
       await friend.send(bytesOf('friend'), target);
       const buffer = new Uint8Array(ROOM);
-      expect((await within(server.receive(buffer), 'receive')).bytes).toBe(6);
+      expect((await within(server.receive(buffer), 'receive')).lengthBytes).toBe(6);
       server.disconnect();
       expect(server.remoteAddress).toBeUndefined();
       expect(server.localAddress).toMatchObject({ port: target.port });
       expect(await rejection(server.send(bytesOf('x')))).toMatchObject({ code: 'EDESTADDRREQ' });
       await stranger.send(bytesOf('heard now'), target);
-      expect((await within(server.receive(buffer), 'receive')).bytes).toBe(9);
+      expect((await within(server.receive(buffer), 'receive')).lengthBytes).toBe(9);
     });
 
     test('T47 a loop of receives that never has to wait lets others run', async () => {

@@ -136,10 +136,10 @@ export function describeSegments(context: Context): void {
       const client = await connected(context, server);
       await client.send(new Uint8Array(5000), undefined, { segmentBytes: 1200 });
       const got = await within(server.receive(new Uint8Array(65_536)), 'receive');
-      expect(got).toMatchObject({ bytes: 5000, segmentBytes: 1200, truncated: false });
+      expect(got).toMatchObject({ lengthBytes: 5000, segmentBytes: 1200, truncated: false });
       await client.send(bytesOf('alone'));
       const alone = await within(server.receive(new Uint8Array(65_536)), 'receive');
-      expect(alone).toMatchObject({ bytes: 5, segmentBytes: 0 });
+      expect(alone).toMatchObject({ lengthBytes: 5, segmentBytes: 0 });
     });
   });
 }

@@ -136,7 +136,7 @@ export function describeWaits(context: Context): void {
       }
       const next = socket.receive(new Uint8Array(ROOM));
       await socket.send(bytesOf('x'), hostPortOf(socket));
-      expect((await within(next, 'receive')).bytes).toBe(1);
+      expect((await within(next, 'receive')).lengthBytes).toBe(1);
     });
   });
 

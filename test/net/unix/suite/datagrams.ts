@@ -26,7 +26,7 @@ export function describeDatagrams(context: Context): void {
       const buffer = new Uint8Array(100);
       const waiting = one.socket.receive(buffer);
       expect(await other.socket.send(Buffer.from('ping'), one.path)).toBe(4);
-      const { length, address, truncated } = await within(waiting, 'ping');
+      const { lengthBytes: length, address, truncated } = await within(waiting, 'ping');
       expect([text(buffer, length), address, truncated]).toEqual(['ping', other.path, false]);
       expect(other.socket.localAddress).toBe(other.path);
       await one.socket.send(Buffer.from('pong'), address);
@@ -42,7 +42,7 @@ export function describeDatagrams(context: Context): void {
       const buffer = new Uint8Array(5);
       const seen: unknown[] = [];
       for (let i = 0; i < 4; i++) {
-        const { length, address, truncated } = await within(socket.receive(buffer), 'receive');
+        const { lengthBytes: length, address, truncated } = await within(socket.receive(buffer), 'receive');
         seen.push([text(buffer, length), address, truncated]);
       }
       expect(seen).toEqual([
@@ -79,7 +79,7 @@ export function describeDatagrams(context: Context): void {
       })();
       const buffer = new Uint8Array(10);
       for (let i = 0; i < count; i++) {
-        const { length } = await within(socket.receive(buffer), `message ${i}`);
+        const { lengthBytes: length } = await within(socket.receive(buffer), `message ${i}`);
         expect(text(buffer, length)).toBe(String(i));
       }
       await within(sending, 'the sender');
@@ -99,7 +99,7 @@ export function describeDatagrams(context: Context): void {
       const buffer = new Uint8Array(10);
       let all = '';
       for (let i = 0; i < count; i++) {
-        const { length, fds } = await within(socket.receive(buffer, { maxFds: 1 }), 'receive');
+        const { lengthBytes: length, fds } = await within(socket.receive(buffer, { maxFds: 1 }), 'receive');
         all += text(buffer, length) + '+'.repeat(fds.count);
       }
       return all.replace(/^f+/, '');

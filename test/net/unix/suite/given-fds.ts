@@ -76,7 +76,7 @@ export function describeGivenFds(context: Context): void {
       expect(flagsOf(bound.fd)).toEqual([FD_CLOEXEC, O_NONBLOCK]);
       const sender = context.own(UnixDatagram.unbound({ reactor }));
       await sender.send(Buffer.from('x'), bound.path);
-      expect((await within(socket.receive(new Uint8Array(4)), 'receive')).length).toBe(1);
+      expect((await within(socket.receive(new Uint8Array(4)), 'receive')).lengthBytes).toBe(1);
       closeAll(other);
       client.close();
       for (const path of [listening.path, bound.path]) unlinkSync(path);
