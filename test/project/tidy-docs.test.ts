@@ -218,4 +218,27 @@ describe('docs/traps.md', () => {
       }),
     );
   });
+
+  test('a test’s name, as far as it is written out, is in its file', () => {
+    const tests = sources('test', /\.(ts|cc)$/);
+    expectNone(
+      sections.flatMap((section) => {
+        const items = field(section.body, 'Tests?')
+          .replace(/\s*\n(?!- )\s*/g, ' ')
+          .split(/^- /m);
+        return items.flatMap((item) => {
+          const files = namedFiles(item).map(
+            ({ name }) => tests.find(({ path }) => path === name)?.text ?? '',
+          );
+          // To the first comma: what follows may be a part of the name, or another name.
+          const names = [...item.matchAll(/(?<=[:;,] )((?:[TF]\d\d )*T\d\d[ _][^;,…]*)/g)].map(([, name]) =>
+            name!.trim(),
+          );
+          return names
+            .filter((name) => !files.some((text) => text.includes(name)))
+            .map((name) => `${at(section)}: no test is named '${name}': correct the page`);
+        });
+      }),
+    );
+  });
 });
