@@ -128,6 +128,12 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
     await writer.close();
   },
 
+  async 'README.md: Errors, 1'(start) {
+    const running = start({ '127.0.0.1:1': `127.0.0.1:${await freePort()}` });
+    await running.printed(/^nobody listens there$/m);
+    await expectExit(running, 0, '');
+  },
+
   async 'README.md: Options, names and no copies, 1'(start) {
     const server = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
     await once(server, 'listening');
