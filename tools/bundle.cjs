@@ -42,7 +42,6 @@ const BUNDLES = {
   extras: [
     'net/copy/copy',
     'net/fd/async-fd',
-    'net/socket/listen-fds',
     'net/stream/split',
     'net/stream/transfer',
     'net/tcp/deferred-handshake',
@@ -54,7 +53,12 @@ const BUNDLES = {
     'reactor/ticker',
   ],
   framing: ['net/framing/index'],
-  fds: ['net/message/message-receiver', 'net/message/outgoing-fds', 'net/message/passed-fds'],
+  fds: [
+    'net/message/message-receiver',
+    'net/message/outgoing-fds',
+    'net/message/passed-fds',
+    'net/socket/listen-fds',
+  ],
   unix: ['net/unix/index'],
   sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
   datagrams: ['net/unix/unix-datagram'],

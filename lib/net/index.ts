@@ -13,7 +13,7 @@ export type { ConnectOptions } from './tcp/connect-race.js';
 export type { SyncResult } from './socket/handler-call.js';
 export type { Resolver } from './socket/resolve.js';
 export { ipFromBytes, ipToBytes } from './socket/ip-bytes.js';
-export { listenFds, type ListenFd } from './socket/listen-fds.js';
+export { listenFds, type ListenFd, type ListenFdKind } from './socket/listen-fds.js';
 export type { AnyStream, SendfileOptions } from './stream/transfer.js';
 export { allocateZeroCopy, type ZeroCopyResult } from './tcp/zero-copy.js';
 export * from './udp/index.js';

@@ -1,11 +1,16 @@
 // Socket activation as systemd does it: the sockets are fd 3 and on, LISTEN_PID is the process itself.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, openSync } from 'node:fs';
 import net from 'node:net';
 import { Reactor } from 'tripoll';
 import { listenFds, TcpListener, UdpSocket } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
+import { native } from '#lib/binding/native';
+import { encodeUnixAddress } from '#lib/sys/sockaddr';
 import { packageRoot } from '../../support/child.js';
 import { within } from '../../support/deadline.js';
+import { temporaryFolder } from '../../support/folders.js';
 import { portOf } from '../tools.js';
 
 const script = `
@@ -75,8 +80,8 @@ test('the sockets are found, by name, and served; the variables are gone', async
   const { told, ports, greet } = await activated('LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin');
   expect(told).toEqual({
     found: [
-      { fd: 3, name: 'web' },
-      { fd: 4, name: 'admin' },
+      { fd: 3, kind: 'TcpListener', name: 'web' },
+      { fd: 4, kind: 'TcpListener', name: 'admin' },
     ],
     again: [],
     left: [],
@@ -133,4 +138,72 @@ test('datagram sockets are passed likewise, and served in both styles', async ()
   client.close();
   expect(JSON.parse(line)).toEqual(addresses.map((address) => address?.port));
   expect(await within(exited, 'exit')).toEqual([0, null]);
+});
+
+const everyKindScript = `
+const net = require('tripoll/net');
+(async () => {
+  const told = [];
+  for (const { fd, kind, name } of net.listenFds()) {
+    if (kind === 'other') {
+      told.push({ kind, name });
+      continue;
+    }
+    const taken = await (kind === 'FdStream' ? net.FdStream.fromFd(fd, 'both') : net[kind].fromFd(fd));
+    told.push({ kind, name, taken: taken.constructor.name, fd: taken.fd === fd });
+    taken.close();
+  }
+  console.log(JSON.stringify(told));
+})();
+`;
+
+/** What a unit file can ask for, each opened as systemd would; the last is a file, for which nothing here is made. */
+test('every kind of socket, FIFOs and devices are told by the class that takes them (friction: listenFds)', async () => {
+  const { AF_UNIX, AF_INET, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = sys.constants;
+  const folder = temporaryFolder();
+  const opened: number[] = [];
+  const keep = (fd: number): number => {
+    expect(fd).toBeGreaterThanOrEqual(0);
+    opened.push(fd);
+    return fd;
+  };
+  const unix = (type: number, listens: boolean): number => {
+    const fd = keep(sys.socket(AF_UNIX, type));
+    expect(native.bindBytes(fd, encodeUnixAddress(`${folder}/${opened.length}`))).toBe(0);
+    if (listens) expect(sys.listen(fd, 5)).toBe(0);
+    return fd;
+  };
+  const inet = (type: number): number => {
+    const fd = keep(sys.socket(AF_INET, type));
+    expect(sys.bind(fd, '127.0.0.1:0')).toBe(0);
+    if (type === SOCK_STREAM) expect(sys.listen(fd, 5)).toBe(0);
+    return fd;
+  };
+  const pair: number[] = [];
+  expect(sys.socketpair(pair, AF_UNIX, SOCK_SEQPACKET)).toBe(0);
+  pair.forEach(keep);
+  execFileSync('mkfifo', [`${folder}/fifo`]);
+  const kinds: [name: string, kind: string, fd: number][] = [
+    ['web', 'TcpListener', inet(SOCK_STREAM)],
+    ['dns', 'UdpSocket', inet(SOCK_DGRAM)],
+    ['control', 'UnixListener', unix(SOCK_STREAM, true)],
+    ['packets', 'UnixListener', unix(SOCK_SEQPACKET, true)],
+    ['log', 'UnixDatagram', unix(SOCK_DGRAM, false)],
+    ['accepted', 'UnixStream', pair[0]!],
+    ['fifo', 'FdStream', keep(openSync(`${folder}/fifo`, constants.O_RDWR))],
+    ['file', 'other', keep(openSync(__filename, 'r'))],
+  ];
+  const variables = `LISTEN_PID=$$ LISTEN_FDS=${kinds.length} LISTEN_FDNAMES=${kinds.map(([name]) => name).join(':')}`;
+  const line = `${variables} exec "$0" -e "$1"`;
+  const child = spawn('/bin/sh', ['-c', line, process.execPath, everyKindScript], {
+    cwd: packageRoot,
+    stdio: ['ignore', 'pipe', 'inherit', ...kinds.map(([, , fd]) => fd)],
+  });
+  const exited = once(child, 'exit');
+  const [output] = (await within(once(child.stdout!.setEncoding('utf8'), 'data'), 'output')) as [string];
+  expect(await within(exited, 'exit')).toEqual([0, null]);
+  for (const fd of opened) sys.close(fd);
+  expect(JSON.parse(output)).toEqual(
+    kinds.map(([name, kind]) => (kind === 'other' ? { kind, name } : { kind, name, taken: kind, fd: true })),
+  );
 });
