@@ -1,4 +1,5 @@
 import { EINTR } from '../../binding/errnos.js';
+import { busyError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
@@ -10,14 +11,22 @@ const WRITES_PER_EVENT = 16;
 
 /** Bytes, with read(2) and write(2). */
 export abstract class ByteFd extends FdOwner {
+  #isReading = false;
+
   /**
-   * Reads what there is, at least a byte.
+   * Reads what there is, at least a byte. One call at a time: whole things queue, parts of a byte stream do not.
    *
    * @returns 0 at the end: the last writer has gone, or ctrl-D
-   * @throws (as rejection) as `AsyncFd.read`
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another read waits; as `AsyncFd.read`
    */
-  read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
-    return this.io.read(buffer, options);
+  async read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
+    if (this.#isReading) throw busyError('another read() is waiting');
+    this.#isReading = true;
+    try {
+      return await this.io.read(buffer, options);
+    } finally {
+      this.#isReading = false;
+    }
   }
 
   /**

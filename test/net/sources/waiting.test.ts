@@ -89,7 +89,7 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
       context.own(writer);
       const read = async (): Promise<string> => {
         const buffer = new Uint8Array(1);
-        await reader.read(buffer);
+        await reader.io.read(buffer);
         return String.fromCharCode(buffer[0]!);
       };
       const first = read();
@@ -144,6 +144,24 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
       context.own(writer);
       const writing = writer.writeAll(new Uint8Array(MUCH), { timeoutMs: 50 });
       expect((await rejectionError(writing)).message).toBe('The operation took longer than 50 ms');
+    });
+  });
+
+  describe('FdStream.read', () => {
+    test('a second one is busy, since parts of a byte stream do not queue; the first goes on', async () => {
+      const { reader, writer } = FdStream.pipe(options());
+      context.own(reader);
+      context.own(writer);
+      const first = reader.read(new Uint8Array(9));
+      expect(await rejection(reader.read(new Uint8Array(9)))).toMatchObject({ code: 'ERR_TRIPOLL_BUSY' });
+      await writer.writeAll(Buffer.from('x'));
+      expect(await within(first, 'read')).toBe(1);
+      expect(await rejection(reader.read(new Uint8Array(9), { timeoutMs: 1 }))).toMatchObject({
+        code: 'ERR_TRIPOLL_TIMEOUT',
+      });
+      const next = reader.read(new Uint8Array(9));
+      writer.close();
+      expect(await within(next, 'the end')).toBe(0);
     });
   });
 
