@@ -230,10 +230,15 @@ export class AsyncFd extends Resource implements EventHandler {
     if ((this.#ready & interest) !== 0) this.requeue(interest);
   }
 
-  /** @internal For sources with handlers: goes on in the next turn. Level mode hears again anyway. */
+  /** @internal For sources with handlers: `onReady` is called no more. */
+  unwatch(): void {
+    this.#watcher = null;
+    this.#updateInterestIfLevel();
+  }
+
+  /** @internal For sources with handlers: goes on in the next turn, also with what was read ahead. */
   requeue(interest: number): void {
-    if (this.#useEdge && this.#registration.active)
-      this.reactor.registry.requeue(this.#registration, interest);
+    if (this.#registration.active) this.reactor.registry.requeue(this.#registration, interest);
   }
 
   #updateInterestIfLevel(): void {
@@ -304,7 +309,8 @@ export class AsyncFd extends Resource implements EventHandler {
   }
 
   /**
-   * One read(2) of what there is.
+   * One read(2) of what there is. Several calls may wait, and are served in order: it is not known here whether the fd has
+   * whole things or a byte stream, whose reader makes one call at a time.
    *
    * @returns how many bytes came; 0 at the end
    * @throws (as rejection) as `io`; RangeError for an empty buffer

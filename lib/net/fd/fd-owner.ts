@@ -15,6 +15,8 @@ export const SOURCE_NAMES: Readonly<Record<keyof SourceOptions, true>> = { react
 export abstract class FdOwner extends Resource {
   /** For what this class does not do: `ready`, `tryIo`. */
   readonly io: AsyncFd;
+  /** @internal For handlers: told of the end. */
+  onEnd: ((reason: Error) => void) | null = null;
 
   protected constructor(io: AsyncFd) {
     super();
@@ -23,8 +25,8 @@ export abstract class FdOwner extends Resource {
   }
 
   /** It has ended, by `close`, with its reactor, or because its fd was lost. */
-  protected onClosed(_reason: Error): void {
-    // A subclass has more to clean up.
+  protected onClosed(reason: Error): void {
+    this.onEnd?.(reason);
   }
 
   /** The fd that it owns; once it is closed the number may be another's. */

@@ -5,11 +5,13 @@ import {
   systemError,
   unsupportedError,
 } from '../../binding/errors.js';
+import { EAGAIN } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from './async-fd.js';
 import type { SourceOptions } from './fd-owner.js';
+import { NO_VALUE } from './value-source.js';
 
 /** One of the names that an option has. @throws TypeError, RangeError */
 export function checkOneOf<Name extends string>(
@@ -47,6 +49,16 @@ export async function readWord(io: AsyncFd, options: CancelOptions): Promise<big
   const word = new BigUint64Array(1);
   const bytes = new Uint8Array(word.buffer);
   await io.io(Interest.READABLE, (fd) => native.read(fd, bytes, 0, bytes.length), 'read', options);
+  return word[0]!;
+}
+
+/** The same without waiting. @throws as `AsyncFd.tryIo` */
+export function readWordNow(io: AsyncFd): bigint | typeof NO_VALUE {
+  const word = new BigUint64Array(1);
+  const bytes = new Uint8Array(word.buffer);
+  const result = io.tryIo(Interest.READABLE, (fd) => native.read(fd, bytes, 0, bytes.length));
+  if (result === EAGAIN) return NO_VALUE;
+  check(result, 'read');
   return word[0]!;
 }
 

@@ -36,8 +36,6 @@ export abstract class MessageSocket<
   Message extends ReceivedMessage<Address> = ReceivedMessage<Address>,
 > extends FdOwner {
   #sends: SendQueue | null = null;
-  /** @internal For handlers: told of the end. */
-  onEnd: ((reason: Error) => void) | null = null;
 
   protected constructor(io: AsyncFd) {
     super(io);
@@ -48,7 +46,7 @@ export abstract class MessageSocket<
 
   protected override onClosed(reason: Error): void {
     this.#sends?.close(reason);
-    this.onEnd?.(reason);
+    super.onClosed(reason);
   }
 
   protected abstract encode(address: Destination): Uint8Array;
@@ -66,7 +64,7 @@ export abstract class MessageSocket<
   }
 
   /**
-   * The next message. Several may wait at once.
+   * The next message. Several calls may wait at once, and are served in order: whole things queue.
    *
    * @throws (as rejection) TypeError; what recvmsg(2) says, as ECONNREFUSED of an earlier send; ERR_TRIPOLL_CLOSED;
    * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no message is lost

@@ -2,8 +2,9 @@ import { invalidArgType, outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { need, ownFd, readWord } from '../fd/open-fd.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
+import { need, ownFd, readWord, readWordNow } from '../fd/open-fd.js';
+import { ValueSource, type NO_VALUE } from '../fd/value-source.js';
 
 const { EFD_CLOEXEC = 0, EFD_NONBLOCK = 0, EFD_SEMAPHORE = 0 } = native.constants;
 const MAX_INITIAL = 0x7fffffff;
@@ -24,8 +25,11 @@ const NAMES: Readonly<Record<keyof EventFdOptions, true>> = {
   semaphore: true,
 };
 
-/** A counter in the kernel (eventfd(2)), which another process or native code may add to. Linux only. */
-export class EventFd extends FdOwner {
+/**
+ * A counter in the kernel (eventfd(2)), which another process or native code may add to. Handlers are given
+ * what `take` would. Linux only.
+ */
+export class EventFd extends ValueSource<bigint> {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: EventFdOptions = {}) {
     checkNames('options', options, NAMES);
@@ -54,6 +58,10 @@ export class EventFd extends FdOwner {
    */
   take(options: CancelOptions = {}): Promise<bigint> {
     return readWord(this.io, options);
+  }
+
+  protected takeNow(): bigint | typeof NO_VALUE {
+    return readWordNow(this.io);
   }
 }
 

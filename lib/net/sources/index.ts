@@ -2,6 +2,8 @@
 export { AsyncFd, type AsyncFdOptions, type FdCall } from '../fd/async-fd.js';
 export { EventFd, type EventFdOptions } from './event-fd.js';
 export type { FdOwner, SourceOptions } from '../fd/fd-owner.js';
+export type { SourceHandlers, ValueHandlers } from '../fd/source-calls.js';
+export type { ValueSource } from '../fd/value-source.js';
 export type { ByteFd } from './byte-fd.js';
 export { FdStream, type FdDirection } from './fd-stream.js';
 export { IcmpSocket, internetChecksum, type IcmpSocketOptions } from './icmp-socket.js';

@@ -1,11 +1,13 @@
+import { EAGAIN } from '../../binding/errnos.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFlags, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
-import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
+import { NO_VALUE, ValueSource } from '../fd/value-source.js';
 
 const { IN_CLOEXEC = 0, IN_NONBLOCK = 0, IN_IGNORED = 0x8000, IN_Q_OVERFLOW = 0x4000 } = native.constants;
 const { IN_CREATE = 0, IN_DELETE = 0, IN_MODIFY = 0, IN_MOVED_FROM = 0, IN_MOVED_TO = 0 } = native.constants;
@@ -63,7 +65,7 @@ export interface InotifyEvent {
  * Changes of files and folders (inotify(7)). The kernel's queue is the only one: who does not ask loses events, and is
  * told so. Linux only.
  */
-export class Inotify extends FdOwner {
+export class Inotify extends ValueSource<InotifyEvent> {
   readonly #paths = new Map<number, string>();
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   /** Parsed, and not asked for yet; never more than one read has. */
@@ -118,6 +120,14 @@ export class Inotify extends FdOwner {
     };
     await this.io.io(Interest.READABLE, take, 'read', options);
     return event as InotifyEvent;
+  }
+
+  protected takeNow(): InotifyEvent | typeof NO_VALUE {
+    if (this.#events.length === 0) {
+      const result = this.io.tryIo(Interest.READABLE, (fd) => this.#readMore(fd));
+      if (result !== EAGAIN) check(result, 'read');
+    }
+    return this.#events.shift() ?? NO_VALUE;
   }
 
   #readMore(fd: number): number {

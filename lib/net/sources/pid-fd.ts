@@ -5,8 +5,9 @@ import { checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
+import { NO_VALUE, ValueSource } from '../fd/value-source.js';
 
 const { CLD_EXITED = 1 } = native.constants;
 /** Windows has no such errno. */
@@ -22,10 +23,14 @@ export interface ExitStatus {
   readonly signal: number | null;
 }
 
-/** A process, and not just a number that another may have by now (pidfd_open(2)). Linux 5.3. */
-export class PidFd extends FdOwner {
+/**
+ * A process, and not just a number that another may have by now (pidfd_open(2)). Handlers are given one value, undefined,
+ * when it has ended. Linux 5.3.
+ */
+export class PidFd extends ValueSource<undefined> {
   /** The number that it was made from; once it has been reaped another process may have it. */
   readonly pid: number;
+  #isTold = false;
 
   /**
    * @param pid of any process in this pid namespace
@@ -43,6 +48,14 @@ export class PidFd extends FdOwner {
   /** Resolves when the process has ended. It reaps nothing. */
   exited(options: CancelOptions = {}): Promise<void> {
     return this.io.readable(options);
+  }
+
+  protected takeNow(): undefined | typeof NO_VALUE {
+    // It stays ready for ever.
+    this.io.unwatch();
+    if (this.#isTold) return NO_VALUE;
+    this.#isTold = true;
+    return undefined;
   }
 
   /** Sends it a signal, by number; 0 only asks. @throws RangeError; ESRCH, EPERM; ERR_TRIPOLL_CLOSED */

@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
-import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
+import { closedError, outOfRange, stateError, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
 import { checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
@@ -8,6 +8,7 @@ import { iterate } from '../../reactor/iterate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
+import { checkValueHandlers, SourceCalls, type ValueHandlers } from '../fd/source-calls.js';
 
 /**
  * Signals, as Node itself gets them: a signalfd would not work, since Node's other threads leave signals unblocked, and
@@ -22,6 +23,9 @@ export class SignalSource {
   /** While somebody waits. */
   #letGo: (() => void) | null = null;
   #closed = false;
+  /** Of handlers. */
+  #handOut: ((name: NodeJS.Signals) => void) | null = null;
+  #onEnd: (() => void) | null = null;
   readonly #onSignal = (name: NodeJS.Signals): void => this.#deliver(name);
 
   /** @internal For `signal`. */
@@ -50,25 +54,53 @@ export class SignalSource {
 
   #deliver(name: NodeJS.Signals): void {
     const waiter = this.#waiting.shift();
-    if (waiter === undefined) this.#pending.add(name);
-    else waiter.resolve(name);
+    if (waiter !== undefined) waiter.resolve(name);
+    else if (this.#handOut === null) this.#pending.add(name);
+    else this.#handOut(name);
     this.#keepAlive();
+  }
+
+  /**
+   * Gives all signals to handlers from now on, until it closes; also those that came while nobody asked. The process stays
+   * alive meanwhile. A promise that waits is served first.
+   *
+   * @param handlers `value` is called with each signal's name, in a turn of the reactor
+   * @throws TypeError; ERR_TRIPOLL_STATE when it has handlers already; ERR_TRIPOLL_CLOSED
+   */
+  subscribe(handlers: ValueHandlers<this, NodeJS.Signals>): this {
+    checkValueHandlers(handlers);
+    if (this.#closed) throw closedError('SignalSource');
+    if (this.#handOut !== null) throw stateError('it has handlers already');
+    const calls = new SourceCalls<this>(this, handlers);
+    this.#handOut = (name) => calls.callLater(() => (this.#closed ? undefined : handlers.value(this, name)));
+    this.#onEnd = () => calls.end();
+    for (const name of this.#pending) this.#handOut(name);
+    this.#pending.clear();
+    this.#keepAlive();
+    return this;
   }
 
   /** Keeps the process alive while somebody waits, as a registration would, and hears of the reactor's end. */
   #keepAlive(): void {
-    if (this.#waiting.length > 0 && this.#letGo === null) {
+    const isAsked = !this.#closed && (this.#waiting.length > 0 || this.#handOut !== null);
+    if (isAsked && this.#letGo === null) {
       const { registry } = this.reactor;
-      const forget = registry.onClose(() => this.#rejectAll(() => closedError('Reactor')));
+      const forget = registry.onClose(() => this.#onReactorClose());
       registry.addRef(1);
       this.#letGo = () => {
         forget();
         registry.addRef(-1);
       };
-    } else if (this.#waiting.length === 0) {
+    } else if (!isAsked) {
       this.#letGo?.();
       this.#letGo = null;
     }
+  }
+
+  #onReactorClose(): void {
+    this.#rejectAll(() => closedError('Reactor'));
+    // Handlers have no turn any more to be called in.
+    if (this.#handOut !== null) this.close();
   }
 
   #rejectAll(toReason: () => Error): void {
@@ -116,6 +148,7 @@ export class SignalSource {
     this.#closed = true;
     for (const name of this.#names) process.off(name, this.#onSignal);
     this.#rejectAll(() => closedError('SignalSource'));
+    this.#onEnd?.();
   }
 
   /** Closes it, as `using` does at the end of its block. */

@@ -2,8 +2,9 @@ import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { check, checkOneOf, checkOpen, need, ownFd, readWord } from '../fd/open-fd.js';
+import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
+import { check, checkOneOf, checkOpen, need, ownFd, readWord, readWordNow } from '../fd/open-fd.js';
+import { NO_VALUE, ValueSource } from '../fd/value-source.js';
 
 const { TFD_CLOEXEC = 0, TFD_NONBLOCK = 0, TFD_TIMER_ABSTIME = 1 } = native.constants;
 const { CLOCK_MONOTONIC = 1, CLOCK_REALTIME = 0, CLOCK_BOOTTIME = 7 } = native.constants;
@@ -36,9 +37,9 @@ const SETTING_NAMES: Readonly<Record<keyof TimerFdSetting, true>> = {
 
 /**
  * A timer of the kernel (timerfd_create(2)): for nanoseconds, for the clock of the calendar, or to hand to somebody
- * else. For timeouts `reactor.setTimer` is cheaper. Linux only.
+ * else. For timeouts `reactor.setTimer` is cheaper. Handlers are given what `expired` would. Linux only.
  */
-export class TimerFd extends FdOwner {
+export class TimerFd extends ValueSource<number> {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
   constructor(options: TimerFdOptions = {}) {
     checkNames('options', options, NAMES);
@@ -68,5 +69,10 @@ export class TimerFd extends FdOwner {
    */
   async expired(options: CancelOptions = {}): Promise<number> {
     return Number(await readWord(this.io, options));
+  }
+
+  protected takeNow(): number | typeof NO_VALUE {
+    const times = readWordNow(this.io);
+    return times === NO_VALUE ? NO_VALUE : Number(times);
   }
 }

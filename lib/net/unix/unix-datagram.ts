@@ -13,7 +13,7 @@ import {
   type UnixAddress,
 } from '../../sys/sockaddr.js';
 import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { MessagePump, type MessageHandlers } from '../message/message-pump.js';
+import { pumpMessages, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
 import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
@@ -241,6 +241,6 @@ export function bindUnixDatagram(
   checkFunction('handlers.message', handlers.message);
   const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
   const socket = UnixDatagram.open(where, target);
-  new MessagePump(socket, handlers).start();
+  pumpMessages(socket, handlers);
   return socket;
 }
