@@ -36,9 +36,8 @@ const BUNDLES = {
     'net/socket/socket-name',
     'net/socket/stream-calls',
   ],
-  streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection'], // listening, and handlers
+  streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection'], // listening, connecting, and handlers
   promises: ['net/tcp/tcp-stream'],
-  connect: ['net/tcp/connect-race'],
   extras: [
     'net/copy/copy',
     'net/fd/async-fd',

@@ -82,7 +82,7 @@ test('TCP in both styles, of both sides, needs these bundles', async () => {
     Promise.all([promises(), handlers()]).then((bytes) => console.log(JSON.stringify({ bytes, loaded: loaded() })));`;
   expect(await runChild(script)).toEqual({
     bytes: [4, 4],
-    loaded: ['connect', 'core', 'promises', 'sockets', 'streams'],
+    loaded: ['core', 'promises', 'sockets', 'streams'],
   });
 });
 
@@ -139,7 +139,7 @@ test('a method of a stream loads what it needs', async () => {
     });`;
   expect(await runChild(script)).toEqual({
     isHalf: true,
-    loaded: ['connect', 'core', 'extras', 'promises', 'sockets', 'streams'],
+    loaded: ['core', 'extras', 'promises', 'sockets', 'streams'],
   });
 });
 

@@ -90,9 +90,20 @@ test('of a TcpConnection these are visible, out of some ninety', () => {
   expect(membersOf(published, published.classes.get('TcpConnection')!).map(nameOf).sort()).toEqual(
     [
       ...['data', 'fd', 'listener', 'localAddress', 'reactor', 'remoteAddress'],
-      ...['closed', 'queuedBytes', 'readEnded', 'writeEnded'],
-      ...['write', 'writeZeroCopy', 'sendfile', 'sendUrgent', 'cork', 'uncork', 'peek', 'pause', 'resume'],
-      ...['end', 'close', 'reset', 'ref', 'unref', 'getOption', 'setOption'],
+      ...['closed', 'queuedBytes', 'readEnded', 'writeEnded', 'bytesRead', 'bytesWritten', 'peerSignal'],
+      ...[
+        'write',
+        'writev',
+        'writeZeroCopy',
+        'sendfile',
+        'sendUrgent',
+        'cork',
+        'uncork',
+        'peek',
+        'pause',
+        'resume',
+      ],
+      ...['end', 'close', 'reset', 'intoFd', 'ref', 'unref', 'getOption', 'setOption'],
       ...['[dispose]', '[asyncDispose]'],
     ].sort(),
   );

@@ -81,7 +81,7 @@ export async function spliceOneWay(from: Stream, to: Stream, pipe: SplicePipe): 
     const taken = await from.readWith(relay);
     if (taken === 0) break;
     total += taken;
-    to.noteActivity();
+    to.noteActivity(taken - relay.leftBytes);
     if (relay.leftBytes > 0) await to.writeWith(drain, relay.leftBytes);
   }
   to.end();

@@ -39,6 +39,11 @@ class Arena {
     if (this.#isLent || this.#buffer.byteLength === 0) this.#buffer = this.#create();
   }
 
+  /** Whether these are bytes of the buffer. */
+  holds(bytes: Uint8Array): boolean {
+    return bytes.buffer === this.#buffer;
+  }
+
   /** The first `length` bytes, as just received. */
   lend(length: number): Uint8Array {
     const view = (length <= CACHED_VIEW_BYTES ? this.#views[length] : undefined) ?? this.#makeView(length);

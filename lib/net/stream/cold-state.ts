@@ -14,6 +14,8 @@ export interface ColdState {
   /** While that goes on although the stream is open. */
   handshake: Handshake | null;
   extras: StreamExtras | null;
+  /** Aborted when the peer has left. */
+  peerLeft: AbortController | null;
   /** A read past the handlers. */
   reader: WaitingOperation | null;
   /** Handlers get no more bytes: a copy passes them on. */
@@ -21,7 +23,7 @@ export interface ColdState {
 }
 
 export function newColdState(): ColdState {
-  return { attempt: null, handshake: null, extras: null, reader: null, isTakenOver: false };
+  return { attempt: null, handshake: null, extras: null, peerLeft: null, reader: null, isTakenOver: false };
 }
 
 /** Connecting has come to its end; returns what is still needed. */
@@ -31,5 +33,7 @@ export function dropAttempt(cold: ColdState | null): ColdState | null {
   cold.attempt = cold.handshake = null;
   attempt?.cancel();
   handshake?.cancel();
-  return cold.extras === null && cold.reader === null && !cold.isTakenOver ? null : cold;
+  return cold.extras === null && cold.peerLeft === null && cold.reader === null && !cold.isTakenOver
+    ? null
+    : cold;
 }

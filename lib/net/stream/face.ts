@@ -1,12 +1,15 @@
 import type { Reactor } from '../../reactor/reactor.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
+import type { Idler } from '../socket/idle-tracker.js';
 import type { ColdState } from './cold-state.js';
 import type { held, paused, StreamState } from './state.js';
 import type { StreamProfile } from './stream-profile.js';
 import type { WriteQueue } from './write-queue.js';
 
 /** A stream, as the functions of this room see it: `StreamCore` says what each member does. */
-export interface StreamFace {
-  readonly fd: number;
+export interface StreamFace extends EventHandler, Idler {
+  fd: number;
+  registration: Registration | null;
   state: StreamState;
   readonly profile: StreamProfile;
   readonly reactor: Reactor;
@@ -16,6 +19,8 @@ export interface StreamFace {
   readonly isOpen: boolean;
   readonly readEnded: boolean;
   readonly wantsRead: boolean;
+  readonly wantsPriority: boolean;
+  readonly hasQueued: boolean;
   readonly mayRead: boolean;
   readonly canWriteNow: boolean;
 
@@ -24,7 +29,10 @@ export interface StreamFace {
   updateInterest(): void;
   setStopped(how: typeof paused | typeof held, stop: boolean): void;
 
-  noteBytes(bytes: number): void;
+  noteRead(bytes: number): void;
+  noteWritten(bytes: number): void;
+  onOpen(): void;
+  readNow(): void;
   readShort(): boolean;
   readEmpty(): void;
   readLater(): void;

@@ -1,12 +1,12 @@
 import { Interest, ALL_INTERESTS } from '../../poller/flags.js';
-import { isReadEnded, isReadReady, isUntaken, type StreamState } from './state.js';
-
-/** What a stream would do if it could: bits of `wants`. */
-export const WANTS_READ = 1 << 0;
-/** Bytes are queued, and nothing holds them back. */
-export const WANTS_WRITE = 1 << 1;
-/** Urgent data, or what the error queue has. */
-export const WANTS_PRIORITY = 1 << 2;
+import {
+  isReadEnded,
+  isReadReady,
+  isUntaken,
+  WANTS_PRIORITY,
+  WANTS_WRITE,
+  type StreamState,
+} from './state.js';
 
 /** How a registration follows what its stream wants. It has no state of its own: all streams of a mode share one. */
 export interface InterestStrategy {

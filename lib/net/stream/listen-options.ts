@@ -1,5 +1,5 @@
 import type { SettableSocketOptions } from '../socket/socket-options.js';
-import type { SocketConnectionOptions } from './socket-connection.js';
+import type { SocketConnectionOptions } from './connection-profile.js';
 
 /** Options of listeners of any family, in both styles. */
 export interface StreamListenOptions extends SocketConnectionOptions {

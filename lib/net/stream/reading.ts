@@ -26,7 +26,7 @@ export function tryOperation(stream: StreamFace, operation: ReadOperation): numb
     return REFUSED;
   }
   if (received > 0) {
-    stream.noteBytes(received);
+    if (operation.peeks !== true) stream.noteRead(received);
     if (operation.drained) stream.readShort();
   } else if (received === EAGAIN) stream.readEmpty();
   else if (received === EINTR) {

@@ -43,6 +43,8 @@ export interface StreamExtras {
 export interface ReadOperation {
   /** Bytes taken or seen; 0 at the end; -errno. */
   run(fd: number): number;
+  /** It leaves the bytes to be read. */
+  readonly peeks?: boolean;
   /** After a `run` that gave bytes: the socket has no more for now. */
   readonly drained: boolean;
 }

@@ -1,135 +1,38 @@
 import { closedError, errnoOf, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
+import { checkBytes, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
-import type { Reactor } from '../../reactor/reactor.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { isFull, sendNow } from '../socket/stream-calls.js';
 import { getArena } from './arena.js';
 import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
-import { toIdleTracker } from '../socket/idle-tracker.js';
+import type { ConnectionProfile } from './connection-profile.js';
 import { isReadingPast, readPast, rejectHeld, runHeld, takeOver } from './past-handlers.js';
 import { lookForEnd } from './reading.js';
 import type { ReadOperation } from './seams.js';
 import * as State from './state.js';
 import { READS_PER_EVENT, StreamCore } from './stream-core.js';
-import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
-import { REFUSED_WHOLE, type WriteSource } from './write-queue.js';
+import { checkVector, placeIn } from './vectors.js';
+import { MAX_VECTORS, REFUSED_WHOLE, type WriteSource } from './write-queue.js';
 import { pushSource } from './writing.js';
-
-/** As node:net's default for sockets (getDefaultHighWaterMark()). */
-const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
-const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 
-/**
- * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
- * handler throws, or an async one rejects with, destroys that connection with that error.
- */
-export interface StreamHandlers<Connection> {
-  /** Accepted, or connected. */
-  open?(connection: Connection): unknown;
-  /** Bytes came. `chunk` is lent until the handler returns; copy what you keep. */
-  data?(connection: Connection, chunk: Uint8Array): unknown;
-  /** The write queue has fallen to `lowWaterMarkBytes`, after a `write` that returned false. */
-  drain?(connection: Connection): unknown;
-  /** The peer has ended its side. Unless `allowHalfOpen`, ours ends when its writes are flushed. */
-  end?(connection: Connection): unknown;
-  /** What ended the connection, before `close`. */
-  error?(connection: Connection, error: Error): unknown;
-  /** It is over: called once, and last; `error` is what ended it, or null. */
-  close?(connection: Connection, error: Error | null): unknown;
-}
-
-/** Options of a handler-style connection of any family. */
-export interface SocketConnectionOptions {
-  /** Default `Reactor.default`. */
-  reactor?: Reactor | undefined;
-  /** Our side stays open after the peer's end, until `end()`; default false. */
-  allowHalfOpen?: boolean | undefined;
-  /** `write` returns false above it; default 65536. */
-  highWaterMarkBytes?: number | undefined;
-  /** `drain` comes at or below it; default a quarter of the high one. */
-  lowWaterMarkBytes?: number | undefined;
-  /** More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. */
-  maxQueuedBytes?: number | undefined;
+/** Options of `write`. */
+export interface WriteOptions {
   /**
-   * A connection that for so long has neither received bytes nor got any written, paused or not, is destroyed with a
-   * TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by at most a quarter of it. Bytes that only wait to be written
-   * are no activity. Default: never.
+   * Nobody changes the chunk's bytes before they are out, so that one of 1 KiB or more is not copied while it waits: for a
+   * large value that many connections are sent. A chunk that `data` was lent is copied all the same. Default false.
    */
-  idleTimeoutMs?: number | undefined;
+  keep?: boolean | undefined;
 }
 
-/** Names of `SocketConnectionOptions`. */
-export const CONNECTION_NAMES: Readonly<Record<keyof SocketConnectionOptions, true>> = {
-  reactor: true,
-  allowHalfOpen: true,
-  highWaterMarkBytes: true,
-  lowWaterMarkBytes: true,
-  maxQueuedBytes: true,
-  idleTimeoutMs: true,
-};
-
-/** The options, with their defaults. */
-interface ConnectionSettings {
-  /** Whether our side stays open after the peer's end. */
-  readonly allowHalfOpen: boolean;
-  /** Above it `write` returns false. */
-  readonly highWaterMarkBytes: number;
-  /** At or below it `drain` comes. */
-  readonly lowWaterMarkBytes: number;
-  /** Above it the connection is destroyed. */
-  readonly maxQueuedBytes: number;
-}
-
-/** What all connections of a listener share. */
-export interface ConnectionProfile extends StreamProfile {
-  /** Whom its connections call. */
-  readonly handlers: StreamHandlers<never>;
-  /** The options of its connections. */
-  readonly settings: ConnectionSettings;
-  /** Whose `accept` made them; null for one that was connected. */
-  readonly listener: StreamProfile['owner'];
-}
-
-export function toConnectionProfile(
-  reactor: Reactor,
-  handlers: StreamHandlers<never>,
-  options: SocketConnectionOptions,
-  listener: StreamProfile['owner'],
-  traits: StreamTraits,
-): ConnectionProfile {
-  const settings = toSettings(options);
-  return {
-    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener, traits),
-    handlers,
-    settings,
-    listener,
-  };
-}
-
-export function checkHandlers(handlers: unknown): void {
-  checkObject('handlers', handlers);
-  for (const name of ['open', 'data', 'drain', 'end', 'error', 'close', 'drop']) {
-    const handler = (handlers as Record<string, unknown>)[name];
-    if (handler !== undefined) checkFunction(`handlers.${name}`, handler);
-  }
-}
-
-export function toSettings(options: SocketConnectionOptions): ConnectionSettings {
-  const { allowHalfOpen = false, highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES } = options;
-  const { maxQueuedBytes = DEFAULT_MAX_QUEUED_BYTES } = options;
-  checkInteger('highWaterMarkBytes', highWaterMarkBytes, 0, Number.MAX_SAFE_INTEGER);
-  const { lowWaterMarkBytes = Math.floor(highWaterMarkBytes / 4) } = options;
-  checkInteger('lowWaterMarkBytes', lowWaterMarkBytes, 0, highWaterMarkBytes);
-  checkInteger('maxQueuedBytes', maxQueuedBytes, 0, Number.MAX_SAFE_INTEGER);
-  return { allowHalfOpen, highWaterMarkBytes, lowWaterMarkBytes, maxQueuedBytes };
-}
+const WRITE_NAMES = { keep: true } as const;
+/** A smaller chunk is copied: its place in the queue would take as much as it does. */
+const MIN_KEPT_BYTES = 1024;
 
 /** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
@@ -147,7 +50,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   // ---- reading ----
 
-  protected readNow(): void {
+  /** @internal */
+  readNow(): void {
     const arena = getArena();
     for (let i = 0; i < READS_PER_EVENT; i++) {
       if (!this.isOpen || State.isPaused(this.state) || this.readEnded) {
@@ -159,7 +63,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       arena.prepare();
       const received = this.receiveArena();
       if (received > 0) {
-        this.noteBytes(received);
+        this.noteRead(received);
         this.deliver(received);
         if (received < arena.bytes && this.readShort()) return;
       } else if (received === 0) {
@@ -265,6 +169,11 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   /** @internal */
+  get isWaiting(): boolean {
+    return isReadingPast(this);
+  }
+
+  /** @internal */
   whyClosed(): Error {
     return closedError('Connection');
   }
@@ -272,13 +181,14 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   // ---- writing ----
 
   /**
-   * Writes all of `chunk`, in order. What the socket does not take at once is copied and queued.
+   * Writes all of `chunk`, in order. What the socket does not take at once is copied and queued: small ones together, so
+   * that many of them, or all between `cork` and `uncork`, take little more memory than their bytes.
    *
    * @returns false when more than `highWaterMarkBytes` wait: pause until `drain`. Also false when the connection
    * has failed and `close` is about to tell.
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, options?: WriteOptions): boolean {
     if (this.writeEnded || this.closed) return this.refuseWrite();
     let written = 0;
     if (this.canWriteNow) {
@@ -286,7 +196,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       // The chunk that was just lent, sent back: native code has it already.
       written =
         chunk === arena.lent ? native.sendArena(this.fd, chunk.length) : native.sendFrom(this.fd, chunk);
-      if (written > 0) this.noteBytes(written);
+      if (written > 0) this.noteWritten(written);
       if (written === chunk.length) return true;
       if (written < 0) {
         if (!isFull(written) && written !== EINTR) {
@@ -298,7 +208,32 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         written = 0;
       }
     }
-    return this.enqueue(chunk, written, null);
+    if (options === undefined) return this.enqueue(chunk, written, null);
+    checkNames('options', options, WRITE_NAMES);
+    return this.enqueue(chunk, written, null, options.keep === true);
+  }
+
+  /**
+   * Writes several chunks in order, in one system call where the socket takes them: a header and its body, say. Of a
+   * seqpacket socket they are one message.
+   *
+   * @returns as `write`
+   * @throws as `write`; TypeError unless all are Uint8Arrays, of which then none was written
+   */
+  writev(chunks: readonly Uint8Array[]): boolean {
+    checkVector('chunks', chunks);
+    if (this.profile.traits.messages) return this.write(Buffer.concat(chunks));
+    if (this.writeEnded || this.closed) return this.refuseWrite();
+    const written = this.canWriteNow ? native.sendv(this.fd, chunks, 0, MAX_VECTORS) : 0;
+    if (written > 0) this.noteWritten(written);
+    if (written < 0 && !isFull(written) && written !== EINTR) {
+      this.fail(written, 'write');
+      return false;
+    }
+    if (written === EINTR) this.flushSoon();
+    const { index, offset } = placeIn(chunks, Math.max(0, written));
+    chunks.slice(index).forEach((chunk, i) => this.isOpen && this.enqueue(chunk, i === 0 ? offset : 0, null));
+    return this.isOpen && this.#isBelowHighWater();
   }
 
   /** False, or throws why. */
@@ -308,14 +243,18 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     throw stateError('write() after end()');
   }
 
-  protected enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
+  protected enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null, keep = false): boolean {
     checkBytes('chunk', chunk);
-    if (!this.#makeRoom(chunk.length - offset)) {
+    const bytes = offset === 0 ? chunk : chunk.subarray(offset);
+    if (!this.#makeRoom(bytes.length)) {
       fds?.close();
       return false;
     }
-    // Not chunk.slice(): a Buffer's is no copy.
-    if (chunk.length > offset) this.ensureQueue().push(new Uint8Array(chunk.subarray(offset)), null, fds);
+    // What was just lent is about to be somebody else's.
+    const isKept = keep && bytes.length >= MIN_KEPT_BYTES && !getArena().holds(bytes);
+    if (fds !== null) this.ensureQueue().push(Uint8Array.from(bytes), null, fds);
+    else if (isKept) this.ensureQueue().push(bytes, null);
+    else if (bytes.length > 0) this.ensureQueue().append(bytes);
     this.updateInterest();
     return this.#isBelowHighWater();
   }
@@ -330,7 +269,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** False when so much more is too much, which ends the connection. */
   #makeRoom(bytes: number): boolean {
-    const queuedBytes = this.queuedBytes + bytes;
+    const queuedBytes = this.queuedBytes + bytes + (this.queue?.overheadBytes ?? 0);
     const { maxQueuedBytes } = this.profile.settings;
     if (queuedBytes <= maxQueuedBytes) return true;
     this.destroy(writeOverflowError(queuedBytes, maxQueuedBytes));
@@ -406,7 +345,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   // ---- what the core tells ----
 
-  protected onOpen(): void {
+  /** @internal */
+  onOpen(): void {
     this.callHandler(this.profile.handlers.open);
   }
 

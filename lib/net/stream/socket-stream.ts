@@ -1,22 +1,25 @@
 import { busyError, closedError, errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
-import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { isFull } from '../socket/stream-calls.js';
+import { isFull, receiveNow } from '../socket/stream-calls.js';
 import { lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
 import { queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
-import { REFUSED_WHOLE } from './write-queue.js';
+import { checkVector, placeIn } from './vectors.js';
+import { MAX_VECTORS, REFUSED_WHOLE } from './write-queue.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
 
 const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
+const { MSG_PEEK } = native.constants;
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -67,6 +70,58 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
    */
   read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.#read(buffer, null, options);
+  }
+
+  /**
+   * Waits until a read would not have to: there are bytes, or the end. So an idle stream needs no buffer.
+   *
+   * @throws (as rejection) as `read`
+   */
+  async readable(options?: CancelOptions): Promise<void> {
+    await this.#read(ONE_BYTE, LOOK, options);
+  }
+
+  /**
+   * Reads what there is, without waiting.
+   *
+   * @param buffer at least one byte long
+   * @returns how many bytes came; 0 at the end of the stream; null when there is nothing now: `await readable()`
+   * @throws as `read` rejects
+   */
+  tryRead(buffer: Uint8Array): number | null {
+    if (this.#reader !== null) throw busyError('a read() is waiting');
+    const wrong = this.#whyNoRead(buffer);
+    if (wrong !== null && !this.readEnded) throw wrong;
+    if (this.readEnded) return 0;
+    if (!this.mayRead) return null;
+    // What a loop of these takes is missing to the next read that could wait (T47).
+    this.reactor.registry.consumeBudget();
+    const received = this.#tryRead(buffer);
+    if (received === EAGAIN) return null;
+    if (received === REFUSED) throw this.whyClosed();
+    if (received === 0) this.finishIfDone();
+    else readDone(this);
+    return received;
+  }
+
+  /**
+   * What comes, a chunk at a time, up to the end: `for await (const chunk of stream)`. Each chunk is the loop's own. Leaving the loop
+   * leaves the stream open; `return()` also ends a `next()` that waits.
+   *
+   * @throws (from `next`) as `read` rejects
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    return iterate((options) => this.#nextChunk(options));
+  }
+
+  async #nextChunk(options: CancelOptions): Promise<IteratorResult<Uint8Array, void>> {
+    for (;;) {
+      await this.readable(options);
+      chunkBuffer ??= new Uint8Array(CHUNK_BYTES);
+      const received = this.tryRead(chunkBuffer);
+      if (received === 0) return { done: true, value: undefined };
+      if (received !== null) return { done: false, value: chunkBuffer.slice(0, received) };
+    }
   }
 
   /** @internal */
@@ -129,8 +184,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return reader;
   }
 
-  /** A read waits. */
-  protected get isReading(): boolean {
+  /** @internal */
+  get isWaiting(): boolean {
     return this.#reader !== null;
   }
 
@@ -149,7 +204,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       return REFUSED;
     }
     if (received > 0) {
-      this.noteBytes(received);
+      this.noteRead(received);
       if (received < buffer.length) this.readShort();
     } else if (received === 0) {
       // Detached, or empty from the start: then 0 is no end.
@@ -175,7 +230,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return received;
   }
 
-  protected readNow(): void {
+  /** @internal */
+  readNow(): void {
     const reader = this.#reader;
     if (reader === null) {
       lookForEnd(this);
@@ -223,6 +279,36 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     return this.startWrite(buffer, true, options, null);
   }
 
+  /**
+   * Writes all of several buffers, in one system call where the socket takes them: a header and its body, say. Of a
+   * seqpacket socket they are one message.
+   *
+   * @param buffers not to be changed until the promise settles
+   * @returns how many bytes they were
+   * @throws (as rejection) as `writeAll`; TypeError unless all are Uint8Arrays
+   */
+  async writev(buffers: readonly Uint8Array[], options?: CancelOptions): Promise<number> {
+    checkVector('buffers', buffers);
+    if (this.profile.traits.messages) return this.writeAll(Buffer.concat(buffers), options);
+    if (options !== undefined) checkCancel(options);
+    this.checkCanWrite();
+    let written = 0;
+    if (this.canWriteNow && !this.reactor.registry.consumeBudget()) this.flushSoon();
+    else if (this.canWriteNow) {
+      written = native.sendv(this.fd, buffers, 0, MAX_VECTORS);
+      if (written > 0) this.noteWritten(written);
+      if (written === EINTR) this.flushSoon();
+      else if (written < 0 && !isFull(written)) this.fail(written, 'write');
+      this.checkCanWrite();
+    }
+    const { index, offset } = placeIn(buffers, Math.max(0, written));
+    if (index === buffers.length) return written;
+    return queueWrite(this, true, Math.max(0, written), options, (operation) => {
+      this.ensureQueue().pushAll(buffers.slice(index), offset, operation);
+      this.updateInterest();
+    });
+  }
+
   /** `fds`: go with the first byte. */
   protected startWrite(
     buffer: Uint8Array,
@@ -242,7 +328,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
       } catch (error) {
         return Promise.reject(error);
       }
-      if (written > 0) this.noteBytes(written);
+      if (written > 0) this.noteWritten(written);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
       else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
@@ -330,7 +416,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
     this.destroy(null);
   }
 
-  protected onOpen(): void {
+  /** @internal */
+  onOpen(): void {
     const opening = this.#opening;
     this.#opening = null;
     opening?.resolve();
@@ -353,3 +440,13 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
 
 /** A buffer that could be read into, where none is. */
 const ONE_BYTE = new Uint8Array(1);
+/** A look at whether there are bytes. */
+const LOOK: ReadOperation = {
+  run: (fd) => receiveNow(fd, ONE_BYTE, 1, MSG_PEEK),
+  peeks: true,
+  drained: false,
+};
+/** As much as node:net reads at a time. */
+const CHUNK_BYTES = 64 * 1024;
+/** Of all streams of a thread: what was read is copied at once. */
+let chunkBuffer: Uint8Array | null = null;

@@ -105,3 +105,11 @@ export const paused = (state: StreamState, on: boolean): StreamState => set(stat
 export const held = (state: StreamState, on: boolean): StreamState => set(state, HELD, on);
 export const corked = (state: StreamState, on: boolean): StreamState => set(state, CORKED, on);
 export const unrefed = (state: StreamState, on: boolean): StreamState => set(state, UNREFED, on);
+
+// ---- what it would do if it could ----
+
+export const WANTS_READ = 1 << 0;
+/** Bytes are queued, and nothing holds them back. */
+export const WANTS_WRITE = 1 << 1;
+/** Urgent data, or what the error queue has. */
+export const WANTS_PRIORITY = 1 << 2;

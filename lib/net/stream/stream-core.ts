@@ -1,4 +1,4 @@
-import { closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
+import { busyError, closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -7,13 +7,14 @@ import type { Registration } from '../../reactor/registration.js';
 import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { Resource } from '../socket/resource.js';
-import { releaseFd } from '../socket/release-fd.js';
+import { endRegistration, releaseFd } from '../socket/release-fd.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
 import { getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
-import { WANTS_PRIORITY, WANTS_READ, WANTS_WRITE } from './interest.js';
+import { wantsOf } from './wants.js';
 import { failAfterEnd } from './reading.js';
+import { peerLeftError, peerSignalOf } from './peer-signal.js';
 import type { ConnectAttempt, ConnectObserver, Handshake, ReadOperation } from './seams.js';
 import * as State from './state.js';
 import type { StreamProfile } from './stream-profile.js';
@@ -33,8 +34,16 @@ const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERRO
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 /** After these a short read does not mean that all was read; a read stops at an urgent byte's place (tcp(7)). */
 const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR | Readiness.PRIORITY;
+/** The peer writes no more, or not even reads. */
+const PEER_LEAVES = Readiness.READ_CLOSED | Readiness.WRITE_CLOSED | Readiness.ERROR;
 /** Nothing can be written any more. */
 const BREAKS = Readiness.WRITE_CLOSED | Readiness.ERROR;
+
+/** What users only read. */
+interface Counters {
+  bytesRead: number;
+  bytesWritten: number;
+}
 
 /**
  * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
@@ -49,9 +58,14 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   readonly profile: Profile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;
+  /** How many bytes have been read from the socket so far, those of a copy or a splice too. */
+  readonly bytesRead: number = 0;
+  /** How many bytes the socket has taken so far. */
+  readonly bytesWritten: number = 0;
   /** @internal */
   state = State.INITIAL;
-  protected registration: Registration | null = null;
+  /** @internal */
+  registration: Registration | null = null;
   /** @internal */
   queue: WriteQueue | null = null;
   /** @internal */
@@ -64,9 +78,10 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
 
   // ---- what a subclass supplies ----
 
-  /** Bytes, or the end, can be read now. */
-  protected abstract readNow(): void;
-  protected abstract onOpen(): void;
+  /** @internal Bytes, or the end, can be read now. */
+  abstract readNow(): void;
+  /** @internal It is connected. */
+  abstract onOpen(): void;
   /** @internal The queue has become shorter; `isCall`: within a call of the user's, who is not to be called back from in there. */
   abstract onFlushed(isCall: boolean): void;
   /** It is over; `error` is what ended it, or null. Called once. */
@@ -77,6 +92,8 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   abstract onPeerEnd(): void;
   /** @internal Whether what comes would be read. */
   abstract get wantsRead(): boolean;
+  /** @internal A read waits that is not the handlers'. */
+  abstract get isWaiting(): boolean;
   /** @internal The error for calls after close. */
   abstract whyClosed(): Error;
 
@@ -94,47 +111,6 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   abstract takeOver(): void;
 
   // ---- becoming open ----
-
-  /** A connected socket that we own from here on; `isGiven`: only if that succeeds. */
-  protected adopt(fd: number, isGiven = false): void {
-    this.fd = fd;
-    this.state = State.opened(this.state);
-    try {
-      this.#register();
-      this.profile.idle?.add(this);
-    } catch (error) {
-      if (isGiven) this.state = State.fdLost(this.state);
-      this.destroy(error as Error);
-    }
-  }
-
-  /**
-   * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it is
-   * registered. A short connection has ended by then, and has cost no registration.
-   */
-  protected adoptReady(fd: number): void {
-    this.fd = fd;
-    this.state = State.readable(State.opened(this.state));
-    this.profile.idle?.add(this);
-    this.onOpen();
-    if (this.isOpen) this.readNow();
-    try {
-      if (this.isOpen) this.#register();
-      this.updateInterest();
-    } catch (error) {
-      // A handler closed it behind our back: the number is a stranger's by now, or nobody's (T02).
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EBADF' || code === 'EEXIST') this.state = State.fdLost(this.state);
-      this.destroy(error as Error);
-    }
-  }
-
-  #register(): void {
-    const { reactor, registration, interest } = this.profile;
-    const first = interest.first(this.#wants());
-    this.registration = reactor.registry.register(this.fd, first, this, registration);
-    if (State.isUnrefed(this.state)) this.registration.unref();
-  }
 
   /** Starts what makes the connection; `onConnected` or `onConnectFailed` tells how it went. */
   protected connectBy(attempt: ConnectAttempt): void {
@@ -189,6 +165,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   protected onHangUp(readiness: number): number {
     const left = this.cold?.extras?.onReady(readiness) ?? readiness;
     if ((left & HANGS_UP) !== 0) this.state = State.hungUp(this.state);
+    if ((left & PEER_LEAVES) !== 0) this.cold?.peerLeft?.abort(peerLeftError());
     if ((left & BREAKS) !== 0 && this.readEnded && this.isOpen) failAfterEnd(this);
     return left;
   }
@@ -223,8 +200,20 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     return State.refusesWrites(this.state);
   }
 
-  /** @internal Bytes came, or were taken: no idle connection, and many of them are a longer turn (T47, T48). */
-  noteBytes(bytes: number): void {
+  /** @internal Bytes came. */
+  noteRead(bytes: number): void {
+    (this as Counters).bytesRead += bytes;
+    this.#noteBytes(bytes);
+  }
+
+  /** @internal Bytes were taken. */
+  noteWritten(bytes: number): void {
+    (this as Counters).bytesWritten += bytes;
+    this.#noteBytes(bytes);
+  }
+
+  /** It is no idle connection, and many bytes are a longer turn (T47, T48). */
+  #noteBytes(bytes: number): void {
     const { idle, reactor } = this.profile;
     idle?.touch(this);
     if (bytes >= BYTES_PER_UNIT) reactor.registry.chargeBytes(bytes);
@@ -262,6 +251,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** @internal The peer has ended its side. */
   markReadEnded(): void {
     this.state = State.peerEnded(this.state);
+    this.cold?.peerLeft?.abort(peerLeftError());
     this.cold?.extras?.onReady(Readiness.READ_CLOSED);
     this.updateInterest();
   }
@@ -271,23 +261,14 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     const { registration } = this;
     // An inactive one is lost, and its error on the way (T02).
     if (registration?.active !== true || !this.isOpen) return;
-    const wants = this.#wants();
-    if ((wants & WANTS_READ) !== 0 && !this.readEnded) this.state = State.taken(this.state);
+    const wants = wantsOf(this);
+    if ((wants & State.WANTS_READ) !== 0 && !this.readEnded) this.state = State.taken(this.state);
     const interest = this.profile.interest.next(registration.interest, this.state, wants);
     if (interest !== registration.interest) registration.setInterest(interest);
   }
 
-  #wants(): number {
-    const { cold } = this;
-    const endsLater = State.isWriteEnding(this.state) && (cold?.handshake ?? null) !== null;
-    let wants = this.wantsRead ? WANTS_READ : 0;
-    if (endsLater || (this.hasQueued && !State.isCorked(this.state))) wants |= WANTS_WRITE;
-    if (this.wantsPriority) wants |= WANTS_PRIORITY;
-    return wants;
-  }
-
-  /** Whether urgent data, or what the error queue has, is waited for. */
-  protected get wantsPriority(): boolean {
+  /** @internal Whether urgent data, or what the error queue has, is waited for. */
+  get wantsPriority(): boolean {
     return this.cold?.extras?.wantsPriority ?? false;
   }
 
@@ -401,6 +382,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
     // Only where somebody waits: an error's stack costs more than a connection.
     this.queue?.clear(error ?? closedError('Stream'));
     this.cold?.extras?.end(error ?? closedError('Stream'));
+    this.cold?.peerLeft?.abort(error ?? closedError('Stream'));
     this.onDestroyed(error);
   }
 
@@ -417,8 +399,28 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   }
 
   /** @internal For `splice`: bytes went out past the write queue. */
-  noteActivity(): void {
+  noteActivity(bytes: number): void {
+    (this as Counters).bytesWritten += bytes;
     if (!this.closed) this.profile.idle?.touch(this);
+  }
+
+  /**
+   * Gives the socket away: this object closes without closing it, and its fd is the caller's, connected and non-blocking.
+   * Bytes that were not read are still in it.
+   *
+   * @returns the fd
+   * @throws ERR_TRIPOLL_BUSY while a read or a write waits; ERR_TRIPOLL_CLOSED, also when the fd is not the socket's any more
+   */
+  intoFd(): number {
+    const { fd } = this;
+    if (!this.isOpen) throw this.whyClosed();
+    if (this.isWaiting || this.hasQueued) throw busyError('a read or a write is waiting');
+    const isOurs = endRegistration(this.registration);
+    // Its number is given up, and not closed.
+    this.state = State.fdLost(this.state);
+    this.destroy(null);
+    if (!isOurs) throw closedError('Socket');
+    return fd;
   }
 
   /** Closes with a RST: the peer loses what it has not read. */
@@ -447,6 +449,15 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** The peer; undefined before it is connected and once it has closed. */
   get remoteAddress(): Address | undefined {
     return this.addressOf('remote');
+  }
+
+  /**
+   * Aborts when the peer has ended its side, or has reset the connection, also while nobody reads, and when this stream closes: for
+   * work that nobody needs then. A peer may end its side and still wait for an answer, as a client that shuts down its writing
+   * does. Under poll(2) an end behind bytes that nobody has read is not told before they have been (T59).
+   */
+  get peerSignal(): AbortSignal {
+    return peerSignalOf(this);
   }
 
   /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */

@@ -12,15 +12,21 @@ import { Interest, Mode } from '../../poller/flags.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import { toProfile } from '../../reactor/context.js';
+import { Waiter } from '../../reactor/waiter.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { iterate } from '../../reactor/iterate.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { DROP_NAME, LISTEN_NAMES, type StreamListenOptions } from './listen-options.js';
-import { shutdown, type ShutdownHost, type ShutdownResult } from './listener-shutdown.js';
+import {
+  shutdown,
+  type ShutdownHost,
+  type ShutdownOptions,
+  type ShutdownResult,
+} from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
@@ -32,7 +38,7 @@ import {
   type ConnectionProfile,
   CONNECTION_NAMES,
   type StreamHandlers,
-} from './socket-connection.js';
+} from './connection-profile.js';
 
 /** The system clamps it (net.core.somaxconn, 4096 by default since Linux 5.4). */
 export const DEFAULT_BACKLOG = 4096;
@@ -86,12 +92,6 @@ export interface AcceptedStream<Stream, Address> {
   readonly address: Address | undefined;
 }
 
-interface PendingAccept<Stream, Address> {
-  resolve(accepted: AcceptedStream<Stream, Address>): void;
-  reject(error: unknown): void;
-  disarm: (() => void) | null;
-}
-
 /** How a listener comes to be. */
 interface ListenerSetup {
   readonly options: StreamListenOptions & DropHandlers<never, never>;
@@ -108,7 +108,11 @@ interface ListenerSetup {
 }
 
 /** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
-export abstract class StreamListener<Stream extends { readonly remoteAddress: Address | undefined }, Address>
+export abstract class StreamListener<
+  Stream extends { readonly remoteAddress: Address | undefined },
+  Address,
+  Connection = unknown,
+>
   extends Resource
   implements EventHandler, ShutdownHost
 {
@@ -127,7 +131,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #resting = false;
   /** The system has said that connections wait, and no accept has come back empty since. */
   #hasMore = false;
-  #waiting: PendingAccept<Stream, Address>[] = [];
+  #waiting: Waiter<AcceptedStream<Stream, Address>>[] = [];
   #connections = 0;
   #onceEmpty: (() => void)[] = [];
 
@@ -210,6 +214,17 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     return this.#connections;
   }
 
+  /**
+   * Those of them that are open now, as `accept` or the handlers were given them. It looks at every registration of the reactor:
+   * for a broadcast or a shutdown, and not for each message.
+   */
+  openConnections(): (Stream | Connection)[] {
+    // All of them have our profile, so that none has to be kept in a list.
+    return this.#registration
+      .findWithProfile(this.#profile.registration)
+      .map(({ handler }) => handler as unknown as Stream | Connection);
+  }
+
   /** @internal For its connections. */
   connectionClosed(): void {
     this.#connections--;
@@ -231,19 +246,15 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     checkCancel(options);
     if (this.closed) throw closedError('Listener');
     if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
-    return new Promise((resolve, reject) => {
-      const waiting: PendingAccept<Stream, Address> = { resolve, reject, disarm: null };
-      this.#waiting.push(waiting);
-      if (options.signal !== undefined || options.timeoutMs !== undefined) {
-        waiting.disarm = watchCancel(options, this.reactor, (error) => {
-          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-          reject(error);
-        });
-      }
-      // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
-      if (this.#hasMore && this.reactor.registry.consumeBudget()) this.#acceptMore();
-      if (this.#waiting.length > 0) this.#updateInterest();
+    const waiter = new Waiter<AcceptedStream<Stream, Address>>();
+    this.#waiting.push(waiter);
+    waiter.arm(options, this.reactor, () => {
+      this.#waiting = this.#waiting.filter((other) => other !== waiter);
     });
+    // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
+    if (this.#hasMore && this.reactor.registry.consumeBudget()) this.#acceptMore();
+    if (this.#waiting.length > 0) this.#updateInterest();
+    return waiter.promise;
   }
 
   /**
@@ -307,7 +318,6 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
       return;
     }
     const waiting = this.#waiting.shift();
-    waiting?.disarm?.();
     const stream = this.toStream(fd, this.#profile);
     waiting?.resolve({ stream, address: stream.remoteAddress });
   }
@@ -320,9 +330,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
     } catch (error) {
       const address = this.nameOf('remote', fd);
       this.#drop(fd, { reason: 'socket-option', address, error: error as Error });
-      const waiting = this.#waiting.shift();
-      waiting?.disarm?.();
-      waiting?.reject(error);
+      this.#waiting.shift()?.reject(error);
       return false;
     }
   }
@@ -422,16 +430,8 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
    * when the last `close` handler has been called
    * @throws (as rejection) TypeError, RangeError
    */
-  shutdown(options: CancelOptions = {}): Promise<ShutdownResult> {
-    return shutdown(this, options);
-  }
-
-  /** @internal For `shutdown`. */
-  findConnections(): { expire(error: Error): void }[] {
-    // All of them have our profile, so that none has to be kept in a list.
-    return this.#registration
-      .findWithProfile(this.#profile.registration)
-      .map(({ handler }) => handler as unknown as { expire(error: Error): void });
+  shutdown(options: ShutdownOptions<Stream | Connection> = {}): Promise<ShutdownResult> {
+    return shutdown(this, options as ShutdownOptions<unknown>);
   }
 
   /** @internal For `shutdown`. */
@@ -462,10 +462,7 @@ export abstract class StreamListener<Stream extends { readonly remoteAddress: Ad
   #rejectWaiting(reason: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { reject, disarm } of waiting) {
-      disarm?.();
-      reject(reason);
-    }
+    for (const waiter of waiting) waiter.reject(reason);
   }
 
   /** Keeps the process alive (the default). */

@@ -30,7 +30,7 @@ export async function peek(stream: AnyStream, buffer: Uint8Array, options?: Canc
   // As it is now: of a buffer that is detached by then nothing could be told from the end.
   const { length } = buffer;
   const run = (fd: number) => receiveNow(fd, buffer, length, MSG_PEEK);
-  return stream.readWith({ run, drained: false }, options);
+  return stream.readWith({ run, peeks: true, drained: false }, options);
 }
 
 export async function sendfile(

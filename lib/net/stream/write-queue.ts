@@ -4,9 +4,18 @@ import type { QueuedFds } from '../message/outgoing-fds.js';
 import { sendNow } from '../socket/stream-calls.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
-const MAX_VECTORS = 64;
+export const MAX_VECTORS = 64;
 const EINTR = errnoOf('EINTR');
 const NO_BYTES = new Uint8Array(0);
+/**
+ * Small writes share blocks, since each would else take some 400 bytes beside its own (F20). A block is as large as what waits
+ * before it, within these bounds: what is spare is at most half of the memory, and few blocks hold many bytes.
+ */
+const MIN_BLOCK_BYTES = 512;
+const MAX_BLOCK_BYTES = 64 * 1024;
+/** What an entry takes beside its bytes, as measured (F20), and how many of them are taken for nothing. */
+const ENTRY_BYTES = 400;
+const FREE_ENTRIES = MAX_VECTORS;
 /** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
 export const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 
@@ -30,13 +39,19 @@ interface Entry {
   readonly source: WriteSource | null;
   readonly bytes: Uint8Array;
   /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
-  readonly length: number;
+  readonly capacity: number;
+  /** How many of them are to be written. */
+  length: number;
   offset: number;
+  /** Of several entries the last one settles it. */
   readonly operation: WriteOperation | null;
+  readonly endsOperation: boolean;
   /** Null when they are out. */
   fds: QueuedFds | null;
   /** Its part of `queuedBytes` while no byte of it is out. */
-  readonly countedBytes: number;
+  countedBytes: number;
+  /** Its bytes are ours: others may be put behind them. */
+  readonly isBlock: boolean;
 }
 
 const NO_NAME = new Uint8Array(0);
@@ -46,21 +61,76 @@ export class WriteQueue {
   queuedBytes = 0;
   #entries: Entry[] = [];
   #head = 0;
-  readonly #mostVectors: number;
+  readonly #messages: boolean;
 
   /** @param messages one write for each buffer, since several together would be one message */
   constructor(messages = false) {
-    this.#mostVectors = messages ? 1 : MAX_VECTORS;
+    this.#messages = messages;
   }
 
   get isEmpty(): boolean {
     return this.#head === this.#entries.length;
   }
 
+  /** What the entries take beside their bytes, where they are many: its owner counts it too. */
+  get overheadBytes(): number {
+    return Math.max(0, this.#entries.length - this.#head - FREE_ENTRIES) * ENTRY_BYTES;
+  }
+
+  /** Bytes that stay as they are until they are written. */
   push(bytes: Uint8Array, operation: WriteOperation | null, fds: QueuedFds | null = null): void {
-    const { length } = bytes;
-    this.#entries.push({ source: null, bytes, length, offset: 0, operation, fds, countedBytes: length });
-    this.queuedBytes += bytes.length;
+    this.#push(bytes, bytes.length, operation, true, fds);
+  }
+
+  /** Several buffers of one operation, from `offset` of the first on. */
+  pushAll(buffers: readonly Uint8Array[], offset: number, operation: WriteOperation | null): void {
+    buffers.forEach((buffer, i) => {
+      const bytes = i === 0 ? buffer.subarray(offset) : buffer;
+      this.#push(bytes, bytes.length, operation, i === buffers.length - 1, null);
+    });
+  }
+
+  /** A copy of `bytes`, behind what was copied before if that is last. */
+  append(bytes: Uint8Array): void {
+    const tail = this.#entries.at(-1);
+    let rest = bytes;
+    if (tail?.isBlock === true && this.#head < this.#entries.length && !this.#messages) {
+      rest = this.#fill(tail, bytes);
+      if (rest.length === 0) return;
+    }
+    const { length } = rest;
+    const spacious = Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, this.queuedBytes));
+    // Not filled with zeros: what lies beyond `length` is never sent.
+    const block = Buffer.allocUnsafeSlow(this.#messages ? length : Math.max(length, spacious));
+    block.set(rest);
+    this.#push(block, length, null, true, null, true);
+  }
+
+  /** Puts in as much as fits; returns the rest. */
+  #fill(block: Entry, bytes: Uint8Array): Uint8Array {
+    const taken = Math.min(bytes.length, block.capacity - block.length);
+    if (taken === 0) return bytes;
+    block.bytes.set(bytes.subarray(0, taken), block.length);
+    block.length += taken;
+    block.countedBytes += taken;
+    this.queuedBytes += taken;
+    return bytes.subarray(taken);
+  }
+
+  #push(
+    bytes: Uint8Array,
+    length: number,
+    operation: WriteOperation | null,
+    endsOperation: boolean,
+    fds: QueuedFds | null,
+    isBlock = false,
+  ): void {
+    this.#entries.push({
+      source: null,
+      ...{ bytes, capacity: bytes.length, length, offset: 0 },
+      ...{ operation, endsOperation, fds, countedBytes: length, isBlock },
+    });
+    this.queuedBytes += length;
   }
 
   /** What is written by a function of its own, `total` bytes at most; `countedBytes`: what it adds to `queuedBytes` while it waits. */
@@ -70,8 +140,11 @@ export class WriteQueue {
     operation: WriteOperation | null,
     countedBytes: number,
   ): void {
-    const entry = { source, bytes: NO_BYTES, length: total, offset: 0, operation, fds: null, countedBytes };
-    this.#entries.push(entry);
+    this.#entries.push({
+      source,
+      ...{ bytes: NO_BYTES, capacity: 0, length: total, offset: 0 },
+      ...{ operation, endsOperation: true, fds: null, countedBytes, isBlock: false },
+    });
     this.queuedBytes += countedBytes;
   }
 
@@ -84,7 +157,7 @@ export class WriteQueue {
     const first = this.#entries[this.#head];
     if (first === undefined) return 0;
     if (first.source !== null) return this.#writeSource(fd, first, first.source);
-    const count = Math.min(this.#entries.length - this.#head, this.#mostVectors);
+    const count = Math.min(this.#entries.length - this.#head, this.#messages ? 1 : MAX_VECTORS);
     if (first.fds !== null) return this.#writeFds(fd, first, first.fds);
     const written =
       count === 1
@@ -116,14 +189,16 @@ export class WriteQueue {
 
   /** Takes back what no byte was written of; false when it is too late, or gone. */
   remove(operation: WriteOperation): boolean {
-    const at = this.#entries.findIndex(
-      (entry, index) => index >= this.#head && entry.operation === operation,
-    );
-    const entry = this.#entries[at];
-    if (entry === undefined || entry.offset > 0) return false;
-    this.#entries.splice(at, 1);
-    entry.fds?.close();
-    this.queuedBytes -= entry.countedBytes;
+    const isIts = (entry: Entry): boolean => entry.operation === operation;
+    const waiting = this.#entries.slice(this.#head);
+    const own = waiting.filter(isIts);
+    if (own.length === 0 || own.some(({ offset }) => offset > 0)) return false;
+    this.#entries = waiting.filter((entry) => !isIts(entry));
+    this.#head = 0;
+    for (const { fds, countedBytes } of own) {
+      fds?.close();
+      this.queuedBytes -= countedBytes;
+    }
     return true;
   }
 
@@ -145,8 +220,9 @@ export class WriteQueue {
       const entry = this.#entries[this.#head + i];
       // Fds need a call of their own. A source, or a detached one, is for a later call to refuse, when those before it are out.
       if (entry === undefined || entry.source !== null || entry.fds !== null) break;
-      if (i > 0 && entry.bytes.length !== entry.length) break;
-      vectors.push(intact(entry));
+      if (i > 0 && entry.bytes.length !== entry.capacity) break;
+      const bytes = intact(entry);
+      vectors.push(entry.length === entry.capacity ? bytes : bytes.subarray(0, entry.length));
     }
     return vectors;
   }
@@ -195,7 +271,7 @@ export class WriteQueue {
       // A partial write gives the rest of its buffer back to its caller.
       this.queuedBytes -= entry.length - entry.offset;
       this.#head++;
-      operation?.resolve(operation.written);
+      if (entry.endsOperation) operation?.resolve(operation.written);
       if (!complete) break;
     }
     this.#compact();
@@ -211,7 +287,7 @@ export class WriteQueue {
 }
 
 /** A detached buffer has no bytes: without this look its write would count as done. */
-function intact({ bytes, length }: Entry): Uint8Array {
-  if (bytes.length !== length) throw outOfRange('buffer', 'left alone while its write waits', bytes);
+function intact({ bytes, capacity }: Entry): Uint8Array {
+  if (bytes.length !== capacity) throw outOfRange('buffer', 'left alone while its write waits', bytes);
   return bytes;
 }

@@ -32,7 +32,7 @@ export function writeQueued(stream: StreamFace, queue: WriteQueue, isCall: boole
       stream.fail(written, 'write');
       return false;
     } else {
-      if (written > 0) stream.noteBytes(written);
+      if (written > 0) stream.noteWritten(written);
       if (!stream.reactor.registry.consumeBudget()) break;
     }
   }

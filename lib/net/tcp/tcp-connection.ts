@@ -9,13 +9,14 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { splitHostPort, type SocketAddress } from '../../sys/address.js';
 import {
   checkHandlers,
-  SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
   CONNECTION_NAMES,
   type SocketConnectionOptions,
   type StreamHandlers,
-} from '../stream/socket-connection.js';
+} from '../stream/connection-profile.js';
+import { adopt, adoptReady } from '../stream/opening.js';
+import { SocketConnection } from '../stream/socket-connection.js';
 import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
@@ -67,10 +68,10 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   static accepted(fd: number, profile: ConnectionProfile, isReady: boolean): void {
     const connection = new TcpConnection(profile);
     if (isReady) {
-      connection.adoptReady(fd);
+      adoptReady(connection, fd);
       return;
     }
-    connection.adopt(fd);
+    adopt(connection, fd);
     if (connection.isOpen) connection.onOpen();
   }
 
@@ -125,7 +126,8 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     return this.guarded(writeZeroCopy(this, extrasOf(this.ensureCold(), this).zeroCopy, memory, options));
   }
 
-  protected override get wantsPriority(): boolean {
+  /** @internal */
+  override get wantsPriority(): boolean {
     const wantsUrgent = (this.profile.handlers as TcpHandlers).urgent !== undefined;
     return (wantsUrgent && !isUrgentInline(this.state)) || super.wantsPriority;
   }

@@ -2,7 +2,7 @@ import type { BlockList } from 'node:net';
 import { native } from '../../binding/native.js';
 import { checkFunction, checkObject } from '../../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
-import type { ConnectionProfile } from '../stream/socket-connection.js';
+import type { ConnectionProfile } from '../stream/connection-profile.js';
 import { openListener, takeListener, type ListenOptions } from './open-listener.js';
 import type { SettableSocketOptions } from '../socket/socket-options.js';
 import { socketName } from '../socket/socket-name.js';
@@ -64,7 +64,7 @@ export type ListenHandlers<Data = unknown> = TcpHandlers<Data> & DropHandlers<Tc
 export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
 
 /** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
-export class TcpListener extends StreamListener<TcpStream, SocketAddress> {
+export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpConnection> {
   readonly #noDelay: boolean;
   /** Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not known yet. */
   #inheritsNoDelay: boolean | null = null;

@@ -8,6 +8,7 @@ import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.
 import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { setOption } from '../socket/socket-options.js';
+import { adopt } from '../stream/opening.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { refusal } from '../stream/writing.js';
 import { socketName } from '../socket/socket-name.js';
@@ -67,7 +68,7 @@ export class TcpStream extends SocketStream {
     prepareStreamFd(fd);
     if (options.noDelay !== undefined) setOption(fd, 'tcpNoDelay', options.noDelay);
     const stream = new TcpStream(profile);
-    stream.adopt(fd, true);
+    adopt(stream, fd, true);
     if (stream.failure !== null) throw stream.failure;
     native.ownFd(fd);
     return Promise.resolve(stream);
@@ -76,7 +77,7 @@ export class TcpStream extends SocketStream {
   /** @internal For `TcpListener`. */
   static accepted(fd: number, profile: StreamProfile): TcpStream {
     const stream = new TcpStream(profile);
-    stream.adopt(fd);
+    adopt(stream, fd);
     return stream;
   }
 

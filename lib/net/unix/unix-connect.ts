@@ -5,7 +5,7 @@ import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { WANTS_READ } from '../stream/interest.js';
+import { WANTS_READ } from '../stream/state.js';
 import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';

@@ -5,13 +5,14 @@ import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../react
 import { unixName } from '../../sys/sockaddr.js';
 import {
   checkHandlers,
-  SocketConnection,
   toConnectionProfile,
   type ConnectionProfile,
   CONNECTION_NAMES,
   type SocketConnectionOptions,
   type StreamHandlers,
-} from '../stream/socket-connection.js';
+} from '../stream/connection-profile.js';
+import { adopt } from '../stream/opening.js';
+import { SocketConnection, type WriteOptions } from '../stream/socket-connection.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
@@ -62,7 +63,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   /** @internal For `UnixListener`. */
   static accepted(fd: number, profile: ConnectionProfile): void {
     const connection = new UnixConnection(profile);
-    connection.adopt(fd);
+    adopt(connection, fd);
     if (connection.isOpen) connection.onOpen();
   }
 
@@ -133,9 +134,9 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
    * its send buffer takes, by which nothing was sent: the connection goes on. What is written before `open` cannot be judged
    * yet, and ends the connection with it.
    */
-  override write(chunk: Uint8Array): boolean {
+  override write(chunk: Uint8Array, options?: WriteOptions): boolean {
     if (this.profile.traits.messages) checkNotEmpty(chunk);
-    return super.write(chunk);
+    return super.write(chunk, options);
   }
 
   /**
@@ -165,12 +166,17 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   }
 
   /** A message that has to wait is judged now: later there is nobody to throw to. */
-  protected override enqueue(chunk: Uint8Array, offset: number, fds: QueuedFds | null): boolean {
+  protected override enqueue(
+    chunk: Uint8Array,
+    offset: number,
+    fds: QueuedFds | null,
+    keep = false,
+  ): boolean {
     if (this.profile.traits.messages && isTooLong(this.fd, chunk.length)) {
       fds?.close();
       throw systemError(EMSGSIZE, 'write');
     }
-    return super.enqueue(chunk, offset, fds);
+    return super.enqueue(chunk, offset, fds, keep);
   }
 
   protected addressOf(side: 'local' | 'remote'): string | undefined {

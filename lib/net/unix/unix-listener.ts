@@ -5,7 +5,7 @@ import { unixName } from '../../sys/sockaddr.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { setGivenFlags } from '../socket/given-fd.js';
 import type { StreamListenOptions } from '../stream/listen-options.js';
-import type { ConnectionProfile } from '../stream/socket-connection.js';
+import type { ConnectionProfile } from '../stream/connection-profile.js';
 import {
   DEFAULT_BACKLOG,
   MAX_BACKLOG,
@@ -57,7 +57,7 @@ export type UnixAccepted = AcceptedStream<UnixStream, string>;
  * Accepts connections on a Unix socket, for handlers (`listenUnix`) or for promises (`UnixListener.bind`). Its file is
  * unlinked when it closes, unless it is another's by then; a process that just ends leaves it behind (`unlinkStale`).
  */
-export class UnixListener extends StreamListener<UnixStream, string> {
+export class UnixListener extends StreamListener<UnixStream, string, UnixConnection> {
   /** Null for a socket that was given: its name is whoever bound it's to take away. */
   readonly #bound: BoundUnixSocket | null;
 

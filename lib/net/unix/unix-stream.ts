@@ -7,6 +7,7 @@ import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { unixName } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
+import { adopt } from '../stream/opening.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { STREAM_NAMES, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
@@ -114,7 +115,7 @@ export class UnixStream extends SocketStream<string> {
     const idle = toIdleTracker(reactor, options);
     const profile = toStreamProfile(reactor, idle, null, toTraits(prepareUnixStream(fd)));
     const stream = new UnixStream(profile);
-    stream.adopt(fd, true);
+    adopt(stream, fd, true);
     if (stream.failure !== null) throw stream.failure;
     native.ownFd(fd);
     return Promise.resolve(stream);
@@ -123,7 +124,7 @@ export class UnixStream extends SocketStream<string> {
   /** @internal For `UnixListener`. */
   static accepted(fd: number, profile: StreamProfile): UnixStream {
     const stream = new UnixStream(profile);
-    stream.adopt(fd);
+    adopt(stream, fd);
     return stream;
   }
 
@@ -146,6 +147,20 @@ export class UnixStream extends SocketStream<string> {
     return length;
   }
 
+  /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
+  override tryRead(buffer: Uint8Array): number | null {
+    if (!this.profile.traits.messages || this.isWaiting) return super.tryRead(buffer);
+    const pending: PendingReceive = { maxFds: 0, fds: NO_FDS, truncated: false };
+    this.#receiving = pending;
+    try {
+      const received = super.tryRead(buffer);
+      if (pending.truncated) throw systemError(EMSGSIZE, 'read');
+      return received;
+    } finally {
+      this.#receiving = null;
+    }
+  }
+
   /**
    * Reads as `read`, and gets the fds that came with these bytes: those of at most one send, whose bytes are the last of
    * the receive. On a stream there may be earlier bytes before them: say in the bytes where fds belong.
@@ -156,7 +171,7 @@ export class UnixStream extends SocketStream<string> {
     checkCancel(options);
     const { maxFds = MAX_FDS } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);
-    if (this.isReading) throw busyError('another read() is waiting');
+    if (this.isWaiting) throw busyError('another read() is waiting');
     const pending: PendingReceive = { maxFds, fds: NO_FDS, truncated: false };
     this.#receiving = pending;
     try {

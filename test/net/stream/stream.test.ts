@@ -9,6 +9,9 @@ import { describeFlow } from './suite/flow.js';
 import { describeHandlerErrors } from './suite/handler-errors.js';
 import { describeListeners } from './suite/listeners.js';
 import { describePromises } from './suite/promises.js';
+import { describeGivingAway } from './suite/giving-away.js';
+import { describeReadable } from './suite/readable.js';
+import { describeVectors } from './suite/vectors.js';
 import { describeStress } from './suite/stress.js';
 import { describeTraps } from './suite/traps.js';
 
@@ -26,6 +29,9 @@ describeOn(
     describeHandlerErrors(context);
     describeBadInput(context);
     describeTraps(context);
+    describeGivingAway(context);
+    describeReadable(context);
+    describeVectors(context);
     describeStress(context);
   },
 );

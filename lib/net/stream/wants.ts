@@ -1,0 +1,12 @@
+import type { StreamFace } from './face.js';
+import { isCorked, isWriteEnding, WANTS_PRIORITY, WANTS_READ, WANTS_WRITE } from './state.js';
+
+/** What a stream would do if it could: bits that `InterestStrategy` takes. */
+export function wantsOf(stream: StreamFace): number {
+  const { state, cold } = stream;
+  const endsLater = isWriteEnding(state) && (cold?.handshake ?? null) !== null;
+  let wants = stream.wantsRead ? WANTS_READ : 0;
+  if (endsLater || (stream.hasQueued && !isCorked(state))) wants |= WANTS_WRITE;
+  if (stream.wantsPriority) wants |= WANTS_PRIORITY;
+  return wants;
+}
