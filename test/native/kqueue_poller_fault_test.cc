@@ -52,6 +52,18 @@ TEST(T20_an_interrupted_change_was_applied) {
   CHECK_EQ(fixture.Add(fixture.fds[0], kRead), 0);
 }
 
+TEST(T10_a_wait_with_a_paused_end_is_one_system_call) {
+  Fixture fixture;
+  CHECK_EQ(fixture.Add(fixture.fds[0], 0), 0);
+  CHECK_EQ(tripoll::os::Write(fixture.fds[1], "x", 1), 1);
+  CHECK_EQ(tripoll::os::Close(fixture.fds[1]), 0);
+  fixture.fds[1] = -1;
+  fault::Reset();
+  CHECK_EQ(fixture.poller->Wait(20'000'000, fixture.out.data()).count, 0);
+  // A second where the first ended a moment too early.
+  CHECK(fault::Calls("Kevent") <= 2);
+}
+
 TEST(T20_an_interrupted_wait_returns_early_with_nothing) {
   Fixture fixture;
   fault::Inject("Kevent", EINTR);

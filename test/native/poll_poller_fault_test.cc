@@ -55,6 +55,19 @@ TEST(an_answer_to_an_older_question_does_not_use_up_a_oneshot) {
   CHECK_EQ(f.Wait(), 0);
 }
 
+TEST(T10_a_wait_with_a_paused_fd_in_error_is_one_system_call) {
+  Fixture f;
+  int fds[2];
+  CHECK_EQ(tripoll::os::Pipe2(fds, 0), 0);
+  CHECK_EQ(f.poller->Add({fds[1], 2, 1, 0, tripoll::kModeLevel}), 0);
+  CHECK_EQ(tripoll::os::Close(fds[0]), 0);
+  fault::Reset();
+  CHECK_EQ(f.poller->Wait(20'000'000, f.out.data()).count, 0);
+  // A second where the first ended a moment too early.
+  CHECK(fault::Calls("Poll") <= 2);
+  CHECK_EQ(tripoll::os::Close(fds[1]), 0);
+}
+
 TEST(T01_an_event_found_before_a_change_of_owner_reaches_neither_owner) {
   Fixture f;
   CHECK_EQ(f.poller->Add(f.First(1, kRead, tripoll::kModeLevel)), 0);

@@ -1,4 +1,5 @@
 import { Interest, Mode, Reactor } from 'tripoll';
+import { native } from '#lib/binding/native';
 import { canNest, systemBackend } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, state, thrownBy } from '../support/errors.js';
@@ -39,6 +40,27 @@ describe.each(own)('run() of %s', (_name, kind: DriverKind) => {
       writeByte(write);
       await calls.reach(round * 2 + 2);
     }
+  });
+
+  testAutomatic('guard 6: the driver that brings the batches is really another one', async () => {
+    const { reactor } = rig;
+    // By what native code is told: inspect() says what should be so.
+    const told: string[] = [];
+    const start = jest.spyOn(native, 'driverStart');
+    const close = jest.spyOn(native, 'driverClose');
+    try {
+      const ended = reactor.run();
+      told.push(...start.mock.calls.map(([, name]) => name), `${close.mock.calls.length} closed`);
+      reactor.stop();
+      await within(ended, 'the end of run()');
+      told.push(...start.mock.calls.map(([, name]) => name), `${close.mock.calls.length} closed`);
+    } finally {
+      start.mockRestore();
+      close.mockRestore();
+    }
+    const inverted = underRun === 'inverted' ? ['inverted'] : [];
+    const closed = 1 + inverted.length;
+    expect(told).toEqual([...inverted, '1 closed', ...inverted, kind.driver, `${closed} closed`]);
   });
 
   testAutomatic('started and stopped from within a turn', async () => {
