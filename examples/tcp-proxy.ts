@@ -20,7 +20,7 @@ const sides = new Set<Side>();
 const relay: TcpHandlers<Side> = {
   data(side, chunk) {
     // False: the other end takes no more for now. Stop reading, and with that, soon, stop this peer.
-    if (side.data?.write(chunk) === false) side.pause();
+    if (!side.data.write(chunk)) side.pause();
   },
   drain(side) {
     side.data?.resume(); // there is room again

@@ -133,6 +133,29 @@ describe('sizes', () => {
   });
 });
 
+test('no class of lib has more than three above it', () => {
+  const parents = new Map<string, string>();
+  for (const { text } of lib) {
+    for (const [, name, parent] of text.matchAll(/class (\w+)(?:<[^{]*?>)?\s+extends (\w+)/g)) {
+      parents.set(name!, parent!);
+    }
+  }
+  const chainOf = (name: string): string[] => {
+    const parent = parents.get(name);
+    return parent === undefined || parent === name ? [name] : [name, ...chainOf(parent)];
+  };
+  const chains = [...parents.keys()].map(chainOf);
+  // The longest one that there is: the pattern above has found it.
+  expect(chains.map((chain) => chain.join(' '))).toContain(
+    'TcpConnection SocketConnection StreamCore Resource',
+  );
+  expectNone(
+    chains
+      .filter(({ length }) => length > 4)
+      .map((chain) => `${chain.join(' > ')}: a chain of more than four`),
+  );
+});
+
 describe('words', () => {
   test('no marks of unfinished work', () => {
     const marks = new RegExp(

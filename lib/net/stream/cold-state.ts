@@ -1,10 +1,9 @@
+import type { Waiter } from '../../reactor/waiter.js';
 import type { ConnectAttempt, Handshake, ReadOperation, StreamExtras } from './seams.js';
 
 export interface WaitingOperation {
   readonly operation: ReadOperation;
-  resolve(received: number): void;
-  reject(error: unknown): void;
-  disarm: (() => void) | null;
+  readonly waiter: Waiter<number>;
 }
 
 /** What a stream needs seldom, in one object that is made then: an idle stream pays for one slot. */

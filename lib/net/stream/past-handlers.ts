@@ -1,6 +1,7 @@
 import { nextTick } from '../../binding/host-clock.js';
 import { busyError, outOfRange, errnoOf } from '../../binding/errors.js';
-import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
+import { Waiter } from '../../reactor/waiter.js';
 import type { WaitingOperation } from './cold-state.js';
 import { leaveUntaken, readDone, REFUSED, tryOperation } from './reading.js';
 import type { ReadOperation } from './seams.js';
@@ -28,21 +29,16 @@ export function readPast(
   if (stream.closed) return Promise.reject(stream.whyClosed());
   if (isReadingPast(stream)) return Promise.reject(busyError('another read is waiting'));
   if (stream.readEnded) return Promise.resolve(0);
-  return new Promise((resolve, reject) => {
-    const reader: WaitingOperation = { operation, resolve, reject, disarm: null };
-    stream.ensureCold().reader = reader;
-    stream.setStopped(State.held, true);
-    if (stream.mayRead && stream.reactor.registry.consumeBudget()) runHeld(stream);
-    else if (stream.mayRead) stream.readLater();
-    if (!isReadingPast(stream)) {
-      readDone(stream);
-      return;
-    }
-    if (options !== undefined) {
-      reader.disarm = watchCancel(options, stream.reactor, (error) => takeReader(stream)?.reject(error));
-    }
+  const waiter = new Waiter<number>();
+  stream.ensureCold().reader = { operation, waiter };
+  stream.setStopped(State.held, true);
+  if (stream.mayRead && stream.reactor.registry.consumeBudget()) runHeld(stream);
+  else if (stream.mayRead) stream.readLater();
+  if (isReadingPast(stream)) {
+    waiter.arm(options, stream.reactor, () => takeReader(stream));
     stream.updateInterest();
-  });
+  } else readDone(stream);
+  return waiter.promise;
 }
 
 /** Bytes, or the end, have come, and are not for the handlers. */
@@ -56,8 +52,8 @@ export function runHeld(stream: StreamFace): void {
   if (received === EAGAIN) return;
   // A failure of the socket has rejected it already, with the rest.
   if (takeReader(stream) === null) return;
-  if (received === REFUSED) reader.reject(outOfRange('buffer', 'left alone while it waits', null));
-  else reader.resolve(received);
+  if (received === REFUSED) reader.waiter.reject(outOfRange('buffer', 'left alone while it waits', null));
+  else reader.waiter.resolve(received);
   if (received !== 0 || stream.cold?.isTakenOver !== true) return;
   stream.markReadEnded();
   stream.finishIfDone();
@@ -68,7 +64,6 @@ function takeReader(stream: StreamFace): WaitingOperation | null {
   const reader = cold?.reader ?? null;
   if (cold === null || reader === null) return null;
   cold.reader = null;
-  reader.disarm?.();
   if (!cold.isTakenOver && !stream.closed) releaseLater(stream);
   return reader;
 }
@@ -83,7 +78,7 @@ function releaseLater(stream: StreamFace): void {
 
 /** It is over. */
 export function rejectHeld(stream: StreamFace, error: Error | null): void {
-  takeReader(stream)?.reject(error ?? stream.whyClosed());
+  takeReader(stream)?.waiter.reject(error ?? stream.whyClosed());
 }
 
 /** From here on what comes is a copy's. */

@@ -45,8 +45,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     hearsErrors: (connection) => connection.profile.handlers.error !== undefined,
     onThrown: (connection, error) => connection.destroy(error),
   });
-  /** The user's own. */
-  data: Data | undefined = undefined;
+  /** The user's own: undefined until it is set, in `open` say, whatever its type. */
+  data: Data = undefined as Data;
 
   // ---- reading ----
 

@@ -1,7 +1,6 @@
 import { tellsPriority } from '../../binding/capabilities.js';
 import {
   busyError,
-  closedError,
   errnoOf,
   systemError,
   unsupportedError,
@@ -9,9 +8,11 @@ import {
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
-import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
+import { Waiter } from '../../reactor/waiter.js';
 import type { ColdState } from '../stream/cold-state.js';
+import { peerLeftError } from '../stream/peer-signal.js';
 import type { StreamExtras } from '../stream/seams.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { ZeroCopyLedger } from './zero-copy.js';
@@ -26,11 +27,6 @@ const HANGS_UP = Readiness.PRIORITY | Readiness.READ_CLOSED | Readiness.ERROR;
 /** A reset. */
 const BROKEN = Readiness.ERROR | Readiness.WRITE_CLOSED;
 
-/** The peer has ended its side: no urgent byte will come. */
-export function peerEndedError(): TripollError {
-  return closedError('The peer’s side');
-}
-
 /** The stream that has them. */
 export interface ExtrasHost {
   readonly fd: number;
@@ -41,17 +37,11 @@ export interface ExtrasHost {
   requeue(readiness: number): void;
 }
 
-interface PendingUrgent {
-  resolve(byte: number): void;
-  reject(error: unknown): void;
-  disarm: (() => void) | null;
-}
-
 /** What few streams need, made when first used: urgent data, and the notices of MSG_ZEROCOPY. */
 export class TcpExtras implements StreamExtras {
   readonly zeroCopy = new ZeroCopyLedger();
   readonly #host: ExtrasHost;
-  #urgent: PendingUrgent | null = null;
+  #urgent: Waiter<number> | null = null;
   readonly #byte = new Uint8Array(1);
 
   constructor(host: ExtrasHost) {
@@ -80,33 +70,32 @@ export class TcpExtras implements StreamExtras {
       return Promise.reject(unsupportedError('the kqueue of this system does not tell of urgent data'));
     }
     if (this.#urgent !== null) return Promise.reject(busyError('another receiveUrgent() is waiting'));
-    return new Promise((resolve, reject) => {
-      const waiting: PendingUrgent = { resolve, reject, disarm: null };
-      this.#urgent = waiting;
-      this.#tryUrgent(waiting);
-      if (this.#urgent === null) return;
-      waiting.disarm = watchCancel(options, this.#host.reactor, (error) => this.#takeUrgent()?.reject(error));
+    const waiter = new Waiter<number>();
+    this.#urgent = waiter;
+    this.#tryUrgent(waiter);
+    if (!waiter.settled) {
+      waiter.arm(options, this.#host.reactor, () => this.#takeUrgent());
       this.#host.updateInterest();
-    });
+    }
+    return waiter.promise;
   }
 
   /** It came; or it cannot come any more, which no read would tell while bytes before the end are unread. */
-  #onUrgentReady(waiting: PendingUrgent, readiness: number): void {
+  #onUrgentReady(waiting: Waiter<number>, readiness: number): void {
     this.#tryUrgent(waiting);
     if (this.#urgent === null) return;
     if ((readiness & BROKEN) === BROKEN) this.#takeUrgent()?.reject(systemError(ECONNRESET, 'recv'));
-    else if ((readiness & Readiness.READ_CLOSED) !== 0) this.#takeUrgent()?.reject(peerEndedError());
+    else if ((readiness & Readiness.READ_CLOSED) !== 0) this.#takeUrgent()?.reject(peerLeftError());
   }
 
-  #takeUrgent(): PendingUrgent | null {
+  #takeUrgent(): Waiter<number> | null {
     const waiting = this.#urgent;
     this.#urgent = null;
-    waiting?.disarm?.();
     this.#host.updateInterest();
     return waiting;
   }
 
-  #tryUrgent(waiting: PendingUrgent): void {
+  #tryUrgent(waiting: Waiter<number>): void {
     const received = receiveNow(this.#host.fd, this.#byte, 1, MSG_OOB);
     // EINVAL: there is none, or it is kept in line; EAGAIN: announced, and still on its way.
     if (received === EAGAIN || received === EINVAL || received === EINTR || received === 0) return;
@@ -118,7 +107,6 @@ export class TcpExtras implements StreamExtras {
   end(reason: Error | TripollError): void {
     const waiting = this.#urgent;
     this.#urgent = null;
-    waiting?.disarm?.();
     waiting?.reject(reason);
     this.zeroCopy.end(reason);
   }

@@ -19,7 +19,8 @@ import {
   STREAM_NAMES,
   type TcpOptions,
 } from '../stream/stream-profile.js';
-import { extrasOf, peerEndedError } from './tcp-extras.js';
+import { peerLeftError } from '../stream/peer-signal.js';
+import { extrasOf } from './tcp-extras.js';
 import { sendUrgent } from './urgent.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
@@ -116,7 +117,7 @@ export class TcpStream extends SocketStream {
     const refused = refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.closed) return Promise.reject(this.whyClosed());
-    if (this.readEnded) return Promise.reject(peerEndedError());
+    if (this.readEnded) return Promise.reject(peerLeftError());
     return extrasOf(this.ensureCold(), this).receiveUrgent(options);
   }
 
