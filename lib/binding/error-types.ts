@@ -46,8 +46,11 @@ export interface TripollError extends Error {
 
 /** An error of a system call, in the form that Node gives its own. */
 export interface SystemError extends TripollError {
+  /** The name of its errno. */
   code: SystemErrorCode;
+  /** Negative, as in Node's own errors. */
   errno: number;
+  /** The call that failed. */
   syscall: string;
 }
 

@@ -1,4 +1,5 @@
 import { EAGAIN, EINPROGRESS } from '../../binding/errnos.js';
+import { closedError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
 const { MSG_DONTWAIT = 0 } = native.constants;
@@ -16,4 +17,9 @@ export function sendNow(fd: number, bytes: Uint8Array, offset: number, length: n
 /** The socket takes no bytes now. EINPROGRESS: its SYN went out without any (TCP_FASTOPEN_CONNECT). */
 export function isFull(errno: number): boolean {
   return errno === EAGAIN || errno === EINPROGRESS;
+}
+
+/** The peer has ended its side: nothing more will come. */
+export function peerLeftError(): TripollError {
+  return closedError('The peer’s side');
 }

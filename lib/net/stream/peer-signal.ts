@@ -1,11 +1,6 @@
-import { closedError, type TripollError } from '../../binding/errors.js';
+import { peerLeftError } from '../socket/stream-calls.js';
 import type { StreamFace } from './face.js';
 import { isHungUp } from './state.js';
-
-/** The reason of an abort by the peer's end. */
-export function peerLeftError(): TripollError {
-  return closedError('The peer’s side');
-}
 
 /** Made when it is first asked for: few streams have one. */
 export function peerSignalOf(stream: StreamFace): AbortSignal {

@@ -14,7 +14,8 @@ import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-o
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
 import { wantsOf } from './wants.js';
 import { failAfterEnd } from './reading.js';
-import { peerLeftError, peerSignalOf } from './peer-signal.js';
+import { peerLeftError } from '../socket/stream-calls.js';
+import { peerSignalOf } from './peer-signal.js';
 import type { ConnectAttempt, ConnectObserver, Handshake, ReadOperation } from './seams.js';
 import * as State from './state.js';
 import type { StreamProfile } from './stream-profile.js';

@@ -12,9 +12,8 @@ import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { ColdState } from '../stream/cold-state.js';
-import { peerLeftError } from '../stream/peer-signal.js';
 import type { StreamExtras } from '../stream/seams.js';
-import { receiveNow } from '../socket/stream-calls.js';
+import { peerLeftError, receiveNow } from '../socket/stream-calls.js';
 import { ZeroCopyLedger } from './zero-copy.js';
 
 const EAGAIN = errnoOf('EAGAIN');

@@ -19,7 +19,7 @@ import {
   STREAM_NAMES,
   type TcpOptions,
 } from '../stream/stream-profile.js';
-import { peerLeftError } from '../stream/peer-signal.js';
+import { peerLeftError } from '../socket/stream-calls.js';
 import { extrasOf } from './tcp-extras.js';
 import { sendUrgent } from './urgent.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
