@@ -1,5 +1,5 @@
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
-import { errnoOf } from '../../binding/errors.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import type { ReadOperation } from './seams.js';
 import * as State from './state.js';
@@ -7,8 +7,6 @@ import type { StreamFace } from './face.js';
 
 // Reads by functions of their own, and the look for a peer's end while nobody reads: of both styles.
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 const { MSG_PEEK } = native.constants;
 /** For a look at whether there are bytes. */
 const LOOK = new Uint8Array(1);

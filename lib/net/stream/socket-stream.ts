@@ -1,4 +1,5 @@
-import { busyError, closedError, errnoOf, outOfRange, systemError } from '../../binding/errors.js';
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { busyError, closedError, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -17,8 +18,6 @@ import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 const { MSG_PEEK } = native.constants;
 
 interface PendingRead {

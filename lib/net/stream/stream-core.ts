@@ -1,3 +1,4 @@
+import { EBADF } from '../../binding/errnos.js';
 import { busyError, closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
@@ -25,7 +26,6 @@ import { shutDown, writeQueued, writeWith } from './writing.js';
 /** Reads of one event before others get their turn; what is left over goes on in the next. */
 export const READS_PER_EVENT = 16;
 
-const EBADF = errnoOf('EBADF');
 const ENOTSOCK = errnoOf('ENOTSOCK');
 
 const { SOL_SOCKET, SO_LINGER } = native.constants;

@@ -1,11 +1,5 @@
-import {
-  closedError,
-  errnoOf,
-  errnosOf,
-  stateError,
-  systemError,
-  type TripollError,
-} from '../../binding/errors.js';
+import { EAGAIN } from '../../binding/errnos.js';
+import { closedError, errnosOf, stateError, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest, Mode } from '../../poller/flags.js';
@@ -50,7 +44,6 @@ const BACK_OFF_MS = 100;
 
 const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
 
-const EAGAIN = errnoOf('EAGAIN');
 /** This connection is gone; the next may be well (T41, accept(2)). */
 const TRY_NEXT = errnosOf(
   'ECONNABORTED',

@@ -1,4 +1,5 @@
-import { errnoOf, errnosOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
+import { EBADF } from '../../binding/errnos.js';
+import { errnosOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -6,7 +7,6 @@ import { receiveNow } from '../socket/stream-calls.js';
 import type { StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
 
-const EBADF = errnoOf('EBADF');
 const { MSG_PEEK, F_GETFD } = native.constants;
 /** What sendfile(2) says of the file, not of the socket. */
 const OF_THE_FILE = errnosOf('EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', 'EACCES', 'EPERM');

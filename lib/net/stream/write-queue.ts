@@ -1,11 +1,11 @@
+import { EINTR } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
-import { errnoOf, errnosOf, outOfRange, systemError } from '../../binding/errors.js';
+import { errnosOf, outOfRange, systemError } from '../../binding/errors.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { sendNow } from '../socket/stream-calls.js';
 
 /** As many buffers as one vectored write takes; the native side has the same bound. */
 export const MAX_VECTORS = 64;
-const EINTR = errnoOf('EINTR');
 const NO_BYTES = new Uint8Array(0);
 /**
  * Small writes share blocks, since each would else take some 400 bytes beside its own (F20). A block is as large as what waits

@@ -1,4 +1,5 @@
-import { errnoOf, stateError, type TripollError } from '../../binding/errors.js';
+import { EINVAL, ENOTCONN } from '../../binding/errnos.js';
+import { stateError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { StreamFace } from './face.js';
@@ -11,8 +12,6 @@ import type { WriteOperation, WriteQueue, WriteSource } from './write-queue.js';
 
 /** Writes of one event before others get their turn; what is left over goes on in the next. */
 const WRITES_PER_EVENT = 16;
-const ENOTCONN = errnoOf('ENOTCONN');
-const EINVAL = errnoOf('EINVAL');
 const { SHUT_WR } = native.constants;
 
 /** As far as the socket takes it and the budget goes. False when it ended the stream. */

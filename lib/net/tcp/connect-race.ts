@@ -1,8 +1,8 @@
+import { EINPROGRESS, EINTR, ENOTCONN } from '../../binding/errnos.js';
 import {
   abortError,
   aggregateError,
   closedError,
-  errnoOf,
   invalidArgType,
   stateError,
   systemError,
@@ -29,9 +29,6 @@ const MIN_ATTEMPT_DELAY_MS = 10;
 const MAX_ATTEMPTS = 16;
 const MAX_PORT = 65535;
 
-const EINPROGRESS = errnoOf('EINPROGRESS');
-const EINTR = errnoOf('EINTR');
-const ENOTCONN = errnoOf('ENOTCONN');
 const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
 const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../binding/errors.js';
+import { ENOTCONN } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
@@ -6,7 +6,6 @@ import type { Timer } from '../../reactor/timer.js';
 import { sendNow } from '../socket/stream-calls.js';
 import type { ConnectObserver, Handshake } from '../stream/seams.js';
 
-const ENOTCONN = errnoOf('ENOTCONN');
 const NO_BYTES = new Uint8Array(0);
 
 /**

@@ -1,10 +1,10 @@
-import { errnoOf, outOfRange } from '../../binding/errors.js';
+import { EAFNOSUPPORT } from '../../binding/errnos.js';
+import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { getOption } from '../socket/socket-options.js';
 import { checkGiven, checkListens, setGivenFlags, typeOfGiven } from '../socket/given-fd.js';
 
 const { SOCK_STREAM } = native.constants;
-const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
 
 function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
   if (typeOfGiven(fd) !== SOCK_STREAM) throw outOfRange('fd', 'a stream socket (SO_TYPE)', fd);

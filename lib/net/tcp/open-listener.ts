@@ -1,5 +1,6 @@
 import type { BlockList } from 'node:net';
-import { errnoOf, systemError } from '../../binding/errors.js';
+import { ENOTSUP } from '../../binding/errnos.js';
+import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
 import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
@@ -63,7 +64,7 @@ export function openListener(
 }
 
 function setReusePort(fd: number): number {
-  if (SO_REUSEPORT === undefined) return errnoOf('ENOTSUP');
+  if (SO_REUSEPORT === undefined) return ENOTSUP;
   return native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 

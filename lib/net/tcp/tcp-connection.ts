@@ -1,5 +1,6 @@
+import { EINVAL } from '../../binding/errnos.js';
 import { tellsPriority } from '../../binding/capabilities.js';
-import { errnoOf, unsupportedError } from '../../binding/errors.js';
+import { unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { Readiness } from '../../poller/flags.js';
@@ -28,7 +29,6 @@ import type { TcpStream } from './tcp-stream.js';
 import type { StreamListener } from '../stream/stream-listener.js';
 import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 
-const EINVAL = errnoOf('EINVAL');
 const { MSG_OOB } = native.constants;
 const urgentByte = new Uint8Array(1);
 

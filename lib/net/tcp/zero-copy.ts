@@ -1,3 +1,4 @@
+import { EINTR } from '../../binding/errnos.js';
 import { nowMs } from '../../binding/host-clock.js';
 import {
   errnoOf,
@@ -18,7 +19,6 @@ const MAX_BYTES = 1 << 28;
 /** Notices of one event before others get their turn. */
 const NOTICES_PER_EVENT = 64;
 const ENOBUFS = errnoOf('ENOBUFS');
-const EINTR = errnoOf('EINTR');
 const { MSG_ZEROCOPY = 0, SOL_SOCKET, SO_ZEROCOPY = 60 } = native.constants;
 
 /** Memory that came from `allocateZeroCopy`. */

@@ -1,4 +1,5 @@
-import { closedError, errnoOf } from '../../binding/errors.js';
+import { EAGAIN } from '../../binding/errnos.js';
+import { closedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -10,7 +11,6 @@ import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
 
-const EAGAIN = errnoOf('EAGAIN');
 /** No event tells that a full backlog has room again. */
 const BACKLOG_RETRY_MS = 10;
 

@@ -1,4 +1,5 @@
-import { errnoOf, systemError } from '../../binding/errors.js';
+import { EAGAIN, EINTR, EMSGSIZE } from '../../binding/errnos.js';
+import { systemError } from '../../binding/errors.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
@@ -23,9 +24,6 @@ import type { UnixStream } from './unix-stream.js';
 import { UnixConnectAttempt } from './unix-connect.js';
 import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-socket.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
-const EMSGSIZE = errnoOf('EMSGSIZE');
 /** Handlers of a connection on a Unix socket; all are optional. */
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
   /**

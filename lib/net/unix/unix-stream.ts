@@ -1,5 +1,6 @@
+import { EMSGSIZE } from '../../binding/errnos.js';
 import { needUnixSockets } from '../../binding/capabilities.js';
-import { busyError, errnoOf, systemError } from '../../binding/errors.js';
+import { busyError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
@@ -17,8 +18,6 @@ import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixStream } from './given-fd.js';
 import { UnixConnectAttempt } from './unix-connect.js';
 import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
-
-const EMSGSIZE = errnoOf('EMSGSIZE');
 
 const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
