@@ -1,5 +1,6 @@
+import { EAGAIN } from '../../binding/errnos.js';
 import { nextTick } from '../../binding/host-clock.js';
-import { busyError, outOfRange, errnoOf } from '../../binding/errors.js';
+import { busyError, outOfRange } from '../../binding/errors.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { WaitingOperation } from './cold-state.js';
@@ -11,8 +12,6 @@ import { refusal } from './writing.js';
 
 // Reads past the handlers of a connection. While one waits, and until who waited for it has gone on, handlers get no
 // bytes: he may pause, or begin a copy, before they do.
-
-const EAGAIN = errnoOf('EAGAIN');
 
 export function isReadingPast({ cold }: StreamFace): boolean {
   return cold !== null && cold.reader !== null;

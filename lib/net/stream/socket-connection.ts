@@ -1,4 +1,5 @@
-import { closedError, errnoOf, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
+import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -17,9 +18,6 @@ import type { QueuedFds } from '../message/outgoing-fds.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE, type WriteSource } from './write-queue.js';
 import { pushSource } from './writing.js';
-
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
 
 /** Options of `write`. */
 export interface WriteOptions {

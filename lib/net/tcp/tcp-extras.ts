@@ -1,3 +1,4 @@
+import { EAGAIN, EINTR, EINVAL } from '../../binding/errnos.js';
 import { tellsPriority } from '../../binding/capabilities.js';
 import {
   busyError,
@@ -16,9 +17,6 @@ import type { StreamExtras } from '../stream/seams.js';
 import { peerLeftError, receiveNow } from '../socket/stream-calls.js';
 import { ZeroCopyLedger } from './zero-copy.js';
 
-const EAGAIN = errnoOf('EAGAIN');
-const EINTR = errnoOf('EINTR');
-const EINVAL = errnoOf('EINVAL');
 const ECONNRESET = errnoOf('ECONNRESET');
 const { MSG_OOB } = native.constants;
 
