@@ -1,6 +1,6 @@
 import type { BackendName, DriverName } from '../binding/capabilities.js';
 import { invalidArgType, unsupportedError } from '../binding/errors.js';
-import { checkFd, checkFunction, checkInteger, checkObject } from '../binding/validate.js';
+import { checkFd, checkFunction, checkInteger, checkNames, checkObject } from '../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
 import type { RunDriverName } from './driver.js';
@@ -28,6 +28,14 @@ export interface ReactorOptions {
   clock?: Clock | undefined;
 }
 
+/** Names of `ReactorOptions`. */
+export const REACTOR_NAMES: Readonly<Record<keyof ReactorOptions, true>> = {
+  driver: true,
+  backend: true,
+  poller: true,
+  clock: true,
+};
+
 /** Options of `Reactor.register`. */
 export interface RegisterOptions {
   /** One of `Mode`; default LEVEL. */
@@ -37,6 +45,12 @@ export interface RegisterOptions {
   /** For `inspect` and messages. */
   name?: string | undefined;
 }
+
+const REGISTER_NAMES: Readonly<Record<keyof RegisterOptions, true>> = {
+  mode: true,
+  priority: true,
+  name: true,
+};
 
 /** Options of `Reactor.run`. */
 export interface RunOptions {
@@ -87,7 +101,7 @@ export function checkRegister(
   checkInteger('interest', interest, 0, ALL_INTERESTS);
   checkObject('handler', handler);
   checkFunction('handler.onReady', (handler as Partial<EventHandler>).onReady);
-  checkObject('options', options);
+  checkNames('options', options, REGISTER_NAMES);
   const { mode = Mode.LEVEL, priority = 0, name } = options;
   checkInteger('mode', mode, 0, MAX_MODE);
   checkInteger('priority', priority, 0, HIGHEST_PRIORITY);

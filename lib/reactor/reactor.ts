@@ -1,8 +1,15 @@
 import { capabilities, type DriverName } from '../binding/capabilities.js';
-import { closedError, outOfRange, stateError, systemError, unsupportedError } from '../binding/errors.js';
+import {
+  closedError,
+  invalidArgType,
+  outOfRange,
+  stateError,
+  systemError,
+  unsupportedError,
+} from '../binding/errors.js';
 import { nowMs } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
-import { checkDurationMs, checkFunction, checkObject, checkSignal } from '../binding/validate.js';
+import { checkDurationMs, checkFunction, checkNames, checkSignal } from '../binding/validate.js';
 import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poller/poller.js';
 import { inContext, newContext, runContained, toProfile } from './context.js';
 import { Dispatcher } from './dispatcher.js';
@@ -11,6 +18,7 @@ import { refuseIfForgotten } from './consuming-files.js';
 import type { EventHandler, Registration } from './registration.js';
 import {
   checkRegister,
+  REACTOR_NAMES,
   type Clock,
   type ReactorInspection,
   type ReactorOptions,
@@ -88,7 +96,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
    * unknown name; a system error (EMFILE) when the poller cannot be opened
    */
   constructor(options: ReactorOptions = {}) {
-    checkObject('options', options);
+    checkNames('options', options, REACTOR_NAMES);
     this.clock = options.clock ?? monotonicClock;
     this.timers = new TimerQueue(this, this.clock);
     if (options.poller !== undefined) {
@@ -192,7 +200,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
    * @throws ERR_TRIPOLL_STATE while it, or another reactor of this thread, is running; TypeError; ERR_TRIPOLL_CLOSED
    */
   run(options: RunOptions = {}): Promise<void> {
-    checkObject('options', options);
+    checkNames('options', options, { signal: true });
     const { signal } = options;
     if (signal !== undefined) checkSignal(signal);
     this.checkOpen();
@@ -364,9 +372,11 @@ export class Reactor implements RegistryHost, TimerQueueHost {
    * @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED
    */
   setTimer(delayMs: number, fn: () => void, options: SetTimerOptions = {}): Timer {
+    if (typeof delayMs === 'function')
+      throw invalidArgType('delayMs, which comes before fn,', 'a number', delayMs);
     checkDurationMs('delayMs', delayMs);
     checkFunction('fn', fn);
-    checkObject('options', options);
+    checkNames('options', options, { repeatMs: true });
     const { repeatMs = 0 } = options;
     if (options.repeatMs !== undefined) checkDurationMs('repeatMs', repeatMs);
     if (options.repeatMs !== undefined && repeatMs < 1) throw outOfRange('repeatMs', 'at least 1', repeatMs);

@@ -1,5 +1,5 @@
 import { closedError, invalidArgType, outOfRange, timeoutError } from '../binding/errors.js';
-import { checkDurationMs, checkObject } from '../binding/validate.js';
+import { checkDurationMs, checkNames } from '../binding/validate.js';
 import { checkCancel, watchCancel } from './cancellation.js';
 import { iterate } from './iterate.js';
 import { Reactor } from './reactor.js';
@@ -13,6 +13,8 @@ export interface TimerOptions {
   reactor?: Reactor | undefined;
 }
 
+const TIMER_NAMES: Readonly<Record<keyof TimerOptions, true>> = { signal: true, reactor: true };
+
 /**
  * Resolves after `delayMs`, never early.
  *
@@ -20,7 +22,7 @@ export interface TimerOptions {
  */
 export async function sleep(delayMs: number, options: TimerOptions = {}): Promise<void> {
   checkDurationMs('delayMs', delayMs);
-  checkObject('options', options);
+  checkNames('options', options, TIMER_NAMES);
   const { signal } = options;
   checkCancel({ signal });
   const reactor = options.reactor ?? Reactor.default;
@@ -58,7 +60,7 @@ export async function timeout<T>(
     throw invalidArgType('promise', 'a promise', promise);
   }
   checkDurationMs('timeoutMs', timeoutMs);
-  checkObject('options', options);
+  checkNames('options', options, { reactor: true });
   const reactor = options.reactor ?? Reactor.default;
   return new Promise<T>((resolve, reject) => {
     const timer = reactor.setTimer(timeoutMs, () => fail(timeoutError(timeoutMs)));
@@ -103,7 +105,7 @@ export function interval(periodMs: number, options: TimerOptions = {}): AsyncGen
 function startTicker(periodMs: number, options: TimerOptions): Ticker {
   checkDurationMs('periodMs', periodMs);
   if (periodMs < 1) throw outOfRange('periodMs', 'at least 1 millisecond', periodMs);
-  checkObject('options', options);
+  checkNames('options', options, TIMER_NAMES);
   const { signal } = options;
   checkCancel({ signal });
   return new Ticker(options.reactor ?? Reactor.default, periodMs, signal);

@@ -1,6 +1,16 @@
 import { openSync, closeSync } from 'node:fs';
 import path from 'node:path';
-import { type BackendName, capabilities, type EventHandler, Interest, Mode, Reactor } from 'tripoll';
+import {
+  type BackendName,
+  capabilities,
+  type EventHandler,
+  Interest,
+  interval,
+  Mode,
+  Reactor,
+  sleep,
+  timeout,
+} from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openPipe } from '../support/pairs.js';
 import { closed, invalidType, outOfRange, thrownBy, unsupported } from '../support/errors.js';
@@ -41,6 +51,32 @@ describe.each(capabilities.backends.map((backend) => [backend]))(
     ) => {
       return () => reactor.register(untyped(fd), untyped(interest), untyped(to), untyped(options));
     };
+
+    test('a name of an option that does not exist (friction 5)', async () => {
+      const wrong = { timeoutMS: 5 };
+      expect(thrownBy(() => new Reactor(untyped({ driver: 'manual', ...wrong })))).toEqual(invalidType);
+      expect(thrownBy(register(fds[0], READABLE, handler, { mode: 0, ...wrong }))).toEqual(invalidType);
+      expect(thrownBy(() => reactor.setTimer(1, () => {}, untyped(wrong)))).toEqual(invalidType);
+      expect(thrownBy(() => void reactor.run(untyped(wrong)))).toEqual(invalidType);
+      for (const promise of [
+        sleep(1, untyped({ reactor, ...wrong })),
+        timeout(Promise.resolve(), 1, untyped({ reactor, ...wrong })),
+        interval(1, untyped({ reactor, ...wrong })).next(),
+      ]) {
+        await expect(promise).rejects.toMatchObject(invalidType);
+      }
+      expect(reactor.inspect()).toMatchObject({ registrations: 0, refs: 0, timers: 0 });
+    });
+
+    test("setTimer with setTimeout's order of arguments says what comes first (friction 10)", () => {
+      const swapped = (): unknown =>
+        reactor.setTimer(
+          untyped(() => {}),
+          untyped(5),
+        );
+      expect(thrownBy(swapped)).toEqual(invalidType);
+      expect(swapped).toThrow('delayMs, which comes before fn, must be a number, got a function');
+    });
 
     test('a string for a number, and other wrong types', () => {
       const fd = fds[0];

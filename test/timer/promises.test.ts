@@ -168,7 +168,7 @@ describe('interval', () => {
   } {
     const ticks: number[] = [];
     const end = (async () => {
-      for await (const tick of interval(options.periodMs, options)) {
+      for await (const tick of interval(periodMs, timerOptions)) {
         ticks.push(tick);
         if (ticks.length === options.most) break;
       }
