@@ -1,6 +1,7 @@
 export { DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 export type { DatagramError } from './datagram-records.js';
-export { bindUdp, UdpEndpoint, type UdpHandlers, type UdpTarget } from './udp-endpoint.js';
+export { bindUdp, UdpEndpoint } from './udp-endpoint.js';
+export type { UdpEndpointOptions, UdpHandlers, UdpTarget } from './udp-endpoint.js';
 export type {
   DatagramOptions,
   MembershipOptions,

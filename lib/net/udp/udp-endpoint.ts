@@ -2,12 +2,13 @@ import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { capabilities } from '../../binding/capabilities.js';
 import { outOfRange, type HandlerError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
-import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
-import { parseAddress, type SocketAddressInput } from '../../sys/address.js';
+import { checkBytes, checkFunction, checkObject, type Names } from '../../binding/validate.js';
+import { parseAddress, splitHostPort, type SocketAddressInput } from '../../sys/address.js';
 import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
 import { UdpCore } from './udp-core.js';
 import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
+import { withOptions } from '../socket/place.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /**
@@ -17,13 +18,13 @@ import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 export const BATCHES_PER_EVENT = 4;
 
 /** What `bindUdp` takes besides the place. */
-interface TargetOptions extends UdpOptions, DatagramBatchOptions {
+export interface UdpEndpointOptions extends UdpOptions, DatagramBatchOptions {
   /** Sends to this peer, and receives from nobody else. */
   peer?: SocketAddressInput | undefined;
 }
 
 /** Where, and how, `bindUdp` binds. */
-export type UdpTarget = TargetOptions &
+export type UdpTarget = UdpEndpointOptions &
   (
     | {
         /** The IP address to receive on. */
@@ -40,15 +41,13 @@ export type UdpTarget = TargetOptions &
       }
   );
 
-const TARGET_NAMES: Readonly<Record<keyof TargetOptions | 'host' | 'port' | 'fd', true>> = {
+const OPTION_NAMES: Readonly<Record<keyof UdpEndpointOptions, true>> = {
   ...UDP_OPTION_NAMES,
   capacity: true,
   slotBytes: true,
   peer: true,
-  host: true,
-  port: true,
-  fd: true,
 };
+const TARGET_NAMES: Names = { ...OPTION_NAMES, host: true, port: true, fd: true };
 
 /** Handlers of a UDP socket. */
 export interface UdpHandlers {
@@ -104,8 +103,12 @@ export class UdpEndpoint extends UdpCore {
   }
 
   /** @internal For `bindUdp`. */
-  static binding(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
-    checkObject('target', target);
+  static binding(
+    place: UdpTarget | string,
+    handlers: UdpHandlers,
+    options: UdpEndpointOptions | undefined,
+  ): UdpEndpoint {
+    const target = withOptions<UdpTarget, string>(place, options, OPTION_NAMES, splitHostPort);
     checkUdpHandlers(handlers);
     const { fd, host, port, peer } = target;
     const endpoint = new UdpEndpoint(target, handlers);
@@ -284,10 +287,16 @@ function checkUdpHandlers(handlers: unknown): asserts handlers is UdpHandlers {
 /**
  * Binds handler-style: the fast path.
  *
- * @param target `host` is an IP address, not a name; `capacity` and `slotBytes` give the endpoint a batch of its own
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the options behind; `host` is an
+ * IP address, not a name; `capacity` and `slotBytes` give the endpoint a batch of its own
+ * @param options for a `target` that is a string
  * @throws TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) and connect(2) say;
  * ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks; ERR_TRIPOLL_CLOSED
  */
-export function bindUdp(target: UdpTarget, handlers: UdpHandlers): UdpEndpoint {
-  return UdpEndpoint.binding(target, handlers);
+export function bindUdp(
+  target: UdpTarget | string,
+  handlers: UdpHandlers,
+  options?: UdpEndpointOptions,
+): UdpEndpoint {
+  return UdpEndpoint.binding(target, handlers, options);
 }

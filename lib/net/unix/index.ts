@@ -18,6 +18,7 @@ export type {
   ReceivedUnixDatagram,
   ReceivedUnixMessage,
   ReceiveDatagramOptions,
+  UnixDatagramHandlers,
   UnixDatagramOptions,
   UnixDatagramTarget,
 } from './unix-datagram.js';

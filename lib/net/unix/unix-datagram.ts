@@ -17,6 +17,7 @@ import { pumpMessages, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
 import { AsyncFd } from '../fd/async-fd.js';
 import { ownFd } from '../fd/open-fd.js';
+import { withOptions } from '../socket/place.js';
 import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
@@ -224,18 +225,27 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
   }
 }
 
+/** Handlers of `bindUnixDatagram`. */
+export type UnixDatagramHandlers = MessageHandlers<UnixDatagram, ReceivedUnixMessage>;
+
 /** Which socket `bindUnixDatagram` opens. */
 export type UnixDatagramTarget = UnixDatagramOptions & UnixDatagramPlace;
 
 /**
  * Binds handler-style: `message` is called for each datagram, with a chunk that is lent until it returns.
  *
+ * @param target `{ path, ...options }`, `{ fd, ...options }`, or only the path with the options behind
+ * @param options for a `target` that is a path
  * @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT; ERR_TRIPOLL_CLOSED
  */
 export function bindUnixDatagram(
-  target: UnixDatagramTarget,
-  handlers: MessageHandlers<UnixDatagram, ReceivedUnixMessage>,
+  place: UnixDatagramTarget | UnixAddress,
+  handlers: UnixDatagramHandlers,
+  options?: UnixDatagramOptions,
 ): UnixDatagram {
+  const target = withOptions<UnixDatagramTarget, UnixAddress>(place, options, BIND_NAMES, (path) => ({
+    path,
+  }));
   checkNames('target', target, BIND_NAMES, { path: true, fd: true });
   checkObject('handlers', handlers);
   checkFunction('handlers.message', handlers.message);

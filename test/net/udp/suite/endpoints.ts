@@ -1,9 +1,9 @@
 import { Reactor } from 'tripoll';
-import { bindUdp, DatagramBatch, type UdpEndpoint, type SyncResult } from 'tripoll/net';
+import { bindUdp, DatagramBatch, type SyncResult, type UdpEndpoint, type UdpHandlers } from 'tripoll/net';
 import { deferred, turnOf, type Context } from '../../tools.js';
 import { until, within } from '../../../support/deadline.js';
-import { closed, outOfRange, thrownBy } from '../../../support/errors.js';
-import { bound, bytesOf, connected, endpoint, hostPortOf, textOf } from '../tools.js';
+import { closed, invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
+import { bound, bytesOf, connected, endpoint, hostPortOf, textOf, V4 } from '../tools.js';
 
 /** As of lib/net/udp/udp-endpoint.ts. */
 const BATCHES_PER_EVENT = 4;
@@ -111,6 +111,29 @@ export function describeEndpoints(context: Context): void {
       expect(server.localAddress).toBeUndefined();
       expect(thrownBy(() => server.send(bytesOf('x')))).toMatchObject(closed);
       expect(thrownBy(() => server.sendMany(new DatagramBatch()))).toMatchObject(closed);
+    });
+
+    test("bindUdp('host:port', handlers, options) is the same as with one object (friction 10)", async () => {
+      const { reactor } = context;
+      const came = deferred<string>();
+      const handlers: UdpHandlers = {
+        datagrams: (_, batch) => came.resolve(`${textOf(batch.payload(0))} ${batch.capacity}`),
+      };
+      const server = context.own(bindUdp(`${V4}:0`, handlers, { reactor, capacity: 3 }));
+      const client = await connected(context, server);
+      await client.send(bytesOf('x'));
+      expect(await within(came.promise, 'datagrams')).toBe('x 3');
+      const bind = bindUdp as (...values: unknown[]) => UdpEndpoint;
+      for (const [target, options] of [
+        [`${V4}:0`, { reactor, port: 5 }],
+        [`${V4}:0`, { reactor, capcity: 5 }],
+        [`${V4}:0`, null],
+        [{ host: V4, port: 0, reactor }, {}],
+        [7, undefined],
+      ]) {
+        expect(thrownBy(() => bind(target, {}, options))).toEqual(invalidType);
+      }
+      expect(thrownBy(() => bind('nowhere', {}))).toEqual(outOfRange);
     });
 
     test('what a handler throws, or rejects with, is told, and the socket goes on', async () => {

@@ -6,7 +6,7 @@ import { bindUnixDatagram, UnixDatagram, type ReceivedUnixMessage } from 'tripol
 import { packageRoot } from '../../../support/child.js';
 import { within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
-import { rejection, rejectionError, type Context } from '../../tools.js';
+import { deferred, rejection, rejectionError, type Context } from '../../tools.js';
 import { newPath } from '../tools.js';
 
 /** No UTF-8 begins, or goes on, with these. */
@@ -73,6 +73,27 @@ export function describeByteNames(context: Context): void {
       await within(client.receive(buffer), 'an answer');
       server.close();
       expect(told.map(({ addressBytes }) => addressBytes)).toEqual([other, other]);
+    });
+
+    test('bindUnixDatagram(path, handlers, options) is the same as with one object (friction 10)', async () => {
+      const { reactor } = context;
+      for (const path of [newPath(), newName('path')]) {
+        const came = deferred<string>();
+        const message = (_: unknown, chunk: Uint8Array): void => came.resolve(Buffer.from(chunk).toString());
+        context.own(bindUnixDatagram(path, { message }, { reactor, mode: 0o600 }));
+        expect(statSync(path).mode & 0o777).toBe(0o600);
+        const sender = context.own(UnixDatagram.unbound({ reactor }));
+        await sender.send(Buffer.from('x'), path);
+        expect(await within(came.promise, 'message')).toBe('x');
+      }
+      const bindAny = bindUnixDatagram as (...values: unknown[]) => UnixDatagram;
+      for (const [target, options] of [
+        [newPath(), { reactor, path: newPath() }],
+        [{ path: newPath(), reactor }, {}],
+        [7, undefined],
+      ]) {
+        expect(thrownBy(() => bindAny(target, { message() {} }, options))).toEqual(invalidType);
+      }
     });
 
     test('a sender without a name has no bytes of one either', async () => {
