@@ -166,11 +166,12 @@ describe('interval', () => {
     ticks: number[];
     end: Promise<string>;
   } {
+    const { periodMs, most, ...timerOptions } = options;
     const ticks: number[] = [];
     const end = (async () => {
       for await (const tick of interval(periodMs, timerOptions)) {
         ticks.push(tick);
-        if (ticks.length === options.most) break;
+        if (ticks.length === most) break;
       }
       return 'left';
     })();
