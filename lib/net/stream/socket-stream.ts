@@ -2,7 +2,7 @@ import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { busyError, closedError, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { isFull, receiveNow } from '../socket/stream-calls.js';
@@ -289,7 +289,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
   async writev(buffers: readonly Uint8Array[], options?: CancelOptions): Promise<number> {
     checkVector('buffers', buffers);
     if (this.profile.traits.messages) return this.writeAll(Buffer.concat(buffers), options);
-    if (options !== undefined) checkCancel(options);
+    if (options !== undefined) checkCall(options);
     this.checkCanWrite();
     let written = 0;
     if (this.canWriteNow && !this.reactor.registry.consumeBudget()) this.flushSoon();

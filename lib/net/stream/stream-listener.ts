@@ -20,7 +20,7 @@ import {
 } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
@@ -236,7 +236,7 @@ export abstract class StreamListener<
    */
   // Async, so that a wrong option is a rejection too.
   async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
-    checkCancel(options);
+    checkCall(options);
     if (this.closed) throw closedError('Listener');
     if (this.#handlers !== null) throw stateError('accept() on a listener with handlers');
     const waiter = new Waiter<AcceptedStream<Stream, Address>>();

@@ -1,8 +1,8 @@
 import { EBADF } from '../../binding/errnos.js';
 import { errnosOf, outOfRange, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFd, checkInteger, checkObject } from '../../binding/validate.js';
-import type { CancelOptions } from '../../reactor/cancellation.js';
+import { checkBytes, checkFd, checkInteger } from '../../binding/validate.js';
+import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import type { StreamCore } from './stream-core.js';
 import type { StreamProfile } from './stream-profile.js';
@@ -39,8 +39,8 @@ export async function sendfile(
   options: SendfileOptions = {},
 ): Promise<number> {
   checkFd(fileFd, 'fileFd');
-  checkObject('options', options);
-  const { offset = 0, length = Number.MAX_SAFE_INTEGER - offset } = options;
+  checkCall(options, { offset: true, length: true });
+  const { offset = 0, length = Number.MAX_SAFE_INTEGER - offset, signal, timeoutMs } = options;
   checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
   checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER - offset);
   const call = native.sendfile;
@@ -52,5 +52,5 @@ export async function sendfile(
     }
     return sent;
   };
-  return stream.writeWith(source, length, options);
+  return stream.writeWith(source, length, { signal, timeoutMs });
 }

@@ -1,7 +1,7 @@
 import { EINVAL, ENOTCONN } from '../../binding/errnos.js';
 import { stateError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { StreamFace } from './face.js';
 import { isFull } from '../socket/stream-calls.js';
 import * as State from './state.js';
@@ -59,7 +59,7 @@ export function shutDown(stream: StreamFace): void {
 /** What is wrong with the options, or that the signal has been aborted already. */
 export function refusal(options: CancelOptions): Error | null {
   try {
-    checkCancel(options);
+    checkCall(options);
     return null;
   } catch (error) {
     return error as Error;

@@ -10,7 +10,7 @@ import {
 } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkInteger } from '../../binding/validate.js';
-import { abortedBefore, checkCancel, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { abortedBefore, checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { sendNow } from '../socket/stream-calls.js';
 import type { AnyStream } from '../stream/transfer.js';
 
@@ -145,7 +145,7 @@ export async function writeZeroCopy(
   options: CancelOptions = {},
 ): Promise<ZeroCopyResult> {
   checkLendable(memory);
-  checkCancel(options);
+  checkCall(options);
   const { timeoutMs } = options;
   const startMs = nowMs();
   const write = newZeroCopyWrite();
