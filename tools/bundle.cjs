@@ -30,6 +30,7 @@ const BUNDLES = {
     'net/socket/encoded-option',
     'net/socket/handler-call',
     'net/socket/idle-tracker',
+    'net/socket/place',
     'net/socket/release-fd',
     'net/socket/resolve',
     'net/socket/resource',

@@ -36,6 +36,11 @@ function bytesOf(view: DataView): Uint8Array {
 /** A Unix socket's path or abstract name: as text, or as bytes where it is no UTF-8. */
 export type UnixAddress = string | Uint8Array;
 
+/** As it is now: bytes are the caller's, who may change them. */
+export function copiedAddress(address: UnixAddress): UnixAddress {
+  return util.types.isUint8Array(address) ? Buffer.from(address) : address;
+}
+
 /** A leading U+FEFF is a part of a name, and no mark of its encoding. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 

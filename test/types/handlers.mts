@@ -1,5 +1,5 @@
 // What the types of handlers allow, and what they refuse.
-import { bindUdp, bindUnixDatagram, type SyncResult, type UdpHandlers } from 'tripoll/net';
+import { bindUdp, bindUnixDatagram, connect, type SyncResult, type UdpHandlers } from 'tripoll/net';
 
 const place = { host: '127.0.0.1', port: 0 };
 const seen = new Map<string, number>();
@@ -42,3 +42,13 @@ export const handlers: UdpHandlers = {
     })(batch.payload(0).slice());
   },
 };
+
+// An error's code is known, and a misspelt one is an error.
+connect('127.0.0.1:1', {
+  error: (_, error) => (error.code === 'ECONNREFUSED' ? error.syscall : error.message),
+  close: (_, error) => error?.code === 'ERR_TRIPOLL_TIMEOUT',
+});
+connect('127.0.0.1:1', {
+  // @ts-expect-error no such code
+  error: (_, error) => error.code === 'ECONNREFUSD',
+});

@@ -1,3 +1,4 @@
+import type { HandlerError } from '../../binding/errors.js';
 import { checkFunction, checkInteger, checkObject } from '../../binding/validate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { SyncResult } from '../socket/handler-call.js';
@@ -25,9 +26,9 @@ export interface StreamHandlers<Connection> {
   /** The peer has ended its side. Unless `allowHalfOpen`, ours ends when its writes are flushed. */
   end?(connection: Connection): unknown;
   /** What ended the connection, before `close`. */
-  error?(connection: Connection, error: Error): unknown;
+  error?(connection: Connection, error: HandlerError): unknown;
   /** It is over: called once, and last; `error` is what ended it, or null. */
-  close?(connection: Connection, error: Error | null): unknown;
+  close?(connection: Connection, error: HandlerError | null): unknown;
 }
 
 /** Options of a handler-style connection of any family. */

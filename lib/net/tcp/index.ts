@@ -1,6 +1,11 @@
 // The entry tripoll/tcp: what the core bundle has, so that an import loads no more than a require.
 export { connect, TcpConnection } from './tcp-connection.js';
-export type { ConnectionOptions, ConnectTarget, TcpHandlers } from './tcp-connection.js';
+export type {
+  ConnectionOptions,
+  ConnectTarget,
+  ConnectTargetOptions,
+  TcpHandlers,
+} from './tcp-connection.js';
 export { listen, TcpListener } from './tcp-listener.js';
 export type {
   Accepted,

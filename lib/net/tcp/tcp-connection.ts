@@ -19,6 +19,7 @@ import {
 import { adopt, adoptReady } from '../stream/opening.js';
 import { SocketConnection } from '../stream/socket-connection.js';
 import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
+import { withOptions } from '../socket/place.js';
 import { socketName } from '../socket/socket-name.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import { isUrgentInline, urgentInline } from '../stream/state.js';
@@ -54,8 +55,11 @@ export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined
 /** Options of a handler-style TCP connection. */
 export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
 
-/** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
-export interface ConnectTarget extends ConnectionOptions, ConnectOptions {
+/** What `connect` takes besides the place. `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+export interface ConnectTargetOptions extends ConnectionOptions, ConnectOptions {}
+
+/** Where to connect, and how. */
+export interface ConnectTarget extends ConnectTargetOptions {
   /** A name or an address. */
   host: string;
   /** 1 to 65535. */
@@ -76,8 +80,12 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   }
 
   /** @internal For `connect`. */
-  static connecting<Data>(to: ConnectTarget | string, handlers: TcpHandlers<Data>): TcpConnection<Data> {
-    const target: ConnectTarget = typeof to === 'string' ? splitHostPort(to) : to;
+  static connecting<Data>(
+    to: ConnectTarget | string,
+    handlers: TcpHandlers<Data>,
+    options: ConnectTargetOptions | undefined,
+  ): TcpConnection<Data> {
+    const target = withOptions<ConnectTarget, string>(to, options, splitHostPort);
     checkNames('target', target, CONNECTION_NAMES, CONNECT_NAMES, { host: true, port: true });
     checkTcpHandlers(handlers, target.reactor);
     checkCancelTypes(target);
@@ -160,12 +168,15 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
  * Connects handler-style; returns at once, `open` tells when it is done. A failed connect is `error` and
  * `close`, without `open`.
  *
- * @param target `{ host, port, ...options }` or only `'host:port'`; `host` may be a name, whose addresses are raced
+ * @param target `{ host, port, ...options }`, or only `'host:port'` with the options behind; `host` may be a name, whose
+ * addresses are raced
+ * @param options for a `target` that is a string
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */
 export function connect<Data = unknown>(
   target: ConnectTarget | string,
   handlers: TcpHandlers<Data>,
+  options?: ConnectTargetOptions,
 ): TcpConnection<Data> {
-  return TcpConnection.connecting(target, handlers);
+  return TcpConnection.connecting(target, handlers, options);
 }

@@ -5,6 +5,7 @@ import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../.
 import type { ConnectionProfile } from '../stream/connection-profile.js';
 import { openListener, takeListener, type ListenOptions } from './open-listener.js';
 import type { SettableSocketOptions } from '../socket/socket-options.js';
+import { withOptions } from '../socket/place.js';
 import { socketName } from '../socket/socket-name.js';
 import {
   StreamListener,
@@ -121,12 +122,15 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
   }
 
   /** @internal For `listen`. */
-  static listening(target: ListenTarget | string, handlers: ListenHandlers): TcpListener {
-    const options: ListenTarget = typeof target === 'string' ? splitHostPort(target) : target;
-    checkObject('target', options);
-    checkTcpHandlers(handlers, options.reactor);
-    const where = isGivenListener(options) ? { fd: options.fd } : { host: options.host, port: options.port };
-    return new TcpListener(where, options, handlers);
+  static listening(
+    place: ListenTarget | string,
+    handlers: ListenHandlers,
+    options: ListenOptions | undefined,
+  ): TcpListener {
+    const target = withOptions<ListenTarget, string>(place, options, splitHostPort);
+    checkTcpHandlers(handlers, target.reactor);
+    const where = isGivenListener(target) ? { fd: target.fd } : { host: target.host, port: target.port };
+    return new TcpListener(where, target, handlers);
   }
 
   /**
@@ -191,13 +195,15 @@ function isGivenListener(where: unknown): where is GivenListener {
 /**
  * Listens handler-style: the fast path. All connections share `handlers`.
  *
- * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'`
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the options behind
+ * @param options for a `target` that is a string
  * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2)
  * says; ERR_TRIPOLL_CLOSED
  */
 export function listen<Data = unknown>(
   target: ListenTarget | string,
   handlers: ListenHandlers<Data>,
+  options?: ListenOptions,
 ): TcpListener {
-  return TcpListener.listening(target, handlers);
+  return TcpListener.listening(target, handlers, options);
 }

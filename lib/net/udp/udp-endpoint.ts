@@ -2,7 +2,7 @@ import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { capabilities } from '../../binding/capabilities.js';
 import { outOfRange, type HandlerError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
-import { checkBytes, checkFunction, checkObject, type Names } from '../../binding/validate.js';
+import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, splitHostPort, type SocketAddressInput } from '../../sys/address.js';
 import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
@@ -41,13 +41,15 @@ export type UdpTarget = UdpEndpointOptions &
       }
   );
 
-const OPTION_NAMES: Readonly<Record<keyof UdpEndpointOptions, true>> = {
+const TARGET_NAMES: Readonly<Record<keyof UdpEndpointOptions | 'host' | 'port' | 'fd', true>> = {
   ...UDP_OPTION_NAMES,
   capacity: true,
   slotBytes: true,
   peer: true,
+  host: true,
+  port: true,
+  fd: true,
 };
-const TARGET_NAMES: Names = { ...OPTION_NAMES, host: true, port: true, fd: true };
 
 /** Handlers of a UDP socket. */
 export interface UdpHandlers {
@@ -108,7 +110,7 @@ export class UdpEndpoint extends UdpCore {
     handlers: UdpHandlers,
     options: UdpEndpointOptions | undefined,
   ): UdpEndpoint {
-    const target = withOptions<UdpTarget, string>(place, options, OPTION_NAMES, splitHostPort);
+    const target = withOptions<UdpTarget, string>(place, options, splitHostPort);
     checkUdpHandlers(handlers);
     const { fd, host, port, peer } = target;
     const endpoint = new UdpEndpoint(target, handlers);

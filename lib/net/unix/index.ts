@@ -1,7 +1,7 @@
 export type { PeerCredentials } from './credentials.js';
 export { PassedFds } from '../message/passed-fds.js';
 export { connectUnix, UnixConnection } from './unix-connection.js';
-export type { UnixConnectTarget, UnixHandlers } from './unix-connection.js';
+export type { UnixConnectOptions, UnixConnectTarget, UnixHandlers } from './unix-connection.js';
 export { listenUnix, UnixListener } from './unix-listener.js';
 export type {
   UnixAccepted,

@@ -9,13 +9,14 @@ import { releaseFd } from '../socket/release-fd.js';
 import { WANTS_READ } from '../stream/state.js';
 import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
+import type { UnixAddress } from '../../sys/sockaddr.js';
 import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
 
 /** No event tells that a full backlog has room again. */
 const BACKLOG_RETRY_MS = 10;
 
 export interface UnixConnectSettings extends CancelOptions {
-  readonly path: string;
+  readonly path: UnixAddress;
   readonly type: UnixSocketType;
   /** The outcome is told in a later turn: to handlers, which are not to be called from within the call that connects. */
   readonly tellsLater: boolean;

@@ -3,7 +3,8 @@ import { systemError } from '../../binding/errors.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
-import { unixName } from '../../sys/sockaddr.js';
+import { copiedAddress, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
+import { withOptions } from '../socket/place.js';
 import {
   checkHandlers,
   toConnectionProfile,
@@ -33,12 +34,16 @@ export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnect
   fds?(connection: UnixConnection<Data>, fds: PassedFds): unknown;
 }
 
-/** `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
-export interface UnixConnectTarget extends SocketConnectionOptions, CancelOptions {
-  /** Of the listener, or `'\0name'`. */
-  path: string;
+/** What `connectUnix` takes besides the path. `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+export interface UnixConnectOptions extends SocketConnectionOptions, CancelOptions {
   /** Default `'stream'`. */
   type?: UnixSocketType | undefined;
+}
+
+/** Where to connect, and how. */
+export interface UnixConnectTarget extends UnixConnectOptions {
+  /** Of the listener, or `'\0name'`; bytes where it is no UTF-8. */
+  path: UnixAddress;
 }
 
 const TARGET_NAMES = { path: true, type: true, signal: true, timeoutMs: true } as const;
@@ -66,7 +71,12 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   }
 
   /** @internal For `connectUnix`. */
-  static connecting<Data>(target: UnixConnectTarget, handlers: UnixHandlers<Data>): UnixConnection<Data> {
+  static connecting<Data>(
+    to: UnixConnectTarget | UnixAddress,
+    handlers: UnixHandlers<Data>,
+    options: UnixConnectOptions | undefined,
+  ): UnixConnection<Data> {
+    const target = withOptions<UnixConnectTarget, UnixAddress>(to, options, (path) => ({ path }));
     checkNames('target', target, CONNECTION_NAMES, TARGET_NAMES);
     checkUnixHandlers(handlers);
     checkCancelTypes(target);
@@ -76,7 +86,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     const profile = toConnectionProfile(reactor, handlers, target, null, toTraits(type));
     const connection = new UnixConnection<Data>(profile);
     const aborted = abortedBefore(target);
-    const settings = { path, type, signal, timeoutMs, tellsLater: true };
+    const settings = { path: copiedAddress(path), type, signal, timeoutMs, tellsLater: true };
     if (aborted !== null) connection.destroy(aborted);
     else connection.connectBy(new UnixConnectAttempt(connection, profile, settings));
     return connection;
@@ -177,6 +187,16 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     return super.enqueue(chunk, offset, fds, keep);
   }
 
+  /** Our end as the system has it, for a name that is no UTF-8; undefined once it has closed. */
+  get localAddressBytes(): Buffer | undefined {
+    return unixNameAsBytes(this.fd, 'local');
+  }
+
+  /** The peer likewise. */
+  get remoteAddressBytes(): Buffer | undefined {
+    return unixNameAsBytes(this.fd, 'remote');
+  }
+
   protected addressOf(side: 'local' | 'remote'): string | undefined {
     return unixName(this.fd, side);
   }
@@ -186,11 +206,14 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
  * Connects handler-style to a Unix socket; `open` tells when it is done. A failed connect is `error` and `close`, without
  * `open`; a full backlog is EAGAIN at once, with `timeoutMs` it is tried again every 10 ms until then.
  *
+ * @param target `{ path, ...options }`, or only the path with the options behind
+ * @param options for a `target` that is a path
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */
 export function connectUnix<Data = unknown>(
-  target: UnixConnectTarget,
+  target: UnixConnectTarget | UnixAddress,
   handlers: UnixHandlers<Data>,
+  options?: UnixConnectOptions,
 ): UnixConnection<Data> {
-  return UnixConnection.connecting(target, handlers);
+  return UnixConnection.connecting(target, handlers, options);
 }

@@ -243,9 +243,7 @@ export function bindUnixDatagram(
   handlers: UnixDatagramHandlers,
   options?: UnixDatagramOptions,
 ): UnixDatagram {
-  const target = withOptions<UnixDatagramTarget, UnixAddress>(place, options, BIND_NAMES, (path) => ({
-    path,
-  }));
+  const target = withOptions<UnixDatagramTarget, UnixAddress>(place, options, (path) => ({ path }));
   checkNames('target', target, BIND_NAMES, { path: true, fd: true });
   checkObject('handlers', handlers);
   checkFunction('handlers.message', handlers.message);

@@ -1,7 +1,8 @@
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
-import { unixName } from '../../sys/sockaddr.js';
+import { unixAddressText, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
+import { withOptions } from '../socket/place.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { setGivenFlags } from '../socket/given-fd.js';
 import type { StreamListenOptions } from '../stream/listen-options.js';
@@ -36,8 +37,8 @@ const NAMES = { type: true, mode: true, unlinkStale: true, path: true, fd: true 
 /** Where to listen. */
 type UnixListenPlace =
   | {
-      /** A path, or `'\0name'` for the abstract namespace (Linux). */
-      path: string;
+      /** A path, or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8. */
+      path: UnixAddress;
       fd?: undefined;
     }
   // As of `UnixListener.fromFd`.
@@ -93,11 +94,11 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
   /**
    * Listens for promises: `accept()`, or `for await (const stream of listener)`.
    *
-   * @param path or `'\0name'` for the abstract namespace (Linux)
+   * @param path or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8
    * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; EADDRINUSE when there is such a file already, EACCES,
    * ENOENT and what else bind(2) says
    */
-  static override bind(path: string, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
+  static override bind(path: UnixAddress, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
     return new Promise((resolve) => {
       checkObject('options', options);
@@ -122,8 +123,12 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
   }
 
   /** @internal For `listenUnix`. */
-  static listening(target: UnixListenTarget, handlers: UnixListenHandlers): UnixListener {
-    checkObject('target', target);
+  static listening(
+    place: UnixListenTarget | UnixAddress,
+    handlers: UnixListenHandlers,
+    options: UnixListenOptions | undefined,
+  ): UnixListener {
+    const target = withOptions<UnixListenTarget, UnixAddress>(place, options, (path) => ({ path }));
     checkUnixHandlers(handlers);
     const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
     return new UnixListener(where, target, handlers);
@@ -149,6 +154,11 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
     return UnixStream.accepted(fd, profile);
   }
 
+  /** Its own address as the system has it, for a name that is no UTF-8; undefined once closed. */
+  get localAddressBytes(): Buffer | undefined {
+    return unixNameAsBytes(this.fd, 'local');
+  }
+
   protected nameOf(side: 'local' | 'remote', fd: number): string | undefined {
     return unixName(fd, side);
   }
@@ -159,7 +169,7 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
 }
 
 function openListener(
-  path: string,
+  path: UnixAddress,
   options: UnixListenOptions,
   socketOptions: readonly EncodedOption[],
 ): BoundUnixSocket {
@@ -170,7 +180,7 @@ function openListener(
   if (error === 0) return bound;
   native.close(bound.fd);
   bound.unlink();
-  throw systemError(error, 'listen', { address: path });
+  throw systemError(error, 'listen', { address: unixAddressText(path) });
 }
 
 /** A socket that listens already, which stays the caller's until the listener is made. */
@@ -183,13 +193,16 @@ function takeListener(fd: number, socketOptions: readonly EncodedOption[]): numb
 /**
  * Listens handler-style on a Unix socket. All connections share `handlers`.
  *
- * @param target `{ path, ...options }`, or `{ fd, ...options }` for a socket that listens already
+ * @param target `{ path, ...options }`, `{ fd, ...options }` for a socket that listens already, or only the path with the
+ * options behind
+ * @param options for a `target` that is a path
  * @throws TypeError, RangeError for wrong arguments; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2)
  * says; ERR_TRIPOLL_CLOSED
  */
 export function listenUnix<Data = unknown>(
-  target: UnixListenTarget,
+  target: UnixListenTarget | UnixAddress,
   handlers: UnixListenHandlers<Data>,
+  options?: UnixListenOptions,
 ): UnixListener {
-  return UnixListener.listening(target, handlers);
+  return UnixListener.listening(target, handlers, options);
 }

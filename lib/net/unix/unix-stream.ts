@@ -4,9 +4,9 @@ import { busyError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
-import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
+import { checkCall, checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import { unixName } from '../../sys/sockaddr.js';
+import { copiedAddress, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { adopt } from '../stream/opening.js';
 import { SocketStream } from '../stream/socket-stream.js';
@@ -39,8 +39,8 @@ export interface ReceiveOptions extends CancelOptions {
 
 /** What `UnixStream.receive` gives. */
 export interface Received {
-  /** 0 at the end of the stream. */
-  readonly length: number;
+  /** How many bytes came; 0 at the end of the stream. */
+  readonly lengthBytes: number;
   /** Closed, as far as they were not taken, by the next receive and with the stream. */
   readonly fds: PassedFds;
   /** A message of a seqpacket socket was longer than the buffer: its rest is lost. */
@@ -66,18 +66,21 @@ export class UnixStream extends SocketStream<string> {
   /**
    * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms until then.
    *
-   * @param path of the listener, or `'\0name'`
+   * @param path of the listener, or `'\0name'`; bytes where it is no UTF-8
    * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE
    * (it is of another type) and what else connect(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
-  static async connect(path: string, options: UnixStreamOptions & CancelOptions = {}): Promise<UnixStream> {
+  static async connect(
+    path: UnixAddress,
+    options: UnixStreamOptions & CancelOptions = {},
+  ): Promise<UnixStream> {
     checkNames('options', options, STREAM_NAMES, { type: true, signal: true, timeoutMs: true });
     checkCancel(options);
     const { type = 'stream', signal, timeoutMs } = options;
     checkType(type);
     const profile = toUnixProfile(options, type);
     const stream = new UnixStream(profile);
-    const settings = { path, type, signal, timeoutMs, tellsLater: false };
+    const settings = { path: copiedAddress(path), type, signal, timeoutMs, tellsLater: false };
     return stream.whenOpen(() => stream.connectBy(new UnixConnectAttempt(stream, profile, settings)));
   }
 
@@ -141,9 +144,9 @@ export class UnixStream extends SocketStream<string> {
   /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
   override async read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     if (!this.profile.traits.messages) return super.read(buffer, options);
-    const { length, truncated } = await this.receive(buffer, { ...options, maxFds: 0 });
+    const { lengthBytes, truncated } = await this.receive(buffer, { ...options, maxFds: 0 });
     if (truncated) throw systemError(EMSGSIZE, 'read');
-    return length;
+    return lengthBytes;
   }
 
   /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
@@ -167,15 +170,15 @@ export class UnixStream extends SocketStream<string> {
    * @throws (as rejection) as `read`
    */
   async receive(buffer: Uint8Array, options: ReceiveOptions = {}): Promise<Received> {
-    checkCancel(options);
-    const { maxFds = MAX_FDS } = options;
+    checkCall(options, { maxFds: true });
+    const { maxFds = MAX_FDS, signal, timeoutMs } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);
     if (this.isWaiting) throw busyError('another read() is waiting');
     const pending: PendingReceive = { maxFds, fds: NO_FDS, truncated: false };
     this.#receiving = pending;
     try {
-      const length = await super.read(buffer, options);
-      return { length, fds: pending.fds, truncated: pending.truncated };
+      const lengthBytes = await super.read(buffer, { signal, timeoutMs });
+      return { lengthBytes, fds: pending.fds, truncated: pending.truncated };
     } finally {
       if (this.#receiving === pending) this.#receiving = null;
     }
@@ -219,6 +222,16 @@ export class UnixStream extends SocketStream<string> {
   async send(buffer: Uint8Array, fds: readonly number[], options?: CancelOptions): Promise<number> {
     checkNotEmpty(buffer);
     return this.startWrite(buffer, true, options, new OutgoingFds(fds));
+  }
+
+  /** Our end as the system has it, for a name that is no UTF-8; undefined once it has closed. */
+  get localAddressBytes(): Buffer | undefined {
+    return unixNameAsBytes(this.fd, 'local');
+  }
+
+  /** The peer likewise. */
+  get remoteAddressBytes(): Buffer | undefined {
+    return unixNameAsBytes(this.fd, 'remote');
   }
 
   protected addressOf(side: 'local' | 'remote'): string | undefined {

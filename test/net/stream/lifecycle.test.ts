@@ -278,7 +278,7 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
           const waiting = one[way](new Uint8Array(4));
           await other.writeAll(Buffer.from('more'));
           const received = await waiting;
-          told.push(received.length ?? received);
+          told.push(received.lengthBytes ?? received);
           if (way === 'peek') await one.read(new Uint8Array(4));
         }
         // A queue of one, and of two, which go out together.

@@ -2,7 +2,15 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { bindUnixDatagram, UnixDatagram, type ReceivedUnixMessage } from 'tripoll/net';
+import {
+  bindUnixDatagram,
+  connectUnix,
+  listenUnix,
+  UnixDatagram,
+  UnixListener,
+  UnixStream,
+  type ReceivedUnixMessage,
+} from 'tripoll/net';
 import { packageRoot } from '../../../support/child.js';
 import { within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
@@ -94,6 +102,53 @@ export function describeByteNames(context: Context): void {
       ]) {
         expect(thrownBy(() => bindAny(target, { message() {} }, options))).toEqual(invalidType);
       }
+    });
+
+    test.each(['path', 'abstract'])('listeners and streams, in both styles: %s', async (kind) => {
+      const { reactor } = context;
+      const name = newName(kind);
+      const listener = context.own(await UnixListener.bind(name, { reactor }));
+      expect(listener.localAddressBytes).toEqual(name);
+      const given = Buffer.from(name);
+      const [client, { stream, address }] = await within(
+        Promise.all([UnixStream.connect(given, { reactor }), listener.accept()]),
+        'connect',
+      );
+      context.own(client);
+      context.own(stream);
+      expect(client.remoteAddressBytes).toEqual(name);
+      expect(client.localAddressBytes).toEqual(Buffer.alloc(0));
+      expect(client.remoteAddress).toBe(name.toString());
+      expect(stream.localAddressBytes).toEqual(name);
+      expect(address).toBe('');
+      client.close();
+      expect(client.remoteAddressBytes).toBeUndefined();
+      listener.close();
+      expect(listener.localAddressBytes).toBeUndefined();
+      if (kind === 'path') expect(existsSync(name)).toBe(false);
+
+      const second = newName(kind);
+      const accepted = deferred<Buffer | undefined>();
+      const server = context.own(
+        listenUnix(
+          second,
+          { open: (connection) => accepted.resolve(connection.localAddressBytes) },
+          { reactor },
+        ),
+      );
+      const connected = deferred<Buffer | undefined>();
+      const connection = context.own(
+        connectUnix(
+          given.fill(second, 0),
+          { open: (self) => connected.resolve(self.remoteAddressBytes) },
+          { reactor, timeoutMs: 5000 },
+        ),
+      );
+      given.fill(0);
+      expect(await within(connected.promise, 'open')).toEqual(second);
+      expect(await within(accepted.promise, 'accepted')).toEqual(second);
+      connection.close();
+      server.close();
     });
 
     test('a sender without a name has no bytes of one either', async () => {

@@ -21,7 +21,7 @@ export function describeFdPassing(context: Context): void {
     const passed: number[] = [];
     const buffer = new Uint8Array(1 << 20);
     for (let left = bytes; left > 0;) {
-      const { length, fds } = await within(server.receive(buffer), 'receive');
+      const { lengthBytes: length, fds } = await within(server.receive(buffer), 'receive');
       left -= length;
       passed.push(...fds.takeAll());
     }
@@ -37,7 +37,7 @@ export function describeFdPassing(context: Context): void {
       const [readEnd, writeEnd] = newPipe();
       expect(await client.send(Buffer.from('with it'), [writeEnd])).toBe(7);
       closeAll(writeEnd);
-      const { length, fds } = await receive(server);
+      const { lengthBytes: length, fds } = await receive(server);
       expect([length, fds.count, fds.truncated]).toEqual([7, 1, false]);
       const passed = fds.take(0);
       expect(() => fds.take(0)).toThrow(RangeError);
@@ -135,7 +135,7 @@ export function describeFdPassing(context: Context): void {
       let text = '';
       const passed: number[] = [];
       for (let left = filler.length + 4; left > 0;) {
-        const { length, fds } = await within(server.receive(buffer), 'receive');
+        const { lengthBytes: length, fds } = await within(server.receive(buffer), 'receive');
         left -= length;
         if (fds.count > 0) text += `[${passed.push(...fds.takeAll())}]`;
         text += Buffer.from(buffer.subarray(0, length)).toString().replaceAll('\0', '');

@@ -48,10 +48,10 @@ export function describeSeqpacket(context: Context): void {
       for (const text of ['much too long', 'too long, too', 'short']) await client.write(Buffer.from(text));
       const buffer = new Uint8Array(8);
       const first = await within(server.receive(buffer), 'the first');
-      expect(first).toMatchObject({ length: 8, truncated: true });
+      expect(first).toMatchObject({ lengthBytes: 8, truncated: true });
       expect(await rejection(server.read(buffer))).toMatchObject({ code: 'EMSGSIZE' });
       const third = await within(server.receive(buffer), 'the third');
-      expect(third).toMatchObject({ length: 5, truncated: false });
+      expect(third).toMatchObject({ lengthBytes: 5, truncated: false });
     });
 
     test('a copy of connections with handlers keeps messages apart; one that its buffer cannot hold ends it', async () => {
