@@ -4,19 +4,10 @@ import { sys } from 'tripoll/raw';
 import { testReset } from '../../../support/applies.js';
 import { until, within } from '../../../support/deadline.js';
 import { closed } from '../../../support/errors.js';
-import { failureOf, portOf, record, rejection, turnOf, type Context } from '../../tools.js';
+import { failureOf, portOf, record, rejection, thrownBy, turnOf, type Context } from '../../tools.js';
 import { blockedStream, peerOf } from '../tools.js';
 
 const busy = { name: 'Error', code: 'ERR_TRIPOLL_BUSY' };
-
-function thrownBy(call: () => unknown): unknown {
-  try {
-    call();
-  } catch (error) {
-    return failureOf(error);
-  }
-  throw new Error('nothing was thrown');
-}
 
 export function describeGivingAway(context: Context): void {
   describe('intoFd', () => {

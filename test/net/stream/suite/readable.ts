@@ -4,20 +4,11 @@ import { testIf } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
 import { closed, timedOut } from '../../../support/errors.js';
 import { isWindows } from '../../../support/platform.js';
-import { digest, failureOf, pattern, rejection, turnOf, type Context } from '../../tools.js';
+import { digest, pattern, rejection, thrownBy, turnOf, type Context } from '../../tools.js';
 import { heldBy } from '../tools.js';
 
 const busy = { name: 'Error', code: 'ERR_TRIPOLL_BUSY' };
 const testUnix = testIf(!isWindows, 'Windows’ Unix sockets are not for Node');
-
-function thrownBy(call: () => unknown): unknown {
-  try {
-    call();
-  } catch (error) {
-    return failureOf(error);
-  }
-  throw new Error('nothing was thrown');
-}
 
 export function describeReadable(context: Context): void {
   describe('readable() and tryRead()', () => {
