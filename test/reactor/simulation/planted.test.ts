@@ -1,5 +1,6 @@
 // Does the simulation find anything? Mistakes that are easy to make are made here on purpose.
 import { WriteQueue } from '#lib/net/stream/write-queue';
+import { drained } from '#lib/net/stream/state';
 import { StreamCore } from '#lib/net/stream/stream-core';
 import { TcpConnection } from '#lib/net/tcp/tcp-connection';
 import { Registration } from '#lib/reactor/registration';
@@ -29,8 +30,6 @@ function plant(prototype: object, name: string, make: (right: Method) => Method)
   return () => void (methods[name] = right);
 }
 
-const READ_READY = 1 << 2;
-
 const mistakes: [name: string, rule: RegExp, plantIt: () => () => void][] = [
   [
     'a short read is taken for the last, although the peer has hung up (T17)',
@@ -40,8 +39,8 @@ const mistakes: [name: string, rule: RegExp, plantIt: () => () => void][] = [
         StreamCore.prototype,
         'readShort',
         () =>
-          function (this: { flags: number }): boolean {
-            this.flags &= ~READ_READY;
+          function (this: { state: number }): boolean {
+            this.state = drained(this.state);
             return true;
           },
       ),
@@ -52,11 +51,11 @@ const mistakes: [name: string, rule: RegExp, plantIt: () => () => void][] = [
     () =>
       plant(
         StreamCore.prototype,
-        'setPaused',
+        'setStopped',
         (right) =>
-          function (this: { flags: number }, paused: boolean): void {
-            right.call(this as never, paused as never);
-            if (paused) this.flags &= ~READ_READY;
+          function (this: { state: number }, how: unknown, stop: boolean): void {
+            right.call(this as never, how as never, stop as never);
+            if (stop) this.state = drained(this.state);
           },
       ),
   ],
@@ -71,11 +70,10 @@ const mistakes: [name: string, rule: RegExp, plantIt: () => () => void][] = [
     () =>
       plant(
         WriteQueue.prototype,
-        'push',
+        'append',
         (right) =>
-          function (this: unknown, bytes: Uint8Array, operation: unknown): void {
-            const isTail = operation === null && bytes.byteOffset === 0 && bytes.length > 500;
-            right.call(this as never, (isTail ? bytes.subarray(1) : bytes) as never, operation as never);
+          function (this: unknown, bytes: Uint8Array): void {
+            right.call(this as never, (bytes.length > 500 ? bytes.subarray(1) : bytes) as never);
           },
       ),
   ],

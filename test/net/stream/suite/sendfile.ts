@@ -83,9 +83,9 @@ export function describeSendfile(context: Context): void {
       client.close();
 
       const second = await context.streamPair();
-      const half = second.client.sendfile(file, { timeoutMs: 30 });
+      const half = rejectionError(second.client.sendfile(file, { timeoutMs: 30 }));
       await turnOf(context.reactor);
-      const error = (await rejectionError(half)) as NodeJS.ErrnoException & { bytesWritten?: number };
+      const error = (await half) as NodeJS.ErrnoException & { bytesWritten?: number };
       expect(error.code).toBe('ERR_TRIPOLL_TIMEOUT');
       expect(error.bytesWritten).toBeGreaterThan(0);
       expect(second.client.closed).toBe(true);
