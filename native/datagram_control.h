@@ -1,4 +1,5 @@
-// Ancillary data of datagrams: each system's folder has its own datagram_control.cc.
+// Reads and writes the ancillary data of datagrams: each system's folder has its own
+// datagram_control.cc.
 #ifndef TRIPOLL_DATAGRAM_CONTROL_H_
 #define TRIPOLL_DATAGRAM_CONTROL_H_
 
@@ -9,7 +10,7 @@
 
 namespace tripoll {
 
-// What a receive is asked for besides: MSG_TRUNC, where that tells a datagram's true length.
+// The flags that every receive has: MSG_TRUNC, where that tells a datagram's true length.
 extern const int kReceiveFlags;
 // MSG_ERRQUEUE, or 0 where there is no error queue.
 extern const int kErrorQueueFlag;
@@ -17,12 +18,13 @@ extern const int kErrorQueueFlag;
 // Reads what the system told into the record. The message must have been filled by the system.
 void ReadDatagramControl(const msghdr& message, DatagramRecord* record);
 // Writes what the record asks for into message.msg_control, which has kDatagramControlBytes, and
-// sets its length; none is a null pointer and 0. `segment` as of UDP_SEGMENT, 0 for none; `is_ipv6`
-// is the socket's family.
+// sets its length; where it asks for nothing these are null and 0. `segment` is UDP_SEGMENT's
+// value, 0 for none; `is_ipv6` is the socket's family.
 void WriteDatagramControl(const DatagramRecord& record, uint32_t segment, bool is_ipv6,
                           msghdr* message);
 
-// Joins, leaves, blocks: `option` is one of the MCAST_* below. Without a source a null pointer.
+// Joins or leaves a group, or blocks a source of it: `option` is one of the MCAST_* below, and
+// `source` is null where the option has none.
 int ChangeMembership(int fd, int option, uint32_t index, const sockaddr_storage& group,
                      const sockaddr_storage* source);
 

@@ -43,7 +43,7 @@ inline void SetTtl(DatagramRecord* record, uint32_t ttl) {
   record->ttl = ttl;
 }
 
-// What RFC 3542 has.
+// Reads a part of IPv6, as RFC 3542 has them on every system.
 inline void ReadIpv6(const cmsghdr& part, DatagramRecord* record) {
   switch (part.cmsg_type) {
     case IPV6_PKTINFO: {
@@ -62,7 +62,7 @@ inline void ReadIpv6(const cmsghdr& part, DatagramRecord* record) {
   }
 }
 
-// Of a system whose parts are those of IPv4 and IPv6 alone.
+// Reads the parts of a system that has none but those of IPv4 and IPv6.
 template <typename ReadIp>
 void ReadControl(const msghdr& message, DatagramRecord* record, ReadIp read_ip) {
   ReadParts(message, [=](const cmsghdr& part) {

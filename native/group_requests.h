@@ -6,7 +6,7 @@
 
 namespace tripoll {
 
-// As ChangeMembership (datagram_control.h).
+// Does by these requests what ChangeMembership (datagram_control.h) promises.
 inline int RequestMembership(int fd, int option, uint32_t index, const sockaddr_storage& group,
                              const sockaddr_storage* source) {
   const int level = group.ss_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;

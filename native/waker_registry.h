@@ -15,7 +15,7 @@ uint64_t RegisterWakeTarget(Poller* poller);
 // After it returns no thread is inside the poller's Wake on this id's behalf.
 void UnregisterWakeTarget(uint64_t id);
 
-// 0, -ENOENT when the target has gone, or what the poller's Wake said.
+// Returns 0, -ENOENT when the target has gone, or what the poller's Wake said.
 int WakeTarget(uint64_t id);
 
 }  // namespace tripoll

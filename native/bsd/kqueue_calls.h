@@ -11,9 +11,9 @@
 
 namespace tripoll::os {
 
-// Close-on-exec.
+// Opens a kqueue that is closed on exec.
 int Kqueue();
-// -1 waits for ever. n >= 0 or -errno.
+// A timeout of -1 waits for ever. Returns n >= 0 or -errno.
 int Kevent(int kqueue_fd, const struct kevent* changes, int change_count, struct kevent* events,
            int event_count, int64_t timeout_ns);
 

@@ -1,4 +1,4 @@
-// struct kevent has the same fields on every system, of different types: made and read here.
+// The fields of struct kevent have other types on each system, so it is made and read here alone.
 #ifndef TRIPOLL_BSD_KQUEUE_CHANGE_H_
 #define TRIPOLL_BSD_KQUEUE_CHANGE_H_
 

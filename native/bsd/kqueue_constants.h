@@ -5,7 +5,7 @@
 
 namespace tripoll {
 
-// Those of this system's <sys/event.h>, of which each has others.
+// The constants of this system's <sys/event.h>; each system has others.
 extern const Constant kKqueueConstants[];
 extern const size_t kKqueueConstantCount;
 

@@ -1,5 +1,5 @@
 // What this Linux may know and the headers that we are built with may not: each under #ifndef, with
-// its source. The only such file.
+// its source. No other file has such names.
 #ifndef TRIPOLL_LINUX_NEWER_H_
 #define TRIPOLL_LINUX_NEWER_H_
 

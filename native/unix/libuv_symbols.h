@@ -38,8 +38,9 @@ constexpr int kUvPollType = 8;
 constexpr int kUvPrepareType = 9;
 constexpr int kUvReadable = 1;
 
-// Null where the process has not all of them, or where its handle types are not those of libuv 1.x.
-// To be asked only under Node: other runtimes export the names and abort when they are called.
+// Returns null where the process lacks one of them, or where its handle types are not those of
+// libuv 1.x. It is asked only under Node: other runtimes export the names and abort when they are
+// called.
 const LibuvSymbols* FindLibuv();
 
 }  // namespace tripoll

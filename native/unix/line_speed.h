@@ -1,5 +1,5 @@
-// A terminal line's speed in baud, and as <termios.h> has it: the same number on the BSDs, on Linux
-// a code.
+// Converts a terminal line's speed between baud and what <termios.h> has for it, which is the same
+// number on the BSDs and a code on Linux.
 #ifndef TRIPOLL_UNIX_LINE_SPEED_H_
 #define TRIPOLL_UNIX_LINE_SPEED_H_
 
@@ -14,7 +14,7 @@ struct LineSpeed {
   speed_t code;
 };
 
-// Those that POSIX names, and what else a system may have.
+// The speeds that POSIX names, and those that a system may have besides.
 constexpr LineSpeed kLineSpeeds[] = {
     {0, B0},
     {50, B50},
@@ -73,11 +73,10 @@ constexpr LineSpeed kLineSpeeds[] = {
 #endif
 };
 
-// Where the codes are the speeds themselves any speed may be asked for: the driver knows which it
-// has.
+// Where a code is the speed itself any speed may be asked for: only the driver knows which it has.
 constexpr bool kSpeedIsItsCode = B9600 == 9600;
 
-// 0 for a code that has no name here.
+// Returns 0 for a code that has no name here.
 inline uint32_t ToBaud(speed_t code) {
   for (const LineSpeed& speed : kLineSpeeds) {
     if (speed.code == code) return speed.baud;

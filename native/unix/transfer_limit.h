@@ -5,7 +5,7 @@
 
 namespace tripoll {
 
-// One call may not hold up the turn for longer than this takes to hand over.
+// The most bytes that one call moves: to hand over more would hold up the turn.
 constexpr size_t kMostPerCall = size_t{1} << 20;
 
 }  // namespace tripoll
