@@ -251,7 +251,29 @@ test('it does not go back, and a step over everything takes everything', () => {
   entries.forEach((entry, i) => wheel.insert(entry, 100 + 7 ** (i % 17)));
   wheel.advance(50);
   expect(takeAll(wheel)).toEqual([]);
+  const past = new Entry(50);
+  wheel.insert(past, 75);
+  expect(takeAll(wheel)).toEqual([past]);
   wheel.advance(Number.MAX_SAFE_INTEGER);
   expect(takeAll(wheel)).toHaveLength(50);
   expect(wheel.size).toBe(0);
+});
+
+test('a step over nothing counts as well', () => {
+  const wheel = new TimingWheel(0);
+  wheel.advance(1000);
+  const past = new Entry(1);
+  wheel.insert(past, 900);
+  expect(takeAll(wheel)).toEqual([past]);
+});
+
+test('nextTick is exact within a level, also when what was before it has been removed', () => {
+  const wheel = new TimingWheel(0);
+  const [first, second] = [new Entry(1), new Entry(2)];
+  wheel.insert(second, 50);
+  expect(wheel.nextTick()).toBe(50);
+  wheel.insert(first, 5);
+  expect(wheel.nextTick()).toBe(5);
+  wheel.remove(first);
+  expect(wheel.nextTick()).toBe(50);
 });
