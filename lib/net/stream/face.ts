@@ -18,6 +18,8 @@ export interface StreamFace extends EventHandler, Idler {
   readonly closed: boolean;
   readonly isOpen: boolean;
   readonly readEnded: boolean;
+  readonly writeEnded: boolean;
+  readonly isWaiting: boolean;
   readonly wantsRead: boolean;
   readonly wantsPriority: boolean;
   readonly hasQueued: boolean;

@@ -1,6 +1,10 @@
+import { busyError, closedError } from '../../binding/errors.js';
+import { endRegistration } from '../socket/release-fd.js';
 import type { StreamFace } from './face.js';
 import { wantsOf } from './wants.js';
 import * as State from './state.js';
+
+// How a stream comes to its socket, and gives it away.
 
 /** A connected socket, which is the stream's to close from here on; `isGiven`: only if that succeeds. */
 export function adopt(stream: StreamFace, fd: number, isGiven = false): void {
@@ -41,4 +45,17 @@ function register(stream: StreamFace): void {
   const first = interest.first(wantsOf(stream));
   stream.registration = reactor.registry.register(stream.fd, first, stream, registration);
   if (State.isUnrefed(stream.state)) stream.registration.unref();
+}
+
+/** As `StreamCore.intoFd`. */
+export function giveAway(stream: StreamFace): number {
+  const { fd } = stream;
+  if (!stream.isOpen) throw stream.whyClosed();
+  if (stream.isWaiting || stream.hasQueued) throw busyError('a read or a write is waiting');
+  const isOurs = endRegistration(stream.registration);
+  // Its number is given up, and not closed.
+  stream.state = State.fdLost(stream.state);
+  stream.destroy(null);
+  if (!isOurs) throw closedError('Socket');
+  return fd;
 }

@@ -17,7 +17,7 @@ import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE, type WriteSource } from './write-queue.js';
-import { pushSource } from './writing.js';
+import { endWrite, pushSource } from './writing.js';
 
 /** Options of `write`. */
 export interface WriteOptions {
@@ -103,7 +103,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     this.markReadEnded();
     this.callHandler(this.profile.handlers.end);
     if (!this.isOpen) return;
-    if (!this.profile.settings.allowHalfOpen) this.endWrite();
+    if (!this.profile.settings.allowHalfOpen) endWrite(this);
     this.finishIfDone();
   }
 
@@ -324,7 +324,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    */
   override end(chunk?: Uint8Array): void {
     if (chunk !== undefined) this.write(chunk);
-    this.endWrite();
+    endWrite(this);
   }
 
   // ---- the end ----

@@ -9,7 +9,7 @@ import { isFull, receiveNow } from '../socket/stream-calls.js';
 import { lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
-import { queueWrite, refusal } from './writing.js';
+import { closeAfterEnd, queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
 import type { StreamProfile } from './stream-profile.js';
 import { checkVector, placeIn } from './vectors.js';
@@ -407,7 +407,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<S
 
   /** Two halves, for two owners; this stream closes when both have closed. */
   split(): { reader: ReadHalf; writer: WriteHalf } {
-    return splitStream(this, () => this.closeAfterEnd());
+    return splitStream(this, () => closeAfterEnd(this));
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

@@ -1,5 +1,5 @@
 import { EBADF } from '../../binding/errnos.js';
-import { busyError, closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
+import { closedError, errnoOf, stateError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -8,7 +8,7 @@ import type { Registration } from '../../reactor/registration.js';
 import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { Resource } from '../socket/resource.js';
-import { endRegistration, releaseFd } from '../socket/release-fd.js';
+import { releaseFd } from '../socket/release-fd.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
 import { getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
@@ -17,11 +17,12 @@ import { wantsOf } from './wants.js';
 import { failAfterEnd } from './reading.js';
 import { peerLeftError } from '../socket/stream-calls.js';
 import { peerSignalOf } from './peer-signal.js';
+import { giveAway } from './opening.js';
 import type { ConnectAttempt, ConnectObserver, Handshake, ReadOperation } from './seams.js';
 import * as State from './state.js';
 import type { StreamProfile } from './stream-profile.js';
 import { WriteQueue, type WriteSource } from './write-queue.js';
-import { shutDown, writeQueued, writeWith } from './writing.js';
+import { endWrite, shutDown, writeQueued, writeWith } from './writing.js';
 
 /** Reads of one event before others get their turn; what is left over goes on in the next. */
 export const READS_PER_EVENT = 16;
@@ -348,20 +349,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
 
   /** Ends our side when all writes are done; the peer may go on sending. */
   end(): void {
-    this.endWrite();
-  }
-
-  /** Ends our side when all that is queued has been written; what is corked is let go. */
-  protected endWrite(): void {
-    if (this.closed || this.writeEnded) return;
-    this.state = State.ending(this.state);
-    this.flush(true);
-  }
-
-  protected closeAfterEnd(): void {
-    this.state = State.closingAfterEnd(this.state);
-    if (State.isWriteEnded(this.state)) this.destroy(null);
-    else this.endWrite();
+    endWrite(this);
   }
 
   /** @internal Both sides have ended: nothing is left to wait for. */
@@ -413,15 +401,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
    * @throws ERR_TRIPOLL_BUSY while a read or a write waits; ERR_TRIPOLL_CLOSED, also when the fd is not the socket's any more
    */
   intoFd(): number {
-    const { fd } = this;
-    if (!this.isOpen) throw this.whyClosed();
-    if (this.isWaiting || this.hasQueued) throw busyError('a read or a write is waiting');
-    const isOurs = endRegistration(this.registration);
-    // Its number is given up, and not closed.
-    this.state = State.fdLost(this.state);
-    this.destroy(null);
-    if (!isOurs) throw closedError('Socket');
-    return fd;
+    return giveAway(this);
   }
 
   /** Closes with a RST: the peer loses what it has not read. */

@@ -40,6 +40,20 @@ export function writeQueued(stream: StreamFace, queue: WriteQueue, isCall: boole
   return stream.isOpen;
 }
 
+/** Ends our side when all that is queued has been written; what is corked is let go. */
+export function endWrite(stream: StreamFace): void {
+  if (stream.closed || stream.writeEnded) return;
+  stream.state = State.ending(stream.state);
+  stream.flush(true);
+}
+
+/** Closes when our side has ended, which it does now. */
+export function closeAfterEnd(stream: StreamFace): void {
+  stream.state = State.closingAfterEnd(stream.state);
+  if (State.isWriteEnded(stream.state)) stream.destroy(null);
+  else endWrite(stream);
+}
+
 /** All is written: our side ends, as soon as it is connected for good. */
 export function shutDown(stream: StreamFace): void {
   const handshake = stream.cold?.handshake;
