@@ -32,7 +32,10 @@ function findModule(name) {
     if (starts.length === 0) continue;
     const ranges = starts.map((start) => {
       const next = lines.findIndex((line, index) => index > start && /^\/\/ lib\//.test(line));
-      return [start + 2, next === -1 ? lines.length : next];
+      // Its list of exports, which the bundler makes, comes first.
+      const isListed = /^var \w+_exports\b/.test(lines[start + 1]);
+      const begin = isListed ? lines.indexOf('});', start) + 1 : start + 1;
+      return [begin + 1, next === -1 ? lines.length : next];
     });
     return { file: `dist/bundle/${file}`, ranges };
   }
@@ -46,7 +49,8 @@ function configOf(key, { module, tests }) {
   return {
     testRunner: 'command',
     commandRunner: { command: `node node_modules/jest/bin/jest.js --silent --bail --runInBand ${patterns}` },
-    mutate: ranges.map(([from, to]) => `${file}:${from}-${to}`),
+    // A module may be in two parts, of which one has its exports alone.
+    mutate: ranges.filter(([from, to]) => from <= to).map(([from, to]) => `${file}:${from}-${to}`),
     // Messages may change, and so no test says what they are.
     mutator: { excludedMutations: ['StringLiteral'] },
     // What is copied for each of the two that run at once: not the sources, nor what native code is built in.
