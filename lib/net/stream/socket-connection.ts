@@ -34,15 +34,14 @@ const MIN_KEPT_BYTES = 1024;
 
 /** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
-export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends StreamCore<
-  ConnectionProfile,
-  Address
-> {
+export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends StreamCore<Address> {
   static readonly #calls = new HandlerCalls<SocketConnection<unknown, unknown>>({
     isClosed: (connection) => connection.closed,
     hearsErrors: (connection) => connection.profile.handlers.error !== undefined,
     onThrown: (connection, error) => connection.destroy(error),
   });
+  /** @internal */
+  declare readonly profile: ConnectionProfile;
   /** The user's own: undefined until it is set, in `open` say, whatever its type. */
   data: Data = undefined as Data;
 

@@ -11,7 +11,6 @@ import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
 import { closeAfterEnd, queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
-import type { StreamProfile } from './stream-profile.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE } from './write-queue.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
@@ -43,7 +42,7 @@ function takeSettlers(resolve: (received: number) => void, reject: (error: unkno
  * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
  * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
  */
-export abstract class SocketStream<Address = SocketAddress> extends StreamCore<StreamProfile, Address> {
+export abstract class SocketStream<Address = SocketAddress> extends StreamCore<Address> {
   #reader: PendingRead | null = null;
   #opening: { resolve(): void; reject(error: unknown): void } | null = null;
   /** What ended it; reads and writes after that reject with it. */

@@ -52,12 +52,9 @@ interface Counters {
  * subclass says what to do with bytes and whom to tell. `state.ts` has what a stream can be, `interest.ts` what
  * it waits for, `reading.ts` and `writing.ts` have reads and writes by functions of their own.
  */
-export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, Address = SocketAddress>
-  extends Resource
-  implements ConnectObserver
-{
+export abstract class StreamCore<Address = SocketAddress> extends Resource implements ConnectObserver {
   /** @internal */
-  readonly profile: Profile;
+  readonly profile: StreamProfile;
   /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
   fd = -1;
   /** How many bytes have been read from the socket so far, those of a copy or a splice too. */
@@ -73,7 +70,7 @@ export abstract class StreamCore<Profile extends StreamProfile = StreamProfile, 
   /** @internal */
   cold: ColdState | null = null;
 
-  protected constructor(profile: Profile) {
+  protected constructor(profile: StreamProfile) {
     super();
     this.profile = profile;
   }

@@ -5,7 +5,6 @@ import { checkBytes, checkFd, checkInteger } from '../../binding/validate.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { receiveNow } from '../socket/stream-calls.js';
 import type { StreamCore } from './stream-core.js';
-import type { StreamProfile } from './stream-profile.js';
 
 const { MSG_PEEK, F_GETFD } = native.constants;
 /** What sendfile(2) says of the file, not of the socket. */
@@ -20,7 +19,7 @@ export interface SendfileOptions extends CancelOptions {
 }
 
 /** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
-export type AnyStream = StreamCore<StreamProfile, unknown>;
+export type AnyStream = StreamCore<unknown>;
 
 // What the methods of these names do. Async functions: a wrong argument is a rejection.
 
