@@ -1,5 +1,5 @@
-// A child process that talks in lines. No wait is without a deadline, every failure names the child and shows
-// its standard error, and none outlives this process.
+// A child process that talks in lines. No wait is without a deadline, every failure names the child
+// and shows its standard error, and none outlives this process.
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';

@@ -115,7 +115,9 @@ function chooseDepth(calibrations: readonly Calibration[]): number {
   return others.reduce((best, next) => (next.leastBusy > best.leastBusy ? next : best), first).depth;
 }
 
-/** Another process may have had a core for the whole of a round: then once more, and not in silence. */
+/**
+ * Another process may have had a core for the whole of a round: then once more, and not in silence.
+ */
 async function loadTwiceAtMost(
   plan: EchoPlan,
   servers: Servers,

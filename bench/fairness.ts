@@ -1,5 +1,6 @@
-// What bulk load leaves to Node's own loop: the longest gap between two ticks of a 20 ms setInterval, and of the reactor's own
-// timer, while eight senders send as fast as their core can. node:net, doing the same work in the same round, is the measure.
+// What bulk load leaves to Node's own loop: the longest gap between two ticks of a 20 ms
+// setInterval, and of the reactor's own timer, while eight senders send as fast as their core can.
+// node:net, doing the same work in the same round, is the measure.
 import { setTimeout } from 'node:timers/promises';
 import { Child } from './child.js';
 import type { Goal } from './goals.js';
@@ -54,7 +55,10 @@ function toTicks(lines: readonly string[]): Record<string, Tick[]> {
   return ticks;
 }
 
-/** With the stretch before the first tick, and the one after the last: one that never ticked has one gap, all of it. */
+/**
+ * With the stretch before the first tick, and the one after the last: one that never ticked has one
+ * gap, all of it.
+ */
 function worstGapMs(ticks: readonly Tick[], beginMs: number, endMs: number): number {
   const times = [beginMs, ...ticks.map(({ atMs }) => atMs).filter((at) => at > beginMs), endMs];
   return Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? at)));

@@ -1,6 +1,7 @@
-// Resident memory for a connection that has echoed one message and is silent since: in a fresh server the RSS with
-// 2000 open, after a collection, and the RSS with all, by what it grew. From none to 2000 the runtime's own compiler
-// comes into memory, some MB that are no connection's. Then the CPU time that the server takes while nothing happens.
+// Resident memory for a connection that has echoed one message and is silent since: in a fresh
+// server the RSS with 2000 open, after a collection, and the RSS with all, by what it grew. From
+// none to 2000 the runtime's own compiler comes into memory, some MB that are no connection's. Then
+// the CPU time that the server takes while nothing happens.
 import { setTimeout } from 'node:timers/promises';
 import { withIdleConnections } from './load.js';
 import type { Cores } from './load.js';

@@ -39,7 +39,9 @@ export function chooseCores(): Cores {
   return { server, load };
 }
 
-/** The runner sleeps while a side is measured; what little it does is kept off the server's core. */
+/**
+ * The runner sleeps while a side is measured; what little it does is kept off the server's core.
+ */
 export function pinRunner(cores: Cores): void {
   checkResult(loadPeersAddon().pinAllThreads(cores.load), 'sched_setaffinity');
 }

@@ -22,7 +22,9 @@ export interface BenchOptions {
   readonly warmupSeconds: number;
   readonly idleConnections: number;
   readonly jsonFile: string | null;
-  /** Another checkout that is built, bench included: an older tripoll, to be compared with this one. */
+  /**
+   * Another checkout that is built, bench included: an older tripoll, to be compared with this one.
+   */
   readonly beforeFolder: string | null;
 }
 

@@ -1,4 +1,5 @@
-// The bench-only addon. All functions return n >= 0 or a negative errno; a Run blocks its thread for good.
+// The bench-only addon. All functions return n >= 0 or a negative errno; a Run blocks its thread
+// for good.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';

@@ -1,4 +1,5 @@
-// Prints how long the package takes to load in this fresh process, and until it listens; Node's own start not included.
+// Prints how long the package takes to load in this fresh process, and until it listens; Node's own
+// start not included.
 import { createRequire } from 'node:module';
 import { performance } from 'node:perf_hooks';
 import type * as net from 'tripoll/net';

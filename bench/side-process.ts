@@ -1,6 +1,7 @@
-// What every side's process does around its server: argv ends with the core to pin to; standard output says
-// `port N`; then the line `gc` on standard input is answered with `gc` after a collection. The C peers
-// block the only thread that could answer, so they hear nothing, and end with their parent.
+// What every side's process does around its server: argv ends with the core to pin to; standard
+// output says `port N`; then the line `gc` on standard input is answered with `gc` after a
+// collection. The C peers block the only thread that could answer, so they hear nothing, and end
+// with their parent.
 import { writeSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,5 @@
-// The two TCP rows: a proxy by splice, CPU per byte; accept, one request, close: connections per CPU second.
+// The two TCP rows: a proxy by splice, CPU per byte; accept, one request, close: connections per
+// CPU second.
 //   node out/bench/tcp-bench.js [--work splice,short] [--rounds 7] [--json file]
 import { parseArgs } from 'node:util';
 import { Child } from './child.js';
@@ -9,7 +10,10 @@ import { pairedRatios, rotated, spreadOf, type Spread } from './statistics.js';
 
 const startTimeoutMs = 15_000;
 const runTimeoutMs = 60_000;
-/** The default of `copyBidirectional`, and of a pipe; and the most that a user without privileges may ask for. */
+/**
+ * The default of `copyBidirectional`, and of a pipe; and the most that a user without privileges
+ * may ask for.
+ */
 const pipeSizes = [65_536, 1_048_576] as const;
 const flowConnections = 4;
 const flowMegabytes = 400;
@@ -55,7 +59,10 @@ const servers: Side[] = [
   })),
 ];
 
-/** CPU nanoseconds per byte, or per connection, of one side in one round: a process of its own, warmed up. */
+/**
+ * CPU nanoseconds per byte, or per connection, of one side in one round: a process of its own,
+ * warmed up.
+ */
 async function measure(
   side: Side,
   load: Child,

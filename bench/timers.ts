@@ -1,5 +1,5 @@
-// Timers: setTimer and cancel against setTimeout and clearTimeout, with many live ones around; and a million
-// that each fire once. In this process, CPU time by the process's own clock.
+// Timers: setTimer and cancel against setTimeout and clearTimeout, with many live ones around; and
+// a million that each fire once. In this process, CPU time by the process's own clock.
 import { Reactor } from 'tripoll';
 
 const liveTimers = 100_000;

@@ -1,4 +1,5 @@
-// UDP: CPU time per packet, received and sent, against node:dgram and against C. bench/README.md says how.
+// UDP: CPU time per packet, received and sent, against node:dgram and against C. bench/README.md
+// says how.
 //   node out/bench/udp-bench.js [--rounds N] [--seconds S] [--json FILE]
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,5 +1,6 @@
-// A chat over lines: the first line is a name, every other one goes to all. Shows a decoder on the fast path, a
-// deadline for the name, an idle timeout, and back-pressure: who does not read what is said is dropped.
+// A chat over lines: the first line is a name, every other one goes to all. Shows a decoder on the
+// fast path, a deadline for the name, an idle timeout, and back-pressure: who does not read what is
+// said is dropped.
 //
 //   node out/examples/chat-server.js [port]        then: nc 127.0.0.1 <port>
 import { Reactor, type Timer } from 'tripoll';

@@ -16,7 +16,10 @@ const MAX_LABEL_BYTES = 63;
 const MAX_NAME_BYTES = 255;
 /** What every client takes; more only when it says so. */
 const PLAIN_ANSWER_BYTES = 512;
-/** What we say that we take, and send at most by UDP: no path cuts it into fragments (DNS flag day 2020). */
+/**
+ * What we say that we take, and send at most by UDP: no path cuts it into fragments (DNS flag day
+ * 2020).
+ */
 export const MAX_UDP_BYTES = 1232;
 
 export interface Question {
@@ -46,7 +49,10 @@ export interface Answer {
   readonly authority: readonly ResourceRecord[];
 }
 
-/** Null for what deserves no answer: an answer, or less than a header. A number: an error code to answer with. */
+/**
+ * Null for what deserves no answer: an answer, or less than a header. A number: an error code to
+ * answer with.
+ */
 export function readQuestion(message: Uint8Array): Question | number | null {
   if (message.length < HEADER_BYTES) return null;
   const view = new DataView(message.buffer, message.byteOffset, message.length);
@@ -84,7 +90,9 @@ function readName(message: Uint8Array, start: number): { text: string; end: numb
   return null;
 }
 
-/** The first additional record, where it is an OPT: the size that the client takes; 0 without one. */
+/**
+ * The first additional record, where it is an OPT: the size that the client takes; 0 without one.
+ */
 function readEdns(view: DataView, at: number): number {
   const isOpt = view.getUint16(10) > 0 && at + 11 <= view.byteLength && view.getUint8(at) === 0;
   return isOpt && view.getUint16(at + 1) === TYPES.OPT ? Math.max(1, view.getUint16(at + 3)) : 0;
@@ -116,7 +124,9 @@ function encodeHeader(id: number, flags: number, counts: readonly number[]): Buf
 
 const OPT = Buffer.from([0, 0, TYPES.OPT, MAX_UDP_BYTES >> 8, MAX_UDP_BYTES & 0xff, 0, 0, 0, 0, 0, 0]);
 
-/** The answer's bytes; where they are more than `mostBytes`, only that there are more (the TC bit). */
+/**
+ * The answer's bytes; where they are more than `mostBytes`, only that there are more (the TC bit).
+ */
 export function encodeAnswer(question: Question, answer: Answer, mostBytes: number): Uint8Array {
   const { id, name, bytes, hasEdns } = question;
   // A response, authoritative for what is ours, and the client's RD bit back.

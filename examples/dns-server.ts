@@ -1,4 +1,5 @@
-// A DNS server for one small zone, over UDP in batches, and over TCP for what does not fit a datagram.
+// A DNS server for one small zone, over UDP in batches, and over TCP for what does not fit a
+// datagram.
 //
 //   node out/examples/dns-server.js [host:port]     then: dig @127.0.0.1 -p 5300 www.example.test
 import {
@@ -33,7 +34,10 @@ const MAX_ALIASES = 8;
 const MAX_QUESTION_BYTES = 4096;
 const MAX_ANSWER_BYTES = 65_535;
 const TCP_IDLE_MS = 10_000;
-/** A port that one protocol has free is rarely taken in the other: this many in a row are another mistake. */
+/**
+ * A port that one protocol has free is rarely taken in the other: this many in a row are another
+ * mistake.
+ */
 const MAX_PORTS_TRIED = 10;
 
 // ---- the zone ----
@@ -157,7 +161,10 @@ function openListener(): TcpListener {
   );
 }
 
-/** One number for both. With port 0 the system picks one that TCP has free, which UDP may have given away. */
+/**
+ * One number for both. With port 0 the system picks one that TCP has free, which UDP may have given
+ * away.
+ */
 function open(): { listener: TcpListener; endpoint: UdpEndpoint } {
   const refused: TcpListener[] = []; // held meanwhile: the system would pick the same port again
   try {

@@ -1,5 +1,5 @@
-// HTTP/1.1 on the fast path: keep-alive, pipelining, bodies that are skipped, and limits. It shows what a protocol
-// over borrowed chunks looks like; it is no web server.
+// HTTP/1.1 on the fast path: keep-alive, pipelining, bodies that are skipped, and limits. It shows
+// what a protocol over borrowed chunks looks like; it is no web server.
 //
 //   node out/examples/http-hello.js [port] [--run]        then: curl -i http://127.0.0.1:<port>/
 import { Reactor } from 'tripoll';
@@ -43,8 +43,8 @@ function parseHead(head: string): Request | string {
   const [, method = '', minor] = match;
   if (!METHODS.has(method)) return '501 Not Implemented';
   const headers = new Map<string, string>();
-  // A line feed or a carriage return by itself, white space before the colon, and a length or a host given twice,
-  // are how requests are smuggled.
+  // A line feed or a carriage return by itself, white space before the colon, and a length or a
+  // host given twice, are how requests are smuggled.
   if (/[\r\n\0]/.test(lines.join(''))) return '400 Bad Request';
   for (const line of lines) {
     const colon = line.indexOf(':');

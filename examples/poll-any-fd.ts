@@ -40,7 +40,8 @@ function watch(fd: number, name: string, onEnd: () => void): Registration {
   );
 }
 
-// Opened for writing too, so that it does not end with its last writer. `register` changes no flags: the open does.
+// Opened for writing too, so that it does not end with its last writer. `register` changes no
+// flags: the open does.
 const fifo = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
 const registrations = [watch(fifo, 'fifo', stop)];
 

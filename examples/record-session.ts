@@ -1,4 +1,5 @@
-// Runs a program in a terminal of its own, and writes down what it prints, with the time, as script(1) does:
+// Runs a program in a terminal of its own, and writes down what it prints, with the time, as
+// script(1) does:
 //   node out/examples/record-session.js session.log top      then: q
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +12,10 @@ if (log === undefined || log.startsWith('-') || command.length === 0) {
   process.exit(2);
 }
 
-/** `detached` makes it the leader of a session, and the terminal that it opens first becomes that session's. */
+/**
+ * `detached` makes it the leader of a session, and the terminal that it opens first becomes that
+ * session's.
+ */
 function start(pty: Pty): ChildProcess {
   const words = ['-c', 'exec "$@" <"$0" >"$0" 2>&1', pty.path, ...command];
   return spawn('sh', words, { detached: true, stdio: 'ignore' });

@@ -1,4 +1,5 @@
-// A console of a serial line: what is typed is sent, line by line, what comes is printed. It ends with the input or by SIGINT.
+// A console of a serial line: what is typed is sent, line by line, what comes is printed. It ends
+// with the input or by SIGINT.
 //   node out/examples/serial-console.js /dev/ttyUSB0 115200
 import { SerialPort, signal } from 'tripoll/net';
 

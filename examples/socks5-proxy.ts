@@ -1,4 +1,5 @@
-// A SOCKS5 proxy (RFC 1928) without authentication, for CONNECT: names are resolved here, and their addresses raced.
+// A SOCKS5 proxy (RFC 1928) without authentication, for CONNECT: names are resolved here, and their
+// addresses raced.
 //   node out/examples/socks5-proxy.js 127.0.0.1:1080
 //   curl --socks5-hostname 127.0.0.1:1080 http://example.org/
 import { capabilities } from 'tripoll';
@@ -78,7 +79,10 @@ async function connect(target: { host: string; port: number }): Promise<TcpStrea
   }
 }
 
-/** `version, reply, 0, address type, address, port`; the address that we are bound to is nobody's business: zeros. */
+/**
+ * `version, reply, 0, address type, address, port`; the address that we are bound to is nobody's
+ * business: zeros.
+ */
 function replyTo(client: TcpStream, reply: number): Promise<number> {
   return client.writeAll(Uint8Array.of(VERSION, reply, 0, ADDRESS_TYPES.v4, 0, 0, 0, 0, 0, 0));
 }

@@ -1,4 +1,5 @@
-// A TCP proxy whose bytes never come into this process: pipes in the kernel pass them on (splice(2)); Linux.
+// A TCP proxy whose bytes never come into this process: pipes in the kernel pass them on
+// (splice(2)); Linux.
 //   node out/examples/splice-proxy.js 127.0.0.1:8081 example.org:80
 import { capabilities } from 'tripoll';
 import { copyBidirectional, TcpListener, TcpStream } from 'tripoll/net';

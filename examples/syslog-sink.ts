@@ -1,4 +1,5 @@
-// A syslog sink on a Unix datagram socket, as /dev/log is one: prints facility, severity and text of each message.
+// A syslog sink on a Unix datagram socket, as /dev/log is one: prints facility, severity and text
+// of each message.
 //   node out/examples/syslog-sink.js /tmp/log      then, elsewhere: logger -u /tmp/log -p daemon.warning hello
 import { bindUnixDatagram, signal } from 'tripoll/net';
 
@@ -12,7 +13,9 @@ const severities = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info'
 const facilities = ['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron'];
 const decoder = new TextDecoder();
 
-/** RFC 3164: `<priority>`, a number of facility and severity, and then text that is the sender's. */
+/**
+ * RFC 3164: `<priority>`, a number of facility and severity, and then text that is the sender's.
+ */
 function describe(message: string): string {
   const match = /^<(\d{1,3})>(.*)$/s.exec(message);
   if (match === null) return `?.? ${message}`;

@@ -16,7 +16,8 @@ async function serve(accepted: TcpStream): Promise<void> {
   for (;;) {
     const received = await stream.read(buffer);
     if (received === 0) return; // the client has said all it has to say
-    // Reading goes on only when this is written: a client that does not read is not read from either.
+    // Reading goes on only when this is written: a client that does not read is not read from
+    // either.
     await stream.writeAll(buffer.subarray(0, received));
   }
 }

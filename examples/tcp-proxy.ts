@@ -19,7 +19,8 @@ const sides = new Set<Side>();
 // Both ends have the same rules.
 const relay: TcpHandlers<Side> = {
   data(side, chunk) {
-    // False: the other end takes no more for now. Stop reading, and with that, soon, stop this peer.
+    // False: the other end takes no more for now. Stop reading, and with that, soon, stop this
+    // peer.
     if (!side.data.write(chunk)) side.pause();
   },
   drain(side) {

@@ -1,4 +1,5 @@
-// A network of hosts that do not exist: answers each ping that the system sends into its TUN interface. As root:
+// A network of hosts that do not exist: answers each ping that the system sends into its TUN
+// interface. As root:
 //   unshare -n node out/examples/tun-responder.js 10.9.8.1/24      then, in the same namespace: ping 10.9.8.77
 import { execFileSync } from 'node:child_process';
 import { internetChecksum, signal, TunDevice } from 'tripoll/net';

@@ -1,7 +1,7 @@
 'use strict';
-// `npm run api`: whether the public surface is what docs/api/ says, one report per entry of the package, by API Extractor
-// over the published declarations; and whether each public member has a docstring. `npm run api -- --local` writes the
-// reports anew, for the review of what changed.
+// `npm run api`: whether the public surface is what docs/api/ says, one report per entry of the
+// package, by API Extractor over the published declarations; and whether each public member has a
+// docstring. `npm run api -- --local` writes the reports anew, for the review of what changed.
 const fs = require('node:fs');
 const path = require('node:path');
 const { Extractor, ExtractorConfig } = require('@microsoft/api-extractor');
@@ -36,7 +36,8 @@ function configOf(name, declarations) {
         compilerMessageReporting: { default: error },
         extractorMessageReporting: {
           default: error,
-          // All is public; what is not has been cut out of the declarations (tools/public-types.cjs).
+          // All is public; what is not has been cut out of the declarations
+          // (tools/public-types.cjs).
           'ae-missing-release-tag': none,
           // An entry uses types of another, and base classes that nobody names.
           'ae-forgotten-export': none,

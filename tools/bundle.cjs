@@ -1,7 +1,7 @@
 'use strict';
-// Bundles lib/ into few files, dist/bundle/*.js, one for what is used together: a hundred small files take longer to load, and so
-// does what nobody asked for. Every module keeps a file of its own in dist/, which hands out its bundle's namespace of it: the tests
-// see what users load, once.
+// Bundles lib/ into few files, dist/bundle/*.js, one for what is used together: a hundred small
+// files take longer to load, and so does what nobody asked for. Every module keeps a file of its
+// own in dist/, which hands out its bundle's namespace of it: the tests see what users load, once.
 const fs = require('node:fs');
 const path = require('node:path');
 const esbuild = require('esbuild');
@@ -12,9 +12,11 @@ const dist = path.join(root, 'dist');
 const folder = path.join(dist, 'bundle');
 
 /**
- * The bundles, by the modules that lead into them. A module is in the first one that reaches it, so a new one finds its place by
- * itself. An earlier bundle loads a later one when it first uses a name of the modules listed there; a later one loads the earlier
- * ones that it needs at once. So whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier one.
+ * The bundles, by the modules that lead into them. A module is in the first one that reaches it, so
+ * a new one finds its place by itself. An earlier bundle loads a later one when it first uses a
+ * name of the modules listed there; a later one loads the earlier ones that it needs at once. So
+ * whatever is evaluated at load (a class that is extended) must be in the same bundle or an earlier
+ * one.
  */
 const BUNDLES = {
   core: [
@@ -80,7 +82,10 @@ const BUNDLES = {
   ],
 };
 
-/** Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when a name of them is first read. */
+/**
+ * Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when
+ * a name of them is first read.
+ */
 const SLOW_BUILTINS = ['node:tty', 'node:worker_threads'];
 
 const common = {
@@ -137,7 +142,10 @@ async function analyse(names) {
   return modules;
 }
 
-/** Module -> the name of its bundle. What no bundle leads to has types only, or is reached by tests alone: the last takes it. */
+/**
+ * Module -> the name of its bundle. What no bundle leads to has types only, or is reached by tests
+ * alone: the last takes it.
+ */
 function assign(modules) {
   const bundleOf = new Map();
   const heads = new Set(Object.values(BUNDLES).flat());
@@ -213,13 +221,15 @@ async function writeBundle(bundle, modules, bundleOf) {
 }
 
 /**
- * A module's namespace is made when another bundle, or a test, asks for it: most never are, and sixty of them were a tenth of the
- * time that loading takes. Lines stay where they are, for the source map.
+ * A module's namespace is made when another bundle, or a test, asks for it: most never are, and
+ * sixty of them were a tenth of the time that loading takes. Lines stay where they are, for the
+ * source map.
  */
 function makeNamespacesLazy(file) {
   let text = fs.readFileSync(file, 'utf8');
   for (const [, name] of [...text.matchAll(/^var (\w+_exports) = \{\};$/gm)]) {
-    // Four places: where it is declared, filled, handed out, and perhaps filled further; the last kind stays.
+    // Four places: where it is declared, filled, handed out, and perhaps filled further; the last
+    // kind stays.
     if (text.split(new RegExp(`\\b${name}\\b`)).length !== 4 || name === 'stdin_exports') continue;
     text = text
       .replace(
@@ -233,8 +243,9 @@ function makeNamespacesLazy(file) {
 }
 
 /**
- * An entry's exports are read when they are first asked for, since that may load a bundle. The last line never runs: it is how an ES
- * module learns a CommonJS module's names, without running it (https://github.com/nodejs/cjs-module-lexer).
+ * An entry's exports are read when they are first asked for, since that may load a bundle. The last
+ * line never runs: it is how an ES module learns a CommonJS module's names, without running it
+ * (https://github.com/nodejs/cjs-module-lexer).
  */
 function entryText(namespace, exported) {
   return `'use strict';

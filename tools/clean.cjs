@@ -1,5 +1,6 @@
 'use strict';
-// Removes what was built: all of it, or the folders named. In JavaScript, so that it runs on Windows too.
+// Removes what was built: all of it, or the folders named. In JavaScript, so that it runs on
+// Windows too.
 const fs = require('node:fs');
 const path = require('node:path');
 

@@ -1,8 +1,8 @@
 'use strict';
-// `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim of
-// test/support/kqueue-shim into build-kqueue/, and runs every suite with it that uses a poller.
-// It shows the logic of that file, not what a kernel of macOS or a BSD does. Arguments are patterns for Jest, which
-// then runs alone. Its last line is "N passed, N failed".
+// `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
+// of test/support/kqueue-shim into build-kqueue/, and runs every suite with it that uses a poller.
+// It shows the logic of that file, not what a kernel of macOS or a BSD does. Arguments are patterns
+// for Jest, which then runs alone. Its last line is "N passed, N failed".
 const path = require('node:path');
 const { buildAddon, failed, finish, isLoaded, listSkipped, root, runJest, suitesBut } = require('./legs.cjs');
 

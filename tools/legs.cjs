@@ -1,5 +1,6 @@
 'use strict';
-// What the legs of the tests have in common: running commands and Jest, reading its report, and the last lines.
+// What the legs of the tests have in common: running commands and Jest, reading its report, and the
+// last lines.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -27,14 +28,20 @@ function buildByCmake(folder, ...options) {
   );
 }
 
-/** An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name: node-gyp-build looks into it. */
+/**
+ * An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name: node-gyp-build
+ * looks into it.
+ */
 function buildAddon(folder, option) {
   const compile = `cmake-js compile --log-level error --out ${folder}/build --CD${option}`;
   const stdio = ['ignore', 'ignore', 'inherit'];
   return runLine(`npm run --silent build:ts && npx --no-install ${compile}`, { stdio });
 }
 
-/** Whether a Node that is started like this has that addon, and `condition` holds in it: else its tests prove nothing. */
+/**
+ * Whether a Node that is started like this has that addon, and `condition` holds in it: else its
+ * tests prove nothing.
+ */
 function isLoaded(env, addon, condition) {
   const script = `
     const { capabilities, Poller } = require('tripoll');
@@ -44,12 +51,18 @@ function isLoaded(env, addon, condition) {
   return run(process.execPath, ['-e', script, addon], { env });
 }
 
-/** A pattern for Jest: all of test/ but what begins as these do. A new folder is run unless somebody leaves it out. */
+/**
+ * A pattern for Jest: all of test/ but what begins as these do. A new folder is run unless somebody
+ * leaves it out.
+ */
 function suitesBut(...leftOut) {
   return [`/out/test/(?!${leftOut.join('|')})`];
 }
 
-/** Jest's leg by its report, and all that the report has of the tests; `ok`: whether Jest ended well. */
+/**
+ * Jest's leg by its report, and all that the report has of the tests; `ok`: whether Jest ended
+ * well.
+ */
 function readReport(report, ok) {
   if (!fs.existsSync(report)) return { name: 'jest', passed: 0, failed: 1, note: 'no report', suites: [] };
   const result = JSON.parse(fs.readFileSync(report, 'utf8'));
@@ -66,8 +79,9 @@ function readReport(report, ok) {
 }
 
 /**
- * The skipped tests of suites, each with the kind and the reason in its name (test/support/applies.ts); a kind of null is a
- * mistake. What Jest's -t leaves out is skipped as well: then nothing is known.
+ * The skipped tests of suites, each with the kind and the reason in its name
+ * (test/support/applies.ts); a kind of null is a mistake. What Jest's -t leaves out is skipped as
+ * well: then nothing is known.
  */
 function skippedIn(suites) {
   if (process.argv.includes('-t')) return [];
@@ -114,7 +128,10 @@ function failed(name, message) {
   return { name, passed: 0, failed: 1 };
 }
 
-/** Lists what was not run for want of a tool or a privilege; where all must be there, each is a failure: returns how many. */
+/**
+ * Lists what was not run for want of a tool or a privilege; where all must be there, each is a
+ * failure: returns how many.
+ */
 function listNotRun(legs) {
   const notRun = legs.flatMap((leg) => leg.notRun ?? []);
   if (notRun.length === 0) return 0;

@@ -1,13 +1,15 @@
 'use strict';
-// `npm run test:mutants`: changes the code in small ways, one at a time, and says which changes no test notices.
+// `npm run test:mutants`: changes the code in small ways, one at a time, and says which changes no
+// test notices.
 //   npm run test:mutants -- timer slab       StrykerJS over these of test/mutants/modules.json
 //   npm run test:mutants -- guards           the guards of test/mutants/guards.json
 //   npm run test:mutants -- guards T10 6     those whose names begin so
 //   npm run test:mutants                     all: hours, and so not in .ci/run
-// StrykerJS changes the modules where they are in the bundles: no build for a mutant, and each runs only the suites that
-// concern its module. A guard is taken out in a copy in build-mutants/, which is built, and the test that it names must
-// fail. What survives all the same is explained: modules' mutants in test/mutants/survivors.json, a guard by its own
-// "survives". Fails for what survives without a reason, and for a reason of what does not survive.
+// StrykerJS changes the modules where they are in the bundles: no build for a mutant, and each runs
+// only the suites that concern its module. A guard is taken out in a copy in build-mutants/, which
+// is built, and the test that it names must fail. What survives all the same is explained: modules'
+// mutants in test/mutants/survivors.json, a guard by its own "survives". Fails for what survives
+// without a reason, and for a reason of what does not survive.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -23,7 +25,10 @@ const minutes = 60_000;
 
 // ---- modules, by StrykerJS ----
 
-/** The file and the lines, from 1, of a module within the bundles, where esbuild writes its name above it. */
+/**
+ * The file and the lines, from 1, of a module within the bundles, where esbuild writes its name
+ * above it.
+ */
 function findModule(name) {
   const bundles = path.join(root, 'dist/bundle');
   for (const file of fs.readdirSync(bundles).filter((entry) => entry.endsWith('.js'))) {
@@ -53,7 +58,8 @@ function configOf(key, { module, tests }) {
     mutate: ranges.filter(([from, to]) => from <= to).map(([from, to]) => `${file}:${from}-${to}`),
     // Messages may change, and so no test says what they are.
     mutator: { excludedMutations: ['StringLiteral'] },
-    // What is copied for each of the two that run at once: not the sources, nor what native code is built in.
+    // What is copied for each of the two that run at once: not the sources, nor what native code is
+    // built in.
     ignorePatterns: [
       '/*',
       '!/dist',
@@ -126,7 +132,10 @@ function runIn(command, args, options = {}) {
   return spawnSync(command, args, { cwd: copy, encoding: 'utf8', timeout: 30 * minutes, ...options });
 }
 
-/** The files under version control, as they are now, and what was built of them, with its times: builds are incremental. */
+/**
+ * The files under version control, as they are now, and what was built of them, with its times:
+ * builds are incremental.
+ */
 function makeCopy() {
   fs.mkdirSync(copy, { recursive: true });
   const tracked = runIn('git', ['ls-files'], { cwd: root }).stdout.split('\n').filter(Boolean);

@@ -1,12 +1,16 @@
 'use strict';
-// Builds and runs test/native/*_test.cc by CMake and ctest. Alone: node tools/native-tests.cjs [--sanitize=address,undefined]
+// Builds and runs test/native/*_test.cc by CMake and ctest. Alone: node tools/native-tests.cjs
+// [--sanitize=address,undefined]
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { apt } = require('./test-tools.json');
 const { buildByCmake, failed, finish, root, run } = require('./legs.cjs');
 
-/** Adds up the last line of each program, "N passed, N failed"; one that fails without saying so counts as a failure. */
+/**
+ * Adds up the last line of each program, "N passed, N failed"; one that fails without saying so
+ * counts as a failure.
+ */
 function count(junit) {
   let passed = 0;
   let failed = 0;

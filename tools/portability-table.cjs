@@ -1,6 +1,6 @@
 'use strict';
-// Writes the table of docs/portability.md from test/capabilities/recorded.json, which test/capabilities checks on each platform;
-// with --check it only says whether the two agree.
+// Writes the table of docs/portability.md from test/capabilities/recorded.json, which
+// test/capabilities checks on each platform; with --check it only says whether the two agree.
 const fs = require('node:fs');
 const path = require('node:path');
 const recorded = require('../test/capabilities/recorded.json');

@@ -1,10 +1,11 @@
 'use strict';
-// The declarations that are published. tsc writes those of all of lib/ to out/lib, for our tests; here each is copied to
-// dist/ without what is not for users: what is tagged @internal, private members, protected ones that are not tagged
-// @public (those are for a user's subclasses), and the imports that nothing uses then. A class keeps a #private member if it
-// has one, which is what sets it apart from others of its shape.
-// tsc's own --stripInternal is not enough: where it strips a constructor the class can be constructed by anyone, and what
-// a class `implements` stays, though it no longer does.
+// The declarations that are published. tsc writes those of all of lib/ to out/lib, for our tests;
+// here each is copied to dist/ without what is not for users: what is tagged @internal, private
+// members, protected ones that are not tagged
+// @public (those are for a user's subclasses), and the imports that nothing uses then. A class
+// keeps a #private member if it has one, which is what sets it apart from others of its shape.
+// tsc's own --stripInternal is not enough: where it strips a constructor the class can be
+// constructed by anyone, and what a class `implements` stays, though it no longer does.
 const fs = require('node:fs');
 const path = require('node:path');
 const ts = require('typescript');

@@ -1,5 +1,6 @@
 'use strict';
-// The end of every build: tsc leaves the output of a source that was deleted or moved behind, and Jest would go on running it.
+// The end of every build: tsc leaves the output of a source that was deleted or moved behind, and
+// Jest would go on running it.
 const fs = require('node:fs');
 const path = require('node:path');
 

@@ -1,7 +1,8 @@
 'use strict';
-// `npm test`: builds, runs every leg that this machine can run, and ends with one line, "N passed, N failed", over all of them.
-// What a missing tool leaves out is listed above that line; with TRIPOLL_ALL_TOOLS=1 (.ci/run) it counts as failed.
-// Arguments go to Jest, which then runs alone: npm test -- reactor -t T07. --no-build takes what was built before.
+// `npm test`: builds, runs every leg that this machine can run, and ends with one line, "N passed,
+// N failed", over all of them. What a missing tool leaves out is listed above that line; with
+// TRIPOLL_ALL_TOOLS=1 (.ci/run) it counts as failed. Arguments go to Jest, which then runs alone:
+// npm test -- reactor -t T07. --no-build takes what was built before.
 const path = require('node:path');
 const { failed, finish, root, runJest, runLine } = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');

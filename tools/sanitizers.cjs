@@ -1,17 +1,24 @@
 'use strict';
-// An addon of its own under a sanitizer of GCC's, and Jest with it: what asan-tests.cjs and tsan-tests.cjs have in common.
+// An addon of its own under a sanitizer of GCC's, and Jest with it: what asan-tests.cjs and
+// tsan-tests.cjs have in common.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { buildAddon, failed, isLoaded, root, runJest } = require('./legs.cjs');
 
-/** The sanitizers' libraries, which must be in the process before node's own; [] when the addon carries none. */
+/**
+ * The sanitizers' libraries, which must be in the process before node's own; [] when the addon
+ * carries none.
+ */
 function findRuntimes(addon) {
   const { stdout = '' } = spawnSync('ldd', [addon], { encoding: 'utf8' });
   return [...stdout.matchAll(/=> (\S*\/lib(?:asan|ubsan|tsan)\.so\S*)/g)].map(([, file]) => file);
 }
 
-/** A report fails the run even where no test looks at how its child ended. Returns how many there are. */
+/**
+ * A report fails the run even where no test looks at how its child ended. Returns how many there
+ * are.
+ */
 function showReports(reports, isOurs) {
   const files = fs.existsSync(reports) ? fs.readdirSync(reports) : [];
   const all = files.flatMap((file) =>
@@ -26,8 +33,8 @@ function showReports(reports, isOurs) {
 }
 
 /**
- * Jest's leg, by an addon that is built into `build`. `toEnv` gives the sanitizers' options, whose reports go to the file
- * name that it is given; `isOurs` says of a report whether it counts.
+ * Jest's leg, by an addon that is built into `build`. `toEnv` gives the sanitizers' options, whose
+ * reports go to the file name that it is given; `isOurs` says of a report whether it counts.
  */
 function runSanitized({ build, sanitizers, library, toEnv, patterns, isOurs = () => true }) {
   const folder = path.join(root, build);

@@ -1,15 +1,17 @@
 'use strict';
-// `npm run test:tsan`, on Linux: the native tests, and Jest's suites that have threads (the watcher driver, wakers,
-// workers), under ThreadSanitizer: what looks at the watcher's lock and the poller's. Needs GCC, and setarch of
-// util-linux: this ThreadSanitizer knows where memory lies only while addresses are not chosen at random.
-// Its last line is "N passed, N failed". Arguments are paths for Jest instead of the suites below, and leave the native
-// tests out: npm run test:tsan -- wakers
+// `npm run test:tsan`, on Linux: the native tests, and Jest's suites that have threads (the watcher
+// driver, wakers, workers), under ThreadSanitizer: what looks at the watcher's lock and the
+// poller's. Needs GCC, and setarch of util-linux: this ThreadSanitizer knows where memory lies only
+// while addresses are not chosen at random. Its last line is "N passed, N failed". Arguments are
+// paths for Jest instead of the suites below, and leave the native tests out: npm run test:tsan --
+// wakers
 const { spawnSync } = require('node:child_process');
 const { failed, finish } = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');
 const { runSanitized } = require('./sanitizers.cjs');
 
-// Not lifecycle/workers, which counts fds, among them those of the reports, and bounds how long a child may take.
+// Not lifecycle/workers, which counts fds, among them those of the reports, and bounds how long a
+// child may take.
 const suites = [
   '/out/test/threads/',
   '/out/test/reactor/native-drivers',
@@ -17,7 +19,10 @@ const suites = [
   '/out/test/reactor/run.test',
 ];
 
-/** What opens an fd. ThreadSanitizer thinks of its number as of memory, and libuv closes by a system call of its own, unseen. */
+/**
+ * What opens an fd. ThreadSanitizer thinks of its number as of memory, and libuv closes by a system
+ * call of its own, unseen.
+ */
 const OPENS =
   /^(socket|socketpair|accept4?|pipe2?|eventfd|epoll_create1?|dup[23]?|open(64)?|timerfd_create|signalfd)$/;
 
@@ -27,10 +32,11 @@ function toEnv(report) {
 }
 
 /**
- * Whether the addon made one of the accesses, by itself or by a library's function. Node's binary knows nothing of
- * ThreadSanitizer: the locks and atomics by which V8, Node and libuv order what they do between threads are not seen, so
- * what they alone do is reported without a reason. In place of a list of suppressions, which would also hide what the
- * addon does when it is called by a frame of theirs.
+ * Whether the addon made one of the accesses, by itself or by a library's function. Node's binary
+ * knows nothing of ThreadSanitizer: the locks and atomics by which V8, Node and libuv order what
+ * they do between threads are not seen, so what they alone do is reported without a reason. In
+ * place of a list of suppressions, which would also hide what the addon does when it is called by a
+ * frame of theirs.
  */
 function isOurs(report) {
   const accesses = report.split('\n\n').filter((part) => / of size \d+ at /.test(part));

@@ -1,10 +1,11 @@
 'use strict';
-// `npm run test:windows`: the suite on Windows, by way of Wine. Cross-builds the addon (mingw), fetches node.exe from npm, makes
-// a Wine prefix, runs Jest there, and ends with "N passed, N failed". What does not apply is listed with its reason; a test
-// that is skipped without one counts as failed. On Windows itself `npm test` does all that matters.
-// Arguments go to Jest, which then runs those alone: npm run test:windows -- net -t T17
-// Needs (Debian 12): apt-get install --no-install-recommends wine64 g++-mingw-w64-x86-64-posix cmake
-// TRIPOLL_CACHE: where the prefix and node.exe are kept; default .cache
+// `npm run test:windows`: the suite on Windows, by way of Wine. Cross-builds the addon (mingw),
+// fetches node.exe from npm, makes a Wine prefix, runs Jest there, and ends with "N passed, N
+// failed". What does not apply is listed with its reason; a test that is skipped without one counts
+// as failed. On Windows itself `npm test` does all that matters. Arguments go to Jest, which then
+// runs those alone: npm run test:windows -- net -t T17 Needs (Debian 12): apt-get install
+// --no-install-recommends wine64 g++-mingw-w64-x86-64-posix cmake TRIPOLL_CACHE: where the prefix
+// and node.exe are kept; default .cache
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -12,7 +13,8 @@ const { buildByCmake, failed, finish, listSkipped, readReport, root, run, runLin
 
 const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache', 'windows');
 const build = path.join(root, 'build-windows');
-// Wine sees through symbolic links, and so would node-gyp-build find the addon of this system: these are copies.
+// Wine sees through symbolic links, and so would node-gyp-build find the addon of this system:
+// these are copies.
 const stage = path.join(build, 'stage');
 const minutes = 60_000;
 const cmakeOptions = [
@@ -31,7 +33,10 @@ const NODE = {
     'sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==',
 };
 
-/** Of test/: what is not about the addon, or cannot be on Windows. Jest leaves it out by jest.config.cjs. */
+/**
+ * Of test/: what is not about the addon, or cannot be on Windows. Jest leaves it out by
+ * jest.config.cjs.
+ */
 const LEFT_OUT = require('../test/not-on-windows.json');
 
 /** A missing tool is told first, with the package that it comes in. */

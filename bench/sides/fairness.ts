@@ -1,6 +1,7 @@
-// A server under bulk senders, and what it leaves to its own loop. argv: a kind, the port of a sink (for proxies), the core.
-// Standard output: `port N`, then at each tick of a 20 ms setInterval `tick MS BYTES`, at each of the reactor's own
-// `timer MS BYTES`: the time since the system started, which the harness reads from the same clock, and the bytes so far.
+// A server under bulk senders, and what it leaves to its own loop. argv: a kind, the port of a sink
+// (for proxies), the core. Standard output: `port N`, then at each tick of a 20 ms setInterval
+// `tick MS BYTES`, at each of the reactor's own `timer MS BYTES`: the time since the system
+// started, which the harness reads from the same clock, and the bytes so far.
 import { writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { Reactor } from 'tripoll';

@@ -1,4 +1,5 @@
-// Shared functions, as our handlers are: a closure per socket would be counted against node:net when idle.
+// Shared functions, as our handlers are: a closure per socket would be counted against node:net
+// when idle.
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';

@@ -1,6 +1,6 @@
-// What any promise API costs on top of handlers, for the comparison with ours: a message settles one promise that an
-// async function awaits, is copied into that connection's own buffer, and its write is awaited once more. No checks, no
-// cancellation, no queue.
+// What any promise API costs on top of handlers, for the comparison with ours: a message settles
+// one promise that an async function awaits, is copied into that connection's own buffer, and its
+// write is awaited once more. No checks, no cancellation, no queue.
 import { Reactor } from 'tripoll';
 import { listen, type TcpConnection } from 'tripoll/net';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';

@@ -1,5 +1,6 @@
-// A proxy of the TCP rows: argv is tripoll-splice, tripoll-copy or node-net, the target's port, the bytes of tripoll's pipe
-// or buffer, and the core. A highWaterMark of 1 MB makes node:net's pipe no cheaper.
+// A proxy of the TCP rows: argv is tripoll-splice, tripoll-copy or node-net, the target's port, the
+// bytes of tripoll's pipe or buffer, and the core. A highWaterMark of 1 MB makes node:net's pipe no
+// cheaper.
 import { createServer, connect, type Socket } from 'node:net';
 import { copyBidirectional, TcpListener, TcpStream } from 'tripoll/net';
 import { announcePort, enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';

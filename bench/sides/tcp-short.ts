@@ -1,5 +1,6 @@
-// A server of the TCP rows: accept, one request, one reply, close. argv is tripoll, tripoll-deferred (TCP_DEFER_ACCEPT, which node:net
-// does not have), tripoll-promises or node-net, and the core.
+// A server of the TCP rows: accept, one request, one reply, close. argv is tripoll,
+// tripoll-deferred (TCP_DEFER_ACCEPT, which node:net does not have), tripoll-promises or node-net,
+// and the core.
 import { createServer, type Socket } from 'node:net';
 import { listen, TcpListener, type TcpStream } from 'tripoll/net';
 import { announcePort, enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';

@@ -1,5 +1,6 @@
-// The design's echo, with a buffer of 64 KB instead of 1 KB: the size that every other side reads into. The
-// others share one buffer among all connections; here each connection has its own, as its user would.
+// The design's echo, with a buffer of 64 KB instead of 1 KB: the size that every other side reads
+// into. The others share one buffer among all connections; here each connection has its own, as its
+// user would.
 import { Reactor } from 'tripoll';
 import { TcpListener } from 'tripoll/net';
 import type { TcpStream } from 'tripoll/net';

@@ -5,7 +5,10 @@ import { native } from './native.js';
 export type Runtime = 'node' | 'bun' | 'deno';
 /** The pollers; which of them are here say `capabilities.backends`. */
 export type BackendName = 'epoll' | 'kqueue' | 'iocp' | 'poll';
-/** Who runs a reactor's turns: Node's own loop (nested), a thread that watches (watcher), or you (manual). */
+/**
+ * Driver of a reactor's turns: Node's own loop (nested), a thread that watches (watcher), or you
+ * (manual).
+ */
 export type DriverName = 'nested' | 'watcher' | 'manual';
 
 /** What this platform and runtime can do. The only place that asks; everyone else reads this. */
@@ -41,7 +44,8 @@ function detectRuntime(): Runtime {
 function detect(): Capabilities {
   const runtime = detectRuntime();
   const backends = native.backends as readonly BackendName[];
-  // Nesting needs a poller whose fd another may watch, which of all is epoll's, and Node's own libuv.
+  // Nesting needs a poller whose fd another may watch, which of all is epoll's, and Node's own
+  // libuv.
   const nested = runtime === 'node' && backends.includes('epoll');
   return Object.freeze({
     platform: process.platform,
@@ -66,14 +70,17 @@ export function needUnixSockets(what: string): void {
 }
 
 /**
- * Whether a poller tells of a socket's pending error where neither READABLE nor WRITABLE is asked for: those with POLLERR.
- * A kqueue has no filter for it, and Windows tells it to a receive alone.
+ * Whether a poller tells of a socket's pending error where neither READABLE nor WRITABLE is asked
+ * for: those with POLLERR. A kqueue has no filter for it, and Windows tells it to a receive alone.
  */
 export function tellsErrorsAlone(backend: string): boolean {
   return backend === 'epoll' || backend === 'poll';
 }
 
-/** Whether a backend ever tells PRIORITY: kqueue only where it has EVFILT_EXCEPT, as on macOS and OpenBSD. */
+/**
+ * Whether a backend ever tells PRIORITY: kqueue only where it has EVFILT_EXCEPT, as on macOS and
+ * OpenBSD.
+ */
 export function tellsPriority(backend: string): boolean {
   return backend !== 'kqueue' || native.kqueueConstants?.['EVFILT_EXCEPT'] !== undefined;
 }

@@ -1,7 +1,7 @@
 import { errnoOf } from './errors.js';
 
-// The errnos that several modules ask for, negative as every call returns them. What one module alone asks for it gets
-// from `errnoOf` itself.
+// The errnos that several modules ask for, negative as every call returns them. What one module
+// alone asks for it gets from `errnoOf` itself.
 
 export const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
 export const EAGAIN = errnoOf('EAGAIN');

@@ -1,6 +1,8 @@
 import type { ErrnoName } from './constant-names.js';
 
-/** `code` of an error that this library itself has a name for. Messages may change, these do not. */
+/**
+ * `code` of an error that this library itself has a name for. Messages may change, these do not.
+ */
 export type LibraryErrorCode =
   | 'ABORT_ERR'
   | 'ERR_TRIPOLL_BUSY'
@@ -16,15 +18,17 @@ export type LibraryErrorCode =
   | 'ERR_TRIPOLL_WRITE_OVERFLOW';
 
 /**
- * `code` of an error that the system, or its resolver, has given: the name of an errno; of one without a name its number,
- * as `'E1234'`; and what `dns.lookup` says.
+ * `code` of an error that the system, or its resolver, has given: the name of an errno; of one
+ * without a name its number, as `'E1234'`; and what `dns.lookup` says.
  */
 export type SystemErrorCode = ErrnoName | 'ENOTFOUND' | `EAI_${string}` | `E${number}`;
 
 /** What `code` of an error of this library may be. */
 export type TripollErrorCode = LibraryErrorCode | SystemErrorCode;
 
-/** An error with a code, as this library throws them and rejects with them: `isTripollError` tells. */
+/**
+ * An error with a code, as this library throws them and rejects with them: `isTripollError` tells.
+ */
 export interface TripollError extends Error {
   /** `ERR_TRIPOLL_*`, `ABORT_ERR`, or as in Node's errors: `ECONNRESET`, `ENOTFOUND`. */
   code: TripollErrorCode;
@@ -55,7 +59,7 @@ export interface SystemError extends TripollError {
 }
 
 /**
- * What an `error` handler is told: an error with a code, or without one what another handler has thrown or rejected
- * with.
+ * What an `error` handler is told: an error with a code, or without one what another handler has
+ * thrown or rejected with.
  */
 export type HandlerError = Error & Partial<Omit<TripollError, keyof Error>>;

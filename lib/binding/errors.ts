@@ -3,8 +3,8 @@ import type { ErrnoName } from './constant-names.js';
 import type { SystemError, SystemErrorCode, TripollError, TripollErrorCode } from './error-types.js';
 import { native } from './native.js';
 
-// The coded errors of this library. `code` is the stable part; messages may change. The argument errors of hot calls
-// are made in native code, with the same codes.
+// The coded errors of this library. `code` is the stable part; messages may change. The argument
+// errors of hot calls are made in native code, with the same codes.
 
 export type {
   HandlerError,

@@ -1,5 +1,6 @@
-// The runtime's clock and queues, taken when this module is loaded: fake timers (Jest's, Vitest's, Sinon's) replace the globals
-// later, and a reactor whose clock stands still would never end a wait. What the core modules export they leave alone.
+// The runtime's clock and queues, taken when this module is loaded: fake timers (Jest's, Vitest's,
+// Sinon's) replace the globals later, and a reactor whose clock stands still would never end a
+// wait. What the core modules export they leave alone.
 import { performance } from 'node:perf_hooks';
 import { setImmediate, setTimeout } from 'node:timers';
 

@@ -21,9 +21,10 @@ const LIBRARY_CODES: Readonly<Record<LibraryErrorCode, true>> = {
 const OTHER_SYSTEM_CODE = /^(?:E\d+|ENOTFOUND|EAI_\w+)$/;
 
 /**
- * Whether a caught value is an error with one of the codes of this library or of the system, so that `code` may be looked
- * at: `if (isTripollError(error) && error.code === 'ECONNRESET')`. Also of an error of another realm; Node's own errors
- * of the system are like it, those with `ERR_*` codes are not.
+ * Whether a caught value is an error with one of the codes of this library or of the system, so
+ * that `code` may be looked at: `if (isTripollError(error) && error.code === 'ECONNRESET')`. Also
+ * of an error of another realm; Node's own errors of the system are like it, those with `ERR_*`
+ * codes are not.
  */
 export function isTripollError(error: unknown): error is TripollError {
   if (!util.types.isNativeError(error)) return false;

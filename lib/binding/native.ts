@@ -30,7 +30,10 @@ export interface NativeBinding {
   pollerSetDeadline(poller: number, timeoutNs: number): number;
   pollerWakeId(poller: number): number;
   wakeById(wakeId: number): number;
-  /** `onBatch` gets a count of records, -errno, or `holdBatch` of the layout: then `driverRelease` is to be called later. */
+  /**
+   * `onBatch` gets a count of records, -errno, or `holdBatch` of the layout: then `driverRelease`
+   * is to be called later.
+   */
   driverStart(poller: number, kind: string, onBatch: (count: number) => void): number;
   driverRef(poller: number): number;
   driverUnref(poller: number): number;
@@ -39,7 +42,9 @@ export interface NativeBinding {
   fatalException(error: unknown): void;
 
   socket(domain: number, type: number, protocol: number): number;
-  /** 4, 6, or 0 for what is no IP address: node:net says the same, and takes milliseconds to load. */
+  /**
+   * 4, 6, or 0 for what is no IP address: node:net says the same, and takes milliseconds to load.
+   */
   ipVersion(text: string): number;
   interfaceIndex(name: string): number;
   bind(fd: number, family: number, address: string, port: number, scopeId: number): number;
@@ -144,7 +149,10 @@ export interface NativeBinding {
   epollSetParams?(epollFd: number, usecs: number, budget: number, prefer: number): number;
   epollGetParams?(epollFd: number, out: number[]): number;
 
-  /** What Windows itself called the error that became this errno in the last failed call; 0 when it is not known. */
+  /**
+   * What Windows itself called the error that became this errno in the last failed call; 0 when it
+   * is not known.
+   */
   takeSystemCode?(errno: number): number;
   rawAlloc?(bytes: number): number;
   rawView?(block: number): ArrayBuffer | number;
@@ -180,7 +188,10 @@ export interface NativeBinding {
   kevent?(kqueueFd: number, changes: Uint8Array, events: Uint8Array, timeoutNs: number): number;
 }
 
-/** Over `length` bytes from `offset` of a block that `rawAlloc` made; returns the operation's number. */
+/**
+ * Over `length` bytes from `offset` of a block that `rawAlloc` made; returns the operation's
+ * number.
+ */
 type SocketOperation = (
   port: number,
   socket: number,

@@ -19,8 +19,8 @@ export function checkInteger(
 }
 
 /**
- * A word of 32 flags, signed or not: JavaScript's `|` makes bit 31 (EPOLLET, GENERIC_READ, IN_ONESHOT) a sign. Native
- * code takes either.
+ * A word of 32 flags, signed or not: JavaScript's `|` makes bit 31 (EPOLLET, GENERIC_READ,
+ * IN_ONESHOT) a sign. Native code takes either.
  */
 export function checkFlags(name: string, value: unknown): asserts value is number {
   checkInteger(name, value, MIN_INT32, MAX_UINT32);
@@ -54,7 +54,10 @@ export function checkObject(name: string, value: unknown): asserts value is obje
   if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'an object', value);
 }
 
-/** Names that an options object may have; written as `Record<keyof Options, true>` none is forgotten. */
+/**
+ * Names that an options object may have; written as `Record<keyof Options, true>` none is
+ * forgotten.
+ */
 export type Names = Readonly<Record<string, true>>;
 
 /** @throws TypeError for no object, or one with a name that is none of `known` */

@@ -3,8 +3,8 @@ import { ERRNO_SHIFT, READINESS_MASK } from './flags.js';
 export const WORDS_PER_EVENT = 3;
 
 /**
- * The batch that a `wait` filled: read it before the next one overwrites it. Only the first `n` events
- * count, `n` being what `wait` returned.
+ * The batch that a `wait` filled: read it before the next one overwrites it. Only the first `n`
+ * events count, `n` being what `wait` returned.
  */
 export class Events {
   /** slot, generation, readiness of each event in turn; the poller's own memory. */

@@ -37,7 +37,9 @@ export const Mode = Object.freeze({
   ONESHOT: flag('ONESHOT'),
   /** Once, as an edge. */
   EDGE_ONESHOT: flag('EDGE_ONESHOT'),
-  /** Or'ed with LEVEL or EDGE: of several pollers on one socket, few are woken. Cannot be modified. */
+  /**
+   * Or'ed with LEVEL or EDGE: of several pollers on one socket, few are woken. Cannot be modified.
+   */
   EXCLUSIVE: flag('EXCLUSIVE'),
 });
 

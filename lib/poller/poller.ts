@@ -22,7 +22,10 @@ export interface PollerContract {
   readonly events: Events;
   /** Whether it has this mode, of `Mode`. */
   supports(mode: number): boolean;
-  /** Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched already. */
+  /**
+   * Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched
+   * already.
+   */
   add(fd: number, slot: number, generation: number, interest: number, mode: number): number;
   /** Changes what is waited for, and the slot and generation. -ENOENT when it is not watched. */
   modify(fd: number, slot: number, generation: number, interest: number, mode: number): number;
@@ -69,8 +72,9 @@ export class Poller implements PollerContract {
   #index: number;
 
   /**
-   * @throws RangeError ERR_TRIPOLL_OUT_OF_RANGE for a name that is no backend; ERR_TRIPOLL_UNSUPPORTED for
-   * one that this platform lacks; a system error (EMFILE) when it cannot be opened.
+   * @throws RangeError ERR_TRIPOLL_OUT_OF_RANGE for a name that is no backend;
+   * ERR_TRIPOLL_UNSUPPORTED for one that this platform lacks; a system error (EMFILE) when it
+   * cannot be opened.
    */
   constructor(options: PollerOptions = {}) {
     checkNames('options', options, { backend: true });
@@ -90,7 +94,10 @@ export class Poller implements PollerContract {
     return new Events(new Uint32Array(memory));
   }
 
-  /** What the last `wait` filled. Who transfers its memory away loses a view: native code keeps the memory (T07). */
+  /**
+   * What the last `wait` filled. Who transfers its memory away loses a view: native code keeps the
+   * memory (T07).
+   */
   get events(): Events {
     if (this.#events.words.length === 0 && this.#index >= 0) this.#events = this.#view();
     return this.#events;
@@ -113,7 +120,10 @@ export class Poller implements PollerContract {
     return native.pollerSupports(this.index, mode) === 1;
   }
 
-  /** Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched already. */
+  /**
+   * Watches an fd, whose events come with this slot and generation. -EEXIST when it is watched
+   * already.
+   */
   add(fd: number, slot: number, generation: number, interest: number, mode: number): number {
     this.#check(fd, slot, generation, interest, mode);
     return native.pollerAdd(this.index, fd, slot, generation, interest, mode);
@@ -125,7 +135,10 @@ export class Poller implements PollerContract {
     return native.pollerModify(this.index, fd, slot, generation, interest, mode);
   }
 
-  /** Watches it no more; does nothing, and returns 1, unless that slot and generation still own the fd. */
+  /**
+   * Watches it no more; does nothing, and returns 1, unless that slot and generation still own the
+   * fd.
+   */
   delete(fd: number, slot: number, generation: number): number {
     checkFd(fd);
     checkInteger('slot', slot, 0, MAX_SLOT);

@@ -15,7 +15,7 @@ const MAX_PACKETS = 256;
 
 /** One packet: an operation that has ended, or what was posted. */
 export interface Completion {
-  /** Of the handle, as it was associated; or as it was posted. */
+  /** The key of the handle, as it was associated; or as it was posted. */
   readonly key: number;
   /** What the method that started it returned; -1 for a posted packet. */
   readonly operation: number;
@@ -26,9 +26,10 @@ export interface Completion {
 }
 
 /**
- * I/O completion ports as Windows has them; elsewhere the constructor throws ERR_TRIPOLL_UNSUPPORTED. Handles are numbers:
- * sockets of `sys.socket`, pipes and files of `createPipe` and `openFile`. Buffers are views of what `alloc` has lent. A
- * method that starts an operation returns its number, and its packet comes in any case, also when it was done at once.
+ * I/O completion ports as Windows has them; elsewhere the constructor throws
+ * ERR_TRIPOLL_UNSUPPORTED. Handles are numbers: sockets of `sys.socket`, pipes and files of
+ * `createPipe` and `openFile`. Buffers are views of what `alloc` has lent. A method that starts an
+ * operation returns its number, and its packet comes in any case, also when it was done at once.
  * Methods throw system errors (`errno` is libuv's number).
  *
  * A handle stays with the first port that it was associated with until it is closed (T30).
@@ -59,7 +60,11 @@ export class CompletionPort {
     return result;
   }
 
-  /** Lets the handle's operations report here. @throws EINVAL when it belongs to a port already; EBADF */
+  /**
+   * Lets the handle's operations report here.
+   *
+   * @throws EINVAL when it belongs to a port already; EBADF
+   */
   associate(handle: number, key: number): void {
     checkHandle(handle);
     checkInteger('key', key, 0, MAX_EXACT);
@@ -126,7 +131,11 @@ export class CompletionPort {
     );
   }
 
-  /** ReadFile of a file (from `position` on) or a pipe. @throws EPIPE where the other end has gone */
+  /**
+   * ReadFile of a file (from `position` on) or a pipe.
+   *
+   * @throws EPIPE where the other end has gone
+   */
   read(handle: number, buffer: Uint8Array, position = 0): number {
     checkHandle(handle);
     checkInteger('position', position, 0, MAX_EXACT);
@@ -155,7 +164,8 @@ export class CompletionPort {
   }
 
   /**
-   * CancelIoEx. The operation's packet comes all the same: with ECANCELED, or with what it did before.
+   * CancelIoEx. The operation's packet comes all the same: with ECANCELED, or with what it did
+   * before.
    *
    * @throws ENOENT when it has ended, or its packet is on its way
    */
@@ -164,7 +174,10 @@ export class CompletionPort {
     this.#check(this.#native.portCancel(this.#port, operation), 'CancelIoEx');
   }
 
-  /** Cancels what is under way, and closes the port; the handles stay their owner's. May be called twice. */
+  /**
+   * Cancels what is under way, and closes the port; the handles stay their owner's. May be called
+   * twice.
+   */
   close(): void {
     if (this.#index < 0) return;
     this.#native.portClose(this.#index);
@@ -187,12 +200,13 @@ function toBytes(name: unknown): Uint8Array {
 }
 
 /**
- * CreateNamedPipeW: the server's end of a duplex pipe of bytes, for this machine only, to be associated with a
- * `CompletionPort`. Windows only.
+ * CreateNamedPipeW: the server's end of a duplex pipe of bytes, for this machine only, to be
+ * associated with a `CompletionPort`. Windows only.
  *
  * @param name `'\\\\.\\pipe\\...'`
  * @param mostInstances how many ends of that name may exist at a time; 255: any number
- * @returns its handle, to be closed by `closeHandle`; what a thread leaves open is closed at its end
+ * @returns its handle, to be closed by `closeHandle`; what a thread leaves open is closed at its
+ * end
  */
 export function createPipe(name: string, mostInstances = MAX_PIPE_INSTANCES): number {
   const { pipeCreate } = windowsBinding('createPipe');
@@ -218,7 +232,11 @@ export function openFile(name: string, access: number, disposition: number): num
   return handle;
 }
 
-/** CloseHandle, of what `createPipe` or `openFile` gave; sockets are closed by `sys.close`. @throws EBADF */
+/**
+ * CloseHandle, of what `createPipe` or `openFile` gave; sockets are closed by `sys.close`.
+ *
+ * @throws EBADF
+ */
 export function closeHandle(handle: number): void {
   const { handleClose } = windowsBinding('closeHandle');
   checkHandle(handle);

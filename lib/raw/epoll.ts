@@ -44,7 +44,9 @@ export class Epoll {
     if (this.#fd < 0) throw systemError(this.#fd, 'epoll_create1');
   }
 
-  /** The epoll instance's own fd: it is readable while events wait, and may be registered elsewhere. */
+  /**
+   * The epoll instance's own fd: it is readable while events wait, and may be registered elsewhere.
+   */
   get fd(): number {
     if (this.#fd < 0) throw closedError('Epoll');
     return this.#fd;
@@ -75,12 +77,14 @@ export class Epoll {
   }
 
   /**
-   * epoll_pwait2(2): blocks this thread. On kernels before 5.11 the timeout is rounded up to milliseconds.
+   * epoll_pwait2(2): blocks this thread. On kernels before 5.11 the timeout is rounded up to
+   * milliseconds.
    *
    * @param out three u32 an event: events, low and high half of the data; at most 1024 are filled
    * @param timeoutNs -1 waits for ever, 0 not at all
    * @returns how many events were filled
-   * @throws TypeError, RangeError; EINTR when a signal ended it, EINVAL when `out` has no room for one
+   * @throws TypeError, RangeError; EINTR when a signal ended it, EINVAL when `out` has no room for
+   * one
    */
   pwait2(out: Uint32Array, timeoutNs: number): number {
     checkInteger('timeoutNs', timeoutNs, -1, Number.MAX_SAFE_INTEGER);

@@ -20,7 +20,10 @@ export interface Kevent {
   flags?: number;
   /** NOTE_*, of the filter's own. */
   fflags?: number;
-  /** What the filter says of the event, or is asked for: bytes, a period, an exit status; see kqueue(2). */
+  /**
+   * What the filter says of the event, or is asked for: bytes, a period, an exit status; see
+   * kqueue(2).
+   */
   data?: number;
   /** Comes back with each event: 0 to 2^53 - 1. */
   udata?: number;
@@ -31,8 +34,8 @@ type Field = 'ident' | 'filter' | 'flags' | 'fflags' | 'data' | 'udata';
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
- * A list of `struct kevent` in this system's own layout, which native code tells (32 bytes each on macOS, 64 on
- * FreeBSD): what `Kqueue.kevent` reads its changes from, or writes its events into.
+ * A list of `struct kevent` in this system's own layout, which native code tells (32 bytes each on
+ * macOS, 64 on FreeBSD): what `Kqueue.kevent` reads its changes from, or writes its events into.
  */
 export class KeventList {
   /** The memory of all of them. */
@@ -42,7 +45,11 @@ export class KeventList {
   readonly #view: DataView;
   readonly #layout: Readonly<Record<string, number>>;
 
-  /** @param capacity how many it holds, 1 to 1024. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
+  /**
+   * @param capacity how many it holds, 1 to 1024.
+   *
+   * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
+   */
   constructor(capacity: number) {
     this.#layout = kqueueBinding().keventLayout;
     checkInteger('capacity', capacity, 1, this.#layout['most'] ?? 0);

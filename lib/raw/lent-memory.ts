@@ -14,14 +14,17 @@ export function windowsBinding(name: string): Required<NativeBinding> {
 
 /** Which block of native memory an ArrayBuffer shows. */
 const blocks = new WeakMap<ArrayBufferLike, number>();
-/** When nobody can reach the memory any more; operations that are under way keep it by themselves. */
+/**
+ * When nobody can reach the memory any more; operations that are under way keep it by themselves.
+ */
 const forgotten = new FinalizationRegistry((block: number) => {
   native.rawFree?.(block);
 });
 
 /**
- * Memory that operations of a `CompletionPort` may use: native code's own, so that the kernel can write into it as long
- * as it likes. It is freed when it cannot be reached any more and no operation is using it. Windows only.
+ * Memory that operations of a `CompletionPort` may use: native code's own, so that the kernel can
+ * write into it as long as it likes. It is freed when it cannot be reached any more and no
+ * operation is using it. Windows only.
  *
  * @param bytes 1 to 2^30
  * @throws TypeError, RangeError; ENOMEM; ERR_TRIPOLL_UNSUPPORTED on other systems

@@ -46,8 +46,9 @@ export function checkCancel(options: CancelOptions): void {
 }
 
 /**
- * Calls `onCancel` once when the signal aborts or the time is up. For an owner with a registration: that alone decides
- * whether the process stays alive, so that the timer of an owner that was unref'd keeps nothing.
+ * Calls `onCancel` once when the signal aborts or the time is up. For an owner with a registration:
+ * that alone decides whether the process stays alive, so that the timer of an owner that was
+ * unref'd keeps nothing.
  *
  * @returns ends the watch: to be called when the operation has settled, whoever settled it
  */

@@ -7,9 +7,10 @@ import type { Registration } from './registration.js';
 const SYSFS = '/sys';
 
 /**
- * Whether an fd is of a file that forgets its event when it is asked for it, as pressure triggers (PSI) and
- * /proc/self/mounts do: when a poller is nested in another, the outer one asks first, and the inner one finds nothing.
- * They are files of procfs and of cgroups, which are the only regular files that can be waited for beside sysfs's.
+ * Whether an fd is of a file that forgets its event when it is asked for it, as pressure triggers
+ * (PSI) and /proc/self/mounts do: when a poller is nested in another, the outer one asks first, and
+ * the inner one finds nothing. They are files of procfs and of cgroups, which are the only regular
+ * files that can be waited for beside sysfs's.
  */
 function forgetsEvents(fd: number): boolean {
   try {
@@ -21,7 +22,11 @@ function forgetsEvents(fd: number): boolean {
   }
 }
 
-/** For an fd that forgets its events, under the nested driver. @throws ERR_TRIPOLL_UNSUPPORTED for PRIORITY */
+/**
+ * For an fd that forgets its events, under the nested driver.
+ *
+ * @throws ERR_TRIPOLL_UNSUPPORTED for PRIORITY
+ */
 export function checkDelivers(interest: number): void {
   if ((interest & Interest.PRIORITY) === 0) return;
   throw unsupportedError(

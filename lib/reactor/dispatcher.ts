@@ -19,13 +19,19 @@ export class Dispatcher {
     this.poller = poller;
   }
 
-  /** Delivers what waits and what the poller found, as far as the budget goes. Returns how many handlers ran. */
+  /**
+   * Delivers what waits and what the poller found, as far as the budget goes. Returns how many
+   * handlers ran.
+   */
   dispatch(count: number): number {
     this.registry.beginTurn();
     return this.registry.prioritized > 0 ? this.dispatchByPriority(count) : this.dispatchInOrder(count);
   }
 
-  /** The dispatch loop: leftovers first, then the batch; from a token to its handler, stale tokens left out. */
+  /**
+   * The dispatch loop: leftovers first, then the batch; from a token to its handler, stale tokens
+   * left out.
+   */
   private dispatchInOrder(count: number): number {
     let ran = this.registry.ready.length > 0 ? this.dispatchReady() : 0;
     const { slots } = this.registry.slab;
@@ -48,7 +54,8 @@ export class Dispatcher {
       const registration = ready[at] as Registration;
       if (registration.active) ran += this.deliver(registration, takePending(registration));
     }
-    // Before those that have had their turn and ask again, or these would always be the first (T58).
+    // Before those that have had their turn and ask again, or these would always be the first
+    // (T58).
     if (at < ready.length)
       this.registry.ready = ready
         .slice(at)
@@ -58,8 +65,9 @@ export class Dispatcher {
   }
 
   /**
-   * The same by priority: all are sorted into one bucket a priority, leftovers before the batch. What the budget
-   * passes over grows a priority each turn, so that the lowest comes first after seven at the latest (T58).
+   * The same by priority: all are sorted into one bucket a priority, leftovers before the batch.
+   * What the budget passes over grows a priority each turn, so that the lowest comes first after
+   * seven at the latest (T58).
    */
   private dispatchByPriority(count: number): number {
     const buckets: Registration[][] = Array.from({ length: HIGHEST_PRIORITY + 1 }, () => []);

@@ -42,7 +42,8 @@ export function startDriver(
   const { index } = poller;
   const release = () => void native.driverRelease(index);
   const error = native.driverStart(index, name, (count) => {
-    // When the runtime's loop has come round (T47). It is ref'd, so that nothing else has to end that loop's wait.
+    // When the runtime's loop has come round (T47). It is ref'd, so that nothing else has to end
+    // that loop's wait.
     if (count === HOLD_BATCH) setImmediate(release);
     else onBatch(count);
   });
@@ -55,10 +56,16 @@ export function startDriver(
   };
 }
 
-/** A step of the reactor in each iteration of the runtime's loop: works everywhere, and delays that loop. */
+/**
+ * A step of the reactor in each iteration of the runtime's loop: works everywhere, and delays that
+ * loop.
+ */
 export class ImmediateDriver implements Driver {
   #immediate: NodeJS.Immediate | null = null;
-  /** Instead of the immediate while nothing is ref'd: an unref'd one does not end the loop's wait, a timer does. */
+  /**
+   * Instead of the immediate while nothing is ref'd: an unref'd one does not end the loop's wait, a
+   * timer does.
+   */
   #timer: NodeJS.Timeout | null = null;
   #refed = false;
   readonly #step: () => void;

@@ -1,6 +1,9 @@
 import type { CancelOptions } from './cancellation.js';
 
-/** What an AbortSignal has that a wait needs; adding a listener to a real one costs as much as the wait. */
+/**
+ * What an AbortSignal has that a wait needs; adding a listener to a real one costs as much as the
+ * wait.
+ */
 class StopSignal {
   aborted = false;
   readonly reason = undefined;
@@ -78,10 +81,12 @@ class StepIterator<T> implements AsyncGenerator<T, void, void> {
 }
 
 /**
- * An async iterator over a source that can be cancelled. Unlike an async generator's, its `return()` does not wait for a
- * `next()` that waits, but ends it: `{ done: true }` (F19). Several `next()` may wait at once.
+ * An async iterator over a source that can be cancelled. Unlike an async generator's, its
+ * `return()` does not wait for a `next()` that waits, but ends it: `{ done: true }` (F19). Several
+ * `next()` may wait at once.
  *
- * @param isClosed whether an error of `step` means that the source was closed: that is the end, and no failure
+ * @param isClosed whether an error of `step` means that the source was closed: that is the end, and
+ * no failure
  * @param onEnd called once, at `return()`, at the end or at an error
  */
 export function iterate<T>(

@@ -41,8 +41,8 @@ const LONGEST_IMMEDIATE_WAIT_MS = 10;
 const monotonicClock: Clock = { nowMs };
 
 /**
- * The reactor: who is registered, and the loop that dispatches what the poller found. All callbacks run
- * in a turn, one after the other; microtasks run after the turn.
+ * The reactor: who is registered, and the loop that dispatches what the poller found. All callbacks
+ * run in a turn, one after the other; microtasks run after the turn.
  */
 export class Reactor implements RegistryHost, TimerQueueHost {
   static #default: Reactor | null = null;
@@ -55,7 +55,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     return Reactor.#default;
   }
 
-  /** Who runs its turns, while `run()` does not. */
+  /** Driver that runs its turns, while `run()` does not. */
   readonly driver: DriverName;
   /** The kind of its poller. */
   readonly backend: string;
@@ -92,8 +92,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   private readonly spinGuard = new SpinGuard();
 
   /**
-   * @throws ERR_TRIPOLL_UNSUPPORTED for a backend or driver that this platform lacks; RangeError for an
-   * unknown name; a system error (EMFILE) when the poller cannot be opened
+   * @throws ERR_TRIPOLL_UNSUPPORTED for a backend or driver that this platform lacks; RangeError
+   * for an unknown name; a system error (EMFILE) when the poller cannot be opened
    */
   constructor(options: ReactorOptions = {}) {
     checkNames('options', options, REACTOR_NAMES);
@@ -137,16 +137,17 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   }
 
   /**
-   * Watches an fd. It changes none of the fd's flags (make it non-blocking yourself) and does not own it:
-   * deregister before you close it.
+   * Watches an fd. It changes none of the fd's flags (make it non-blocking yourself) and does not
+   * own it: deregister before you close it.
    *
    * @param fd an open file descriptor; on Windows a SOCKET
    * @param interest flags of `Interest`; 0 registers it paused
-   * @throws TypeError, RangeError for wrong arguments; EBADF for a closed fd, EEXIST for one that is
-   * registered, EPERM for a regular file (epoll_ctl(2); the same on every backend);
-   * ERR_TRIPOLL_UNSUPPORTED for a mode that the backend lacks, and under the nested driver (the default on Linux) for
-   * PRIORITY of a file that forgets its event when it is asked for it, as pressure triggers (PSI) and /proc/self/mounts:
-   * give those a `new Reactor({ driver: 'watcher' })` (T81); ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError for wrong arguments; EBADF for a closed fd, EEXIST for one that
+   * is registered, EPERM for a regular file (epoll_ctl(2); the same on every backend);
+   * ERR_TRIPOLL_UNSUPPORTED for a mode that the backend lacks, and under the nested driver (the
+   * default on Linux) for PRIORITY of a file that forgets its event when it is asked for it, as
+   * pressure triggers (PSI) and /proc/self/mounts: give those a
+   * `new Reactor({ driver: 'watcher' })` (T81); ERR_TRIPOLL_CLOSED
    */
   register(fd: number, interest: number, handler: EventHandler, options: RegisterOptions = {}): Registration {
     this.checkOpen();
@@ -159,10 +160,11 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   // ---- turns ----
 
   /**
-   * One turn by hand: waits at most `timeoutMs` for something to do (-1: for ever), does it, and returns how
-   * many callbacks ran. It may return 0 early. For the manual driver only.
+   * One turn by hand: waits at most `timeoutMs` for something to do (-1: for ever), does it, and
+   * returns how many callbacks ran. It may return 0 early. For the manual driver only.
    *
-   * @throws ERR_TRIPOLL_STATE from within a turn, or with another driver; RangeError; ERR_TRIPOLL_CLOSED
+   * @throws ERR_TRIPOLL_STATE from within a turn, or with another driver; RangeError;
+   * ERR_TRIPOLL_CLOSED
    */
   turn(timeoutMs = 0): number {
     if (timeoutMs !== -1) checkDurationMs('timeoutMs', timeoutMs);
@@ -175,7 +177,9 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     return this.step(count);
   }
 
-  /** How long a wait may last: nothing while there is work, and no longer than to the next timer. */
+  /**
+   * How long a wait may last: nothing while there is work, and no longer than to the next timer.
+   */
   private waitNs(timeoutMs: number): number {
     if (this.hasWork()) return 0;
     const untilTimerMs = this.timers.nextMs === Infinity ? Infinity : this.timers.nextMs - this.clock.nowMs();
@@ -190,14 +194,16 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   // ---- run ----
 
   /**
-   * Gives this thread to the reactor until `stop()`: the lowest latency there is. Node's timers, immediates,
-   * file system, ports and `worker.terminate()` go on working. It keeps the process alive no more than
-   * the reactor's sources do. Where the runtime's loop cannot be inverted (not epoll, or not Node), each
-   * iteration of that loop waits here for at most 10 ms, by which its own I/O may be late.
-   * One reactor of a thread at a time: each would keep the other from sleeping.
+   * Gives this thread to the reactor until `stop()`: the lowest latency there is. Node's timers,
+   * immediates, file system, ports and `worker.terminate()` go on working. It keeps the process
+   * alive no more than the reactor's sources do. Where the runtime's loop cannot be inverted (not
+   * epoll, or not Node), each iteration of that loop waits here for at most 10 ms, by which its own
+   * I/O may be late. One reactor of a thread at a time: each would keep the other from sleeping.
    *
-   * @returns settled when it has stopped, by `stop()`, by the signal, or because the reactor was closed
-   * @throws ERR_TRIPOLL_STATE while it, or another reactor of this thread, is running; TypeError; ERR_TRIPOLL_CLOSED
+   * @returns settled when it has stopped, by `stop()`, by the signal, or because the reactor was
+   * closed
+   * @throws ERR_TRIPOLL_STATE while it, or another reactor of this thread, is running; TypeError;
+   * ERR_TRIPOLL_CLOSED
    */
   run(options: RunOptions = {}): Promise<void> {
     checkNames('options', options, { signal: true });
@@ -293,7 +299,9 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     return ran;
   }
 
-  /** Before the next wait: work that is left over needs no event (T58), a timer ends the wait (T57). */
+  /**
+   * Before the next wait: work that is left over needs no event (T58), a timer ends the wait (T57).
+   */
   private prepareWait(): void {
     if (this.hasWork()) this.wakeOnce();
     this.armDeadline();
@@ -309,7 +317,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
 
   private armDeadline(): void {
     if (this.driverHandle === null || this.timers.nextMs === this.armedMs) return;
-    // A deadline that comes too early costs one empty turn; to move it back costs a syscall each time.
+    // A deadline that comes too early costs one empty turn; to move it back costs a syscall each
+    // time.
     const nowMs = this.clock.nowMs();
     if (this.armedMs < this.timers.nextMs && this.armedMs > nowMs) return;
     // No further than the poller can be told: what lies beyond is armed anew then.
@@ -351,7 +360,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   }
 
   /**
-   * A waker for this reactor: any number of `wake()` from any thread before a turn is one `onWake` in it.
+   * A waker for this reactor: any number of `wake()` from any thread before a turn is one `onWake`
+   * in it.
    *
    * @throws TypeError; ERR_TRIPOLL_CLOSED
    */
@@ -365,8 +375,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   // ---- timers ----
 
   /**
-   * Calls `fn` after `delayMs`, never early; with `repeatMs` again and again at that fixed rate, where ticks
-   * that a busy thread missed are one.
+   * Calls `fn` after `delayMs`, never early; with `repeatMs` again and again at that fixed rate,
+   * where ticks that a busy thread missed are one.
    *
    * @param delayMs 0 to 9_007_199_254_740
    * @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED
@@ -411,8 +421,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   }
 
   /**
-   * Ends the reactor: registrations, timers and posted work are dropped, sockets that live on it are closed.
-   * It closes no fd of yours. May be called twice, and from within a turn.
+   * Ends the reactor: registrations, timers and posted work are dropped, sockets that live on it
+   * are closed. It closes no fd of yours. May be called twice, and from within a turn.
    */
   close(): void {
     if (this.closed) return;

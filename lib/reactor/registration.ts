@@ -4,16 +4,17 @@ import { checkInteger } from '../binding/validate.js';
 import { ALL_INTERESTS } from '../poller/flags.js';
 import type { Token } from './slab.js';
 
-/** Whom a registration calls: the event handler of the Reactor pattern. */
+/** Receives the events of a registration: the event handler of the Reactor pattern. */
 export interface EventHandler {
   /**
-   * The fd is ready. `readiness` has flags of `Readiness`: those of the interest, and hints. It may be
-   * spurious: do the I/O without blocking, and take EAGAIN for an answer.
+   * The fd is ready. `readiness` has flags of `Readiness`: those of the interest, and hints. It may
+   * be spurious: do the I/O without blocking, and take EAGAIN for an answer.
    */
   onReady(readiness: number, registration: Registration): void;
   /**
-   * What `onReady` threw, or the system error of a registration that is lost because its fd was closed
-   * behind the library (it is deregistered already). Without it the error is an `uncaughtException`.
+   * What `onReady` threw, or the system error of a registration that is lost because its fd was
+   * closed behind the library (it is deregistered already). Without it the error is an
+   * `uncaughtException`.
    */
   onError?(error: unknown, registration: Registration): void;
   /** The reactor was closed under this registration: the owner of the fd closes it now. */
@@ -133,9 +134,9 @@ export class Registration {
    * Waits for something else from now on; 0 pauses. It also re-enables a fired ONESHOT.
    *
    * @param interest flags of `Interest`
-   * @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED after `deregister`; ERR_TRIPOLL_UNSUPPORTED for an EXCLUSIVE
-   * registration, which epoll cannot modify (epoll_ctl(2)). If the fd was closed behind the library, the
-   * registration ends and `onError` hears ENOENT or EBADF.
+   * @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED after `deregister`; ERR_TRIPOLL_UNSUPPORTED
+   * for an EXCLUSIVE registration, which epoll cannot modify (epoll_ctl(2)). If the fd was closed
+   * behind the library, the registration ends and `onError` hears ENOENT or EBADF.
    */
   setInterest(interest: number): void {
     checkInteger('interest', interest, 0, ALL_INTERESTS);
@@ -150,8 +151,8 @@ export class Registration {
   }
 
   /**
-   * Calls the handler again in the next turn, without a new event from the system: for a handler under an
-   * edge mode that stopped before EAGAIN.
+   * Calls the handler again in the next turn, without a new event from the system: for a handler
+   * under an edge mode that stopped before EAGAIN.
    */
   again(): void {
     this.#check();
@@ -179,10 +180,11 @@ export class Registration {
   }
 
   /**
-   * Ends it: no event is delivered any more. To be called before the fd is closed. May be called twice.
+   * Ends it: no event is delivered any more. To be called before the fd is closed. May be called
+   * twice.
    *
-   * @returns whether the fd is still the one that was registered: on false its number may be a stranger's by now, and
-   * is not yours to close
+   * @returns whether the fd is still the one that was registered: on false its number may be a
+   * stranger's by now, and is not yours to close
    */
   deregister(): boolean {
     return this.active && this.#host.deregister(this);
@@ -206,7 +208,10 @@ export class Registration {
     this.pending = 0;
   }
 
-  /** @internal For the reactor: under the nested driver its file would forget a PRIORITY event (T81). */
+  /**
+   * @internal For the reactor: under the nested driver its file would forget a PRIORITY event
+   * (T81).
+   */
   get forgetsEvents(): boolean {
     return (this.#bits & FORGETS) !== 0;
   }

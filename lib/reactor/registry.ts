@@ -10,19 +10,20 @@ import { Registration, type RegistrationHost, type RegistrationProfile } from '.
 import { Slab } from './slab.js';
 
 /**
- * What a turn may do before timers and the rest of the system get their turn: a unit is a handler's call, or
- * a further read or write that it makes. As many as a batch has events, so that only a turn that also has
- * leftovers, or reads in loops, is cut.
+ * What a turn may do before timers and the rest of the system get their turn: a unit is a handler's
+ * call, or a further read or write that it makes. As many as a batch has events, so that only a
+ * turn that also has leftovers, or reads in loops, is cut.
  */
 const TURN_BUDGET = 1024;
 /**
- * What the promises that a turn settled may do before the next: a read and a write for each event of a full batch,
- * and as much again. It only has to end a loop of reads that never have to wait.
+ * What the promises that a turn settled may do before the next: a read and a write for each event
+ * of a full batch, and as much again. It only has to end a loop of reads that never have to wait.
  */
 const PROMISE_BUDGET = 4 * TURN_BUDGET;
 /**
- * Bytes that take as long as a unit: a call with a small message takes 2 to 5 us, and loopback moves 2 to 4 GB/s. Without it
- * a turn's units could be 64 KB each, or 4 MB through a pipe, and keep Node's own loop waiting for seconds.
+ * Bytes that take as long as a unit: a call with a small message takes 2 to 5 us, and loopback
+ * moves 2 to 4 GB/s. Without it a turn's units could be 64 KB each, or 4 MB through a pipe, and
+ * keep Node's own loop waiting for seconds.
  */
 const BYTES_PER_UNIT_SHIFT = 13;
 /** Fewer bytes than this cost nothing beside their call. */
@@ -37,13 +38,17 @@ export interface RegistryHost {
 }
 
 /**
- * Who is registered, and what waits for the next turn: the face that a reactor shows to sockets, and users do not see.
- * Besides the table it has the turn's budget, work for the end of a turn, and who is told that the reactor closes.
+ * Who is registered, and what waits for the next turn: the face that a reactor shows to sockets,
+ * and users do not see. Besides the table it has the turn's budget, work for the end of a turn, and
+ * who is told that the reactor closes.
  */
 export class Registry implements RegistrationHost {
   /** For the dispatcher: from a token's slot to its registration. */
   readonly slab = new Slab<Registration>();
-  /** For the dispatcher: of the next turn; swapped out before it runs, so that it cannot feed itself. */
+  /**
+   * For the dispatcher: of the next turn; swapped out before it runs, so that it cannot feed
+   * itself.
+   */
   ready: Registration[] = [];
   /** Registrations with a priority above 0; while there are none a batch runs as it comes. */
   prioritized = 0;
@@ -161,12 +166,16 @@ export class Registry implements RegistrationHost {
     registration.pending |= readiness;
   }
 
-  /** Takes a unit of this turn's budget; false when there is none left, and others must have theirs. */
+  /**
+   * Takes a unit of this turn's budget; false when there is none left, and others must have theirs.
+   */
   consumeBudget(): boolean {
     return --this.budget > 0;
   }
 
-  /** Takes what `bytes` cost beside the call that moved them; called for `BYTES_PER_UNIT` and more. */
+  /**
+   * Takes what `bytes` cost beside the call that moved them; called for `BYTES_PER_UNIT` and more.
+   */
   chargeBytes(bytes: number): void {
     this.budget -= bytes >> BYTES_PER_UNIT_SHIFT;
   }
@@ -201,7 +210,8 @@ export class Registry implements RegistrationHost {
   // ---- the end ----
 
   /**
-   * Calls `fn` when the reactor closes, for who has no registration to hear it by; returns what takes that back.
+   * Calls `fn` when the reactor closes, for who has no registration to hear it by; returns what
+   * takes that back.
    *
    * @throws ERR_TRIPOLL_CLOSED
    */

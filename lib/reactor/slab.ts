@@ -7,8 +7,8 @@ export interface Token {
 }
 
 /**
- * A table whose index is half of a token. A removed slot is not given out again before `recycle`: within
- * a batch a number means one thing.
+ * A table whose index is half of a token. A removed slot is not given out again before `recycle`:
+ * within a batch a number means one thing.
  */
 export class Slab<T> {
   /** By slot; the dispatch loop reads it directly. */

@@ -1,4 +1,7 @@
-/** So many turns in a row that were woken and found nothing are reported: netty rebuilds its selector after as many. */
+/**
+ * So many turns in a row that were woken and found nothing are reported: netty rebuilds its
+ * selector after as many.
+ */
 const EMPTY_TURNS_REPORTED = 512;
 
 /** Counts turns that did nothing, and says so once when they come in a row (T49). */

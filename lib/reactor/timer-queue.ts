@@ -47,8 +47,9 @@ export class TimerQueue implements TimerHost {
   #insert(timer: Timer, dueMs: number): void {
     if (!this.#wheel.remove(timer) && timer.keepsAlive) this.#host.addRef(1);
     timer.dueMs = dueMs;
-    // Rounded up: a timer never fires early, and never spins below a tick (T14). One that is set while others
-    // fire is left to a later turn, or a timer that sets itself anew would never let go.
+    // Rounded up: a timer never fires early, and never spins below a tick (T14). One that is set
+    // while others fire is left to a later turn, or a timer that sets itself anew would never let
+    // go.
     this.#wheel.insert(timer, Math.max(Math.ceil(dueMs), this.#firingTick + 1));
     if (timer.expiryTick < this.nextMs) this.nextMs = timer.expiryTick;
   }

@@ -18,7 +18,8 @@ const TIMER_NAMES: Readonly<Record<keyof TimerOptions, true>> = { signal: true, 
 /**
  * Resolves after `delayMs`, never early.
  *
- * @throws (as rejection) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor closes
+ * @throws (as rejection) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor
+ * closes
  */
 export async function sleep(delayMs: number, options: TimerOptions = {}): Promise<void> {
   checkDurationMs('delayMs', delayMs);
@@ -46,10 +47,11 @@ export async function sleep(delayMs: number, options: TimerOptions = {}): Promis
 }
 
 /**
- * The promise's own outcome if it comes within `timeoutMs`. The work behind it goes on: to end that too, give it a
- * signal, or `timeoutMs` where it takes one.
+ * The promise's own outcome if it comes within `timeoutMs`. The work behind it goes on: to end that
+ * too, give it a signal, or `timeoutMs` where it takes one.
  *
- * @throws (as rejection) TimeoutError ERR_TRIPOLL_TIMEOUT; TypeError, RangeError; ERR_TRIPOLL_CLOSED
+ * @throws (as rejection) TimeoutError ERR_TRIPOLL_TIMEOUT; TypeError, RangeError;
+ * ERR_TRIPOLL_CLOSED
  */
 export async function timeout<T>(
   promise: PromiseLike<T>,
@@ -82,12 +84,13 @@ export async function timeout<T>(
 }
 
 /**
- * Ticks at a fixed rate, as an async iterator: each value counts the ticks since the one before, more than 1 when the
- * consumer was late. The first `next()` starts it; leaving the loop ends it, and so does `return()` while a `next()`
- * waits.
+ * Ticks at a fixed rate, as an async iterator: each value counts the ticks since the one before,
+ * more than 1 when the consumer was late. The first `next()` starts it; leaving the loop ends it,
+ * and so does `return()` while a `next()` waits.
  *
  * @param periodMs at least 1
- * @throws (from `next`) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor closes
+ * @throws (from `next`) TypeError, RangeError; ABORT_ERR; ERR_TRIPOLL_CLOSED when its reactor
+ * closes
  */
 export function interval(periodMs: number, options: TimerOptions = {}): AsyncGenerator<number, void, void> {
   let ticker: Ticker | null = null;

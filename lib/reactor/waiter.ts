@@ -3,7 +3,10 @@ import type { CancelOptions } from './cancellation.js';
 import type { Reactor } from './reactor.js';
 import type { Timer } from './timer.js';
 
-/** One executor for all promises, instead of a closure for each: they are as many as the operations that wait. */
+/**
+ * One executor for all promises, instead of a closure for each: they are as many as the operations
+ * that wait.
+ */
 const taken = {
   resolve: (_value: never): void => undefined,
   reject: (_error: unknown): void => undefined,
@@ -14,8 +17,8 @@ function takeSettlers(resolve: (value: never) => void, reject: (error: unknown) 
 }
 
 /**
- * A promise that its owner settles, or `signal` or `timeoutMs` does: exactly once, whoever comes first. Its timer and its
- * listener go with it, also when it settles while they are being set.
+ * A promise that its owner settles, or `signal` or `timeoutMs` does: exactly once, whoever comes
+ * first. Its timer and its listener go with it, also when it settles while they are being set.
  *
  * The owner puts it where it will be found, and then arms it; who takes it out of there settles it.
  */
@@ -57,11 +60,12 @@ export class Waiter<T> {
   }
 
   /**
-   * Sets the timer and the listener of `options`, which have been checked. For an owner with a registration: that alone
-   * decides whether the process stays alive, so that the timer of an owner that was unref'd, before or after, keeps
-   * nothing; and the owner hears of the reactor's end.
+   * Sets the timer and the listener of `options`, which have been checked. For an owner with a
+   * registration: that alone decides whether the process stays alive, so that the timer of an owner
+   * that was unref'd, before or after, keeps nothing; and the owner hears of the reactor's end.
    *
-   * @param onCancel called once when an abort or the time rejects it: takes it out of where its owner would find it
+   * @param onCancel called once when an abort or the time rejects it: takes it out of where its
+   * owner would find it
    */
   arm(options: CancelOptions | undefined, reactor: Reactor, onCancel: () => void): this {
     if (options !== undefined) this.#arm(options, reactor, onCancel, false);
@@ -69,8 +73,8 @@ export class Waiter<T> {
   }
 
   /**
-   * As `arm`, for an owner that has no registration yet: the timeout keeps the process alive, and the reactor's end
-   * rejects it with ERR_TRIPOLL_CLOSED.
+   * As `arm`, for an owner that has no registration yet: the timeout keeps the process alive, and
+   * the reactor's end rejects it with ERR_TRIPOLL_CLOSED.
    */
   armAlone(options: CancelOptions, reactor: Reactor, onCancel: () => void): this {
     this.#arm(options, reactor, onCancel, true);

@@ -13,8 +13,8 @@ const IDLE = 0;
 const WOKEN = 1;
 
 /**
- * Makes a reactor run a turn, from any thread. Any number of wakes before that turn is one `onWake` in it.
- * It does not keep the process alive.
+ * Makes a reactor run a turn, from any thread. Any number of wakes before that turn is one `onWake`
+ * in it. It does not keep the process alive.
  */
 export class Waker {
   readonly #id: number;
@@ -50,7 +50,8 @@ export class Waker {
   /**
    * Wakes the reactor. Once that has closed, a waker of another thread does nothing.
    *
-   * @throws ERR_TRIPOLL_CLOSED after `close` of this very object, which the reactor's `close` implies
+   * @throws ERR_TRIPOLL_CLOSED after `close` of this very object, which the reactor's `close`
+   * implies
    */
   wake(): void {
     if (this.#closed) throw closedError('Waker');

@@ -21,7 +21,10 @@ export interface SocketAddress {
   readonly scopeId?: number;
 }
 
-/** `'127.0.0.1:80'`, `'[fe80::1%eth0]:80'`, the parts, or what `remoteAddress` and its like have given. */
+/**
+ * `'127.0.0.1:80'`, `'[fe80::1%eth0]:80'`, the parts, or what `remoteAddress` and its like have
+ * given.
+ */
 export type SocketAddressInput = string | { readonly host: string; readonly port: number } | SocketAddress;
 
 /** As native calls want it. */
@@ -74,11 +77,11 @@ export function splitHostPort(address: unknown): HostPort {
 }
 
 /**
- * An IP literal with its port, for native code. An IPv6 address may have a zone (RFC 4007): an interface's index or name,
- * as `fe80::1%2` or `fe80::1%eth0`.
+ * An IP literal with its port, for native code. An IPv6 address may have a zone (RFC 4007): an
+ * interface's index or name, as `fe80::1%2` or `fe80::1%eth0`.
  *
- * @throws TypeError; RangeError for a host name, which only `connect` resolves, and for a zone that is none or has no place
- * there; ENODEV for a zone that names no interface
+ * @throws TypeError; RangeError for a host name, which only `connect` resolves, and for a zone that
+ * is none or has no place there; ENODEV for a zone that names no interface
  */
 export function parseAddress(input: unknown): ParsedAddress {
   const { host, port } = splitHostPort(input);

@@ -3,7 +3,10 @@ import { native } from '../binding/native.js';
 import { checkInteger } from '../binding/validate.js';
 
 const MAX_INDEX = 0x7fffffff;
-/** What no system takes as a name, but people write by mistake: numbers of other kinds, blanks, a second zone. */
+/**
+ * What no system takes as a name, but people write by mistake: numbers of other kinds, blanks, a
+ * second zone.
+ */
 const MALFORMED = /^[+\-\d]|[\s%/]|^$/;
 
 /** The index of an interface by its name, or -errno. */
@@ -30,7 +33,8 @@ export function interfaceIndexOf(chosen: unknown): number {
 }
 
 /**
- * The index that the zone of an IPv6 address stands for (RFC 4007, section 11.2): decimal digits, or a name.
+ * The index that the zone of an IPv6 address stands for (RFC 4007, section 11.2): decimal digits,
+ * or a name.
  *
  * @throws RangeError for what can be neither; ENODEV for a name that no interface has
  */

@@ -60,7 +60,8 @@ function unixNameBytes(address: unknown): Uint8Array {
  * A path, or a name of the abstract namespace, which begins with a NUL; copied.
  *
  * @param syscall whose argument it is to be, for the error
- * @throws TypeError; RangeError for an empty path or a NUL within; ENAMETOOLONG beyond what a `sockaddr_un` holds
+ * @throws TypeError; RangeError for an empty path or a NUL within; ENAMETOOLONG beyond what a
+ * `sockaddr_un` holds
  */
 export function encodeUnixAddress(address: unknown, syscall = 'bind'): Uint8Array {
   const name = unixNameBytes(address);
@@ -91,7 +92,10 @@ export function isUnixAddress(bytes: Uint8Array): boolean {
   return family === AF_UNIX;
 }
 
-/** The bytes of the path, or of an abstract name with its leading NUL; none for an unnamed socket. A view. */
+/**
+ * The bytes of the path, or of an abstract name with its leading NUL; none for an unnamed socket. A
+ * view.
+ */
 function nameWithin(bytes: Uint8Array): Uint8Array {
   const name = bytes.subarray(SUN_PATH_OFFSET);
   const end = name[0] === 0 ? -1 : name.indexOf(0);
@@ -147,7 +151,10 @@ export function socketAddressBytes(fd: number, side: 'local' | 'remote'): Uint8A
   return length < 0 ? undefined : out.subarray(0, length);
 }
 
-/** netlink(7): `portId` 0 is the kernel, or to `bind` one of its choice; `groups` a mask of the first 32. */
+/**
+ * netlink(7): `portId` 0 is the kernel, or to `bind` one of its choice; `groups` a mask of the
+ * first 32.
+ */
 export function encodeNetlinkAddress(portId: number, groups: number): Uint8Array {
   const view = newAddress(AF_NETLINK, NETLINK_BYTES);
   view.setUint32(4, portId, isLittleEndian);

@@ -36,14 +36,17 @@ function constantsOfPlatform(): Constants {
 }
 
 /**
- * The system's calls under their own names. Each returns `n >= 0` or a negative errno (`-sys.errno.EAGAIN`) and
- * throws only on wrong arguments (TypeError, RangeError). An fd that was opened here is closed here, with
- * `sys.close`; what a thread leaves open is closed at its end.
+ * The system's calls under their own names. Each returns `n >= 0` or a negative errno
+ * (`-sys.errno.EAGAIN`) and throws only on wrong arguments (TypeError, RangeError). An fd that was
+ * opened here is closed here, with `sys.close`; what a thread leaves open is closed at its end.
  */
 export const sys = {
   /** Positive errno values of this platform, by name. */
   errno: native.errnos,
-  /** Constants of this platform's headers, by name (`AF_INET`, `SOCK_STREAM`, `EPOLLIN`, `EVFILT_READ`, ...). */
+  /**
+   * Constants of this platform's headers, by name (`AF_INET`, `SOCK_STREAM`, `EPOLLIN`,
+   * `EVFILT_READ`, ...).
+   */
   constants: constantsOfPlatform(),
 
   /** socket(2): the new fd. */
@@ -133,7 +136,10 @@ export const sys = {
     return native.writev(fd, buffers, 0, buffers.length);
   },
 
-  /** fcntl(2) with a command that takes an integer (F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD*); else -EINVAL. */
+  /**
+   * fcntl(2) with a command that takes an integer (F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD*);
+   * else -EINVAL.
+   */
   fcntl(fd: number, command: number, argument = 0): number {
     checkFd(fd);
     checkInt('command', command);

@@ -24,11 +24,17 @@ export interface Termios {
   cflag: number;
   /** Local modes: ICANON, ECHO, ISIG, ... */
   lflag: number;
-  /** Baud. 0 when the line's speed has no name (Linux: a custom one); to be set it must have one there. */
+  /**
+   * Baud. 0 when the line's speed has no name (Linux: a custom one); to be set it must have one
+   * there.
+   */
   ispeed: number;
   /** Baud; 0 hangs up. */
   ospeed: number;
-  /** Control characters, `sys.constants.NCCS` of them: `cc[VMIN]`, `cc[VTIME]` (tenths of a second), `cc[VINTR]`, ... */
+  /**
+   * Control characters, `sys.constants.NCCS` of them: `cc[VMIN]`, `cc[VTIME]` (tenths of a second),
+   * `cc[VINTR]`, ...
+   */
   cc: Uint8Array;
 }
 
@@ -58,15 +64,19 @@ function toSettings(termios: Termios): Uint8Array {
   return bytes;
 }
 
-/** Part of `sys`: devices, terminals and serial lines. On Windows each throws ERR_TRIPOLL_UNSUPPORTED. */
+/**
+ * Part of `sys`: devices, terminals and serial lines. On Windows each throws
+ * ERR_TRIPOLL_UNSUPPORTED.
+ */
 export const terminalCalls = {
   /**
    * ioctl(2). Some requests block.
    *
    * @param request as the system's headers have it, bit 31 may be a sign
-   * @param argument an integer from 0 to 65535; or the bytes of what the request points at, at most 16384, which the
-   * system may change. Bytes that the request's own number asks for must be there; where it tells no size (Linux's
-   * older ones: TIOCGWINSZ), what the system writes past the end is dropped. What holds addresses itself cannot be passed.
+   * @param argument an integer from 0 to 65535; or the bytes of what the request points at, at most
+   * 16384, which the system may change. Bytes that the request's own number asks for must be there;
+   * where it tells no size (Linux's older ones: TIOCGWINSZ), what the system writes past the end is
+   * dropped. What holds addresses itself cannot be passed.
    * @returns what the request returns; an fd among that is the caller's to close
    * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
    */
@@ -84,7 +94,11 @@ export const terminalCalls = {
     return need('ioctlBytes', 'ioctl')(fd, request, argument);
   },
 
-  /** tcgetattr(3): fills `out`, with a new `cc`. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
+  /**
+   * tcgetattr(3): fills `out`, with a new `cc`.
+   *
+   * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
+   */
   tcgetattr(fd: number, out: Partial<Termios>): number {
     checkFd(fd);
     checkObject('out', out);
@@ -100,7 +114,8 @@ export const terminalCalls = {
   /**
    * tcsetattr(3). A process in the background of its terminal is stopped by SIGTTOU instead.
    *
-   * @param action TCSANOW, TCSADRAIN (blocks until all output is sent) or TCSAFLUSH (as that, and drops input)
+   * @param action TCSANOW, TCSADRAIN (blocks until all output is sent) or TCSAFLUSH (as that, and
+   * drops input)
    * @returns 0; -EINVAL also for a speed that Linux has no name for
    * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
    */
@@ -111,7 +126,11 @@ export const terminalCalls = {
     return set(fd, action, toSettings(termios));
   },
 
-  /** cfmakeraw(3): bytes as they are, of eight bits, one at a time. Only the object is changed. @throws TypeError */
+  /**
+   * cfmakeraw(3): bytes as they are, of eight bits, one at a time. Only the object is changed.
+   *
+   * @throws TypeError
+   */
   cfmakeraw(termios: Termios): void {
     checkObject('termios', termios);
     need('tcsetattr', 'cfmakeraw');
@@ -136,8 +155,8 @@ export const terminalCalls = {
   },
 
   /**
-   * posix_openpt(3): a new pseudo terminal's master. Its other end is a file: `grantpt`, `unlockpt`, then open what
-   * `ptsname` tells, with O_NOCTTY.
+   * posix_openpt(3): a new pseudo terminal's master. Its other end is a file: `grantpt`,
+   * `unlockpt`, then open what `ptsname` tells, with O_NOCTTY.
    *
    * @param flags O_RDWR, O_NOCTTY; where the system takes them O_CLOEXEC and O_NONBLOCK
    * @returns the fd
@@ -159,22 +178,29 @@ export const terminalCalls = {
     return need('unlockpt', 'unlockpt')(fd);
   },
 
-  /** ptsname_r(3): fills `out` with the path of a master's other end. @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED */
+  /**
+   * ptsname_r(3): fills `out` with the path of a master's other end.
+   *
+   * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
+   */
   ptsname_r(fd: number, out: { name?: string }): number {
     checkFd(fd);
     checkObject('out', out);
     return need('ptsname', 'ptsname_r')(fd, out);
   },
 
-  /** dup(2): a second number for the same open file, without close-on-exec: F_DUPFD_CLOEXEC of `fcntl` has it. */
+  /**
+   * dup(2): a second number for the same open file, without close-on-exec: F_DUPFD_CLOEXEC of
+   * `fcntl` has it.
+   */
   dup(fd: number): number {
     checkFd(fd);
     return need('dup', 'dup')(fd);
   },
 
   /**
-   * dup3(2): the same under the number `target`; what that number was is closed, whoever's it is. On macOS a fork in
-   * another thread may inherit it in spite of O_CLOEXEC.
+   * dup3(2): the same under the number `target`; what that number was is closed, whoever's it is.
+   * On macOS a fork in another thread may inherit it in spite of O_CLOEXEC.
    *
    * @param flags 0 or O_CLOEXEC
    */
@@ -185,7 +211,12 @@ export const terminalCalls = {
     return need('dup3', 'dup3')(fd, target, flags);
   },
 
-  /** eventfd(2), Linux: the new fd. @param initial 0 to 2^31 - 1. @param flags EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE */
+  /**
+   * eventfd(2), Linux: the new fd.
+   *
+   * @param initial 0 to 2^31 - 1.
+   * @param flags EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE
+   */
   eventfd(initial: number, flags = 0): number {
     checkInteger('initial', initial, 0, 0x7fffffff);
     checkFlags('flags', flags);

@@ -1,11 +1,15 @@
 /**
- * A hierarchical timing wheel: nine levels of 64 slots, a tick of one millisecond at the lowest (Varghese
- * and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; the shape is Tokio's). Insert and remove are
- * O(1), and so is finding the next expiry. It has no clock: callers say what tick it is.
+ * A hierarchical timing wheel: nine levels of 64 slots, a tick of one millisecond at the lowest
+ * (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; the shape is Tokio's). Insert
+ * and remove are O(1), and so is finding the next expiry. It has no clock: callers say what tick it
+ * is.
  */
 const LEVEL_BITS = 6;
 const SLOTS_PER_LEVEL = 1 << LEVEL_BITS;
-/** 64^9 is 2^54, more than a double counts: whatever a tick is, it has its place, and none is sorted in twice. */
+/**
+ * 64^9 is 2^54, more than a double counts: whatever a tick is, it has its place, and none is sorted
+ * in twice.
+ */
 const LEVELS = 9;
 
 /** What the wheel holds: extend it. An entry is in one wheel at a time. */

@@ -1,5 +1,6 @@
-// What each platform can do is recorded in recorded.json, from which tools/portability-table.cjs makes the table of
-// docs/portability.md. Each leg (Linux, kqueue over the shim, Wine, real systems) checks its own column here.
+// What each platform can do is recorded in recorded.json, from which tools/portability-table.cjs
+// makes the table of docs/portability.md. Each leg (Linux, kqueue over the shim, Wine, real
+// systems) checks its own column here.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { capabilities, Mode, Poller } from 'tripoll';

@@ -115,7 +115,10 @@ function run(command: string, args: readonly string[]): Example {
   return example;
 }
 
-/** Below what any system gives away by itself (32768 on, or 49152): no other test's port 0 or connect() takes it. */
+/**
+ * Below what any system gives away by itself (32768 on, or 49152): no other test's port 0 or
+ * connect() takes it.
+ */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 

@@ -26,7 +26,8 @@ test('standard input is no terminal: it watches the FIFO alone, until SIGINT', a
 const terminalTest = testWith(missingTool('script'));
 
 terminalTest('it watches a terminal too, and leaves its flags as they were', async () => {
-  // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is 04000).
+  // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is
+  // 04000).
   const flags = 'grep flags /proc/self/fdinfo/0;';
   const running = runExampleInTerminal('poll-any-fd', [fifo], flags, flags);
   await running.printed(/watching fifo and tty;/);

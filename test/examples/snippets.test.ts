@@ -146,7 +146,8 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
   },
 };
 
-// What the snippets show is Linux's in good part: inotify, splice. The kqueue backend's leg runs on Linux too.
+// What the snippets show is Linux's in good part: inotify, splice. The kqueue backend's leg runs on
+// Linux too.
 const epollTest = testIf(hasBackend('epoll'), 'the snippets are run where epoll is');
 const named = new Map(snippets.map((snippet, index) => [snippet.name, { snippet, index }]));
 

@@ -43,7 +43,10 @@ export function makeConsumer(folder: string): void {
   );
 }
 
-/** As strict as the consumers of test/types; what they check of the declarations is not checked again. */
+/**
+ * As strict as the consumers of test/types; what they check of the declarations is not checked
+ * again.
+ */
 function consumerOptions(folder: string): ts.CompilerOptions {
   const file = path.join(packageRoot, 'test/types/tsconfig.json');
   const { config } = ts.readConfigFile(file, (name) => readFileSync(name, 'utf8')) as { config: object };
@@ -55,7 +58,10 @@ function consumerOptions(folder: string): ts.CompilerOptions {
 const fileOf = (folder: string, index: number, ending: string): string =>
   path.join(folder, `snippet-${index}.${ending}`);
 
-/** Compiles each into a module of `folder`. Returns what the compiler has to say, with the pages' own lines. */
+/**
+ * Compiles each into a module of `folder`. Returns what the compiler has to say, with the pages'
+ * own lines.
+ */
 export function compileSnippets(folder: string, snippets: readonly Snippet[]): string[] {
   const files = snippets.map(({ code }, index) => {
     const file = fileOf(folder, index, 'mts');
@@ -73,7 +79,10 @@ export function compileSnippets(folder: string, snippets: readonly Snippet[]): s
   });
 }
 
-/** The compiled module, in which each key of `replaced` has become its value: ports and paths of the test's own. */
+/**
+ * The compiled module, in which each key of `replaced` has become its value: ports and paths of the
+ * test's own.
+ */
 export function moduleOf(folder: string, index: number, replaced: Readonly<Record<string, string>>): string {
   let code = readFileSync(fileOf(folder, index, 'mjs'), 'utf8');
   for (const [from, to] of Object.entries(replaced)) {

@@ -65,7 +65,8 @@ testCurl('curl uploads through it', async () => {
 
 testCurl('what is refused is told as SOCKS tells it', async () => {
   const port = await freePort();
-  // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection refused".
+  // curl: 97 is "proxy handshake error"; its message has SOCKS' own reply, 5 is "connection
+  // refused".
   const refused = curl('--socks5-hostname', proxy, `http://127.0.0.1:${port}/`);
   await expect(refused).rejects.toMatchObject({ code: 97, stderr: expect.anything() as unknown });
   await refused.catch((error: unknown) =>

@@ -45,8 +45,9 @@ testIperf(
     for (const options of [[], ['-R'], ['-P', '4']]) {
       const { sent, received } = await iperf(port, ...options);
       expect(sent).toBeGreaterThanOrEqual(MEGABYTES * 2 ** 20);
-      // The server counts up to the moment when it is told to stop: what is then in the buffers of two sockets and a pipe
-      // each is lost to it. Whether all bytes arrive is asked in test/net/copy/suite/splice.ts.
+      // The server counts up to the moment when it is told to stop: what is then in the buffers of
+      // two sockets and a pipe each is lost to it. Whether all bytes arrive is asked in
+      // test/net/copy/suite/splice.ts.
       expect(received).toBeGreaterThan(sent / 2);
     }
     running.interrupt();

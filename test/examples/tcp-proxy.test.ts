@@ -74,7 +74,8 @@ test('back-pressure: who does not read stops the one who writes', async () => {
   const socket = net.connect(port, '127.0.0.1');
   const piece = pattern(1_000_000);
   let sent = 0;
-  // Each buffer of the way fills up: ours, the proxy's two sockets, the server's. Then no drain comes any more.
+  // Each buffer of the way fills up: ours, the proxy's two sockets, the server's. Then no drain
+  // comes any more.
   const stopped = new Promise<void>((resolve) => {
     const pump = (): void => {
       for (;;) {
@@ -90,7 +91,8 @@ test('back-pressure: who does not read stops the one who writes', async () => {
     pump();
   });
   await within(stopped, 'a writer that waits');
-  // The kernel's buffers hold 6 MB or so a socket; the proxy's own queue no more than its high water mark.
+  // The kernel's buffers hold 6 MB or so a socket; the proxy's own queue no more than its high
+  // water mark.
   expect(sent).toBeLessThan(60_000_000);
   socket.destroy();
   running.interrupt();

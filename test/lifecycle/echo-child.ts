@@ -1,4 +1,5 @@
-// An echo over both styles, a timer and a deadline, for runtimes other than Node. Prints what came back, and ends.
+// An echo over both styles, a timer and a deadline, for runtimes other than Node. Prints what came
+// back, and ends.
 import { Reactor, sleep } from 'tripoll';
 import { listen, TcpStream } from 'tripoll/net';
 

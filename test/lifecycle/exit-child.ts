@@ -1,4 +1,5 @@
-// What keeps a process alive. Arguments: scenario, driver, backend. Prints a line for each thing that happened.
+// What keeps a process alive. Arguments: scenario, driver, backend. Prints a line for each thing
+// that happened.
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openPipe } from '../support/pairs';

@@ -21,7 +21,9 @@ const scenarios: Record<string, string[]> = {
   'a lost fd': ['EBADF', 'exit'],
 };
 
-/** On Windows a number that was closed may at once name an event or a file: a stranger, not nobody. */
+/**
+ * On Windows a number that was closed may at once name an event or a file: a stranger, not nobody.
+ */
 function linesOf(stdout: string): string[] {
   const text = isWindows ? stdout.replace('ENOENT', 'EBADF') : stdout;
   return text.trim().split('\n');

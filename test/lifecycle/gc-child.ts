@@ -1,4 +1,5 @@
-// Events under constant garbage collection, with nothing held by the user. Needs --expose-gc. Arguments: driver, backend.
+// Events under constant garbage collection, with nothing held by the user. Needs --expose-gc.
+// Arguments: driver, backend.
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openPipe } from '../support/pairs';

@@ -1,4 +1,5 @@
-// The other runtimes that load Node-API addons. Each has Node-API's edges of its own: Deno 2 writes results that nobody asked for.
+// The other runtimes that load Node-API addons. Each has Node-API's edges of its own: Deno 2 writes
+// results that nobody asked for.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { testIf, testWith } from '../support/applies.js';

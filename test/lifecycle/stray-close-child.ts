@@ -1,5 +1,6 @@
-// Somebody closes fds of a reactor's own. Arguments: which of them ('wake' or 'all'), how it ends, driver, backend, run.
-// Prints 'closed' when the reactor could be closed, and 'exit' when the process ends.
+// Somebody closes fds of a reactor's own. Arguments: which of them ('wake' or 'all'), how it ends,
+// driver, backend, run. Prints 'closed' when the reactor could be closed, and 'exit' when the
+// process ends.
 import { type BackendName, type DriverName, Interest, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openFds } from '../support/fds';

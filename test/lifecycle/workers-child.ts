@@ -1,5 +1,5 @@
-// Starts and ends workers with reactors in them, and counts the fds of the process before and after. Arguments: a plan as
-// JSON. Prints the exit codes and what stayed open.
+// Starts and ends workers with reactors in them, and counts the fds of the process before and
+// after. Arguments: a plan as JSON. Prints the exit codes and what stayed open.
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { openedSince, openFds } from '../support/fds.js';

@@ -1,5 +1,6 @@
-// Calls every export of the addon with every kind of value in every argument, first one by one, then at
-// random (argv: seed, calls). Prints a line an export, so that after a crash the last one is the guilty one.
+// Calls every export of the addon with every kind of value in every argument, first one by one,
+// then at random (argv: seed, calls). Prints a line an export, so that after a crash the last one
+// is the guilty one.
 import { openSync, writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { native } from '#lib/binding/native';
@@ -9,7 +10,9 @@ import { openPipe, PAIR_DOMAIN } from '../support/pairs';
 
 type Call = (...values: unknown[]) => unknown;
 
-/** What a throwing trap or getter of the caller's throws: to get it back is as good as a TypeError. */
+/**
+ * What a throwing trap or getter of the caller's throws: to get it back is as good as a TypeError.
+ */
 class Mine extends Error {
   override name = 'Mine';
 }
@@ -21,7 +24,10 @@ const throwMine = (): never => {
 const random = new Random(Number(process.argv[2] ?? 1));
 const randomCalls = Number(process.argv[3] ?? 4000);
 
-/** Values made anew for each call, so that no call spoils them for the next. Small numbers are not among them: they are fds. */
+/**
+ * Values made anew for each call, so that no call spoils them for the next. Small numbers are not
+ * among them: they are fds.
+ */
 const hostile: (() => unknown)[] = [
   () => undefined,
   () => null,

@@ -1,5 +1,6 @@
-// What the socket tests share: a context with a reactor of its own, connected pairs, recordings of what
-// handlers were told, and a peer made of plain syscalls, which does just what a test says, at once.
+// What the socket tests share: a context with a reactor of its own, connected pairs, recordings of
+// what handlers were told, and a peer made of plain syscalls, which does just what a test says, at
+// once.
 import { createHash } from 'node:crypto';
 import { capabilities, Reactor } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
@@ -22,7 +23,10 @@ export const LOOPBACK = '127.0.0.1';
 interface Features {
   /** Streams on it use edges; else levels, with interests that follow what is wanted. */
   readonly edge: boolean;
-  /** Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default: yes. */
+  /**
+   * Urgent data and the error queue are told of: not by a kqueue without EVFILT_EXCEPT. Default:
+   * yes.
+   */
   readonly priority?: boolean;
 }
 
@@ -45,7 +49,10 @@ const isHere = ({ driver, backend }: (typeof LEGS)[keyof typeof LEGS]): boolean 
 /** Those that this system has. */
 export const legsHere = Object.values(LEGS).filter(isHere);
 
-/** The same tests on each of these drivers and backends; what this system has not is skipped by its name. */
+/**
+ * The same tests on each of these drivers and backends; what this system has not is skipped by its
+ * name.
+ */
 export function describeOn(
   legs: readonly (keyof typeof LEGS)[],
   title: string,
@@ -73,7 +80,10 @@ export interface Closable {
   close(): void;
 }
 
-/** A port that refuses connections as long as the test runs: bound, so that nobody else gets it, and not listening. */
+/**
+ * A port that refuses connections as long as the test runs: bound, so that nobody else gets it, and
+ * not listening.
+ */
 export function refusingPort(context: Context): number {
   const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC } = sys.constants;
   const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
@@ -364,7 +374,10 @@ export function pretendReady(stream: TcpConnection | TcpStream, readiness: numbe
   stream.reactor.registry.requeue(registration as Parameters<Reactor['registry']['requeue']>[0], readiness);
 }
 
-/** The same for all that is registered: what is still being connected has no stream's registration yet. */
+/**
+ * The same for all that is registered: what is still being connected has no stream's registration
+ * yet.
+ */
 export function pretendAllReady(reactor: Reactor, readiness: number): void {
   type Slot = Parameters<Reactor['registry']['requeue']>[0] | undefined;
   const { slots } = (reactor as unknown as { registry: { slab: { slots: Slot[] } } }).registry.slab;
@@ -411,7 +424,9 @@ function check(result: number, what: string): number {
   return result;
 }
 
-/** Connected when it is made: the kernel completes a connection on loopback before it is accepted. */
+/**
+ * Connected when it is made: the kernel completes a connection on loopback before it is accepted.
+ */
 export class RawPeer implements Closable {
   fd: number;
 
@@ -444,7 +459,10 @@ export class RawPeer implements Closable {
     await until(() => (sent += this.fill(bytes.subarray(sent))) === bytes.length, 'peer sends all');
   }
 
-  /** What can be read now, at most `length`: null when there is nothing, a negative errno when it failed. */
+  /**
+   * What can be read now, at most `length`: null when there is nothing, a negative errno when it
+   * failed.
+   */
   receive(length = 65_536): Buffer | number | null {
     const buffer = Buffer.allocUnsafe(length);
     const received = sys.recv(this.fd, buffer);

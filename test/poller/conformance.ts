@@ -35,7 +35,10 @@ const { LEVEL, EDGE, ONESHOT, EDGE_ONESHOT, EXCLUSIVE } = Mode;
 const NS_PER_MS = 1e6;
 const BATCH = 1024;
 
-/** What a backend has, and must then have; of what it lacks the tests are left out, and that is told. */
+/**
+ * What a backend has, and must then have; of what it lacks the tests are left out, and that is
+ * told.
+ */
 export interface Features {
   /** Waits for pipes and ttys too, whose numbers can be duplicated; else for sockets alone. */
   anyFd: boolean;
@@ -49,7 +52,10 @@ export interface Features {
   knowsFiles: boolean;
   /** Has an fd that another poller can watch. */
   nestable: boolean;
-  /** A hang-up or an error is told whatever was asked for, and what it says of the other direction too. */
+  /**
+   * A hang-up or an error is told whatever was asked for, and what it says of the other direction
+   * too.
+   */
   unasked: boolean;
   /** Tells of out-of-band data. */
   priority: boolean;
@@ -402,7 +408,8 @@ export function describePoller(name: string, factory: () => Poller, features: Fe
         });
       }
 
-      // That a wait meanwhile does not spin: the fault tests of poll and kqueue count their system calls.
+      // That a wait meanwhile does not spin: the fault tests of poll and kqueue count their system
+      // calls.
       testIf(features.anyFd)('an error is reported at most once, and a wait goes on meanwhile', () => {
         const [reader, writer] = rig.pipe();
         add(writer, 1, 0);

@@ -1,4 +1,5 @@
-// What the kqueue backend does beyond the conformance suite: traps T20, T21 and T23. Natively: test/native/kqueue_*.
+// What the kqueue backend does beyond the conformance suite: traps T20, T21 and T23. Natively:
+// test/native/kqueue_*.
 import { capabilities, Interest, Mode, Poller, Reactor, Readiness } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';

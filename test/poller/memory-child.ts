@@ -67,7 +67,9 @@ async function surviveClose(backend: BackendName): Promise<void> {
 
 type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer; resize?: (bytes: number) => void };
 
-/** Whatever is tried with the view, native code writes into its own memory, and the process lives. */
+/**
+ * Whatever is tried with the view, native code writes into its own memory, and the process lives.
+ */
 async function surviveTransfer(backend: BackendName): Promise<void> {
   const attempts: ((memory: Transferable) => void)[] = [
     (memory) => structuredClone(memory, { transfer: [memory] }),
@@ -94,7 +96,9 @@ async function surviveTransfer(backend: BackendName): Promise<void> {
   }
 }
 
-/** Pollers nobody closed and nobody knows any more: nothing of them is collected under native code. */
+/**
+ * Pollers nobody closed and nobody knows any more: nothing of them is collected under native code.
+ */
 async function forget(backend: BackendName): Promise<void> {
   for (let i = 0; i < 10; i++) new Poller({ backend }).add(reader, i, 77, Interest.READABLE, Mode.LEVEL);
   await settle();

@@ -1,4 +1,5 @@
-// A native file that no build compiles is dead, and one listed twice does not link: the one list names each file once.
+// A native file that no build compiles is dead, and one listed twice does not link: the one list
+// names each file once.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,5 @@
-// What is loaded when: the entries bring the reactor and TCP, all else comes with its first use (tools/bundle.cjs).
+// What is loaded when: the entries bring the reactor and TCP, all else comes with its first use
+// (tools/bundle.cjs).
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot, runScript } from '../support/child.js';
@@ -45,8 +46,9 @@ test('an import of tripoll/net does not depend on what tripoll/tcp had loaded: t
 });
 
 test('the core bundle is small', () => {
-  // V8 takes a millisecond to read 40 KB: these are 2.5 of the 10 ms that loading may take. The addon takes 2.5, Node's own
-  // search for the files 2. If it has become too large: what a reactor can do without has a place in another bundle.
+  // V8 takes a millisecond to read 40 KB: these are 2.5 of the 10 ms that loading may take. The
+  // addon takes 2.5, Node's own search for the files 2. If it has become too large: what a reactor
+  // can do without has a place in another bundle.
   expect(statSync(path.join(bundleFolder, 'core.js')).size).toBeLessThan(100_000);
 });
 

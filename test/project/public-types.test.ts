@@ -1,4 +1,5 @@
-// The published declarations, dist/**/*.d.ts, are those of lib/ without what is internal (tools/public-types.cjs).
+// The published declarations, dist/**/*.d.ts, are those of lib/ without what is internal
+// (tools/public-types.cjs).
 import path from 'node:path';
 import ts from 'typescript';
 import { packageRoot } from '../support/child.js';
@@ -60,7 +61,10 @@ test('every class that is exported is published, and no other', () => {
   expect([...published.classes.keys()].sort()).toEqual([...full.classes.keys()].sort());
 });
 
-/** Hidden here, or where a base class declares it: an override without the tag would publish it again. */
+/**
+ * Hidden here, or where a base class declares it: an override without the tag would publish it
+ * again.
+ */
 function hiddenNames(type: ts.InterfaceType): Set<string> {
   const { checker } = full;
   const own = membersOf(full, type).filter(isHidden).map(nameOf);

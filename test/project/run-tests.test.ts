@@ -1,4 +1,5 @@
-// `npm test` on a machine without the tools that tests start: it passes, and says what it left out and why.
+// `npm test` on a machine without the tools that tests start: it passes, and says what it left out
+// and why.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -93,7 +93,10 @@ describe('pages', () => {
     );
   });
 
-  /** A file in backticks, and what is in it: `lib/reactor/dispatcher.ts:deliver`. What is built or fetched has none. */
+  /**
+   * A file in backticks, and what is in it: `lib/reactor/dispatcher.ts:deliver`. What is built or
+   * fetched has none.
+   */
   const inBackticks = /`((?:[\w.-]+\/)*\w[\w.-]*\.(?:[mc]?ts|cc|h|cjs|json|md|yml|gyp))(?::([#~\w:]+))?`/g;
   const generated = /^(dist|out|build|node_modules|\.cache)\/|^(package-lock|compile_commands)\.json$/;
 

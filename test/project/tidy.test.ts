@@ -1,5 +1,5 @@
-// Style as a test, and as a ratchet: what an exception allows may shrink, and must not grow. (That sources.json names every
-// native source once is in build-files.test.ts.)
+// Style as a test, and as a ratchet: what an exception allows may shrink, and must not grow. (That
+// sources.json names every native source once is in build-files.test.ts.)
 import { functionsOf, importsOf, matches, sources, tree, withoutComments } from '../support/source-tree.js';
 
 const lib = sources('lib', /\.m?ts$/);

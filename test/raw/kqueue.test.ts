@@ -1,5 +1,5 @@
-// raw.Kqueue with the filters that the shim of test/support/kqueue-shim has too; the others, of real systems, are in
-// kqueue-filters.test.ts.
+// raw.Kqueue with the filters that the shim of test/support/kqueue-shim has too; the others, of
+// real systems, are in kqueue-filters.test.ts.
 import { type ErrnoName, KeventList, Kqueue, sys } from 'tripoll/raw';
 import { constant, minus, nowNs, Rig, send } from '../poller/rig';
 import { testIf } from '../support/applies';

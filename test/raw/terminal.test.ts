@@ -172,7 +172,8 @@ testUnix('speeds are in baud', () => {
 
 testIf(isLinux, 'BOTHER is Linux’s')('T71 a speed without a name is told as 0, and stays', () => {
   withPty((_master, slave) => {
-    // struct termios2, by TCGETS2 and TCSETS2 (asm-generic/ioctls.h): CBAUD is BOTHER, then both speeds.
+    // struct termios2, by TCGETS2 and TCSETS2 (asm-generic/ioctls.h): CBAUD is BOTHER, then both
+    // speeds.
     const termios2 = new Uint8Array(44);
     const view = new DataView(termios2.buffer);
     expect(sys.ioctl(slave, 0x802c542a, termios2)).toBe(0);

@@ -10,7 +10,10 @@ import { thrownBy, unsupported } from '../support/errors.js';
 
 const MOUNTS = '/proc/self/mounts';
 const isLinux = existsSync(MOUNTS);
-/** In a mount namespace of its own: changes the mounts, and says how many events came before and after. */
+/**
+ * In a mount namespace of its own: changes the mounts, and says how many events came before and
+ * after.
+ */
 const CHILD = `
   const { openSync } = require('node:fs');
   const { execFileSync } = require('node:child_process');

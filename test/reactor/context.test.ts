@@ -1,4 +1,5 @@
-// AsyncLocalStorage through everything that calls back: it is the context of who asked for the call, not of who caused it.
+// AsyncLocalStorage through everything that calls back: it is the context of who asked for the
+// call, not of who caused it.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Interest, interval, type Registration, sleep, timeout, Waker } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream, type TcpConnection, type TcpHandlers } from 'tripoll/net';
@@ -289,7 +290,8 @@ describe.each(named)('contexts with %s', (_name, kind: DriverKind) => {
       await notes.reach('refused close');
       const controller = new AbortController();
       const { signal } = controller;
-      // An address of TEST-NET-1, which does not answer; where there is no way to it, it is refused instead.
+      // An address of TEST-NET-1, which does not answer; where there is no way to it, it is refused
+      // instead.
       inContext('aborted', () => connect({ host: '192.0.2.1', port: 9, reactor, signal }, noting('aborted')));
       inContext('elsewhere', () => controller.abort());
       await notes.reach('aborted close');

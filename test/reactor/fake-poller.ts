@@ -21,8 +21,8 @@ export function errno(name: ErrnoName): number {
 }
 
 /**
- * A poller without a system: it records what it is asked, answers with the events and errors that a test
- * scripts, and knows of the contract one rule, that an fd is registered once.
+ * A poller without a system: it records what it is asked, answers with the events and errors that a
+ * test scripts, and knows of the contract one rule, that an fd is registered once.
  */
 export class FakePoller implements PollerContract {
   readonly backend = 'fake';

@@ -29,7 +29,10 @@ test.each(names)('T55 an exception that reaches the %s driver is not left pendin
   });
 });
 
-/** What a driver may do before Node's loop has its turn: a row ends with the batch in which its time is up. */
+/**
+ * What a driver may do before Node's loop has its turn: a row ends with the batch in which its time
+ * is up.
+ */
 async function countTurnsInARow(driver: string, setUp: string): Promise<number> {
   const source = `
     const { Reactor, Interest } = require('tripoll');
@@ -65,7 +68,8 @@ async function countTurnsInARow(driver: string, setUp: string): Promise<number> 
   return Number(stdout);
 }
 
-// One of them may have begun before the look, and the watcher's thread-safe function is called once more at once.
+// One of them may have begun before the look, and the watcher's thread-safe function is called once
+// more at once.
 const MAX_TURNS_IN_A_ROW = 3;
 
 test.each(names)('T47 F29 slow handlers: the %s driver returns to Node’s loop after a turn', async (name) => {

@@ -1,5 +1,6 @@
-// What of Node's own works under run(). Arguments: backend, whether the reactor has something ref'd, the port of another
-// process's echo server, where (main or worker). Prints a line of JSON for each scenario, and ends by itself.
+// What of Node's own works under run(). Arguments: backend, whether the reactor has something
+// ref'd, the port of another process's echo server, where (main or worker). Prints a line of JSON
+// for each scenario, and ends by itself.
 import { execFile, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import dns from 'node:dns';
@@ -43,7 +44,8 @@ function inHandler<T>(fn: () => T): Promise<T> {
         }
       },
     });
-    // A thread of libuv's pool, or the kernel: in any case nothing that leaves libuv something to do afterwards.
+    // A thread of libuv's pool, or the kernel: in any case nothing that leaves libuv something to
+    // do afterwards.
     reactor.setTimer(5, () => sys.write(write, byte));
   });
 }

@@ -20,7 +20,8 @@ const scenarios: Record<string, unknown> = {
   worker: [[2], [0]],
   'net to itself': 100_000,
   'net to our listener': 100_000,
-  // What libuv is asked to watch after it has begun to wait is unknown to the kernel until libuv itself polls.
+  // What libuv is asked to watch after it has begun to wait is unknown to the kernel until libuv
+  // itself polls.
   'net from a handler': 10,
   'a large write from a handler': 4_000_000,
   'resume() in a handler': 'held back',

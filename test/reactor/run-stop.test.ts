@@ -124,7 +124,8 @@ describe.each(named)('the end of run() of %s', (_name, kind: DriverKind) => {
       if (fd !== batch[0]!.read) return;
       later.forEach(({ write }) => writeByte(write));
       rig.reactor.stop();
-      // A thread that had begun to wait would have its own events in the batch by now; those of before come once only.
+      // A thread that had begun to wait would have its own events in the batch by now; those of
+      // before come once only.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     });
     for (const { read } of [...batch, ...later]) rig.reactor.register(read, READABLE, calls, { mode });

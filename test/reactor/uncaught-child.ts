@@ -1,4 +1,5 @@
-// A handler without onError throws. Arguments: driver, backend, 'run' or nothing. Prints what happened, as JSON.
+// A handler without onError throws. Arguments: driver, backend, 'run' or nothing. Prints what
+// happened, as JSON.
 import { type BackendName, type DriverName, Interest, Reactor, type Registration } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { openPipe } from '../support/pairs';

@@ -1,6 +1,7 @@
-// A test that is skipped says why in its name, one that says nothing is a mistake. There are two kinds: what a system can
-// never have ("does not apply"), and what this machine lacks though it could have it ("not run here"): a tool, a privilege.
-// tools/legs.cjs reads both from Jest's report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
+// A test that is skipped says why in its name, one that says nothing is a mistake. There are two
+// kinds: what a system can never have ("does not apply"), and what this machine lacks though it
+// could have it ("not run here"): a tool, a privilege. tools/legs.cjs reads both from Jest's
+// report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
 import { isWindows, isWine } from './platform.js';
 
 type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
@@ -21,7 +22,10 @@ export function describeIf(applies: boolean, why: string): (name: string, fn: ()
   };
 }
 
-/** `test`, or a skip that says what this machine lacks; `missing` is '' when that is nothing (`missingTool`). */
+/**
+ * `test`, or a skip that says what this machine lacks; `missing` is '' when that is nothing
+ * (`missingTool`).
+ */
 export function testWith(missing: string): Register {
   if (missing === '') return test;
   return (name, fn, timeoutMs) => {
@@ -52,5 +56,8 @@ export const testAnyFd = testIf(
   'Windows polls sockets only, and has neither Unix’ pipes nor duplicates of a number',
 );
 
-/** Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no ECONNRESET. */
+/**
+ * Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no
+ * ECONNRESET.
+ */
 export const testReset = testIf(!isWine, 'Wine 8 tells a reset as the end of the stream');

@@ -1,4 +1,5 @@
-// What this platform has to run a suite on, asked of `capabilities`: a suite for what is missing is left out, and says so.
+// What this platform has to run a suite on, asked of `capabilities`: a suite for what is missing is
+// left out, and says so.
 import { type BackendName, capabilities } from 'tripoll';
 
 /** epoll on Linux, kqueue on macOS and the BSDs: the default. */

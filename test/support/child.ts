@@ -13,7 +13,10 @@ export interface ChildOptions {
   /** `--expose-gc` and the like. */
   nodeOptions?: readonly string[];
   env?: Readonly<Record<string, string>>;
-  /** The most fds that the child may have, by the shell's `ulimit`; without it the limit of this process holds. */
+  /**
+   * The most fds that the child may have, by the shell's `ulimit`; without it the limit of this
+   * process holds.
+   */
   maxFds?: number;
   /** Another program than this process's own. */
   execPath?: string;
@@ -29,7 +32,10 @@ export interface ChildResult {
   stderr: string;
 }
 
-/** setrlimit(2) is the shell's: Node raises the soft limit to the hard one as it starts, and offers no way back. */
+/**
+ * setrlimit(2) is the shell's: Node raises the soft limit to the hard one as it starts, and offers
+ * no way back.
+ */
 function commandLine(
   nodeArguments: readonly string[],
   { maxFds, execPath = process.execPath }: ChildOptions,
@@ -88,7 +94,9 @@ function run(what: readonly string[], options: ChildOptions): Promise<ChildResul
   });
 }
 
-/** Runs CommonJS source in a Node of its own, which finds the built package as `require('tripoll')`. */
+/**
+ * Runs CommonJS source in a Node of its own, which finds the built package as `require('tripoll')`.
+ */
 export function runScript(source: string, options: ChildOptions = {}): Promise<ChildResult> {
   return run(['-e', source], options);
 }

@@ -1,6 +1,9 @@
 import { isWine } from './platform.js';
 
-/** Each call of a socket goes through Wine's one server: a deadline that is no part of a test's claim is wider there. */
+/**
+ * Each call of a socket goes through Wine's one server: a deadline that is no part of a test's
+ * claim is wider there.
+ */
 const SLOWNESS = isWine ? 4 : 1;
 
 /** Rejects when `promise` takes longer: a test that would hang fails with a sentence instead. */

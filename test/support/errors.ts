@@ -5,7 +5,9 @@ export interface Coded {
   syscall?: string | undefined;
 }
 
-/** What `call` throws, in the fields that are stable. Not by instanceof: Jest has realms of its own. */
+/**
+ * What `call` throws, in the fields that are stable. Not by instanceof: Jest has realms of its own.
+ */
 export function thrownBy(call: () => unknown): Coded {
   try {
     call();

@@ -7,7 +7,10 @@ const HANDLE_STEP = 4;
 const MAX_HANDLES = 16_384;
 const { SOL_SOCKET, SO_TYPE, SOCK_STREAM, F_GETFD } = sys.constants;
 
-/** Windows lists no handles: each number is asked what it is. Only sockets: the runtime's own events come and go. */
+/**
+ * Windows lists no handles: each number is asked what it is. Only sockets: the runtime's own events
+ * come and go.
+ */
 function openSockets(): Map<number, string> {
   const sockets = new Map<number, string>();
   const type = new Int32Array(1);
@@ -31,7 +34,10 @@ export function countHandles(): number {
 /** Where this system lists a process's own fds; FreeBSD only with fdescfs mounted there. */
 export const FD_FOLDER = existsSync('/proc/self/fd') ? '/proc/self/fd' : '/dev/fd';
 
-/** What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); on other Unix systems its inode. */
+/**
+ * What each open fd of this process leads to (`socket:[123]`, `anon_inode:[eventpoll]`); on other
+ * Unix systems its inode.
+ */
 function targetOf(fd: number): string {
   if (FD_FOLDER.startsWith('/proc/')) return readlinkSync(`${FD_FOLDER}/${fd}`);
   const { dev, ino } = fstatSync(fd);

@@ -8,14 +8,20 @@ export interface NamespaceOptions {
   timeoutMs?: number;
 }
 
-/** Root needs no user namespace around it, which some systems refuse to all; others have no other way. */
+/**
+ * Root needs no user namespace around it, which some systems refuse to all; others have no other
+ * way.
+ */
 function flags(): string {
   isRootEnough ??= spawnSync('unshare', ['-n', 'true']).status === 0;
   return isRootEnough ? '-n' : '-rn';
 }
 let isRootEnough: boolean | undefined;
 
-/** A shell's command in a network namespace of its own, which goes with it; `words` are its `$0`, `$1` and on. */
+/**
+ * A shell's command in a network namespace of its own, which goes with it; `words` are its `$0`,
+ * `$1` and on.
+ */
 export function inNamespace(
   command: string,
   words: readonly string[] = [],
@@ -39,7 +45,10 @@ function missingFor(setup: string): string {
   return `no network namespace, for want of rights: ${said || `${setup}: exit code ${status}`}`;
 }
 
-/** `test`, where a network namespace can be made in which `setup` succeeds, and `tools` are installed. */
+/**
+ * `test`, where a network namespace can be made in which `setup` succeeds, and `tools` are
+ * installed.
+ */
 export function testInNamespace(setup: string, ...tools: readonly string[]): ReturnType<typeof testIf> {
   if (process.platform !== 'linux') return testIf(false, 'network namespaces are Linux’');
   return testWith(missingTool(...tools) || missingFor(setup));

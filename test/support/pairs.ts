@@ -1,5 +1,5 @@
-// Two fds that lead to each other, on any system: Windows has neither pipe(2) nor AF_UNIX pairs, there it is a pair of
-// TCP sockets over the loopback.
+// Two fds that lead to each other, on any system: Windows has neither pipe(2) nor AF_UNIX pairs,
+// there it is a pair of TCP sockets over the loopback.
 import { sys } from 'tripoll/raw';
 import { isWindows } from './platform.js';
 
@@ -22,7 +22,9 @@ function openListener(): { fd: number; port: number } {
   return { fd, port: name.port ?? 0 };
 }
 
-/** A pair of which the first has this number, which is free: sockets are opened until one gets it. */
+/**
+ * A pair of which the first has this number, which is free: sockets are opened until one gets it.
+ */
 function openPairAt(wanted: number, out: number[]): number {
   let listener = openListener();
   if (listener.fd === wanted) {
@@ -43,12 +45,17 @@ function openPairAt(wanted: number, out: number[]): number {
   return error < 0 ? error : Math.min(0, second);
 }
 
-/** A pipe whose read end has a number that is free: on Unix the lowest that is, on Windows by trying. */
+/**
+ * A pipe whose read end has a number that is free: on Unix the lowest that is, on Windows by
+ * trying.
+ */
 export function openPipeAt(wanted: number, out: number[], flags = 0): number {
   return isWindows ? openPairAt(wanted, out) : openPipe(out, flags);
 }
 
-/** `sys.pipe2`, or on Windows what comes nearest: fills `out` with the read end and the write end. */
+/**
+ * `sys.pipe2`, or on Windows what comes nearest: fills `out` with the read end and the write end.
+ */
 export function openPipe(out: number[], flags = 0): number {
   if (!isWindows) return sys.pipe2(out, flags);
   const nonblocking = (flags & O_NONBLOCK) === 0 ? 0 : SOCK_NONBLOCK;

@@ -27,7 +27,9 @@ export class Random {
   }
 }
 
-/** Another program each day would be one that nobody can repeat: TRIPOLL_TEST_SEED asks for another. */
+/**
+ * Another program each day would be one that nobody can repeat: TRIPOLL_TEST_SEED asks for another.
+ */
 export function testSeed(): number {
   return Number(process.env['TRIPOLL_TEST_SEED'] ?? 20_240_607);
 }

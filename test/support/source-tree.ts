@@ -54,7 +54,10 @@ export function matches(file: SourceFile, pattern: RegExp, message: string, text
 
 const blank = (comment: string): string => comment.replace(/[^\n]/g, ' ');
 
-/** The text with its comments blanked: every character stays where it was. Templates are taken as plain strings. */
+/**
+ * The text with its comments blanked: every character stays where it was. Templates are taken as
+ * plain strings.
+ */
 export function withoutComments(file: SourceFile): string {
   if (!/\.[mc]?ts$/.test(file.path)) {
     const token = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'|\/\/[^\n]*|\/\*[^]*?\*\//g;

@@ -30,7 +30,10 @@ function replaceBySocket(fd: number): Stranger {
   };
 }
 
-/** What becomes of an fd that its user closed behind us: the next file that is opened gets its number. */
+/**
+ * What becomes of an fd that its user closed behind us: the next file that is opened gets its
+ * number.
+ */
 export function replaceByStranger(fd: number): Stranger {
   closeForeign(fd);
   if (isWindows) return replaceBySocket(fd);

@@ -1,4 +1,5 @@
-// Programs beside Node that tests start. tools/test-tools.json says where they come from; .ci/run installs them all.
+// Programs beside Node that tests start. tools/test-tools.json says where they come from; .ci/run
+// installs them all.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -38,7 +39,10 @@ function isInstalled(tool: string): boolean {
   return spawnSync(tool, ['--version'], { encoding: 'utf8' }).stdout.includes('util-linux');
 }
 
-/** The first of `tools` that this machine lacks, and how it is installed; '' when it has them all. For `testWith`. */
+/**
+ * The first of `tools` that this machine lacks, and how it is installed; '' when it has them all.
+ * For `testWith`.
+ */
 export function missingTool(...tools: readonly string[]): string {
   const missing = tools.find((tool) => !isInstalled(tool));
   return missing === undefined ? '' : `${missing} is not installed: ${howToInstall(missing)}`;

@@ -1,5 +1,5 @@
-// One of several threads that watch the same listening socket. It notes that it was woken, ends its registration, and
-// makes it anew when it is told to; the main thread accepts.
+// One of several threads that watch the same listening socket. It notes that it was woken, ends its
+// registration, and makes it anew when it is told to; the main thread accepts.
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Interest, Mode, Reactor, type Registration, type SharedWaker } from 'tripoll';

@@ -68,7 +68,10 @@ class Watchers {
     return this.#calls.reduce((sum, _, index) => sum + Atomics.load(this.#calls, index), 0);
   }
 
-  /** A thread that waits in the kernel is in state S; its own name may hold spaces, so look behind it. */
+  /**
+   * A thread that waits in the kernel is in state S; its own name may hold spaces, so look behind
+   * it.
+   */
   #allWait(): boolean {
     return this.#threads.every(({ threadId }) => {
       const stat = readFileSync(`/proc/self/task/${threadId}/stat`, 'utf8');

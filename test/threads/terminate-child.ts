@@ -1,4 +1,5 @@
-// Terminates workers at random moments, a few at a time. Arguments: a plan as JSON. Prints what it saw.
+// Terminates workers at random moments, a few at a time. Arguments: a plan as JSON. Prints what it
+// saw.
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { driverKinds } from '../reactor/driver-rig.js';

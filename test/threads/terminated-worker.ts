@@ -1,5 +1,5 @@
-// A worker full of sockets, timers and wakes, to be terminated at any moment. It says 'enough' after so many echoed messages,
-// and carries on.
+// A worker full of sockets, timers and wakes, to be terminated at any moment. It says 'enough'
+// after so many echoed messages, and carries on.
 import { stat } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type BackendName, type DriverName, interval, Reactor, type SharedWaker, Waker } from 'tripoll';
@@ -59,8 +59,8 @@ async function echoByPromises(): Promise<void> {
 }
 void echoByPromises();
 
-// What else may be on its way at that moment: timers, a request of Node's own (one that holds no fd: Node would leave that
-// open), wakes of this thread's own.
+// What else may be on its way at that moment: timers, a request of Node's own (one that holds no
+// fd: Node would leave that open), wakes of this thread's own.
 reactor.setTimer(0.5, () => reactor.post(count), { repeatMs: 1 });
 const own = reactor.waker(() => reactor.setTimer(0, () => own.wake()));
 own.wake();

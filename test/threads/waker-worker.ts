@@ -1,9 +1,12 @@
-// Wakes a reactor of the main thread, as each plan that it is sent says. It answers 'done', or 'lost' when a wake was not heard.
+// Wakes a reactor of the main thread, as each plan that it is sent says. It answers 'done', or
+// 'lost' when a wake was not heard.
 import { parentPort } from 'node:worker_threads';
 import { type SharedWaker, Waker } from 'tripoll';
 
 export interface WakePlan {
-  /** storm: as fast as it can. lockstep: the next when the last was heard. each: every waker once. */
+  /**
+   * storm: as fast as it can. lockstep: the next when the last was heard. each: every waker once.
+   */
   readonly kind: 'storm' | 'lockstep' | 'each';
   readonly wakers: readonly SharedWaker[];
   readonly wakes: number;

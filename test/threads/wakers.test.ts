@@ -123,7 +123,10 @@ describe.each(namedDriverKinds)('wakers in other threads, of %s', (name, kind: D
     });
   }
 
-  /** Closes the reactor when the thread has woken so many of its wakers, and has what was written into its old numbers. */
+  /**
+   * Closes the reactor when the thread has woken so many of its wakers, and has what was written
+   * into its old numbers.
+   */
   async function closeWhileWoken(closeAfter: number): Promise<{ written: number; reused: boolean }> {
     const before = openFds();
     const reactor = new Reactor({ driver: kind.driver, backend: kind.backend });

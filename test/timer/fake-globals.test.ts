@@ -1,4 +1,5 @@
-// F27: what a program's tests replace by fakes while they run is not what a reactor's time is made of.
+// F27: what a program's tests replace by fakes while they run is not what a reactor's time is made
+// of.
 import { Interest, interval, Reactor, sleep, timeout } from 'tripoll';
 import { AsyncFd, listen, TcpListener, TcpStream, UdpSocket } from 'tripoll/net';
 import { sys } from 'tripoll/raw';

@@ -94,7 +94,10 @@ describe.each(
       (kind) => [`${kind.run === true ? 'run() of ' : ''}${kind.driver} on ${kind.backend}`, kind] as const,
     ),
 )('the end of a process with %s', (_name, { driver, backend, run }) => {
-  /** What is printed by the time that it has ended by itself; a minute's timer that was forgotten would keep it. */
+  /**
+   * What is printed by the time that it has ended by itself; a minute's timer that was forgotten
+   * would keep it.
+   */
   async function lines(body: string): Promise<string[]> {
     const source = `
       const { Reactor, sleep, timeout, interval } = require('tripoll');

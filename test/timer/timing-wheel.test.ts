@@ -131,7 +131,10 @@ function runProgram(seed: number, steps: number, startTick: number): void {
   }
 }
 
-/** Due at the same time they come by tick; what was due when it was inserted keeps its place among its own tick. */
+/**
+ * Due at the same time they come by tick; what was due when it was inserted keeps its place among
+ * its own tick.
+ */
 function inOrder(taken: { id: number; expiryTick: number }[]): { id: number; expiryTick: number }[] {
   return taken
     .map((one, index) => ({ one, index }))

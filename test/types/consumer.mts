@@ -1,4 +1,5 @@
-// An ESM user: every entry resolves to its types, and the types of the entries are one and the same.
+// An ESM user: every entry resolves to its types, and the types of the entries are one and the
+// same.
 import { Reactor, Interest, Mode, capabilities, type EventHandler, type Registration } from 'tripoll';
 import { listen, connect, FrameDecoder, FrameReader, UNFINISHED } from 'tripoll/net';
 import { TcpConnection, TcpListener, TcpStream } from 'tripoll/net';
@@ -31,7 +32,10 @@ connect(
   },
 );
 
-/** A format of one's own: the members that a subclass needs are published, though they are protected. */
+/**
+ * A format of one's own: the members that a subclass needs are published, though they are
+ * protected.
+ */
 class JsonLines extends FrameDecoder<string | null> {
   constructor() {
     super({ maxLengthBytes: 100 }, 65_536);

@@ -84,7 +84,8 @@ describeWindows('the IOCP backend under load', () => {
       await run(1000); // what the first ones make for good
       const handles = countHandles();
       await within(run(cycles), 'all cycles', DEADLINE_MS);
-      // One handle of the driver serves 32 sockets: a busier moment than before may have opened another.
+      // One handle of the driver serves 32 sockets: a busier moment than before may have opened
+      // another.
       expect(countHandles() - handles).toBeLessThanOrEqual(2);
       listener.close();
     },

@@ -1,4 +1,5 @@
-// The addon imports Node-API from node.exe, and its host may be called otherwise: native/windows/delay_load_hook.cc.
+// The addon imports Node-API from node.exe, and its host may be called otherwise:
+// native/windows/delay_load_hook.cc.
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { testIf } from '../support/applies.js';

@@ -1,10 +1,11 @@
 'use strict';
-// `npm run build:cross`: builds and links the addon for macOS and the BSDs with the zig compiler from npm, all warnings
-// as errors, and looks at what came out; for each also the C++ unit tests of the pollers as one program, which needs no
-// Node there. It shows that the code fits the systems' real headers, not that it works. Arguments name targets.
+// `npm run build:cross`: builds and links the addon for macOS and the BSDs with the zig compiler
+// from npm, all warnings as errors, and looks at what came out; for each also the C++ unit tests of
+// the pollers as one program, which needs no Node there. It shows that the code fits the systems'
+// real headers, not that it works. Arguments name targets.
 //
-// All is in .cache/cross (TRIPOLL_CACHE names another .cache): the packages, zig's own cache, the results. A second run
-// compiles only what has changed. Its last line is "N passed, N failed".
+// All is in .cache/cross (TRIPOLL_CACHE names another .cache): the packages, zig's own cache, the
+// results. A second run compiles only what has changed. Its last line is "N passed, N failed".
 const { spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -48,7 +49,10 @@ function run(command, args, options = {}) {
   return { ok: status === 0, text: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
 }
 
-/** npm ci of one of our lockfiles, which tell integrity; nothing when that very one is installed. Returns node_modules. */
+/**
+ * npm ci of one of our lockfiles, which tell integrity; nothing when that very one is installed.
+ * Returns node_modules.
+ */
 function install(name, from, ...flags) {
   const folder = path.join(cache, name);
   const lock = fs.readFileSync(path.join(from, 'package-lock.json'));
@@ -98,7 +102,8 @@ function compile(modules, target, kind, args) {
 }
 
 function buildAddon(modules, target) {
-  // -shared on macOS too: with -bundle the file has a header of zeros. The symbols of Node-API are found at load.
+  // -shared on macOS too: with -bundle the file has a header of zeros. The symbols of Node-API are
+  // found at load.
   const link = target.os === 'mac' ? ['-shared', '-undefined', 'dynamic_lookup'] : ['-shared', '-fPIC'];
   const headers = ['-isystem', path.join(modules, 'node-api-headers/include')];
   const flags = [`-DNAPI_VERSION=${NAPI_VERSION}`, '-fvisibility=hidden', ...headers, ...link];

@@ -1,5 +1,6 @@
 'use strict';
-// Reads what a linked file is and which symbols it lacks or has: ELF and Mach-O, 64 bits, little-endian.
+// Reads what a linked file is and which symbols it lacks or has: ELF and Mach-O, 64 bits,
+// little-endian.
 const fs = require('node:fs');
 
 const ELF = 0x464c457f;

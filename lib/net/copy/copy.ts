@@ -16,14 +16,16 @@ const MAX_BUFFER_BYTES = 0x7fffffff;
 /** Options of `copyBidirectional`. */
 export interface CopyOptions extends CancelOptions {
   /**
-   * For each direction; default 65536. With `splice` the size of its pipe: one of 1 MB takes a third less CPU time a byte. The
-   * system rounds it up, or refuses: without privileges a pipe has at most fs.pipe-max-size (1 MiB), and all of a user's
-   * fs.pipe-user-pages-soft (64 MiB), beyond which they stay as small as they are made (pipe(7)).
+   * For each direction; default 65536. With `splice` the size of its pipe: one of 1 MB takes a
+   * third less CPU time a byte. The system rounds it up, or refuses: without privileges a pipe has
+   * at most fs.pipe-max-size (1 MiB), and all of a user's fs.pipe-user-pages-soft (64 MiB), beyond
+   * which they stay as small as they are made (pipe(7)).
    */
   bufferBytes?: number | undefined;
   /**
-   * The bytes pass through pipes in the kernel (splice(2)) and never come into this process; default false. Linux: see
-   * `capabilities.splice`. Nobody else may write to the streams meanwhile.
+   * The bytes pass through pipes in the kernel (splice(2)) and never come into this process;
+   * default false. Linux: see `capabilities.splice`. Nobody else may write to the streams
+   * meanwhile.
    */
   splice?: boolean | undefined;
   /** What was read from `a`, or from `b`, and not used: it is passed on first. */
@@ -65,15 +67,15 @@ async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<numbe
 }
 
 /**
- * Passes bytes both ways until both sides have ended; an end is passed on as one. Each direction holds at most one
- * buffer: a slow reader slows the other side's sender. Both streams are closed when it settles, unless it was
- * for a wrong argument.
+ * Passes bytes both ways until both sides have ended; an end is passed on as one. Each direction
+ * holds at most one buffer: a slow reader slows the other side's sender. Both streams are closed
+ * when it settles, unless it was for a wrong argument.
  *
- * @param a a stream, or a connection with handlers, whose `data` and `end` are not called any more from here on. What `data`
- * had been given, and not used, is `unreadFromA`
+ * @param a a stream, or a connection with handlers, whose `data` and `end` are not called any more
+ * from here on. What `data` had been given, and not used, is `unreadFromA`
  * @param b the same; the two may be of different kinds
- * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
- * ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
+ * @throws (as rejection) what either stream failed with; TypeError, RangeError; ABORT_ERR,
+ * ERR_TRIPOLL_TIMEOUT; ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
  */
 export async function copyBidirectional(
   a: Stream,
@@ -95,7 +97,7 @@ export async function copyBidirectional(
     if (failure !== null) throw failure;
     const oneWay = options.splice === true ? throughPipe(pipes, bufferBytes) : throughBuffer(bufferBytes);
     const directions = [oneWay(a, b, unreadFromA), oneWay(b, a, unreadFromB)];
-    // The first failure ends the other direction too; both are awaited, so that neither goes unheard.
+    // The first failure ends the other direction too; both are awaited: none goes unheard.
     for (const direction of directions) {
       direction.catch((error: unknown) => {
         failure ??= error as Error;
@@ -118,7 +120,11 @@ function throughBuffer(bufferBytes: number): OneWay {
   };
 }
 
-/** `pipes`: those that were made, for the caller to close. @throws ERR_TRIPOLL_UNSUPPORTED; EMFILE, ENFILE */
+/**
+ * `pipes`: those that were made, for the caller to close.
+ *
+ * @throws ERR_TRIPOLL_UNSUPPORTED; EMFILE, ENFILE
+ */
 function throughPipe(pipes: SplicePipe[], bufferBytes: number): OneWay {
   for (let i = 0; i < 2; i++) pipes.push(new SplicePipe(bufferBytes));
   const unused = pipes.values();

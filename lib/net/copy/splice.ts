@@ -5,8 +5,9 @@ import type { AnyStream as Stream } from '../stream/transfer.js';
 
 const { O_NONBLOCK, O_CLOEXEC } = native.constants;
 /**
- * What one event may move before others get their turn: about as long as a turn's budget of events takes, 1 to 2 ms on
- * loopback. A quarter of it made a byte a third dearer (`npm run bench:tcp`): the kernel profits from staying with a connection.
+ * What one event may move before others get their turn: about as long as a turn's budget of events
+ * takes, 1 to 2 ms on loopback. A quarter of it made a byte a third dearer (`npm run bench:tcp`):
+ * the kernel profits from staying with a connection.
  */
 const MAX_BYTES_PER_EVENT = 1 << 22;
 
@@ -23,7 +24,8 @@ export class SplicePipe {
     const error = native.pipe2(O_NONBLOCK | O_CLOEXEC, ends);
     if (error < 0) throw systemError(error, 'pipe2');
     [this.readFd = -1, this.writeFd = -1] = ends;
-    // EPERM: above the user's limit (fs.pipe-max-size, fs.pipe-user-pages-soft). The one we have will do.
+    // EPERM: above the user's limit (fs.pipe-max-size, fs.pipe-user-pages-soft). The one we have
+    // will do.
     native.setPipeSize?.(this.writeFd, sizeBytes);
   }
 

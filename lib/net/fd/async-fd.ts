@@ -25,9 +25,10 @@ export interface AsyncFdOptions {
   /** The fd is closed with this object, and at the end of the thread; default false. */
   own?: boolean | undefined;
   /**
-   * Sets O_NONBLOCK, and takes it back on close if it was not set before: the flag is shared with all duplicates, also of
-   * other processes, a terminal's with the shell. Of several AsyncFds of this thread on one open file the last takes it
-   * back; others are not known: where they need the flag too, set it yourself, and give false here. Default true.
+   * Sets O_NONBLOCK, and takes it back on close if it was not set before: the flag is shared with
+   * all duplicates, also of other processes, a terminal's with the shell. Of several AsyncFds of
+   * this thread on one open file the last takes it back; others are not known: where they need the
+   * flag too, set it yourself, and give false here. Default true.
    */
   nonBlocking?: boolean | undefined;
   /** For `inspect` and messages. */
@@ -55,10 +56,12 @@ interface Waiting {
 }
 
 /**
- * Any fd that the poller can wait for, with promises, in the sense of Tokio's AsyncFd: it remembers that the fd is ready
- * until a call through `tryIo` or `io` says EAGAIN. For handlers there is `reactor.register`.
+ * Any fd that the poller can wait for, with promises, in the sense of Tokio's AsyncFd: it remembers
+ * that the fd is ready until a call through `tryIo` or `io` says EAGAIN. For handlers there is
+ * `reactor.register`.
  *
- * A regular file cannot be waited for: EPERM. The fd stays yours unless `own` is set: close this object before it.
+ * A regular file cannot be waited for: EPERM. The fd stays yours unless `own` is set: close this
+ * object before it.
  */
 export class AsyncFd extends Resource implements EventHandler {
   /** The fd that it was given. */
@@ -81,8 +84,8 @@ export class AsyncFd extends Resource implements EventHandler {
   #end: (() => Error) | null = null;
 
   /**
-   * @throws TypeError, RangeError; EBADF, EEXIST (it is registered already), EPERM (a regular file or a directory);
-   * ERR_TRIPOLL_CLOSED. Whatever it throws, the fd is as it was, and yours.
+   * @throws TypeError, RangeError; EBADF, EEXIST (it is registered already), EPERM (a regular file
+   * or a directory); ERR_TRIPOLL_CLOSED. Whatever it throws, the fd is as it was, and yours.
    */
   constructor(fd: number, options: AsyncFdOptions = {}) {
     super();
@@ -115,11 +118,11 @@ export class AsyncFd extends Resource implements EventHandler {
   // ---- waiting ----
 
   /**
-   * Resolves when a read would not block, or has an end or an error to tell. A hint: use `tryIo`, and take EAGAIN for an
-   * answer.
+   * Resolves when a read would not block, or has an end or an error to tell. A hint: use `tryIo`,
+   * and take EAGAIN for an answer.
    *
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; the system's error when the fd was closed behind
-   * this object; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; the system's error when the
+   * fd was closed behind this object; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   async readable(options: CancelOptions = {}): Promise<void> {
     await this.ready(Interest.READABLE, options);
@@ -192,7 +195,9 @@ export class AsyncFd extends Resource implements EventHandler {
     }
   }
 
-  /** Calls are made here, and not when their promises run: so nobody overtakes who came before him. */
+  /**
+   * Calls are made here, and not when their promises run: so nobody overtakes who came before him.
+   */
   #serve(): void {
     let blocked = 0;
     for (const waiting of this.#waiting) {
@@ -222,7 +227,10 @@ export class AsyncFd extends Resource implements EventHandler {
     return true;
   }
 
-  /** @internal For sources with handlers: `onReady` is called in the turn of each event, until `tryIo` has said EAGAIN. */
+  /**
+   * @internal For sources with handlers: `onReady` is called in the turn of each event, until
+   * `tryIo` has said EAGAIN.
+   */
   watch(interest: number, onReady: (readiness: number) => void): void {
     this.#checkInterest(interest);
     this.#watcher = { interest, onReady };
@@ -236,7 +244,9 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#updateInterestIfLevel();
   }
 
-  /** @internal For sources with handlers: goes on in the next turn, also with what was read ahead. */
+  /**
+   * @internal For sources with handlers: goes on in the next turn, also with what was read ahead.
+   */
   requeue(interest: number): void {
     if (this.#registration.active) this.reactor.registry.requeue(this.#registration, interest);
   }
@@ -278,17 +288,22 @@ export class AsyncFd extends Resource implements EventHandler {
     return result;
   }
 
-  /** Forgets that the fd is ready: for I/O that did not go through `tryIo` and found that it was not. */
+  /**
+   * Forgets that the fd is ready: for I/O that did not go through `tryIo` and found that it was
+   * not.
+   */
   clearReady(interest: number): void {
     this.#checkInterest(interest);
     this.#ready &= ~interest;
   }
 
   /**
-   * Waits until `call` has an answer that is not -EAGAIN (Tokio's async_io). Calls of one interest are made in the
-   * order in which `io` was called, the first until it has its answer, also when that takes several events.
+   * Waits until `call` has an answer that is not -EAGAIN (Tokio's async_io). Calls of one interest
+   * are made in the order in which `io` was called, the first until it has its answer, also when
+   * that takes several events.
    *
-   * @param call makes one call, or several; -EINTR lets others have their turn, and is called again in the next
+   * @param call makes one call, or several; -EINTR lets others have their turn, and is called again
+   * in the next
    * @param syscall for the error's message
    * @returns n >= 0
    * @throws (as rejection) as `ready`; the system's error of `call`, or what it throws
@@ -309,8 +324,8 @@ export class AsyncFd extends Resource implements EventHandler {
   }
 
   /**
-   * One read(2) of what there is. Several calls may wait, and are served in order: it is not known here whether the fd has
-   * whole things or a byte stream, whose reader makes one call at a time.
+   * One read(2) of what there is. Several calls may wait, and are served in order: it is not known
+   * here whether the fd has whole things or a byte stream, whose reader makes one call at a time.
    *
    * @returns how many bytes came; 0 at the end
    * @throws (as rejection) as `io`; RangeError for an empty buffer
@@ -342,12 +357,18 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#finish(() => closedError('Reactor'));
   }
 
-  /** Ends it; what waits is rejected with ERR_TRIPOLL_CLOSED. O_NONBLOCK is as before. May be called twice. */
+  /**
+   * Ends it; what waits is rejected with ERR_TRIPOLL_CLOSED. O_NONBLOCK is as before. May be called
+   * twice.
+   */
   close(): void {
     this.#finish(() => closedError('AsyncFd'));
   }
 
-  /** @param toReason an error for each who is told: what they add to it, as `bytesWritten`, is their own */
+  /**
+   * @param toReason an error for each who is told: what they add to it, as `bytesWritten`, is their
+   * own
+   */
   #finish(toReason: () => Error): void {
     if (this.#end !== null) return;
     this.#end = toReason;

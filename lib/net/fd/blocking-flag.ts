@@ -18,7 +18,10 @@ function restoreAll(): void {
   for (const { users } of [...changed.values()].flat()) for (const flag of [...users]) flag.restore();
 }
 
-/** The same for all numbers of an open file, and for some others: the two ends of a pipe, all eventfds. */
+/**
+ * The same for all numbers of an open file, and for some others: the two ends of a pipe, all
+ * eventfds.
+ */
 function inodeOf(fd: number): string {
   try {
     const { dev, ino } = fs.fstatSync(fd);
@@ -30,8 +33,9 @@ function inodeOf(fd: number): string {
 }
 
 /**
- * Whether two numbers mean one open file: what is changed by one is seen by the other. O_APPEND means nothing to what can
- * be waited for, and is back before anybody else of this thread runs. kcmp(2) says the same, where a sandbox lets it.
+ * Whether two numbers mean one open file: what is changed by one is seen by the other. O_APPEND
+ * means nothing to what can be waited for, and is back before anybody else of this thread runs.
+ * kcmp(2) says the same, where a sandbox lets it.
  */
 function sharesFile(fd: number, other: number): boolean {
   const flags = native.fcntl(fd, F_GETFL, 0);
@@ -61,8 +65,9 @@ function remove(file: ChangedFile): void {
 }
 
 /**
- * O_NONBLOCK of an open file, set as long as anybody of this thread needs it. It is the open file's and not the number's:
- * a duplicate has the same, and would block its thread if who closes first took it back (T80).
+ * O_NONBLOCK of an open file, set as long as anybody of this thread needs it. It is the open file's
+ * and not the number's: a duplicate has the same, and would block its thread if who closes first
+ * took it back (T80).
  */
 export class BlockingFlag {
   readonly fd: number;
@@ -89,7 +94,8 @@ export class BlockingFlag {
   restore(): void {
     if (!this.#leave()) return;
     const flags = native.fcntl(this.fd, F_GETFL, 0);
-    // The fd is open, and these are its own flags: it does not fail, and nobody could do better if it did.
+    // The fd is open, and these are its own flags: it does not fail, and nobody could do better if
+    // it did.
     if (flags >= 0) native.fcntl(this.fd, F_SETFL, flags & ~O_NONBLOCK);
   }
 

@@ -12,7 +12,10 @@ export class HandlerPump<Source extends FdOwner> {
   readonly #calls: SourceCalls<Source>;
   readonly #handOut: (calls: SourceCalls<Source>) => boolean;
 
-  /** @param handOut takes one value, and calls its handler; false when there was none, which the fd is known not to have */
+  /**
+   * @param handOut takes one value, and calls its handler; false when there was none, which the fd
+   * is known not to have
+   */
   constructor(
     source: Source,
     handlers: SourceHandlers<Source>,

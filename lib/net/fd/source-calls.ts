@@ -10,8 +10,8 @@ const FATAL = errnosOf('EBADF', 'ENOTSOCK');
 /** What a handler-style source calls, whatever it gives. */
 export interface SourceHandlers<Source> {
   /**
-   * What it failed with, or what another handler threw or rejected with. The source goes on. Without it, what a handler
-   * throws is uncaught.
+   * What it failed with, or what another handler threw or rejected with. The source goes on.
+   * Without it, what a handler throws is uncaught.
    */
   error?(source: Source, error: HandlerError): unknown;
   /** It has closed; once, and last. */
@@ -39,7 +39,10 @@ interface CalledSource {
   close(): void;
 }
 
-/** Calls the handlers of one source: the same policy as for sockets, but what a handler throws does not end it. */
+/**
+ * Calls the handlers of one source: the same policy as for sockets, but what a handler throws does
+ * not end it.
+ */
 export class SourceCalls<Source extends CalledSource> {
   static readonly #calls = new HandlerCalls<SourceCalls<CalledSource>>({
     isClosed: (calls) => calls.#source.closed,

@@ -14,7 +14,8 @@ export abstract class ValueSource<Value> extends FdOwner {
   protected abstract takeNow(): Value | typeof NO_VALUE;
 
   /**
-   * Gives all values to handlers from now on, until it closes. A promise that waits is served first.
+   * Gives all values to handlers from now on, until it closes. A promise that waits is served
+   * first.
    *
    * @param handlers `value` is called for each, in a turn of the reactor
    * @throws TypeError; ERR_TRIPOLL_STATE when it has handlers already; ERR_TRIPOLL_CLOSED

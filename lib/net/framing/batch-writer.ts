@@ -6,14 +6,20 @@ import { checkBytes, checkFunction, checkInteger, checkNames, checkObject } from
 const DEFAULT_MAX_QUEUED_BYTES = 64 * 1024;
 /** As TcpConnection's `maxQueuedBytes`. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
-/** What a write that waits costs besides its bytes: its entry, its promise and that one's functions (measured). */
+/**
+ * What a write that waits costs besides its bytes: its entry, its promise and that one's functions
+ * (measured).
+ */
 const WAITING_WRITE_BYTES = 320;
 const FIRST_BUFFER_BYTES = 1024;
 const EMPTY = new Uint8Array(0);
 /** The promise of each write that found room. */
 const ACCEPTED = Promise.resolve();
 
-/** What can be written to: a `TcpStream`, a `UnixStream`, an `FdStream`, or anything with such a `writeAll`. */
+/**
+ * What can be written to: a `TcpStream`, a `UnixStream`, an `FdStream`, or anything with such a
+ * `writeAll`.
+ */
 export interface ByteSink {
   /**
    * Writes all of the bytes.
@@ -33,7 +39,9 @@ export interface BatchWriterOptions {
 
 interface Waiter {
   readonly bytes: Uint8Array;
-  /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
+  /**
+   * The length of `bytes` when they came: their owner may have transferred them away since (T07).
+   */
   readonly length: number;
   offset: number;
   resolve(): void;
@@ -48,10 +56,11 @@ interface Flush {
 }
 
 /**
- * Gathers small writes and sends them together: at the end of this turn's work, when the last microtask has run, or
- * sooner when half of `maxQueuedBytes` wait. Two buffers, one that fills while the other is sent; what is larger than
- * both is sent without a copy. It does not own the stream: `await end()`, `await flush()` or `await using` before that
- * is closed, or what was written last is lost.
+ * Gathers small writes and sends them together: at the end of this turn's work, when the last
+ * microtask has run, or sooner when half of `maxQueuedBytes` wait. Two buffers, one that fills
+ * while the other is sent; what is larger than both is sent without a copy. It does not own the
+ * stream: `await end()`, `await flush()` or `await using` before that is closed, or what was
+ * written last is lost.
  */
 export class BatchWriter {
   readonly #sink: ByteSink;
@@ -94,13 +103,14 @@ export class BatchWriter {
   }
 
   /**
-   * Takes bytes to be sent. The promise is back-pressure: it resolves when all are copied or sent, at once while there
-   * is room. Without room they wait their turn, in order.
+   * Takes bytes to be sent. The promise is back-pressure: it resolves when all are copied or sent,
+   * at once while there is room. Without room they wait their turn, in order.
    *
    * @param bytes not to be changed until the promise settles
-   * @throws (as rejection) TypeError; ERR_TRIPOLL_STATE after `end`; ERR_TRIPOLL_WRITE_OVERFLOW when writes that nobody
-   * awaits come to more than 16 MiB: nothing of this one is taken; what `writeAll` rejected with, for every later call
-   * too; RangeError, for every later call too, when bytes that waited have been transferred away
+   * @throws (as rejection) TypeError; ERR_TRIPOLL_STATE after `end`; ERR_TRIPOLL_WRITE_OVERFLOW
+   * when writes that nobody awaits come to more than 16 MiB: nothing of this one is taken; what
+   * `writeAll` rejected with, for every later call too; RangeError, for every later call too, when
+   * bytes that waited have been transferred away
    */
   write(bytes: Uint8Array): Promise<void> {
     try {
@@ -126,8 +136,8 @@ export class BatchWriter {
   }
 
   /**
-   * Sends without waiting for the end of the turn. The promise resolves when `writeAll` has taken all that was written
-   * before this call.
+   * Sends without waiting for the end of the turn. The promise resolves when `writeAll` has taken
+   * all that was written before this call.
    *
    * @throws (as rejection) what `writeAll` rejected with
    */
@@ -142,8 +152,9 @@ export class BatchWriter {
   }
 
   /**
-   * Sends what was written, and then ends the stream where the sink has an `end`: a sink without one (`FdStream`) is to
-   * be closed when this has resolved. Later writes are refused. May be called twice.
+   * Sends what was written, and then ends the stream where the sink has an `end`: a sink without
+   * one (`FdStream`) is to be closed when this has resolved. Later writes are refused. May be
+   * called twice.
    *
    * @throws (as rejection) what `writeAll` or `end` rejected with
    */
@@ -222,7 +233,10 @@ export class BatchWriter {
     this.#filling = grown;
   }
 
-  /** Not a microtask: between two awaits of one writer others would run, and each write would be sent alone. */
+  /**
+   * Not a microtask: between two awaits of one writer others would run, and each write would be
+   * sent alone.
+   */
   #schedule(): void {
     this.#scheduled = true;
     nextTick(BatchWriter.#sendScheduled, this);

@@ -7,15 +7,16 @@ import { UNFINISHED } from './frame-decoder.js';
 import { checkEncoding, decodeText, LF, withoutCr, type Line, type LineEncoding } from './line-decoder.js';
 import { MORE, ReadAhead, type ByteSource } from './read-ahead.js';
 
-/** As of frames with a length prefix: what one connection may cost. */
+/** The most that one connection may cost, as with frames that have a length prefix. */
 const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
 const MAX_BYTES = 0x7fffffff;
 
 /** Options of a `BufferedReader`. */
 export interface BufferedReaderOptions {
   /**
-   * Most bytes that `readExactly(lengthBytes)`, `peek` and `unread` keep in this reader's memory: 1 to 2147483647;
-   * default 1048576. A length that came from the peer is checked against it, before anything is allocated.
+   * Most bytes that `readExactly(lengthBytes)`, `peek` and `unread` keep in this reader's memory: 1
+   * to 2147483647; default 1048576. A length that came from the peer is checked against it, before
+   * anything is allocated.
    */
   maxBufferedBytes?: number | undefined;
 }
@@ -43,12 +44,14 @@ export interface ReadLineOptions<
 }
 
 /**
- * Reads lines, counted bytes and chunks of one stream in any order: what a protocol of lines and bodies (HTTP, RESP,
- * SMTP) needs. Reading ahead, it needs few reads of the source, whose bytes are its own from the first call on. What
- * it gives is the caller's own memory, but for `peek`. One call at a time; it closes nothing.
+ * Reads lines, counted bytes and chunks of one stream in any order: what a protocol of lines and
+ * bodies (HTTP, RESP, SMTP) needs. Reading ahead, it needs few reads of the source, whose bytes are
+ * its own from the first call on. What it gives is the caller's own memory, but for `peek`. One
+ * call at a time; it closes nothing.
  *
- * A call that rejects takes no bytes: aborted, too late, too long or at the end of the stream, what has come is there
- * for the next call. It is itself a source, for a `FrameReader` or another reader.
+ * A call that rejects takes no bytes: aborted, too late, too long or at the end of the stream, what
+ * has come is there for the next call. It is itself a source, for a `FrameReader` or another
+ * reader.
  */
 export class BufferedReader implements ByteSource {
   readonly #ahead: ReadAhead;
@@ -73,13 +76,15 @@ export class BufferedReader implements ByteSource {
   }
 
   /**
-   * Reads a line that ends with LF or CRLF, without these; a CR elsewhere is a character as any other.
+   * Reads a line that ends with LF or CRLF, without these; a CR elsewhere is a character as any
+   * other.
    *
-   * @param options the source must know `signal` and `timeoutMs`, as `TcpStream` does; so for all calls
+   * @param options the source must know `signal` and `timeoutMs`, as `TcpStream` does; so for all
+   * calls
    * @returns null at the end of the stream
-   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG; ERR_TRIPOLL_UNEXPECTED_END when the stream ends without LF;
-   * ERR_TRIPOLL_BUSY while another call waits; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT; what the
-   * source's `read` rejects with
+   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG; ERR_TRIPOLL_UNEXPECTED_END when the stream
+   * ends without LF; ERR_TRIPOLL_BUSY while another call waits; TypeError, RangeError; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT; what the source's `read` rejects with
    */
   readLine<Encoding extends LineEncoding | undefined = undefined>(
     options: ReadLineOptions<Encoding> = {},
@@ -105,8 +110,8 @@ export class BufferedReader implements ByteSource {
    *
    * @param delimiter at least one byte long
    * @returns null at the end of the stream
-   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG; ERR_TRIPOLL_UNEXPECTED_END when the stream ends without the
-   * delimiter; as `readLine`
+   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG; ERR_TRIPOLL_UNEXPECTED_END when the stream
+   * ends without the delimiter; as `readLine`
    */
   readUntil(delimiter: Uint8Array, options: ReadUntilOptions = {}): Promise<Uint8Array | null> {
     try {
@@ -120,13 +125,13 @@ export class BufferedReader implements ByteSource {
   }
 
   /**
-   * Reads as many bytes as were asked for, not fewer: into memory that grows as they come, or into `buffer`, which
-   * may be longer than `maxBufferedBytes`.
+   * Reads as many bytes as were asked for, not fewer: into memory that grows as they come, or into
+   * `buffer`, which may be longer than `maxBufferedBytes`.
    *
    * @param lengthBytes 0 to `maxBufferedBytes`
    * @returns the bytes; `buffer` itself, if one was given
-   * @throws (as rejection) ERR_TRIPOLL_UNEXPECTED_END when the stream ends before, also if no byte came (`peek(1)`
-   * tells whether it has ended); RangeError; as `readLine`
+   * @throws (as rejection) ERR_TRIPOLL_UNEXPECTED_END when the stream ends before, also if no byte
+   * came (`peek(1)` tells whether it has ended); RangeError; as `readLine`
    */
   readExactly(lengthBytes: number, options?: CancelOptions): Promise<Uint8Array>;
   /** The same into the caller's memory, which is written to until the promise settles. */
@@ -150,8 +155,8 @@ export class BufferedReader implements ByteSource {
   }
 
   /**
-   * Reads what there is, at least a byte, into the start of `buffer`: what has come already, else by one read of the
-   * source.
+   * Reads what there is, at least a byte, into the start of `buffer`: what has come already, else
+   * by one read of the source.
    *
    * @param buffer at least one byte long; it is written to until the promise settles
    * @returns how many bytes came; 0 at the end of the stream
@@ -171,8 +176,8 @@ export class BufferedReader implements ByteSource {
    * Waits for bytes, and shows them without taking them.
    *
    * @param lengthBytes 0 to `maxBufferedBytes`
-   * @returns a view, valid until the next call of this reader; shorter than `lengthBytes` only when the stream ends
-   * before
+   * @returns a view, valid until the next call of this reader; shorter than `lengthBytes` only when
+   * the stream ends before
    * @throws (as rejection) RangeError; as `readLine`
    */
   peek(lengthBytes: number, options?: CancelOptions): Promise<Uint8Array> {
@@ -191,7 +196,8 @@ export class BufferedReader implements ByteSource {
    * Puts bytes back in front of what comes next. They need not have been read from here.
    *
    * @param bytes copied
-   * @throws TypeError; RangeError when more than `maxBufferedBytes` would be kept; ERR_TRIPOLL_BUSY while a call waits
+   * @throws TypeError; RangeError when more than `maxBufferedBytes` would be kept; ERR_TRIPOLL_BUSY
+   * while a call waits
    */
   unread(bytes: Uint8Array): void {
     checkBytes('bytes', bytes);
@@ -212,7 +218,9 @@ export class BufferedReader implements ByteSource {
     return this.#ahead.buffer.take(this.bufferedBytes);
   }
 
-  /** Iterates over the chunks as they come, each in memory of its own, until the end of the stream. */
+  /**
+   * Iterates over the chunks as they come, each in memory of its own, until the end of the stream.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array, undefined, CancelOptions | undefined> {
     const take = (): IteratorResult<Uint8Array, undefined> | typeof MORE => {
       const { buffer, ended } = this.#ahead;

@@ -5,8 +5,9 @@ const FIRST_BYTES = 256;
 const KEPT_BYTES = 64 * 1024;
 
 /**
- * Bytes in one piece, in memory of their own: added at the back, taken from the front. However small the pieces are
- * that are added and taken, each byte is moved a constant number of times on average.
+ * Bytes in one piece, in memory of their own: added at the back, taken from the front. However
+ * small the pieces are that are added and taken, each byte is moved a constant number of times on
+ * average.
  */
 export class ByteBuffer {
   #memory: Uint8Array = EMPTY;
@@ -25,7 +26,8 @@ export class ByteBuffer {
   /**
    * Memory behind the bytes, to be written into and then added by `commit`.
    *
-   * @param maxBytes the most that this buffer will hold, if bytes are never taken one by one: it allocates no more
+   * @param maxBytes the most that this buffer will hold, if bytes are never taken one by one: it
+   * allocates no more
    */
   reserve(count: number, maxBytes = Infinity): Uint8Array {
     if (this.#memory.length - this.#end < count) this.#makeRoom(count, maxBytes);
@@ -52,7 +54,10 @@ export class ByteBuffer {
     if (this.#start === this.#end) this.clear();
   }
 
-  /** Moves bytes from the front to the start of `target`, as many as there are and fit in. Returns how many. */
+  /**
+   * Moves bytes from the front to the start of `target`, as many as there are and fit in. Returns
+   * how many.
+   */
   moveTo(target: Uint8Array): number {
     const count = Math.min(this.length, target.length);
     target.set(this.#memory.subarray(this.#start, this.#start + count));

@@ -1,8 +1,8 @@
 import { DelimitedDecoder, type DelimitedOptions } from './delimited-decoder.js';
 
 /**
- * Cuts a stream into frames that each end with the same bytes, which are not part of them. Bytes go in by `push`: see
- * `FrameDecoder`.
+ * Cuts a stream into frames that each end with the same bytes, which are not part of them. Bytes go
+ * in by `push`: see `FrameDecoder`.
  */
 export class DelimiterDecoder extends DelimitedDecoder<Uint8Array> {
   /**

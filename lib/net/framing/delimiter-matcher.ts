@@ -2,7 +2,10 @@ import { outOfRange } from '../../binding/errors.js';
 import { checkBytes } from '../../binding/validate.js';
 import { UNFINISHED } from './frame-decoder.js';
 
-/** Finds a delimiter in bytes that come in pieces, and looks at each byte once (Knuth, Morris and Pratt). */
+/**
+ * Finds a delimiter in bytes that come in pieces, and looks at each byte once (Knuth, Morris and
+ * Pratt).
+ */
 export class DelimiterMatcher {
   readonly #delimiter: Uint8Array;
   /** How much of the delimiter still matches when its byte after the i-th does not. */

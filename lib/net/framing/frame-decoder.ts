@@ -10,9 +10,15 @@ import { ByteBuffer } from './byte-buffer.js';
 
 const EMPTY = new Uint8Array(0);
 const MAX_LENGTH_LIMIT_BYTES = 0x7fffffff;
-/** Above the largest prefix of the usual formats (14 bytes: WebSocket), and what is allocated for a frame anyway. */
+/**
+ * Above the largest prefix of the usual formats (14 bytes: WebSocket), and what is allocated for a
+ * frame anyway.
+ */
 const DEFAULT_MAX_OVERHEAD_BYTES = 256;
-/** What one event may bring a connection: 16 reads of 64 KiB. A paused one is given no more than that. */
+/**
+ * What one event may bring a connection: 16 reads of 64 KiB. A paused one is given no more than
+ * that.
+ */
 const MAX_HELD_BYTES = 1024 * 1024;
 
 /** What `scan` returns when the piece ends before the frame does. */
@@ -24,29 +30,38 @@ export const NO_FRAME: unique symbol = Symbol('no frame');
 export interface FrameOptions {
   /** Longest frame, without its prefix or delimiter; a longer one is an error. 1 to 2147483647. */
   maxLengthBytes?: number | undefined;
-  /** Whether frames are given in memory of their own, for the caller to keep, instead of as views. Default false. */
+  /**
+   * Whether frames are given in memory of their own, for the caller to keep, instead of as views.
+   * Default false.
+   */
   copy?: boolean | undefined;
 }
 
-/** Names of `FrameOptions`, for the formats: a subclass of the user's may have options of its own. */
+/**
+ * Names of `FrameOptions`, for the formats: a subclass of the user's may have options of its own.
+ */
 export const FRAME_NAMES: Readonly<Record<keyof FrameOptions, true>> = { maxLengthBytes: true, copy: true };
 
 /**
- * Cuts a stream of bytes into frames. A subclass is the state machine of one format; it sees each byte once, however
- * the stream was cut into pieces. Frames are views, without a copy, of the piece that holds all of them; only a
- * frame that is spread over several is put together, in one buffer that grows with the bytes that have come, never
- * with those announced.
+ * Cuts a stream of bytes into frames. A subclass is the state machine of one format; it sees each
+ * byte once, however the stream was cut into pieces. Frames are views, without a copy, of the piece
+ * that holds all of them; only a frame that is spread over several is put together, in one buffer
+ * that grows with the bytes that have come, never with those announced.
  *
- * After an error of the format the place of the next frame is not known: every later call throws the same error.
+ * After an error of the format the place of the next frame is not known: every later call throws
+ * the same error.
  *
  * A subclass supplies three methods, which are called in this order for each frame:
  *
  * 1. `resetScan`, once, before the frame's first byte is looked at.
- * 2. `scan(piece, from)`, once for each piece that has bytes of the frame, until it returns the frame's end. What it
+ * 2. `scan(piece, from)`, once for each piece that has bytes of the frame, until it returns the
+ * frame's end. What it
  *    has to know in the next piece it keeps in fields of its own.
- * 3. `toFrame`, once, with all bytes of the frame in a row; those fields are as `scan` has left them.
+ * 3. `toFrame`, once, with all bytes of the frame in a row; those fields are as `scan` has left
+ * them.
  *
- * `maxLengthBytes` is enforced here, before and after the end of a frame is found; a subclass need not look at it.
+ * `maxLengthBytes` is enforced here, before and after the end of a frame is found; a subclass need
+ * not look at it.
  */
 export abstract class FrameDecoder<Frame> {
   /**
@@ -56,7 +71,8 @@ export abstract class FrameDecoder<Frame> {
    */
   protected readonly maxLengthBytes: number;
   /**
-   * Length of the prefix of the frame whose end `scan` has just returned. It keeps its value until it is set again.
+   * Length of the prefix of the frame whose end `scan` has just returned. It keeps its value until
+   * it is set again.
    *
    * @public
    */
@@ -68,8 +84,9 @@ export abstract class FrameDecoder<Frame> {
    */
   protected tailBytes = 0;
   /**
-   * The most that prefix and delimiter of one frame have together: a frame that has begun may have so many bytes
-   * more than `maxLengthBytes`. A subclass whose formats have more, or fewer, sets it in its constructor. Default 256.
+   * The most that prefix and delimiter of one frame have together: a frame that has begun may have
+   * so many bytes more than `maxLengthBytes`. A subclass whose formats have more, or fewer, sets it
+   * in its constructor. Default 256.
    *
    * @public
    */
@@ -77,7 +94,10 @@ export abstract class FrameDecoder<Frame> {
   readonly #copy: boolean;
   /** What is being looked at: the caller's chunk, or while frames are kept back `#held`. */
   #piece: Uint8Array = EMPTY;
-  /** Where in the piece the next scan starts; it is a frame's first byte unless there is a partial one. */
+  /**
+   * Where in the piece the next scan starts; it is a frame's first byte unless there is a partial
+   * one.
+   */
   #at = 0;
   /** The frame that has begun, as far as it has been scanned. */
   readonly #partial = new ByteBuffer();
@@ -100,11 +120,11 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Looks for the end of the frame in `piece` from `from` on; bytes before `from` are not to be looked at. When it
-   * finds the end it sets `headBytes` and `tailBytes`.
+   * Looks for the end of the frame in `piece` from `from` on; bytes before `from` are not to be
+   * looked at. When it finds the end it sets `headBytes` and `tailBytes`.
    *
-   * @returns the position after the frame's last byte, which is above `from`; or UNFINISHED, and then all bytes of
-   * the piece count as seen
+   * @returns the position after the frame's last byte, which is above `from`; or UNFINISHED, and
+   * then all bytes of the piece count as seen
    * @throws any error, when no frame can come of it: the decoder's last one
    * @public
    */
@@ -120,10 +140,12 @@ export abstract class FrameDecoder<Frame> {
   /**
    * Makes what is given to the user; null and undefined are frames as any other.
    *
-   * @param bytes holds the whole frame; it is overwritten later, so what is to last is copied (see `toBytes`)
+   * @param bytes holds the whole frame; it is overwritten later, so what is to last is copied (see
+   * `toBytes`)
    * @param start after the prefix
    * @param end before the delimiter
-   * @throws any error: it leaves `push` or `read`, the frame is gone, and the next one is looked for
+   * @throws any error: it leaves `push` or `read`, the frame is gone, and the next one is looked
+   * for
    * @public
    */
   protected abstract toFrame(bytes: Uint8Array, start: number, end: number): Frame;
@@ -139,16 +161,18 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Takes a chunk as it came, and calls `onFrame` for each frame that is complete with it, before it returns. If
-   * `onFrame` calls `stop`, the rest of the chunk is kept for `resume`; a chunk that is pushed while stopped is kept
-   * behind it, up to 1 MiB. What `onFrame` throws leaves `push`; the rest is then kept for the next one.
+   * Takes a chunk as it came, and calls `onFrame` for each frame that is complete with it, before
+   * it returns. If `onFrame` calls `stop`, the rest of the chunk is kept for `resume`; a chunk that
+   * is pushed while stopped is kept behind it, up to 1 MiB. What `onFrame` throws leaves `push`;
+   * the rest is then kept for the next one.
    *
    * @param chunk may be overwritten when this returns
-   * @param onFrame its frame is valid until it returns, unless `copy`; it must not push to this decoder
+   * @param onFrame its frame is valid until it returns, unless `copy`; it must not push to this
+   * decoder
    * @returns false when `onFrame` has said stop: now, or earlier and nobody has called `resume`
-   * @throws TypeError; ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, and what else the format calls wrong,
-   * all for good; ERR_TRIPOLL_STATE from inside `onFrame`; ERR_TRIPOLL_BUSY when 1 MiB would be kept: nothing of the
-   * chunk has been taken then
+   * @throws TypeError; ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, and what else the
+   * format calls wrong, all for good; ERR_TRIPOLL_STATE from inside `onFrame`; ERR_TRIPOLL_BUSY
+   * when 1 MiB would be kept: nothing of the chunk has been taken then
    */
   push(chunk: Uint8Array, onFrame: (frame: Frame) => void): boolean {
     checkBytes('chunk', chunk);
@@ -164,8 +188,8 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Says stop, from inside `onFrame` or between two pushes: no frame is given out until `resume`. So a handler that
-   * pauses its connection is given no more of the frames that have come already.
+   * Says stop, from inside `onFrame` or between two pushes: no frame is given out until `resume`.
+   * So a handler that pauses its connection is given no more of the frames that have come already.
    */
   stop(): void {
     this.#stopped = true;
@@ -188,8 +212,8 @@ export abstract class FrameDecoder<Frame> {
   /**
    * Checks that the stream may end here.
    *
-   * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`; ERR_TRIPOLL_STATE while frames
-   * are kept back: `resume` comes first
+   * @throws ERR_TRIPOLL_UNEXPECTED_END when that was inside a frame, and as `push`;
+   * ERR_TRIPOLL_STATE while frames are kept back: `resume` comes first
    */
   end(): void {
     if (this.#failure !== null) throw this.#failure;
@@ -203,8 +227,8 @@ export abstract class FrameDecoder<Frame> {
   }
 
   /**
-   * Takes what has come after the last frame, for another decoder to go on with (the body after the header's lines):
-   * also the bytes of a frame that has begun, and frames that were kept back.
+   * Takes what has come after the last frame, for another decoder to go on with (the body after the
+   * header's lines): also the bytes of a frame that has begun, and frames that were kept back.
    *
    * @returns the caller's own memory; this decoder is as new, on a frame's boundary
    */
@@ -219,7 +243,10 @@ export abstract class FrameDecoder<Frame> {
     return taken;
   }
 
-  /** @internal For `FrameReader`: bytes that must stay as they are until `nextFrame` has returned NO_FRAME. */
+  /**
+   * @internal For `FrameReader`: bytes that must stay as they are until `nextFrame` has returned
+   * NO_FRAME.
+   */
   supply(piece: Uint8Array): void {
     this.#piece = piece;
     this.#at = 0;

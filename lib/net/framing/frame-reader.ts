@@ -5,11 +5,12 @@ import { MORE, ReadAhead, type ByteSource } from './read-ahead.js';
 const END: unique symbol = Symbol('end');
 
 /**
- * Reads the frames of a stream, one by one. A frame is a view of this reader's buffer, valid until the next `read`;
- * the option `copy` gives frames to keep. The reader reads ahead: the stream's bytes are its own from the first
- * `read` on. It closes nothing.
+ * Reads the frames of a stream, one by one. A frame is a view of this reader's buffer, valid until
+ * the next `read`; the option `copy` gives frames to keep. The reader reads ahead: the stream's
+ * bytes are its own from the first `read` on. It closes nothing.
  *
- * Iteration goes on until the end of the stream. A loop that is left can be gone on with, by `read` or by another one.
+ * Iteration goes on until the end of the stream. A loop that is left can be gone on with, by `read`
+ * or by another one.
  */
 export class FrameReader<Frame> implements AsyncIterableIterator<
   Frame,
@@ -39,20 +40,22 @@ export class FrameReader<Frame> implements AsyncIterableIterator<
   }
 
   /**
-   * Reads the next frame. Not for frames that may be null or undefined, which `next` tells from the end.
+   * Reads the next frame. Not for frames that may be null or undefined, which `next` tells from the
+   * end.
    *
    * @param options the source must know them, as `TcpStream` does; by them no byte is lost
    * @returns null when the stream has ended after a whole frame
-   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME, ERR_TRIPOLL_UNEXPECTED_END, all for
-   * good; ERR_TRIPOLL_BUSY while another read waits; TypeError, RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT; what the
-   * source's `read` rejects with
+   * @throws (as rejection) ERR_TRIPOLL_FRAME_TOO_LONG, ERR_TRIPOLL_INVALID_FRAME,
+   * ERR_TRIPOLL_UNEXPECTED_END, all for good; ERR_TRIPOLL_BUSY while another read waits; TypeError,
+   * RangeError; ABORT_ERR, ERR_TRIPOLL_TIMEOUT; what the source's `read` rejects with
    */
   read(this: FrameReader<NonNullable<Frame>>, options?: CancelOptions): Promise<Frame | null> {
     return this.#ahead.read(this.#takeOrNull, options);
   }
 
   /**
-   * Reads the next frame as an iterator does: `{ done: false, value }`, or `{ done: true }` at the end.
+   * Reads the next frame as an iterator does: `{ done: false, value }`, or `{ done: true }` at the
+   * end.
    *
    * @throws (as rejection) as `read`
    */
@@ -61,8 +64,8 @@ export class FrameReader<Frame> implements AsyncIterableIterator<
   }
 
   /**
-   * Takes the next frame if it has come already: with it, what came at once can be handled without a promise each.
-   * It counts as a `read`.
+   * Takes the next frame if it has come already: with it, what came at once can be handled without
+   * a promise each. It counts as a `read`.
    *
    * @returns null when no whole frame has come
    * @throws as `read`

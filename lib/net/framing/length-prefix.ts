@@ -8,8 +8,8 @@ const MAX_FRAME_BYTES = 0x7fffffff;
 /** The form of the length that stands before a frame. */
 export interface LengthPrefixOptions {
   /**
-   * Size of the length, or `'varint'`: 7 bits a byte, the lowest first, as Protocol Buffers have it; 5 bytes at most.
-   * Default 4.
+   * Size of the length, or `'varint'`: 7 bits a byte, the lowest first, as Protocol Buffers have
+   * it; 5 bytes at most. Default 4.
    */
   lengthBytes?: 1 | 2 | 3 | 4 | 'varint' | undefined;
   /** Byte order of a length that is no varint; default `'big'`, network byte order. */

@@ -9,13 +9,16 @@ const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024;
 /** Options of decoders and readers of frames with their length before them. */
 export interface LengthPrefixedOptions extends FrameOptions, LengthPrefixOptions {
   /**
-   * Longest frame without its prefix, 1 to 2147483647; default 1048576. A frame that announces more is refused before
-   * a byte of it is kept.
+   * Longest frame without its prefix, 1 to 2147483647; default 1048576. A frame that announces more
+   * is refused before a byte of it is kept.
    */
   maxLengthBytes?: number | undefined;
 }
 
-/** Cuts a stream into frames that each come after their length. Bytes go in by `push`: see `FrameDecoder`. */
+/**
+ * Cuts a stream into frames that each come after their length. Bytes go in by `push`: see
+ * `FrameDecoder`.
+ */
 export class LengthPrefixedDecoder extends FrameDecoder<Uint8Array> {
   readonly #prefix: LengthPrefix;
   /** Bytes of the frame that are still to come, or -1 while its length is not known. */

@@ -23,8 +23,8 @@ export type Line<Encoding extends LineEncoding | undefined> = Encoding extends L
   : Uint8Array;
 
 /**
- * Cuts a stream into lines that end with LF or CRLF, which are not part of them; a CR elsewhere is a character as any
- * other. Bytes go in by `push`: see `FrameDecoder`.
+ * Cuts a stream into lines that end with LF or CRLF, which are not part of them; a CR elsewhere is
+ * a character as any other. Bytes go in by `push`: see `FrameDecoder`.
  */
 export class LineDecoder<Encoding extends LineEncoding | undefined = undefined> extends DelimitedDecoder<
   Line<Encoding>
@@ -57,7 +57,7 @@ export function checkEncoding(encoding: LineEncoding | undefined): void {
   }
 }
 
-/** Where the line ends that an LF follows at `end`. */
+/** Finds the end of the line that an LF follows at `end`. */
 export function withoutCr(bytes: Uint8Array, start: number, end: number): number {
   return end > start && bytes[end - 1] === CR ? end - 1 : end;
 }

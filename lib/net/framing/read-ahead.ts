@@ -13,8 +13,9 @@ const MAX_READ_BYTES = 64 * 1024;
 export const MORE: unique symbol = Symbol('more');
 
 /**
- * What can be read from: a `TcpStream`, a `UnixStream`, an `FdStream`, a `ReadHalf`, or anything with such a `read`.
- * It gives a stream of bytes; of a socket for messages (seqpacket), one longer than the buffer would be cut.
+ * What can be read from: a `TcpStream`, a `UnixStream`, an `FdStream`, a `ReadHalf`, or anything
+ * with such a `read`. It gives a stream of bytes; of a socket for messages (seqpacket), one longer
+ * than the buffer would be cut.
  */
 export interface ByteSource {
   /**
@@ -54,8 +55,8 @@ export class ReadAhead {
   }
 
   /**
-   * Calls `take` at once and after each read of the source, until it returns something other than MORE, or throws.
-   * When the source has ended it must not return MORE.
+   * Calls `take` at once and after each read of the source, until it returns something other than
+   * MORE, or throws. When the source has ended it must not return MORE.
    *
    * @throws (as rejection) what `take` throws; ERR_TRIPOLL_BUSY; TypeError, RangeError; ABORT_ERR,
    * ERR_TRIPOLL_TIMEOUT; what the source's `read` rejects with

@@ -4,12 +4,18 @@ import type { SourceCalls, SourceHandlers } from '../fd/source-calls.js';
 import type { SyncResult } from '../socket/handler-call.js';
 import type { MessageSocket, ReceivedMessage } from './message-socket.js';
 
-/** The longest that a datagram of the internet can be, and more than a Unix socket takes by default at once. */
+/**
+ * The longest that a datagram of the internet can be, and more than a Unix socket takes by default
+ * at once.
+ */
 const BUFFER_BYTES = 64 * 1024;
 
 /** What a handler-style message socket calls. */
 export interface MessageHandlers<Socket, Message> extends SourceHandlers<Socket> {
-  /** A message came. `chunk` is lent until the handler returns, which is no async function; copy what you keep. */
+  /**
+   * A message came. `chunk` is lent until the handler returns, which is no async function; copy
+   * what you keep.
+   */
   message(socket: Socket, chunk: Uint8Array, info: Message): SyncResult;
 }
 
@@ -17,7 +23,10 @@ type AnySocket<Message extends ReceivedMessage<unknown>> = MessageSocket<unknown
 
 let shared: Uint8Array | null = null;
 
-/** Calls the handlers of one socket from now on. All sockets of a thread receive into one buffer, one after the other. */
+/**
+ * Calls the handlers of one socket from now on. All sockets of a thread receive into one buffer,
+ * one after the other.
+ */
 export function pumpMessages<Socket extends AnySocket<Message>, Message extends ReceivedMessage<unknown>>(
   socket: Socket,
   handlers: MessageHandlers<Socket, Message>,

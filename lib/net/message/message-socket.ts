@@ -26,7 +26,8 @@ export interface ReceivedMessage<Address> {
 }
 
 /**
- * A socket of messages of any address family. Sends that find no room wait, those to one destination in order.
+ * A socket of messages of any address family. Sends that find no room wait, those to one
+ * destination in order.
  *
  * `Address` is how addresses are told, `Destination` how they may be given.
  */
@@ -66,8 +67,8 @@ export abstract class MessageSocket<
   /**
    * The next message. Several calls may wait at once, and are served in order: whole things queue.
    *
-   * @throws (as rejection) TypeError; what recvmsg(2) says, as ECONNREFUSED of an earlier send; ERR_TRIPOLL_CLOSED;
-   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no message is lost
+   * @throws (as rejection) TypeError; what recvmsg(2) says, as ECONNREFUSED of an earlier send;
+   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no message is lost
    */
   async receive(buffer: Uint8Array, options: CancelOptions = {}): Promise<Message> {
     return (await this.receiveWith(buffer, 0, options)).message;
@@ -106,7 +107,11 @@ export abstract class MessageSocket<
     return this.describe({ lengthBytes, address, truncated }, name);
   }
 
-  /** A message that is there already, or null. @throws TypeError; the system's error; ERR_TRIPOLL_CLOSED */
+  /**
+   * A message that is there already, or null.
+   *
+   * @throws TypeError; the system's error; ERR_TRIPOLL_CLOSED
+   */
   tryReceive(buffer: Uint8Array): Message | null {
     checkBytes('buffer', buffer);
     checkOpen(this.io, 'Socket');
@@ -122,8 +127,9 @@ export abstract class MessageSocket<
    *
    * @param address whom to; without it, to whom the socket is connected
    * @returns how many bytes: all of them
-   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else sendmsg(2) says;
-   * ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which nothing was sent
+   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else
+   * sendmsg(2) says; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT, by which nothing was sent
    */
   async send(buffer: Uint8Array, address?: Destination, options: CancelOptions = {}): Promise<number> {
     const name = address === undefined ? NO_ADDRESS : this.encode(address);
@@ -147,8 +153,8 @@ export abstract class MessageSocket<
     };
     const destination = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
     const isPolled = !this.tellsRoom(name);
-    // At once, whatever is known: it needs no event, and is the rule; but not before those that wait. Who never has to
-    // wait shares the budget of a turn (T48).
+    // At once, whatever is known: it needs no event, and is the rule; but not before those that
+    // wait. Who never has to wait shares the budget of a turn (T48).
     if (this.#sends?.isAwaited(destination) !== true && this.reactor.registry.consumeBudget()) {
       const sent = call(this.fd);
       if (sent >= 0) {

@@ -8,7 +8,9 @@ export const MAX_FDS = 253;
 
 const { F_GETFD, F_DUPFD_CLOEXEC } = native.constants;
 
-/** Duplicates of a caller's fds, which go with the first byte of a write that waits (SCM_RIGHTS). */
+/**
+ * Duplicates of a caller's fds, which go with the first byte of a write that waits (SCM_RIGHTS).
+ */
 export interface QueuedFds {
   /** The numbers, as the bytes of an Int32Array. */
   readonly words: Uint8Array;
@@ -43,7 +45,8 @@ export class OutgoingFds {
   }
 
   /**
-   * For a queue: what the caller closes meanwhile is sent all the same, and not what has its number by then.
+   * For a queue: what the caller closes meanwhile is sent all the same, and not what has its number
+   * by then.
    *
    * @throws EMFILE
    */
@@ -65,8 +68,8 @@ export class OutgoingFds {
 }
 
 /**
- * A message that carries fds has at least a byte: a stream would lose them without one (unix(7)). The reader of a
- * message socket takes an empty one for the end.
+ * A message that carries fds has at least a byte: a stream would lose them without one (unix(7)).
+ * The reader of a message socket takes an empty one for the end.
  */
 export function checkNotEmpty(buffer: unknown): void {
   checkBytes('buffer', buffer);

@@ -2,12 +2,16 @@ import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
 /**
- * fds that came with a message, close-on-exec. Until they are taken they belong to who received them: what nobody
- * takes is closed, as its receiver says when; at the latest at the end of the thread.
+ * fds that came with a message, close-on-exec. Until they are taken they belong to who received
+ * them: what nobody takes is closed, as its receiver says when; at the latest at the end of the
+ * thread.
  */
 export class PassedFds {
   #fds: (number | null)[];
-  /** Some of them were lost: there was no room for all (MSG_CTRUNC, EMFILE), or more came than were asked for. */
+  /**
+   * Some of them were lost: there was no room for all (MSG_CTRUNC, EMFILE), or more came than were
+   * asked for.
+   */
   readonly truncated: boolean;
 
   /** @internal */
@@ -22,7 +26,8 @@ export class PassedFds {
   }
 
   /**
-   * Hands one over: from here on it is yours to close, by any means; the end of the thread does not close it.
+   * Hands one over: from here on it is yours to close, by any means; the end of the thread does not
+   * close it.
    *
    * @throws RangeError when there is none, or no longer
    */
@@ -58,7 +63,10 @@ export class PassedFds {
 
 export const NO_FDS = new PassedFds([], false);
 
-/** What the receives of one socket brought, several of which may wait at once: who closes what nobody takes. */
+/**
+ * What the receives of one socket brought, several of which may wait at once: who closes what
+ * nobody takes.
+ */
 export class UntakenFds {
   /** The latest last. Whoever awaits them may not have gone on yet. */
   #kept: PassedFds[] = [];

@@ -41,8 +41,8 @@ export class SendQueue {
    *
    * @param isPolled no event tells when that is: it is tried every 5 ms
    * @returns what `call` returned
-   * @throws (as rejection) ERR_TRIPOLL_BUSY when 1024 wait; what `call` says or throws; what `close` was given;
-   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) ERR_TRIPOLL_BUSY when 1024 wait; what `call` says or throws; what
+   * `close` was given; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   wait(call: FdCall, destination: string, isPolled: boolean, options: CancelOptions): Promise<number> {
     if (this.#sends.length >= MAX_WAITING_SENDS) {
@@ -84,7 +84,10 @@ export class SendQueue {
     this.#isWatching = false;
   }
 
-  /** Tries those of one kind, in order; 0 when none is left, EAGAIN when all of them are blocked, EINTR to be called again. */
+  /**
+   * Tries those of one kind, in order; 0 when none is left, EAGAIN when all of them are blocked,
+   * EINTR to be called again.
+   */
   #flush(isPolled: boolean): number {
     const blocked = new Set<string>();
     for (const send of this.#sends.filter((each) => each.isPolled === isPolled)) {

@@ -9,7 +9,10 @@ export interface EncodedOption {
   readonly value: Uint8Array;
 }
 
-/** @throws what setsockopt(2) says, with the option's name in the message; those before it are set by then */
+/**
+ * @throws what setsockopt(2) says, with the option's name in the message; those before it are set
+ * by then
+ */
 export function applyOptions(fd: number, options: readonly EncodedOption[]): void {
   for (const { name, level, option, value } of options) {
     const error = native.setsockopt(fd, level, option, value);

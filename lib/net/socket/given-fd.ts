@@ -20,7 +20,11 @@ function readInt(fd: number, name: number): number {
   return value[0]!;
 }
 
-/** The SOCK_* of a given socket. @throws TypeError, RangeError for what is no number of an fd; EBADF, ENOTSOCK */
+/**
+ * The SOCK_* of a given socket.
+ *
+ * @throws TypeError, RangeError for what is no number of an fd; EBADF, ENOTSOCK
+ */
 export function typeOfGiven(fd: unknown): number {
   checkFd(fd);
   return readInt(fd, SO_TYPE);
@@ -37,7 +41,10 @@ export function checkListens(fd: number, listening: boolean): void {
   );
 }
 
-/** Sets O_NONBLOCK, which all holders of the open socket share, and FD_CLOEXEC, which is this number's own. */
+/**
+ * Sets O_NONBLOCK, which all holders of the open socket share, and FD_CLOEXEC, which is this
+ * number's own.
+ */
 export function setGivenFlags(fd: number): void {
   // Windows cannot tell them; it has this one flag only.
   const told = native.fcntl(fd, F_GETFL, 0);

@@ -3,8 +3,9 @@ import { stateError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
 /**
- * What a handler may return that is lent memory: anything but a promise, since after an `await` the memory would hold other
- * bytes (friction 9). Such a handler copies what it keeps, and passes the copy to an async function.
+ * What a handler may return that is lent memory: anything but a promise, since after an `await` the
+ * memory would hold other bytes (friction 9). Such a handler copies what it keeps, and passes the
+ * copy to an async function.
  */
 // Without `object` TypeScript would look for a property in common with it.
 export type SyncResult =
@@ -19,10 +20,16 @@ export type SyncResult =
   | symbol
   | (object & { readonly then?: never });
 
-/** Errors that promises were rejected with because their socket had ended, of which its handlers are told anyway. */
+/**
+ * Errors that promises were rejected with because their socket had ended, of which its handlers are
+ * told anyway.
+ */
 const endErrors = new WeakSet<Error>();
 
-/** Notes that the handlers hear of this error too: to leave an async handler by it is no failure of the program. */
+/**
+ * Notes that the handlers hear of this error too: to leave an async handler by it is no failure of
+ * the program.
+ */
 export function noteEndError(error: unknown): void {
   if (util.types.isNativeError(error)) endErrors.add(error);
 }
@@ -32,14 +39,18 @@ interface HandlerPolicy<Socket> {
   isClosed(socket: Socket): boolean;
   /** Whether it has an `error` handler. Without one, what another handler throws is uncaught. */
   hearsErrors(socket: Socket): boolean;
-  /** Ends the socket, or tells its `error` handler if there is one. Also called for what was uncaught. */
+  /**
+   * Ends the socket, or tells its `error` handler if there is one. Also called for what was
+   * uncaught.
+   */
   onThrown(socket: Socket, error: Error): void;
 }
 
 /**
- * The one way to call a user's handler. What it throws, or an async one rejects with, is told to the socket while that is
- * open and has an `error` handler; else it is uncaught, since a mistake of the program must not be hidden. An async handler
- * that only finds its socket closed says nothing new: a peer must not be able to end the process by going away.
+ * The one way to call a user's handler. What it throws, or an async one rejects with, is told to
+ * the socket while that is open and has an `error` handler; else it is uncaught, since a mistake of
+ * the program must not be hidden. An async handler that only finds its socket closed says nothing
+ * new: a peer must not be able to end the process by going away.
  */
 export class HandlerCalls<Socket> {
   readonly #policy: HandlerPolicy<Socket>;
@@ -56,7 +67,10 @@ export class HandlerCalls<Socket> {
     }
   }
 
-  /** What a handler has returned, of a hot path that calls it by itself: to be called within its `try`. */
+  /**
+   * What a handler has returned, of a hot path that calls it by itself: to be called within its
+   * `try`.
+   */
   watch(socket: Socket, result: unknown): void {
     if (isThenable(result)) result.then(undefined, (error: unknown) => this.#onRejected(socket, error));
   }
@@ -75,7 +89,10 @@ export class HandlerCalls<Socket> {
   }
 }
 
-/** Calls `error`, `close` and their like: nobody else could be told of what they throw, which is uncaught. */
+/**
+ * Calls `error`, `close` and their like: nobody else could be told of what they throw, which is
+ * uncaught.
+ */
 export function callLast(handler: () => unknown): void {
   try {
     const result = handler();

@@ -3,7 +3,10 @@ import { checkDurationMs } from '../../binding/validate.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Timer } from '../../reactor/timer.js';
 
-/** An idle timeout is found late by at most two of these: the bucket is rounded up, and the sweep has its own phase. */
+/**
+ * An idle timeout is found late by at most two of these: the bucket is rounded up, and the sweep
+ * has its own phase.
+ */
 const BUCKETS_PER_TIMEOUT = 8;
 
 /** What can be idle for too long. */
@@ -13,8 +16,9 @@ export interface Idler {
 }
 
 /**
- * Idle timeouts of many connections on one timer. Activity costs one write; a connection is looked at once a
- * timeout, when its bucket comes up: what was active meanwhile moves on, what was not has expired.
+ * Idle timeouts of many connections on one timer. Activity costs one write; a connection is looked
+ * at once a timeout, when its bucket comes up: what was active meanwhile moves on, what was not has
+ * expired.
  */
 export class IdleTracker {
   readonly #reactor: Reactor;

@@ -9,8 +9,8 @@ const V6_GROUPS = 8;
 const MAPPED_GROUP = 5;
 
 /**
- * The bytes of an IP address, in network order, as protocols carry them (PROXY, SOCKS): 4 of IPv4, 16 of IPv6. A zone,
- * which is this host's own, is left out.
+ * The bytes of an IP address, in network order, as protocols carry them (PROXY, SOCKS): 4 of IPv4,
+ * 16 of IPv6. A zone, which is this host's own, is left out.
  *
  * @throws TypeError; RangeError for what is no IP address
  */

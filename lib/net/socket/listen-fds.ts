@@ -25,17 +25,21 @@ export type ListenFdKind =
 export interface ListenFd {
   /** Its number: the caller's to use and to close. */
   readonly fd: number;
-  /** The class that it is for; a seqpacket socket is a `UnixListener` or `UnixStream`, a FIFO or a terminal an `FdStream`. */
+  /**
+   * The class that it is for; a seqpacket socket is a `UnixListener` or `UnixStream`, a FIFO or a
+   * terminal an `FdStream`.
+   */
   readonly kind: ListenFdKind;
   /** `FileDescriptorName=`, by default the socket unit's name; 'unknown' where it was not told. */
   readonly name: string;
 }
 
 /**
- * The fds of systemd's socket activation: those of LISTEN_FDS, if LISTEN_PID is this process. They are marked to be
- * closed on exec, and the variables are taken out of the environment, so that a child does not think them its own: a
- * second call gives none. `kind` names the class whose `fromFd` takes one; `listen`, `listenUnix`, `bindUdp` and
- * `bindUnixDatagram` take them as `{ fd }`.
+ * The fds of systemd's socket activation: those of LISTEN_FDS, if LISTEN_PID is this process. They
+ * are marked to be closed on exec, and the variables are taken out of the environment, so that a
+ * child does not think them its own: a second call gives none. `kind` names the class whose
+ * `fromFd` takes one; `listen`, `listenUnix`, `bindUdp` and `bindUnixDatagram` take them as
+ * `{ fd }`.
  *
  * @throws EBADF when one of them is not open
  */

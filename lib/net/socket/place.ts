@@ -5,8 +5,8 @@ import { checkObject } from '../../binding/validate.js';
 const PLACE_NAMES = ['host', 'port', 'path', 'fd'];
 
 /**
- * A target, of either form that the functions for handlers take: an object with place and options, or the place alone and
- * the options behind the handlers. Which options there are its user checks.
+ * A target, of either form that the functions for handlers take: an object with place and options,
+ * or the place alone and the options behind the handlers. Which options there are its user checks.
  *
  * @param toPlace makes the fields of a target
  * @throws TypeError; what `toPlace` throws

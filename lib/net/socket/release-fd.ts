@@ -4,7 +4,8 @@ import type { Registration } from '../../reactor/registration.js';
 /**
  * Ends a registration, before its fd is closed: a duplicate of it would go on firing (T03).
  *
- * @returns whether the number still means the file that was registered; if not, it may be a stranger's by now (T02)
+ * @returns whether the number still means the file that was registered; if not, it may be a
+ * stranger's by now (T02)
  */
 export function endRegistration(registration: Registration | null): boolean {
   if (registration === null) return true;
@@ -12,7 +13,8 @@ export function endRegistration(registration: Registration | null): boolean {
 }
 
 /**
- * Closes an fd that is ours, after its registration; a number that may be a stranger's by now (T02) is only given up.
+ * Closes an fd that is ours, after its registration; a number that may be a stranger's by now (T02)
+ * is only given up.
  *
  * @param registration null when there was none
  * @param isLost what the owner knows of it besides, as a call on the fd that said EBADF

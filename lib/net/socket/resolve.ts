@@ -4,8 +4,9 @@ import { invalidArgType, notFoundError } from '../../binding/errors.js';
 import { isIpLiteral, type HostPort } from '../../sys/address.js';
 
 /**
- * Gives the IP addresses of a name, those to be preferred first: a promise of strings or of `{ address }`, as
- * `dns.promises.resolve4` and `(host) => dns.promises.lookup(host, { all: true })` give them.
+ * Gives the IP addresses of a name, those to be preferred first: a promise of strings or of
+ * `{ address }`, as `dns.promises.resolve4` and
+ * `(host) => dns.promises.lookup(host, { all: true })` give them.
  */
 export type Resolver = (
   host: string,
@@ -65,7 +66,10 @@ export function interleave(candidates: readonly HostPort[]): HostPort[] {
     .filter((candidate) => candidate !== undefined);
 }
 
-/** When first needed: a server that only listens does without it. Not by import(), which Jest refuses. */
+/**
+ * When first needed: a server that only listens does without it. Not by import(), which Jest
+ * refuses.
+ */
 function loadDns(): typeof dns {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
   return require('node:dns') as typeof dns;

@@ -2,14 +2,18 @@ import type { ConstantName } from '../../binding/constant-names.js';
 import type { SocketAddress } from '../../sys/address.js';
 
 /**
- * The common socket options by name. Linux means: that system alone. Where this platform's headers lack an option's
- * constant, its use throws ERR_TRIPOLL_UNSUPPORTED. Source: socket(7), ip(7), ipv6(7), tcp(7), udp(7).
+ * The common socket options by name. Linux means: that system alone. Where this platform's headers
+ * lack an option's constant, its use throws ERR_TRIPOLL_UNSUPPORTED. Source: socket(7), ip(7),
+ * ipv6(7), tcp(7), udp(7).
  */
 export interface SocketOptions {
   // ---- SOL_SOCKET ----
   /** SO_REUSEADDR; all systems. */
   reuseAddress: boolean;
-  /** SO_REUSEPORT: set on each socket before bind; Linux, macOS, BSD (where only Linux spreads connections). */
+  /**
+   * SO_REUSEPORT: set on each socket before bind; Linux, macOS, BSD (where only Linux spreads
+   * connections).
+   */
   reusePort: boolean;
   /** SO_BROADCAST; all systems. */
   broadcast: boolean;
@@ -20,8 +24,9 @@ export interface SocketOptions {
   /** SO_DONTROUTE; all systems. */
   doNotRoute: boolean;
   /**
-   * SO_LINGER: 0, a close resets; or null, off. Set to no more than 0: close(2) would hold this thread for so long, although
-   * the socket is non-blocking (socket(7)), and WinSock refuses it; all systems.
+   * SO_LINGER: 0, a close resets; or null, off. Set to no more than 0: close(2) would hold this
+   * thread for so long, although the socket is non-blocking (socket(7)), and WinSock refuses it;
+   * all systems.
    */
   lingerSeconds: number | null;
   /** SO_RCVBUF; Linux doubles what is set; all systems. */
@@ -40,7 +45,10 @@ export interface SocketOptions {
   mark: number;
   /** SO_PRIORITY, 0 to 6, more with CAP_NET_ADMIN; Linux. */
   priority: number;
-  /** SO_INCOMING_CPU: the CPU that took the last packet; set on a reusePort listener: prefer it there; Linux. */
+  /**
+   * SO_INCOMING_CPU: the CPU that took the last packet; set on a reusePort listener: prefer it
+   * there; Linux.
+   */
   incomingCpu: number;
   /** SO_INCOMING_NAPI_ID, to be read only; Linux 4.12. */
   incomingNapiId: number;
@@ -70,7 +78,9 @@ export interface SocketOptions {
   tcpQuickAck: boolean;
   /** TCP_MAXSEG; Unix. */
   tcpMaxSegmentBytes: number;
-  /** TCP_KEEPIDLE: silence before the first probe; Linux, FreeBSD, Windows (macOS: TCP_KEEPALIVE). */
+  /**
+   * TCP_KEEPIDLE: silence before the first probe; Linux, FreeBSD, Windows (macOS: TCP_KEEPALIVE).
+   */
   tcpKeepIdleSeconds: number;
   /** TCP_KEEPINTVL: between probes; all systems. */
   tcpKeepIntervalSeconds: number;
@@ -81,8 +91,9 @@ export interface SocketOptions {
   /** TCP_SYNCNT: how often a SYN is sent again; Linux. */
   tcpSynCount: number;
   /**
-   * TCP_DEFER_ACCEPT: accept only what has sent bytes, waiting so long; rounded up by the kernel; Linux. A connection with
-   * handlers is then read as it is accepted: a request that is answered and closed at once costs a fifth less.
+   * TCP_DEFER_ACCEPT: accept only what has sent bytes, waiting so long; rounded up by the kernel;
+   * Linux. A connection with handlers is then read as it is accepted: a request that is answered
+   * and closed at once costs a fifth less.
    */
   tcpDeferAcceptSeconds: number;
   /** TCP_FASTOPEN on a listener: how many may wait; Linux, FreeBSD, macOS (0 or 1). */
@@ -121,7 +132,10 @@ export interface SocketOptions {
   ipMtu: number;
   /** IP_MTU_DISCOVER: 0 never to 3 probe; Linux. */
   ipMtuDiscover: number;
-  /** SO_ORIGINAL_DST: where a redirected connection was going, IPv4 or IPv6, to be read only; Linux, netfilter. */
+  /**
+   * SO_ORIGINAL_DST: where a redirected connection was going, IPv4 or IPv6, to be read only; Linux,
+   * netfilter.
+   */
   originalDestination: SocketAddress;
   /** IP_RECVERR: ICMP errors come to the error queue; Linux. */
   ipReceiveErrors: boolean;

@@ -121,8 +121,8 @@ function originalOfV6(fd: number, bytes: Uint8Array, before: number): number {
 /**
  * A typed option of any socket, by its fd.
  *
- * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED naming the constant that this platform lacks; ENOPROTOOPT and
- * what else getsockopt(2) says
+ * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED naming the constant that this platform
+ * lacks; ENOPROTOOPT and what else getsockopt(2) says
  */
 export function getOption<Name extends SocketOptionName>(fd: number, name: Name): SocketOptions[Name] {
   checkFd(fd);
@@ -149,8 +149,9 @@ export function setOption<Name extends keyof SettableSocketOptions>(
 }
 
 /**
- * Checks and encodes options, in the order in which they were given; an undefined value is left out. Not to be called for none: few
- * sockets are given options, and this module is loaded for those only (tools/bundle.cjs).
+ * Checks and encodes options, in the order in which they were given; an undefined value is left
+ * out. Not to be called for none: few sockets are given options, and this module is loaded for
+ * those only (tools/bundle.cjs).
  *
  * @throws TypeError, RangeError, ERR_TRIPOLL_UNSUPPORTED
  */

@@ -14,7 +14,8 @@ export abstract class ByteFd extends FdOwner {
   #isReading = false;
 
   /**
-   * Reads what there is, at least a byte. One call at a time: whole things queue, parts of a byte stream do not.
+   * Reads what there is, at least a byte. One call at a time: whole things queue, parts of a byte
+   * stream do not.
    *
    * @returns 0 at the end: the last writer has gone, or ctrl-D
    * @throws (as rejection) ERR_TRIPOLL_BUSY while another read waits; as `AsyncFd.read`
@@ -40,8 +41,9 @@ export abstract class ByteFd extends FdOwner {
   }
 
   /**
-   * Writes all of it, when the writes before it are done. `signal` and `timeoutMs` are for the whole, the wait for its
-   * turn included. When it fails after some bytes, the stream closes: what follows would be read as the rest.
+   * Writes all of it, when the writes before it are done. `signal` and `timeoutMs` are for the
+   * whole, the wait for its turn included. When it fails after some bytes, the stream closes: what
+   * follows would be read as the rest.
    *
    * @returns how many bytes: all of them
    * @throws (as rejection) as `write`, with `bytesWritten`

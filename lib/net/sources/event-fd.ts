@@ -26,8 +26,8 @@ const NAMES: Readonly<Record<keyof EventFdOptions, true>> = {
 };
 
 /**
- * A counter in the kernel (eventfd(2)), which another process or native code may add to. Handlers are given
- * what `take` would. Linux only.
+ * A counter in the kernel (eventfd(2)), which another process or native code may add to. Handlers
+ * are given what `take` would. Linux only.
  */
 export class EventFd extends ValueSource<bigint> {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */
@@ -43,7 +43,8 @@ export class EventFd extends ValueSource<bigint> {
    * Adds to the counter; waits while that would overflow it.
    *
    * @param count 1 to 2^64 - 2; 0 adds nothing
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT
    */
   async add(count: bigint | number = 1, options: CancelOptions = {}): Promise<void> {
     const added = toCount(count);

@@ -63,23 +63,24 @@ export class FdStream extends ByteFd {
   }
 
   /**
-   * A FIFO, or any character device that can be waited for. Reading a FIFO ends (0) when its last writer has gone; opened
-   * for `'both'` it never does (Linux).
+   * A FIFO, or any character device that can be waited for. Reading a FIFO ends (0) when its last
+   * writer has gone; opened for `'both'` it never does (Linux).
    *
-   * @throws ENXIO for a FIFO to write that nobody reads (open(2)); ENOENT, EACCES; EPERM for a regular file and for a
-   * device that cannot be waited for
+   * @throws ENXIO for a FIFO to write that nobody reads (open(2)); ENOENT, EACCES; EPERM for a
+   * regular file and for a device that cannot be waited for
    */
   static open(path: string, direction: FdDirection, options: SourceOptions = {}): FdStream {
     checkNames('options', options, SOURCE_NAMES);
     const { flags, interest } = toDirection(direction);
-    // A terminal must not become this process's controlling one: its hang-up would end a daemon (open(2), O_NOCTTY).
+    // A terminal must not become this process's controlling one: its hang-up would end a daemon
+    // (open(2), O_NOCTTY).
     const fd = fs.openSync(path, flags | O_NONBLOCK | fs.constants.O_NOCTTY);
     return new FdStream(ownFd(fd, 'open', options, interest));
   }
 
   /**
-   * A terminal that is open already, as standard input. The fd stays yours; O_NONBLOCK, which a terminal shares with the
-   * shell, is put back on close and at the end of the process.
+   * A terminal that is open already, as standard input. The fd stays yours; O_NONBLOCK, which a
+   * terminal shares with the shell, is put back on close and at the end of the process.
    *
    * @throws TypeError, RangeError; ENOTTY; EEXIST
    */
@@ -91,11 +92,12 @@ export class FdStream extends ByteFd {
     return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
   }
   /**
-   * A pipe, a FIFO, a terminal or another character device that was opened elsewhere; from success on its fd is this
-   * object's to close. O_NONBLOCK and FD_CLOEXEC are set; the former is put back on close if it was not set before.
+   * A pipe, a FIFO, a terminal or another character device that was opened elsewhere; from success
+   * on its fd is this object's to close. O_NONBLOCK and FD_CLOEXEC are set; the former is put back
+   * on close if it was not set before.
    *
-   * @throws (as rejection) TypeError, RangeError; EBADF, EEXIST (registered already), EPERM (a regular file or a
-   * directory); ERR_TRIPOLL_CLOSED; the fd stays yours then
+   * @throws (as rejection) TypeError, RangeError; EBADF, EEXIST (registered already), EPERM (a
+   * regular file or a directory); ERR_TRIPOLL_CLOSED; the fd stays yours then
    */
   static fromFd(fd: number, direction: FdDirection, options: SourceOptions = {}): Promise<FdStream> {
     // Within a promise, so that a wrong argument is a rejection too.

@@ -13,16 +13,20 @@ export interface IcmpSocketOptions extends SourceOptions {
   /** Default `'IPv4'`. */
   family?: 'IPv4' | 'IPv6' | undefined;
   /**
-   * False, the default: echo requests only, for whoever is in net.ipv4.ping_group_range; the system fills in identifier
-   * and checksum, and gives back only our own replies (icmp(7)). True: all of ICMP, with CAP_NET_RAW; IPv4 messages then
-   * come with their IP header, and the checksum of ICMPv4 is yours (`internetChecksum`).
+   * False, the default: echo requests only, for whoever is in net.ipv4.ping_group_range; the system
+   * fills in identifier and checksum, and gives back only our own replies (icmp(7)). True: all of
+   * ICMP, with CAP_NET_RAW; IPv4 messages then come with their IP header, and the checksum of
+   * ICMPv4 is yours (`internetChecksum`).
    */
   raw?: boolean | undefined;
 }
 
 const NAMES: Readonly<Record<keyof IcmpSocketOptions, true>> = { ...SOURCE_NAMES, family: true, raw: true };
 
-/** ICMP messages. Addresses are IP literals; a link-local one has its interface as a zone, `fe80::1%2`. */
+/**
+ * ICMP messages. Addresses are IP literals; a link-local one has its interface as a zone,
+ * `fe80::1%2`.
+ */
 export class IcmpSocket extends MessageSocket<string> {
   /** @throws TypeError, RangeError; EACCES, EPERM for who may not; ERR_TRIPOLL_CLOSED */
   constructor(options: IcmpSocketOptions = {}) {
@@ -46,7 +50,10 @@ export class IcmpSocket extends MessageSocket<string> {
   }
 }
 
-/** RFC 1071: the sum that goes into an ICMP or IP header whose own field is 0; over a right one it is 0. */
+/**
+ * RFC 1071: the sum that goes into an ICMP or IP header whose own field is 0; over a right one it
+ * is 0.
+ */
 export function internetChecksum(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);

@@ -55,22 +55,31 @@ export interface InotifyEvent {
   readonly cookie: number;
   /** Name of the file in a watched folder; `''` for the watched file or folder itself. */
   readonly name: string;
-  /** The same as the system has it: a name that is no UTF-8 has U+FFFD in `name`, and is opened by these. */
+  /**
+   * The same as the system has it: a name that is no UTF-8 has U+FFFD in `name`, and is opened by
+   * these.
+   */
   readonly nameBytes: Buffer;
-  /** Events were lost, because nobody read them in time (fs.inotify.max_queued_events): look for yourself. */
+  /**
+   * Events were lost, because nobody read them in time (fs.inotify.max_queued_events): look for
+   * yourself.
+   */
   readonly overflow: boolean;
 }
 
 /**
- * Changes of files and folders (inotify(7)). The kernel's queue is the only one: who does not ask loses events, and is
- * told so. Linux only.
+ * Changes of files and folders (inotify(7)). The kernel's queue is the only one: who does not ask
+ * loses events, and is told so. Linux only.
  */
 export class Inotify extends ValueSource<InotifyEvent> {
   readonly #paths = new Map<number, string>();
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   /** Parsed, and not asked for yet; never more than one read has. */
   readonly #events: InotifyEvent[] = [];
-  /** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances); ERR_TRIPOLL_CLOSED */
+  /**
+   * @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE (also fs.inotify.max_user_instances);
+   * ERR_TRIPOLL_CLOSED
+   */
   constructor(options: SourceOptions = {}) {
     checkNames('options', options, SOURCE_NAMES);
     const fd = need(native.inotifyInit, 'inotify(7)')(IN_CLOEXEC | IN_NONBLOCK);
@@ -78,13 +87,14 @@ export class Inotify extends ValueSource<InotifyEvent> {
   }
 
   /**
-   * Watches a file or a folder, not what is in the folders within it. A path whose inode is watched already changes that
-   * watch's mask, and gets its number.
+   * Watches a file or a folder, not what is in the folders within it. A path whose inode is watched
+   * already changes that watch's mask, and gets its number.
    *
    * @param path bytes for a name that is no UTF-8
    * @param mask IN_* flags of `raw.sys.constants`; by default all changes
    * @returns the watch's number
-   * @throws TypeError, RangeError; ENOENT, EACCES, ENOSPC (fs.inotify.max_user_watches); ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; ENOENT, EACCES, ENOSPC (fs.inotify.max_user_watches);
+   * ERR_TRIPOLL_CLOSED
    */
   add(path: string | Uint8Array, mask = DEFAULT_MASK): number {
     checkFlags('mask', mask);
@@ -98,7 +108,11 @@ export class Inotify extends ValueSource<InotifyEvent> {
     return watch;
   }
 
-  /** Ends a watch; an event with IN_IGNORED is its last. @throws RangeError; EINVAL for no watch; ERR_TRIPOLL_CLOSED */
+  /**
+   * Ends a watch; an event with IN_IGNORED is its last.
+   *
+   * @throws RangeError; EINVAL for no watch; ERR_TRIPOLL_CLOSED
+   */
   remove(watch: number): void {
     checkInteger('watch', watch, 1, 0x7fffffff);
     checkOpen(this.io, 'Inotify');
@@ -108,12 +122,14 @@ export class Inotify extends ValueSource<InotifyEvent> {
   /**
    * The next event. Several calls may wait at once, and are served in order.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no event is lost
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no event is
+   * lost
    */
   async next(options: CancelOptions = {}): Promise<InotifyEvent> {
     let event: InotifyEvent | undefined;
     const take = (fd: number): number => {
-      // What another call has read and not needed comes first: the system would not tell of it again (F3).
+      // What another call has read and not needed comes first: the system would not tell of it
+      // again (F3).
       const result = this.#events.length > 0 ? 0 : this.#readMore(fd);
       if (result >= 0) event = this.#events.shift();
       return result;
@@ -136,7 +152,10 @@ export class Inotify extends ValueSource<InotifyEvent> {
     return length;
   }
 
-  /** Events, until it closes. Leaving the loop leaves it open; `return()` also ends a `next()` that waits. */
+  /**
+   * Events, until it closes. Leaving the loop leaves it open; `return()` also ends a `next()` that
+   * waits.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<InotifyEvent, void, void> {
     return iterate(
       async (options) => ({ done: false, value: await this.next(options) }),

@@ -13,7 +13,11 @@ export interface TerminalSize {
   rows: number;
 }
 
-/** A constant of termios or of an ioctl. @throws ERR_TRIPOLL_UNSUPPORTED where the system has none */
+/**
+ * A constant of termios or of an ioctl.
+ *
+ * @throws ERR_TRIPOLL_UNSUPPORTED where the system has none
+ */
 export function lineConstant(name: keyof typeof names): number {
   const value = names[name];
   if (value === undefined) throw unsupportedError(`this platform has no ${name}`);
@@ -31,7 +35,11 @@ export function readSize(fd: number): TerminalSize {
   return { columns, rows };
 }
 
-/** Whoever is in its foreground gets a SIGWINCH, if it changes. @throws ENOTTY, EBADF; ERR_TRIPOLL_UNSUPPORTED */
+/**
+ * Whoever is in its foreground gets a SIGWINCH, if it changes.
+ *
+ * @throws ENOTTY, EBADF; ERR_TRIPOLL_UNSUPPORTED
+ */
 export function writeSize(fd: number, { columns, rows }: TerminalSize): void {
   const window = newWindow();
   window.set([rows, columns]);
@@ -45,7 +53,11 @@ export function readSettings(fd: number): Termios {
   return settings as Termios;
 }
 
-/** At once: to wait for the output would block the thread. @throws ENOTTY, EBADF, EINVAL; ERR_TRIPOLL_UNSUPPORTED */
+/**
+ * At once: to wait for the output would block the thread.
+ *
+ * @throws ENOTTY, EBADF, EINVAL; ERR_TRIPOLL_UNSUPPORTED
+ */
 export function writeSettings(fd: number, settings: Termios): void {
   check(terminalCalls.tcsetattr(fd, lineConstant('TCSANOW'), settings), 'tcsetattr');
 }

@@ -26,8 +26,8 @@ export interface NetlinkAddress {
 }
 
 /**
- * Messages to and from the kernel (netlink(7)): addresses, routes, devices, audit. Their content is yours to make and to
- * read. ENOBUFS of `receive` says that messages were lost. Linux only.
+ * Messages to and from the kernel (netlink(7)): addresses, routes, devices, audit. Their content is
+ * yours to make and to read. ENOBUFS of `receive` says that messages were lost. Linux only.
  */
 export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
   /**
@@ -57,7 +57,10 @@ export class NetlinkSocket extends MessageSocket<NetlinkAddress> {
     return decodeNetlinkAddress(bytes);
   }
 
-  /** A sender's own socket is writable while its receiver's queue is full (netlink_attachskb), so no event comes. */
+  /**
+   * A sender's own socket is writable while its receiver's queue is full (netlink_attachskb), so no
+   * event comes.
+   */
   protected override tellsRoom(): boolean {
     return false;
   }

@@ -24,7 +24,9 @@ const NAMES: Readonly<Record<keyof PacketSocketOptions, true>> = {
   layer: true,
 };
 
-/** Frames of one network interface, as they come and go (packet(7)). Needs CAP_NET_RAW. Linux only. */
+/**
+ * Frames of one network interface, as they come and go (packet(7)). Needs CAP_NET_RAW. Linux only.
+ */
 export class PacketSocket extends MessageSocket<PacketAddress> {
   /** The interface's number, as of if_nametoindex(3). */
   readonly interfaceIndex: number;

@@ -17,15 +17,15 @@ const MAX_SIGNAL = 64;
 
 /** How a child ended, as wait(2) says. */
 export interface ExitStatus {
-  /** Of exit(3); null when a signal ended it. */
+  /** Exit code; null if a signal killed it. */
   readonly code: number | null;
   /** The signal's number; null when it ended by itself. */
   readonly signal: number | null;
 }
 
 /**
- * A process, and not just a number that another may have by now (pidfd_open(2)). Handlers are given one value, undefined,
- * when it has ended. Linux 5.3.
+ * A process, and not just a number that another may have by now (pidfd_open(2)). Handlers are given
+ * one value, undefined, when it has ended. Linux 5.3.
  */
 export class PidFd extends ValueSource<undefined> {
   /** The number that it was made from; once it has been reaped another process may have it. */
@@ -34,7 +34,8 @@ export class PidFd extends ValueSource<undefined> {
 
   /**
    * @param pid of any process in this pid namespace
-   * @throws TypeError, RangeError; ESRCH; ENOSYS before Linux 5.3; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; ESRCH; ENOSYS before Linux 5.3; ERR_TRIPOLL_UNSUPPORTED;
+   * ERR_TRIPOLL_CLOSED
    */
   constructor(pid: number, options: SourceOptions = {}) {
     checkInteger('pid', pid, 1, MAX_PID);
@@ -58,7 +59,11 @@ export class PidFd extends ValueSource<undefined> {
     return undefined;
   }
 
-  /** Sends it a signal, by number; 0 only asks. @throws RangeError; ESRCH, EPERM; ERR_TRIPOLL_CLOSED */
+  /**
+   * Sends it a signal, by number; 0 only asks.
+   *
+   * @throws RangeError; ESRCH, EPERM; ERR_TRIPOLL_CLOSED
+   */
   kill(signal: number): void {
     checkInteger('signal', signal, 0, MAX_SIGNAL);
     checkOpen(this.io, 'PidFd');
@@ -66,8 +71,8 @@ export class PidFd extends ValueSource<undefined> {
   }
 
   /**
-   * Takes the status of a child that has ended (waitid(2)): nobody gets it a second time. Not for children of
-   * `node:child_process`: Node would never hear that they have ended.
+   * Takes the status of a child that has ended (waitid(2)): nobody gets it a second time. Not for
+   * children of `node:child_process`: Node would never hear that they have ended.
    *
    * @returns null when it is no child of this process, or somebody else was faster
    * @throws ERR_TRIPOLL_CLOSED; EAGAIN while it runs
@@ -89,15 +94,16 @@ export interface ChildExitOptions extends CancelOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
   /**
-   * Reaps the child, and says how it ended. Only for children that Node knows nothing of, as those of another addon, or
-   * those that this process had before it became Node. Default false.
+   * Reaps the child, and says how it ended. Only for children that Node knows nothing of, as those
+   * of another addon, or those that this process had before it became Node. Default false.
    */
   reap?: boolean | undefined;
 }
 
 /**
- * Says when a process ends, and how, if it was a child of ours and we reaped it. Without `reap` the status is left to
- * whom it belongs, and is null here: a look at it that takes nothing (WNOWAIT) would be a race with its reaper.
+ * Says when a process ends, and how, if it was a child of ours and we reaped it. Without `reap` the
+ * status is left to whom it belongs, and is null here: a look at it that takes nothing (WNOWAIT)
+ * would be a race with its reaper.
  *
  * @throws (as rejection) TypeError, RangeError; ESRCH when there is no such process, or no longer;
  * ERR_TRIPOLL_UNSUPPORTED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT; ERR_TRIPOLL_CLOSED

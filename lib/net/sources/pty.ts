@@ -32,8 +32,8 @@ function checkSize(columns: unknown, rows: unknown): void {
 }
 
 /**
- * A pseudo terminal (pty(7)), from the side of the user at the screen: what a program in it prints is read here, what is
- * written here it reads as typed. Unix only.
+ * A pseudo terminal (pty(7)), from the side of the user at the screen: what a program in it prints
+ * is read here, what is written here it reads as typed. Unix only.
  */
 export class Pty extends ByteFd {
   /** File of the other end, for the program. */
@@ -47,11 +47,11 @@ export class Pty extends ByteFd {
   }
 
   /**
-   * Makes one. A program becomes its session leader when it opens `path` after setsid(2): for Node's `spawn` that is
-   * `detached: true` and a shell that redirects.
+   * Makes one. A program becomes its session leader when it opens `path` after setsid(2): for
+   * Node's `spawn` that is `detached: true` and a shell that redirects.
    *
-   * @throws TypeError, RangeError; EMFILE, ENOENT, EIO when there are no more; ERR_TRIPOLL_UNSUPPORTED on Windows;
-   * ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; EMFILE, ENOENT, EIO when there are no more;
+   * ERR_TRIPOLL_UNSUPPORTED on Windows; ERR_TRIPOLL_CLOSED
    */
   static open(options: PtyOptions = {}): Pty {
     checkNames('options', options, NAMES);
@@ -106,7 +106,8 @@ export class Pty extends ByteFd {
   }
 
   /**
-   * Passes bytes as they are: no echo, no lines, no ctrl-C; or, with false, as before the first `setRaw(true)`.
+   * Passes bytes as they are: no echo, no lines, no ctrl-C; or, with false, as before the first
+   * `setRaw(true)`.
    *
    * @throws ERR_TRIPOLL_CLOSED; what tcsetattr(3) says
    */

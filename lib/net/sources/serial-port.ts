@@ -88,17 +88,21 @@ function applySettings(fd: number, settings: SerialSettings): void {
   }
 }
 
-/** A serial line, as /dev/ttyUSB0: bytes as they are, without echo or lines (termios(3)). Unix only. */
+/**
+ * A serial line, as /dev/ttyUSB0: bytes as they are, without echo or lines (termios(3)). Unix only.
+ */
 export class SerialPort extends ByteFd {
   private constructor(io: AsyncFd) {
     super(io);
   }
 
   /**
-   * Opens it and sets the line. It does not become the controlling terminal, and carrier is ignored (CLOCAL).
+   * Opens it and sets the line. It does not become the controlling terminal, and carrier is ignored
+   * (CLOCAL).
    *
-   * @throws TypeError, RangeError; ENOENT, EACCES, EBUSY, ENOTTY; EINVAL for a speed that the system has no name for;
-   * ERR_TRIPOLL_UNSUPPORTED for settings that the line does not take, and on Windows; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; ENOENT, EACCES, EBUSY, ENOTTY; EINVAL for a speed that the
+   * system has no name for; ERR_TRIPOLL_UNSUPPORTED for settings that the line does not take, and
+   * on Windows; ERR_TRIPOLL_CLOSED
    */
   static open(path: string, options: SerialPortOptions): SerialPort {
     checkNames('options', options, SOURCE_NAMES, SETTING_NAMES);
@@ -119,7 +123,11 @@ export class SerialPort extends ByteFd {
     applySettings(this.#openFd(), settings);
   }
 
-  /** Bits a second, as the system has them; 0 for a speed that it has no name for. @throws ERR_TRIPOLL_CLOSED */
+  /**
+   * Bits a second, as the system has them; 0 for a speed that it has no name for.
+   *
+   * @throws ERR_TRIPOLL_CLOSED
+   */
   get baudRate(): number {
     return this.#line().ospeed;
   }

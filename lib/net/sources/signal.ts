@@ -11,8 +11,9 @@ import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { checkValueHandlers, SourceCalls, type ValueHandlers } from '../fd/source-calls.js';
 
 /**
- * Signals, as Node itself gets them: a signalfd would not work, since Node's other threads leave signals unblocked, and
- * one of them would take them first. What comes while nobody asks is remembered, once each, as the system does.
+ * Signals, as Node itself gets them: a signalfd would not work, since Node's other threads leave
+ * signals unblocked, and one of them would take them first. What comes while nobody asks is
+ * remembered, once each, as the system does.
  */
 export class SignalSource {
   /** The reactor that it lives on. */
@@ -23,7 +24,7 @@ export class SignalSource {
   /** While somebody waits. */
   #letGo: (() => void) | null = null;
   #closed = false;
-  /** Of handlers. */
+  /** The subscription of the handlers. */
   #handOut: ((name: NodeJS.Signals) => void) | null = null;
   #onEnd: (() => void) | null = null;
   readonly #onSignal = (name: NodeJS.Signals): void => this.#deliver(name);
@@ -61,8 +62,8 @@ export class SignalSource {
   }
 
   /**
-   * Gives all signals to handlers from now on, until it closes; also those that came while nobody asked. The process stays
-   * alive meanwhile. A promise that waits is served first.
+   * Gives all signals to handlers from now on, until it closes; also those that came while nobody
+   * asked. The process stays alive meanwhile. A promise that waits is served first.
    *
    * @param handlers `value` is called with each signal's name, in a turn of the reactor
    * @throws TypeError; ERR_TRIPOLL_STATE when it has handlers already; ERR_TRIPOLL_CLOSED
@@ -80,7 +81,10 @@ export class SignalSource {
     return this;
   }
 
-  /** Keeps the process alive while somebody waits, as a registration would, and hears of the reactor's end. */
+  /**
+   * Keeps the process alive while somebody waits, as a registration would, and hears of the
+   * reactor's end.
+   */
   #keepAlive(): void {
     const isAsked = !this.#closed && (this.#waiting.length > 0 || this.#handOut !== null);
     if (isAsked && this.#letGo === null) {
@@ -113,7 +117,8 @@ export class SignalSource {
   /**
    * The next signal's name. The process stays alive while it waits.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no signal is lost
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no signal
+   * is lost
    */
   async next(options: CancelOptions = {}): Promise<NodeJS.Signals> {
     checkCall(options);
@@ -133,7 +138,10 @@ export class SignalSource {
     return waiter.promise;
   }
 
-  /** Signals, until it closes. Leaving the loop closes it; `return()` also ends a `next()` that waits. */
+  /**
+   * Signals, until it closes. Leaving the loop closes it; `return()` also ends a `next()` that
+   * waits.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<NodeJS.Signals, void, void> {
     return iterate(
       async (options) => ({ done: false, value: await this.next(options) }),
@@ -158,11 +166,12 @@ export class SignalSource {
 }
 
 /**
- * From here on the signal does not end the process, but is told: `await signal('SIGTERM').next()`, or
- * `for await (const name of signal(['SIGINT', 'SIGTERM']))`, which gives the signal back when the loop is left.
+ * From here on the signal does not end the process, but is told: `await signal('SIGTERM').next()`,
+ * or `for await (const name of signal(['SIGINT', 'SIGTERM']))`, which gives the signal back when
+ * the loop is left.
  *
- * @throws TypeError, RangeError for what is no signal here; EINVAL for SIGKILL and SIGSTOP; ERR_TRIPOLL_UNSUPPORTED in a
- * worker thread; ERR_TRIPOLL_CLOSED
+ * @throws TypeError, RangeError for what is no signal here; EINVAL for SIGKILL and SIGSTOP;
+ * ERR_TRIPOLL_UNSUPPORTED in a worker thread; ERR_TRIPOLL_CLOSED
  */
 export function signal(
   names: NodeJS.Signals | readonly NodeJS.Signals[],

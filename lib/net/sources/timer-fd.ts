@@ -36,8 +36,9 @@ const SETTING_NAMES: Readonly<Record<keyof TimerFdSetting, true>> = {
 };
 
 /**
- * A timer of the kernel (timerfd_create(2)): for nanoseconds, for the clock of the calendar, or to hand to somebody
- * else. For timeouts `reactor.setTimer` is cheaper. Handlers are given what `expired` would. Linux only.
+ * A timer of the kernel (timerfd_create(2)): for nanoseconds, for the clock of the calendar, or to
+ * hand to somebody else. For timeouts `reactor.setTimer` is cheaper. Handlers are given what
+ * `expired` would. Linux only.
  */
 export class TimerFd extends ValueSource<number> {
   /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; EMFILE; ERR_TRIPOLL_CLOSED */

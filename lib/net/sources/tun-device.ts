@@ -14,7 +14,7 @@ const MAX_NAME_BYTES = 15;
 
 /** Options of `TunDevice.open`. */
 export interface TunOptions extends SourceOptions {
-  /** Of the interface; the system chooses for `''` (the default) and for a `%d` in it. */
+  /** Name of the interface; the system chooses for `''` (the default) and for a `%d` in it. */
   name?: string | undefined;
   /** IP packets (`'tun'`, the default) or Ethernet frames (`'tap'`). */
   layer?: 'tun' | 'tap' | undefined;
@@ -23,9 +23,10 @@ export interface TunOptions extends SourceOptions {
 const NAMES: Readonly<Record<keyof TunOptions, true>> = { ...SOURCE_NAMES, name: true, layer: true };
 
 /**
- * A network interface whose other end is this program: what the system sends over it is read here, what is written here
- * it receives (Documentation/networking/tuntap.rst). It goes with this object, unless it was made persistent
- * elsewhere. Give it an address, and set it up, with ip(8). Needs CAP_NET_ADMIN. Linux only.
+ * A network interface whose other end is this program: what the system sends over it is read here,
+ * what is written here it receives (Documentation/networking/tuntap.rst). It goes with this object,
+ * unless it was made persistent elsewhere. Give it an address, and set it up, with ip(8). Needs
+ * CAP_NET_ADMIN. Linux only.
  */
 export class TunDevice extends FdOwner {
   /** As the system has named it. */
@@ -39,7 +40,8 @@ export class TunDevice extends FdOwner {
   /**
    * Makes the interface, or attaches to one that was made persistent.
    *
-   * @throws TypeError, RangeError; ENOENT, EACCES, EPERM, EBUSY; ERR_TRIPOLL_UNSUPPORTED; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; ENOENT, EACCES, EPERM, EBUSY; ERR_TRIPOLL_UNSUPPORTED;
+   * ERR_TRIPOLL_CLOSED
    */
   static open(options: TunOptions = {}): TunDevice {
     checkNames('options', options, NAMES);
@@ -70,7 +72,11 @@ export class TunDevice extends FdOwner {
     return this.io.read(buffer, options);
   }
 
-  /** Hands one packet to the system. @throws (as rejection) EINVAL for what is none, EIO while it is down */
+  /**
+   * Hands one packet to the system.
+   *
+   * @throws (as rejection) EINVAL for what is none, EIO while it is down
+   */
   write(packet: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.io.write(packet, options);
   }

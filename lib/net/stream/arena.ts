@@ -8,8 +8,8 @@ const CACHED_VIEW_BYTES = 2048;
 const POISON = 0xdb;
 
 /**
- * This thread's read buffer: 64 KB of native memory that all handler-style sockets read into, one after the
- * other. A chunk is a view of it, lent until its handler returns.
+ * This thread's read buffer: 64 KB of native memory that all handler-style sockets read into, one
+ * after the other. A chunk is a view of it, lent until its handler returns.
  */
 class Arena {
   bytes = 0;
@@ -32,8 +32,9 @@ class Arena {
   }
 
   /**
-   * To be called before each receive. A buffer that its borrower transferred away is replaced (Node 22 lets them), and so is one
-   * that is lent still: its borrower turns another reactor by hand (F35).
+   * To be called before each receive. A buffer that its borrower transferred away is replaced (Node
+   * 22 lets them), and so is one that is lent still: its borrower turns another reactor by hand
+   * (F35).
    */
   prepare(): void {
     if (this.#isLent || this.#buffer.byteLength === 0) this.#buffer = this.#create();
@@ -52,7 +53,9 @@ class Arena {
     return view;
   }
 
-  /** Its borrower has returned. Debug runs make it plain that a kept chunk is not the borrower's. */
+  /**
+   * Its borrower has returned. Debug runs make it plain that a kept chunk is not the borrower's.
+   */
   takeBack(chunk: Uint8Array): void {
     this.#isLent = false;
     if (capabilities.debug) chunk.fill(POISON);

@@ -6,7 +6,9 @@ export interface WaitingOperation {
   readonly waiter: Waiter<number>;
 }
 
-/** What a stream needs seldom, in one object that is made then: an idle stream pays for one slot. */
+/**
+ * What a stream needs seldom, in one object that is made then: an idle stream pays for one slot.
+ */
 export interface ColdState {
   /** While it is being connected. */
   attempt: ConnectAttempt | null;

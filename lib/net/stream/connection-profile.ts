@@ -10,15 +10,15 @@ const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 
 /**
- * What a handler-style connection calls; all are optional. `close` comes exactly once and last. What a
- * handler throws, or an async one rejects with, destroys that connection with that error.
+ * What a handler-style connection calls; all are optional. `close` comes exactly once and last.
+ * What a handler throws, or an async one rejects with, destroys that connection with that error.
  */
 export interface StreamHandlers<Connection> {
   /** Accepted, or connected. */
   open?(connection: Connection): unknown;
   /**
-   * Bytes came. `chunk` is lent until the handler returns; copy what you keep. That is why an async function is a type
-   * error here: after its first `await` the chunk holds other bytes.
+   * Bytes came. `chunk` is lent until the handler returns; copy what you keep. That is why an async
+   * function is a type error here: after its first `await` the chunk holds other bytes.
    */
   data?(connection: Connection, chunk: Uint8Array): SyncResult;
   /** The write queue has fallen to `lowWaterMarkBytes`, after a `write` that returned false. */
@@ -42,14 +42,15 @@ export interface SocketConnectionOptions {
   /** `drain` comes at or below it; default a quarter of the high one. */
   lowWaterMarkBytes?: number | undefined;
   /**
-   * More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. What queued writes take beside
-   * their bytes counts too, where it is much: of more than 64 that cannot be joined, 400 bytes each.
+   * More than this destroys the connection with ERR_TRIPOLL_WRITE_OVERFLOW; default 16 MiB. What
+   * queued writes take beside their bytes counts too, where it is much: of more than 64 that cannot
+   * be joined, 400 bytes each.
    */
   maxQueuedBytes?: number | undefined;
   /**
-   * A connection that for so long has neither received bytes nor got any written, paused or not, is destroyed with a
-   * TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by at most a quarter of it. Bytes that only wait to be written
-   * are no activity. Default: never.
+   * A connection that for so long has neither received bytes nor got any written, paused or not, is
+   * destroyed with a TimeoutError, ERR_TRIPOLL_TIMEOUT; found late by at most a quarter of it.
+   * Bytes that only wait to be written are no activity. Default: never.
    */
   idleTimeoutMs?: number | undefined;
 }
@@ -78,11 +79,11 @@ interface ConnectionSettings {
 
 /** What all connections of a listener share. */
 export interface ConnectionProfile extends StreamProfile {
-  /** Whom its connections call. */
+  /** The handlers that its connections call. */
   readonly handlers: StreamHandlers<never>;
   /** The options of its connections. */
   readonly settings: ConnectionSettings;
-  /** Whose `accept` made them; null for one that was connected. */
+  /** The listener that accepted them; null for one that was connected. */
   readonly listener: StreamProfile['owner'];
 }
 

@@ -8,13 +8,16 @@ import {
   type StreamState,
 } from './state.js';
 
-/** How a registration follows what its stream wants. It has no state of its own: all streams of a mode share one. */
+/**
+ * How a registration follows what its stream wants. It has no state of its own: all streams of a
+ * mode share one.
+ */
 export interface InterestStrategy {
-  /** Of a socket that is being connected. */
+  /** The interest of a socket that is being connected. */
   readonly connecting: number;
   /** The system tells again of what is left over; else the stream has to go on by itself. */
   readonly tellsAgain: boolean;
-  /** Of a stream that has just opened. */
+  /** The interest of a stream that has just opened. */
   first(wants: number): number;
   /** Whether a read can be tried without having been told. */
   mayRead(state: StreamState): boolean;
@@ -23,8 +26,9 @@ export interface InterestStrategy {
 }
 
 /**
- * Under an edge mode a registration is made once. Edges cost nothing while they do not come: PRIORITY is asked for from the
- * start, since what a read that stopped short left would stay; WRITABLE with the first write that blocked, and it stays (T15).
+ * Under an edge mode a registration is made once. Edges cost nothing while they do not come:
+ * PRIORITY is asked for from the start, since what a read that stopped short left would stay;
+ * WRITABLE with the first write that blocked, and it stays (T15).
  */
 export const EDGE: InterestStrategy = {
   connecting: ALL_INTERESTS,
@@ -34,7 +38,10 @@ export const EDGE: InterestStrategy = {
   next: (current, _state, wants) => ((wants & WANTS_WRITE) === 0 ? current : current | Interest.WRITABLE),
 };
 
-/** Under a level mode the interest is what is wanted, or the system would tell of the rest in every turn. */
+/**
+ * Under a level mode the interest is what is wanted, or the system would tell of the rest in every
+ * turn.
+ */
 export const LEVEL: InterestStrategy = {
   connecting: Interest.WRITABLE,
   tellsAgain: true,
@@ -42,7 +49,8 @@ export const LEVEL: InterestStrategy = {
   mayRead: () => true,
   next: (_current, state, wants) => {
     let interest = toPriority(wants);
-    // Also when nobody reads, until there is something: it may be the end. Errors come with any interest.
+    // Also when nobody reads, until there is something: it may be the end. Errors come with any
+    // interest.
     if (!isUntaken(state)) interest |= isReadEnded(state) ? Interest.PRIORITY : Interest.READABLE;
     if ((wants & WANTS_WRITE) !== 0) interest |= Interest.WRITABLE;
     return interest;

@@ -5,11 +5,20 @@ import type { SocketConnectionOptions } from './connection-profile.js';
 export interface StreamListenOptions extends SocketConnectionOptions {
   /** Default 4096. */
   backlog?: number | undefined;
-  /** More connections than this at a time are accepted only to be closed, and told to `drop`. Default: no limit. */
+  /**
+   * More connections than this at a time are accepted only to be closed, and told to `drop`.
+   * Default: no limit.
+   */
   maxConnections?: number | undefined;
-  /** Of the listening socket, set before bind, in this order; on Linux connections inherit most of them. */
+  /**
+   * Options of the listening socket, set before bind, in this order; on Linux connections inherit
+   * most of them.
+   */
   socketOptions?: Partial<SettableSocketOptions> | undefined;
-  /** Of each connection, set when it has been accepted; one that refuses an option is dropped. */
+  /**
+   * Options of each connection, set when it has been accepted; one that refuses an option is
+   * dropped.
+   */
   acceptedSocketOptions?: Partial<SettableSocketOptions> | undefined;
 }
 
@@ -23,5 +32,5 @@ export const LISTEN_NAMES: Readonly<Record<OwnNames, true>> = {
   acceptedSocketOptions: true,
 };
 
-/** Of a listener for promises, whose options have it. */
+/** The name of the option of a listener for promises. */
 export const DROP_NAME = { drop: true } as const;

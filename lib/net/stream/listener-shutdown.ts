@@ -12,8 +12,8 @@ import { callLast } from '../socket/handler-call.js';
 /** Options of `shutdown`. */
 export interface ShutdownOptions<Connection> extends CancelOptions {
   /**
-   * Called at once for each connection that is open: to end those that wait for a request that would not be served, say. What it
-   * throws is uncaught, and the next one is called.
+   * Called at once for each connection that is open: to end those that wait for a request that
+   * would not be served, say. What it throws is uncaught, and the next one is called.
    */
   eachConnection?: ((connection: Connection) => void) | undefined;
 }
@@ -56,7 +56,8 @@ export async function shutdown(
   if (listener.connections === 0) return { finished: connections, closed: 0 };
   let closed = 0;
   const closeRest = () => {
-    // When all handlers have run: the connection of one that runs now may not be in the table yet (`adoptReady`).
+    // When all handlers have run: the connection of one that runs now may not be in the table yet
+    // (`adoptReady`).
     listener.reactor.registry.defer(() => {
       const rest = listener.openConnections() as { expire(error: Error): void }[];
       closed = rest.length;

@@ -6,7 +6,10 @@ import * as State from './state.js';
 
 // How a stream comes to its socket, and gives it away.
 
-/** A connected socket, which is the stream's to close from here on; `isGiven`: only if that succeeds. */
+/**
+ * A connected socket, which is the stream's to close from here on; `isGiven`: only if that
+ * succeeds.
+ */
 export function adopt(stream: StreamFace, fd: number, isGiven = false): void {
   stream.fd = fd;
   stream.state = State.opened(stream.state);
@@ -20,8 +23,8 @@ export function adopt(stream: StreamFace, fd: number, isGiven = false): void {
 }
 
 /**
- * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it is registered. A
- * short connection has ended by then, and has cost no registration.
+ * As `adopt`, of a socket whose first bytes have come (TCP_DEFER_ACCEPT): they are read before it
+ * is registered. A short connection has ended by then, and has cost no registration.
  */
 export function adoptReady(stream: StreamFace, fd: number): void {
   stream.fd = fd;

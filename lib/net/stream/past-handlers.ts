@@ -10,8 +10,8 @@ import * as State from './state.js';
 import type { StreamFace } from './face.js';
 import { refusal } from './writing.js';
 
-// Reads past the handlers of a connection. While one waits, and until who waited for it has gone on, handlers get no
-// bytes: he may pause, or begin a copy, before they do.
+// Reads past the handlers of a connection. While one waits, and until who waited for it has gone
+// on, handlers get no bytes: he may pause, or begin a copy, before they do.
 
 export function isReadingPast({ cold }: StreamFace): boolean {
   return cold !== null && cold.reader !== null;
@@ -67,7 +67,10 @@ function takeReader(stream: StreamFace): WaitingOperation | null {
   return reader;
 }
 
-/** When all microtasks have run, in which the one who waited goes on; until then there may be several turns. */
+/**
+ * When all microtasks have run, in which the one who waited goes on; until then there may be
+ * several turns.
+ */
 function releaseLater(stream: StreamFace): void {
   const release = (): void => {
     if (!isReadingPast(stream) && stream.cold?.isTakenOver !== true) stream.setStopped(State.held, false);

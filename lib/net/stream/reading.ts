@@ -5,7 +5,8 @@ import type { ReadOperation } from './seams.js';
 import * as State from './state.js';
 import type { StreamFace } from './face.js';
 
-// Reads by functions of their own, and the look for a peer's end while nobody reads: of both styles.
+// Reads by functions of their own, and the look for a peer's end while nobody reads: of both
+// styles.
 
 const { MSG_PEEK } = native.constants;
 /** For a look at whether there are bytes. */
@@ -39,8 +40,9 @@ export function tryOperation(stream: StreamFace, operation: ReadOperation): numb
 }
 
 /**
- * Nobody reads. That the peer is gone is looked for all the same, by a peek, since there may be bytes before the
- * end: who reads on gets those, and then the end, or the error. Under an edge only where a hang-up was told.
+ * Nobody reads. That the peer is gone is looked for all the same, by a peek, since there may be
+ * bytes before the end: who reads on gets those, and then the end, or the error. Under an edge only
+ * where a hang-up was told.
  */
 export function lookForEnd(stream: StreamFace): void {
   if (!stream.isOpen || stream.readEnded) return;
@@ -53,8 +55,8 @@ export function lookForEnd(stream: StreamFace): void {
 }
 
 /**
- * After the peer's end no read would meet a reset. A peer that has closed, as a Unix socket can tell, the next
- * write meets.
+ * After the peer's end no read would meet a reset. A peer that has closed, as a Unix socket can
+ * tell, the next write meets.
  */
 export function failAfterEnd(stream: StreamFace): void {
   const error = native.takeSocketError(stream.fd);

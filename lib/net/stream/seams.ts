@@ -14,7 +14,10 @@ export interface ConnectAttempt {
 /** What is left of connecting when the stream is open already. */
 export interface Handshake {
   readonly isDone: boolean;
-  /** Goes on without waiting for a write: an end of our side that comes before it is done would undo the connecting. */
+  /**
+   * Goes on without waiting for a write: an end of our side that comes before it is done would undo
+   * the connecting.
+   */
   finish(): void;
   /** The stream has ended, or it is done. */
   cancel(): void;
@@ -22,7 +25,10 @@ export interface Handshake {
 
 /** Receives the outcome of an attempt: one of both, once. */
 export interface ConnectObserver extends EventHandler {
-  /** The socket and its registration are the observer's own from here on; `readiness` came with the news. */
+  /**
+   * The socket and its registration are the observer's own from here on; `readiness` came with the
+   * news.
+   */
   onConnected(fd: number, registration: Registration, readiness: number, handshake?: Handshake | null): void;
   /** The handshake that it was given is done. */
   onEstablished(): void;

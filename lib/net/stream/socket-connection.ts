@@ -22,8 +22,9 @@ import { endWrite, pushSource } from './writing.js';
 /** Options of `write`. */
 export interface WriteOptions {
   /**
-   * Nobody changes the chunk's bytes before they are out, so that one of 1 KiB or more is not copied while it waits: for a
-   * large value that many connections are sent. A chunk that `data` was lent is copied all the same. Default false.
+   * Nobody changes the chunk's bytes before they are out, so that one of 1 KiB or more is not
+   * copied while it waits: for a large value that many connections are sent. A chunk that `data`
+   * was lent is copied all the same. Default false.
    */
   keep?: boolean | undefined;
 }
@@ -32,7 +33,10 @@ const WRITE_NAMES = { keep: true } as const;
 /** A smaller chunk is copied: its place in the queue would take as much as it does. */
 const MIN_KEPT_BYTES = 1024;
 
-/** A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one comes to be. */
+/**
+ * A handler-style connection of a stream socket; `TcpConnection` and `UnixConnection` say how one
+ * comes to be.
+ */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the type of `data`
 export abstract class SocketConnection<Data = unknown, Address = SocketAddress> extends StreamCore<Address> {
   static readonly #calls = new HandlerCalls<SocketConnection<unknown, unknown>>({
@@ -120,10 +124,12 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /**
    * Looks at what there is, at least a byte, and leaves it for `data` (MSG_PEEK). Until this has
-   * settled, and whoever awaits it has gone on, no bytes are delivered: `pause()` then, or begin a copy, and `data` gets none.
+   * settled, and whoever awaits it has gone on, no bytes are delivered: `pause()` then, or begin a
+   * copy, and `data` gets none.
    *
    * @returns how many bytes are in `buffer`; 0 at the end of the stream
-   * @throws (as rejection) as `SocketStream.peek`; what ended the connection, which `error` tells too: it may be ignored here
+   * @throws (as rejection) as `SocketStream.peek`; what ended the connection, which `error` tells
+   * too: it may be ignored here
    */
   peek(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.guarded(peek(this, buffer, options));
@@ -178,11 +184,12 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   // ---- writing ----
 
   /**
-   * Writes all of `chunk`, in order. What the socket does not take at once is copied and queued: small ones together, so
-   * that many of them, or all between `cork` and `uncork`, take little more memory than their bytes.
+   * Writes all of `chunk`, in order. What the socket does not take at once is copied and queued:
+   * small ones together, so that many of them, or all between `cork` and `uncork`, take little more
+   * memory than their bytes.
    *
-   * @returns false when more than `highWaterMarkBytes` wait: pause until `drain`. Also false when the connection
-   * has failed and `close` is about to tell.
+   * @returns false when more than `highWaterMarkBytes` wait: pause until `drain`. Also false when
+   * the connection has failed and `close` is about to tell.
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
   write(chunk: Uint8Array, options?: WriteOptions): boolean {
@@ -211,8 +218,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   /**
-   * Writes several chunks in order, in one system call where the socket takes them: a header and its body, say. Of a
-   * seqpacket socket they are one message.
+   * Writes several chunks in order, in one system call where the socket takes them: a header and
+   * its body, say. Of a seqpacket socket they are one message.
    *
    * @returns as `write`
    * @throws as `write`; TypeError unless all are Uint8Arrays, of which then none was written
@@ -280,19 +287,24 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   /**
-   * Writes a file's bytes in the order of the other writes, without taking them into this process (sendfile(2)). They count
-   * nothing in `queuedBytes`: the promise, not `drain`, tells that they are out. Else as `SocketStream.sendfile`.
+   * Writes a file's bytes in the order of the other writes, without taking them into this process
+   * (sendfile(2)). They count nothing in `queuedBytes`: the promise, not `drain`, tells that they
+   * are out. Else as `SocketStream.sendfile`.
    *
-   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise settles
+   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise
+   * settles
    * @returns how many bytes were written: less than `length` when the file ends before
-   * @throws (as rejection) as `SocketStream.sendfile`; what ended the connection, which `error` tells too: it may be ignored
-   * here, but of the file's errors this alone tells
+   * @throws (as rejection) as `SocketStream.sendfile`; what ended the connection, which `error`
+   * tells too: it may be ignored here, but of the file's errors this alone tells
    */
   sendfile(fileFd: number, options?: SendfileOptions): Promise<number> {
     return this.guarded(sendfile(this, fileFd, options));
   }
 
-  /** A rejection that is the connection's own end is told by `error` and `close`: nobody has to look at it. */
+  /**
+   * A rejection that is the connection's own end is told by `error` and `close`: nobody has to look
+   * at it.
+   */
   protected guarded<T>(promise: Promise<T>): Promise<T> {
     const guarded = new Promise<T>((resolve, reject) => {
       promise.then(resolve, (error: unknown) => {

@@ -39,8 +39,8 @@ function takeSettlers(resolve: (received: number) => void, reject: (error: unkno
 }
 
 /**
- * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of them take
- * `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
+ * A stream socket with promises, as Tokio's: reads and writes take the caller's own buffers. All of
+ * them take `{ signal, timeoutMs }`. `TcpStream` and `UnixStream` say how one comes to be.
  */
 export abstract class SocketStream<Address = SocketAddress> extends StreamCore<Address> {
   #reader: PendingRead | null = null;
@@ -63,15 +63,17 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
    *
    * @param buffer at least one byte long; it is written to until the promise settles
    * @returns how many bytes came; 0 at the end of the stream
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another read waits; ECONNRESET and what
-   * else recv(2) says; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no byte is lost
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while another read waits;
+   * ECONNRESET and what else recv(2) says; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by
+   * which no byte is lost
    */
   read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.#read(buffer, null, options);
   }
 
   /**
-   * Waits until a read would not have to: there are bytes, or the end. So an idle stream needs no buffer.
+   * Waits until a read would not have to: there are bytes, or the end. So an idle stream needs no
+   * buffer.
    *
    * @throws (as rejection) as `read`
    */
@@ -83,7 +85,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
    * Reads what there is, without waiting.
    *
    * @param buffer at least one byte long
-   * @returns how many bytes came; 0 at the end of the stream; null when there is nothing now: `await readable()`
+   * @returns how many bytes came; 0 at the end of the stream; null when there is nothing now:
+   * `await readable()`
    * @throws as `read` rejects
    */
   tryRead(buffer: Uint8Array): number | null {
@@ -103,8 +106,9 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   }
 
   /**
-   * What comes, a chunk at a time, up to the end: `for await (const chunk of stream)`. Each chunk is the loop's own. Leaving the loop
-   * leaves the stream open; `return()` also ends a `next()` that waits.
+   * What comes, a chunk at a time, up to the end: `for await (const chunk of stream)`. Each chunk
+   * is the loop's own. Leaving the loop leaves the stream open; `return()` also ends a `next()`
+   * that waits.
    *
    * @throws (from `next`) as `read` rejects
    */
@@ -131,7 +135,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
     const refused = options === undefined ? null : refusal(options);
     if (refused !== null) return Promise.reject(refused);
     if (this.#reader !== null) return Promise.reject(busyError('another read() is waiting'));
-    // A loop of reads that never have to wait would let nobody else run: they share a turn's budget (T47).
+    // A loop of reads that never have to wait would let nobody else run: they share a turn's budget
+    // (T47).
     if (this.mayRead && this.reactor.registry.consumeBudget()) {
       const received = operation === null ? this.#tryRead(buffer) : this.#tryOperation(operation);
       if (received === EAGAIN) return this.#waitForRead(buffer, operation, options);
@@ -260,13 +265,15 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   // ---- writing ----
 
   /**
-   * Writes as much as the socket takes now, at least a byte. Writes queue in the order of their calls.
+   * Writes as much as the socket takes now, at least a byte. Writes queue in the order of their
+   * calls.
    *
    * @param buffer not to be changed until the promise settles
    * @returns how many bytes were written
-   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says; ERR_TRIPOLL_CLOSED;
-   * ERR_TRIPOLL_STATE after `end()`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with `bytesWritten`, and if that is not 0 the
-   * stream is destroyed, because its peer has half a message
+   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says;
+   * ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with
+   * `bytesWritten`, and if that is not 0 the stream is destroyed, because its peer has half a
+   * message
    */
   write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.startWrite(buffer, false, options, null);
@@ -278,8 +285,8 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   }
 
   /**
-   * Writes all of several buffers, in one system call where the socket takes them: a header and its body, say. Of a
-   * seqpacket socket they are one message.
+   * Writes all of several buffers, in one system call where the socket takes them: a header and its
+   * body, say. Of a seqpacket socket they are one message.
    *
    * @param buffers not to be changed until the promise settles
    * @returns how many bytes they were
@@ -370,13 +377,14 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   }
 
   /**
-   * Writes a file's bytes without taking them into this process (sendfile(2)). The file's own reading may block this
-   * thread when it is not in the system's cache. Linux.
+   * Writes a file's bytes without taking them into this process (sendfile(2)). The file's own
+   * reading may block this thread when it is not in the system's cache. Linux.
    *
-   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise settles
+   * @param fileFd of a regular file; it stays the caller's, to be kept open until the promise
+   * settles
    * @returns how many bytes were written: less than `length` when the file ends before
-   * @throws (as rejection) as `writeAll`; ERR_TRIPOLL_UNSUPPORTED; EBADF, EINVAL and what else sendfile(2) says of the
-   * file: the stream stays open if none of it was sent
+   * @throws (as rejection) as `writeAll`; ERR_TRIPOLL_UNSUPPORTED; EBADF, EINVAL and what else
+   * sendfile(2) says of the file: the stream stays open if none of it was sent
    */
   sendfile(fileFd: number, options?: SendfileOptions): Promise<number> {
     return sendfile(this, fileFd, options);
@@ -446,5 +454,5 @@ const LOOK: ReadOperation = {
 };
 /** As much as node:net reads at a time. */
 const CHUNK_BYTES = 64 * 1024;
-/** Of all streams of a thread: what was read is copied at once. */
+/** Shared by all streams of a thread: what was read is copied at once. */
 let chunkBuffer: Uint8Array | null = null;

@@ -25,8 +25,9 @@ export class ReadHalf {
   }
 
   /**
-   * Done with reading: the stream closes when its other half is done too. Bytes that nobody has read by then make the
-   * system reset the connection, which can cost the peer the last of what was written: read to the end first.
+   * Done with reading: the stream closes when its other half is done too. Bytes that nobody has
+   * read by then make the system reset the connection, which can cost the peer the last of what was
+   * written: read to the end first.
    */
   close(): void {
     this.#onClose();

@@ -1,16 +1,23 @@
-// All that a stream remembers between two events, in one number: an idle connection is small. Nothing else sets
-// a bit; the functions below are the transitions, in the order of a stream's life.
+// All that a stream remembers between two events, in one number: an idle connection is small.
+// Nothing else sets a bit; the functions below are the transitions, in the order of a stream's
+// life.
 //
 //   CONNECTING --opened--> open (neither bit) --closed--> CLOSED, for ever
 //
-// Each side of an open stream ends for itself. The peer's: bytes, then HUNG_UP at the most as a warning, then
-// READ_ENDED. Ours: WRITE_ENDING while bytes are queued, then WRITE_ENDED. When both have ended it closes.
+// Each side of an open stream ends for itself. The peer's: bytes, then HUNG_UP at the most as a
+// warning, then READ_ENDED. Ours: WRITE_ENDING while bytes are queued, then WRITE_ENDED. When both
+// have ended it closes.
 
 const CONNECTING = 1 << 0;
 const CLOSED = 1 << 1;
-/** The system has said "readable", and no read has come back empty or short since. Edge mode only. */
+/**
+ * The system has said "readable", and no read has come back empty or short since. Edge mode only.
+ */
 const READ_READY = 1 << 2;
-/** The end, an error or an urgent byte is on its way: a short read does not mean that all was read (T17). */
+/**
+ * The end, an error or an urgent byte is on its way: a short read does not mean that all was read
+ * (T17).
+ */
 const HUNG_UP = 1 << 3;
 const READ_ENDED = 1 << 4;
 /** `end()` was called: our side is shut down when the queue is empty. */
@@ -25,11 +32,17 @@ const UNREFED = 1 << 10;
 const CLOSE_AFTER_END = 1 << 11;
 /** As PAUSED, but not by the user: bytes are for a read past the handlers. */
 const HELD = 1 << 12;
-/** Level mode only: there is something that nobody takes, of which the system would tell again and again. */
+/**
+ * Level mode only: there is something that nobody takes, of which the system would tell again and
+ * again.
+ */
 const UNTAKEN = 1 << 13;
 /** Handlers only: a `write` has returned false, and `drain` is due. */
 const NEEDS_DRAIN = 1 << 14;
-/** Handlers only: `close` has been told, or was called by the user. From then on a write is a mistake. */
+/**
+ * Handlers only: `close` has been told, or was called by the user. From then on a write is a
+ * mistake.
+ */
 const CLOSE_REPORTED = 1 << 15;
 /** TCP's handlers only: urgent bytes are kept in line, where they are not to be waited for. */
 const URGENT_INLINE = 1 << 16;

@@ -34,7 +34,10 @@ const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
-/** After these a short read does not mean that all was read; a read stops at an urgent byte's place (tcp(7)). */
+/**
+ * After these a short read does not mean that all was read; a read stops at an urgent byte's place
+ * (tcp(7)).
+ */
 const HANGS_UP = Readiness.READ_CLOSED | Readiness.ERROR | Readiness.PRIORITY;
 /** The peer writes no more, or not even reads. */
 const PEER_LEAVES = Readiness.READ_CLOSED | Readiness.WRITE_CLOSED | Readiness.ERROR;
@@ -48,14 +51,15 @@ interface Counters {
 }
 
 /**
- * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the end. A
- * subclass says what to do with bytes and whom to tell. `state.ts` has what a stream can be, `interest.ts` what
- * it waits for, `reading.ts` and `writing.ts` have reads and writes by functions of their own.
+ * What both styles of stream sockets share: connecting, readiness, the write queue, half-close, the
+ * end. A subclass says what to do with bytes and whom to tell. `state.ts` has what a stream can be,
+ * `interest.ts` what it waits for, `reading.ts` and `writing.ts` have reads and writes by functions
+ * of their own.
  */
 export abstract class StreamCore<Address = SocketAddress> extends Resource implements ConnectObserver {
   /** @internal */
   readonly profile: StreamProfile;
-  /** The socket's own number; -1 before it is connected and once closed. It stays this object's to close. */
+  /** The socket's own number, for this object to close; -1 before it is connected, once closed. */
   fd = -1;
   /** How many bytes have been read from the socket so far, those of a copy or a splice too. */
   readonly bytesRead: number = 0;
@@ -81,7 +85,10 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   abstract readNow(): void;
   /** @internal It is connected. */
   abstract onOpen(): void;
-  /** @internal The queue has become shorter; `isCall`: within a call of the user's, who is not to be called back from in there. */
+  /**
+   * @internal The queue has become shorter; `isCall`: within a call of the user's, who is not to be
+   * called back from in there.
+   */
   abstract onFlushed(isCall: boolean): void;
   /** It is over; `error` is what ended it, or null. Called once. */
   protected abstract onDestroyed(error: Error | null): void;
@@ -160,7 +167,7 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
     if ((readiness & WAKES_WRITER) !== 0 && this.queue !== null) this.flush();
   }
 
-  /** What is more than bytes or room for them; returns what of it is left for reads and writes to meet. */
+  /** What is more than bytes or room for them; returns what reads and writes are to meet. */
   protected onHangUp(readiness: number): number {
     const left = this.cold?.extras?.onReady(readiness) ?? readiness;
     if ((left & HANGS_UP) !== 0) this.state = State.hungUp(this.state);
@@ -184,7 +191,10 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
     return State.isOpen(this.state);
   }
 
-  /** @internal Whether a read can be tried without having been told: edge mode remembers, level mode just tries. */
+  /**
+   * @internal Whether a read can be tried without having been told: edge mode remembers, level mode
+   * just tries.
+   */
   get mayRead(): boolean {
     return this.isOpen && this.profile.interest.mayRead(this.state);
   }
@@ -219,8 +229,8 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   }
 
   /**
-   * @internal A read came back with fewer bytes than asked for: there is no more, unless it hung up or such
-   * reads say nothing.
+   * @internal A read came back with fewer bytes than asked for: there is no more, unless it hung up
+   * or such reads say nothing.
    */
   readShort(): boolean {
     if (State.isHungUp(this.state) || !this.profile.traits.shortReadEmpties) return false;
@@ -315,7 +325,10 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
     if (this.writeEnded) throw stateError('write() after end()');
   }
 
-  /** @internal Writes what is queued, as far as the socket takes it and the budget goes; `isCall`: from a call of the user's. */
+  /**
+   * @internal Writes what is queued, as far as the socket takes it and the budget goes; `isCall`:
+   * from a call of the user's.
+   */
   flush(isCall = false): void {
     if (!State.mayFlush(this.state)) return;
     if (this.hasQueued && !writeQueued(this, this.ensureQueue(), isCall)) return;
@@ -329,14 +342,14 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
     if (!full) this.flushSoon();
   }
 
-  /** @internal A socket that still takes bytes says nothing under an edge: go on by ourselves (T48, T58). */
+  /** @internal Under an edge a socket that still takes bytes says nothing (T48, T58). */
   flushSoon(): void {
     this.#goOn(Readiness.WRITABLE);
   }
 
   /**
-   * @internal For `sendfile`, `splice` and their like: writes by a function of its own, `total` bytes at most,
-   * in the order of the other writes. It counts nothing in `queuedBytes`.
+   * @internal For `sendfile`, `splice` and their like: writes by a function of its own, `total`
+   * bytes at most, in the order of the other writes. It counts nothing in `queuedBytes`.
    *
    * @throws (as rejection) as `SocketStream.writeAll`, and what `source` throws
    */
@@ -356,7 +369,7 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
 
   // ---- the end ----
 
-  /** @internal Ends it at once. The fd is closed when this returns; who waits is told by `onDestroyed`. */
+  /** @internal Ends it, and closes the fd, at once; who waits is told by `onDestroyed`. */
   destroy(error: Error | null): void {
     if (this.closed) return;
     this.state = State.closed(this.state);
@@ -391,11 +404,12 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   }
 
   /**
-   * Gives the socket away: this object closes without closing it, and its fd is the caller's, connected and non-blocking.
-   * Bytes that were not read are still in it.
+   * Gives the socket away: this object closes without closing it, and its fd is the caller's,
+   * connected and non-blocking. Bytes that were not read are still in it.
    *
    * @returns the fd
-   * @throws ERR_TRIPOLL_BUSY while a read or a write waits; ERR_TRIPOLL_CLOSED, also when the fd is not the socket's any more
+   * @throws ERR_TRIPOLL_BUSY while a read or a write waits; ERR_TRIPOLL_CLOSED, also when the fd is
+   * not the socket's any more
    */
   intoFd(): number {
     return giveAway(this);
@@ -430,15 +444,20 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   }
 
   /**
-   * Aborts when the peer has ended its side, or has reset the connection, also while nobody reads, and when this stream closes: for
-   * work that nobody needs then. A peer may end its side and still wait for an answer, as a client that shuts down its writing
-   * does. Under poll(2) an end behind bytes that nobody has read is not told before they have been (T59).
+   * Aborts when the peer has ended its side, or has reset the connection, also while nobody reads,
+   * and when this stream closes: for work that nobody needs then. A peer may end its side and still
+   * wait for an answer, as a client that shuts down its writing does. Under poll(2) an end behind
+   * bytes that nobody has read is not told before they have been (T59).
    */
   get peerSignal(): AbortSignal {
     return peerSignalOf(this);
   }
 
-  /** A typed socket option, as `getOption` of its fd. @throws as that; ERR_TRIPOLL_CLOSED unless it is open */
+  /**
+   * A typed socket option, as `getOption` of its fd.
+   *
+   * @throws as that; ERR_TRIPOLL_CLOSED unless it is open
+   */
   getOption<Name extends SocketOptionName>(name: Name): SocketOptions[Name] {
     return getOption(this.#checkedFd(), name);
   }

@@ -39,7 +39,10 @@ export const DEFAULT_BACKLOG = 4096;
 export const MAX_BACKLOG = 0x7fffffff;
 /** Connections of one event before others get their turn; the level brings us back. */
 const ACCEPTS_PER_EVENT = 64;
-/** How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up to 1000). */
+/**
+ * How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up
+ * to 1000).
+ */
 const BACK_OFF_MS = 100;
 
 const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
@@ -67,11 +70,17 @@ export interface DropInfo<Address> {
   readonly reason: 'no-fd' | 'max-connections' | 'blocked' | 'socket-option';
   /** The peer, where it is still known. */
   readonly address: Address | undefined;
-  /** With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what setsockopt(2) said. */
+  /**
+   * With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what
+   * setsockopt(2) said.
+   */
   readonly error?: Error;
 }
 
-/** What a listener calls besides the handlers of its connections: one of `listen` among its handlers, of `bind` among its options. */
+/**
+ * What a listener calls besides the handlers of its connections: one of `listen` among its
+ * handlers, of `bind` among its options.
+ */
 export interface DropHandlers<Listener, Address> {
   /** A connection was accepted only to be closed. */
   drop?(listener: Listener, info: DropInfo<Address>): void;
@@ -92,15 +101,18 @@ interface ListenerSetup {
   readonly handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   /** Which names `options` may have besides those of all listeners. */
   readonly names: Readonly<Record<string, true>>;
-  /** Of its connections. */
+  /** How its connections behave. */
   readonly traits: StreamTraits;
-  /** The listening socket; called when the options were found to be right, with `socketOptions` for it. */
+  /** Makes the listening socket; called with its `socketOptions` when all options are right. */
   open(socketOptions: readonly EncodedOption[]): number;
   /** It is the caller's until the listener has been made. */
   readonly isGiven?: boolean;
 }
 
-/** Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and `UnixListener` share. */
+/**
+ * Accepts connections of stream sockets, for handlers or for promises: what `TcpListener` and
+ * `UnixListener` share.
+ */
 export abstract class StreamListener<
   Stream extends { readonly remoteAddress: Address | undefined },
   Address,
@@ -115,7 +127,7 @@ export abstract class StreamListener<
   readonly #registration: Registration;
   readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   readonly #dropHandlers: DropHandlers<never, never>;
-  /** Of the connections; a promise-style listener has none for handlers. */
+  /** What its connections share; a promise-style listener has none for handlers. */
   readonly #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
   readonly #acceptedOptions: readonly EncodedOption[];
@@ -175,7 +187,7 @@ export abstract class StreamListener<
   protected abstract toStream(fd: number, profile: StreamProfile): Stream;
   protected abstract nameOf(side: 'local' | 'remote', fd: number): Address | undefined;
 
-  /** Where it listens; undefined once closed. */
+  /** Address that it listens on; undefined once closed. */
   get localAddress(): Address | undefined {
     return this.nameOf('local', this.#fd);
   }
@@ -208,8 +220,8 @@ export abstract class StreamListener<
   }
 
   /**
-   * Those of them that are open now, as `accept` or the handlers were given them. It looks at every registration of the reactor:
-   * for a broadcast or a shutdown, and not for each message.
+   * Those of them that are open now, as `accept` or the handlers were given them. It looks at every
+   * registration of the reactor: for a broadcast or a shutdown, and not for each message.
    */
   openConnections(): (Stream | Connection)[] {
     // All of them have our profile, so that none has to be kept in a list.
@@ -230,9 +242,10 @@ export abstract class StreamListener<
   /**
    * The next connection. Several may wait at once; they are served in order.
    *
-   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM, after which the listener rests for 100 ms: call it
-   * again; what setsockopt(2) said of `acceptedSocketOptions`; ERR_TRIPOLL_STATE on a listener with handlers; ABORT_ERR,
-   * ERR_TRIPOLL_TIMEOUT, by which no connection is lost
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; EMFILE, ENFILE, ENOBUFS, ENOMEM, after which the
+   * listener rests for 100 ms: call it again; what setsockopt(2) said of `acceptedSocketOptions`;
+   * ERR_TRIPOLL_STATE on a listener with handlers; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no
+   * connection is lost
    */
   // Async, so that a wrong option is a rejection too.
   async accept(options: CancelOptions = {}): Promise<AcceptedStream<Stream, Address>> {
@@ -244,18 +257,21 @@ export abstract class StreamListener<
     waiter.arm(options, this.reactor, () => {
       this.#waiting = this.#waiting.filter((other) => other !== waiter);
     });
-    // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have theirs (T47).
+    // Whoever accepts in a loop gets what waits without a turn for each; a budget lets others have
+    // theirs (T47).
     if (this.#hasMore && this.reactor.registry.consumeBudget()) this.#acceptMore();
     if (this.#waiting.length > 0) this.#updateInterest();
     return waiter.promise;
   }
 
   /**
-   * Connections, until the listener is closed. It survives what a listener with handlers survives: without a free fd it
-   * rests for 100 ms and tries again, and a connection that refuses an option is dropped; the option `drop` is told.
-   * Leaving the loop leaves it open; `return()` also ends a `next()` that waits.
+   * Connections, until the listener is closed. It survives what a listener with handlers survives:
+   * without a free fd it rests for 100 ms and tries again, and a connection that refuses an option
+   * is dropped; the option `drop` is told. Leaving the loop leaves it open; `return()` also ends a
+   * `next()` that waits.
    *
-   * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening socket itself
+   * @throws (as rejection) ERR_TRIPOLL_STATE on a listener with handlers; what broke the listening
+   * socket itself
    */
   [Symbol.asyncIterator](): AsyncGenerator<Stream, void, void> {
     return iterate((options) => this.#acceptNext(options));
@@ -278,7 +294,8 @@ export abstract class StreamListener<
 
   /** @internal */
   onReady(): void {
-    // Only now that a connection waits for nobody: who accepts in a loop asks again before the next turn.
+    // Only now that a connection waits for nobody: who accepts in a loop asks again before the next
+    // turn.
     if (!this.#wantsMore) this.#updateInterest();
     this.#hasMore = true;
     this.#acceptMore();
@@ -415,12 +432,13 @@ export abstract class StreamListener<
   }
 
   /**
-   * Stops listening, and waits for the connections to end. When the time is up, or the signal aborts, the rest is closed
-   * (their error is ERR_TRIPOLL_CLOSED, and what they had queued is lost): neither makes this reject. Without both it waits as
-   * long as there is one. Connections of the backlog, which nobody had accepted, are reset.
+   * Stops listening, and waits for the connections to end. When the time is up, or the signal
+   * aborts, the rest is closed (their error is ERR_TRIPOLL_CLOSED, and what they had queued is
+   * lost): neither makes this reject. Without both it waits as long as there is one. Connections of
+   * the backlog, which nobody had accepted, are reset.
    *
-   * @returns how many ended by themselves, and how many were closed, of those that were open at the call; settled
-   * when the last `close` handler has been called
+   * @returns how many ended by themselves, and how many were closed, of those that were open at the
+   * call; settled when the last `close` handler has been called
    * @throws (as rejection) TypeError, RangeError
    */
   shutdown(options: ShutdownOptions<Stream | Connection> = {}): Promise<ShutdownResult> {
@@ -432,7 +450,7 @@ export abstract class StreamListener<
     this.#onceEmpty.push(fn);
   }
 
-  /** Stops listening; connections live on. Who waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
+  /** Stops listening; connections live on. Who waits is rejected. May be called twice. */
   close(): void {
     this.#end(closedError('Listener'));
   }

@@ -20,9 +20,9 @@ export interface StreamTraits {
   /** Each read and each write is a message of its own (SOCK_SEQPACKET). */
   readonly messages: boolean;
   /**
-   * A read that comes back short has taken all that there was. Not so on a Unix socket: a read ends after bytes that
-   * carried fds, whatever follows them (unix_stream_read_generic, T46); nor where no PRIORITY tells of an urgent byte,
-   * at whose place a read stops (T17).
+   * A read that comes back short has taken all that there was. Not so on a Unix socket: a read ends
+   * after bytes that carried fds, whatever follows them (unix_stream_read_generic, T46); nor where
+   * no PRIORITY tells of an urgent byte, at whose place a read stops (T17).
    */
   readonly shortReadEmpties: boolean;
 }
@@ -33,7 +33,7 @@ export const SEQPACKET_TRAITS: StreamTraits = { messages: true, shortReadEmpties
 
 /** What all streams of a listener, or one that was connected, share. */
 export interface StreamProfile {
-  /** Where its sockets are registered. */
+  /** Reactor that its sockets are registered with. */
   readonly reactor: Reactor;
   /** What the registrations of its sockets share. */
   readonly registration: RegistrationProfile;

@@ -7,7 +7,7 @@ export function checkVector(name: string, buffers: unknown): asserts buffers is 
   buffers.forEach((buffer: unknown, i) => checkBytes(`${name}[${i}]`, buffer));
 }
 
-/** Where the byte is that comes after the first `bytes` of them: in which one, and where in it. */
+/** Finds the byte that comes after the first `bytes` of them: in which one, and where in it. */
 export function placeIn(buffers: readonly Uint8Array[], bytes: number): { index: number; offset: number } {
   let index = 0;
   let offset = bytes;

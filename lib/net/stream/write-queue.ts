@@ -8,15 +8,22 @@ import { sendNow } from '../socket/stream-calls.js';
 export const MAX_VECTORS = 64;
 const NO_BYTES = new Uint8Array(0);
 /**
- * Small writes share blocks, since each would else take some 400 bytes beside its own (F20). A block is as large as what waits
- * before it, within these bounds: what is spare is at most half of the memory, and few blocks hold many bytes.
+ * Small writes share blocks, since each would else take some 400 bytes beside its own (F20). A
+ * block is as large as what waits before it, within these bounds: what is spare is at most half of
+ * the memory, and few blocks hold many bytes.
  */
 const MIN_BLOCK_BYTES = 512;
 const MAX_BLOCK_BYTES = 64 * 1024;
-/** What an entry takes beside its bytes, as measured (F20), and how many of them are taken for nothing. */
+/**
+ * What an entry takes beside its bytes, as measured (F20), and how many of them are taken for
+ * nothing.
+ */
 const ENTRY_BYTES = 400;
 const FREE_ENTRIES = MAX_VECTORS;
-/** Nothing was sent, and the stream is as good as before: too long a message, too many fds on their way. */
+/**
+ * Nothing was sent, and the stream is as good as before: too long a message, too many fds on their
+ * way.
+ */
 export const REFUSED_WHOLE = errnosOf('EMSGSIZE', 'ETOOMANYREFS');
 
 /** A promise that waits for its bytes to be written. */
@@ -29,21 +36,23 @@ export interface WriteOperation {
 }
 
 /**
- * A way of writing other than the bytes of a buffer: sends from `written` on, and returns how many bytes went out, 0 when
- * there are no more, or -errno of the socket. What it throws rejects its own promise, and leaves the stream be unless
- * some of it is out.
+ * A way of writing other than the bytes of a buffer: sends from `written` on, and returns how many
+ * bytes went out, 0 when there are no more, or -errno of the socket. What it throws rejects its own
+ * promise, and leaves the stream be unless some of it is out.
  */
 export type WriteSource = (fd: number, written: number) => number;
 
 interface Entry {
   readonly source: WriteSource | null;
   readonly bytes: Uint8Array;
-  /** Of `bytes` when they came: their owner may have transferred them away since (T07). */
+  /**
+   * The length of `bytes` when they came: their owner may have transferred them away since (T07).
+   */
   readonly capacity: number;
   /** How many of them are to be written. */
   length: number;
   offset: number;
-  /** Of several entries the last one settles it. */
+  /** Settled by the last entry, where it has several. */
   readonly operation: WriteOperation | null;
   readonly endsOperation: boolean;
   /** Null when they are out. */
@@ -133,7 +142,10 @@ export class WriteQueue {
     this.queuedBytes += length;
   }
 
-  /** What is written by a function of its own, `total` bytes at most; `countedBytes`: what it adds to `queuedBytes` while it waits. */
+  /**
+   * What is written by a function of its own, `total` bytes at most; `countedBytes`: what it adds
+   * to `queuedBytes` while it waits.
+   */
   pushSource(
     source: WriteSource,
     total: number,
@@ -218,7 +230,8 @@ export class WriteQueue {
     const vectors: Uint8Array[] = [];
     for (let i = 0; i < count; i++) {
       const entry = this.#entries[this.#head + i];
-      // Fds need a call of their own. A source, or a detached one, is for a later call to refuse, when those before it are out.
+      // Fds need a call of their own. A source, or a detached one, is for a later call to refuse,
+      // when those before it are out.
       if (entry === undefined || entry.source !== null || entry.fds !== null) break;
       if (i > 0 && entry.bytes.length !== entry.capacity) break;
       const bytes = intact(entry);
@@ -247,7 +260,7 @@ export class WriteQueue {
     return written;
   }
 
-  /** Of which no byte is out, or all of its source's are. */
+  /** Drops the first entry: no byte of it is out, or all of its source's are. */
   #dropFirst(first: Entry): void {
     this.#head++;
     first.fds?.close();

@@ -7,8 +7,8 @@ import { isFull } from '../socket/stream-calls.js';
 import * as State from './state.js';
 import type { WriteOperation, WriteQueue, WriteSource } from './write-queue.js';
 
-// What both styles do with queued writes, and those that settle promises: they are long and rare, and who starts one
-// must know when the fd, or the memory, is his again.
+// What both styles do with queued writes, and those that settle promises: they are long and rare,
+// and who starts one must know when the fd, or the memory, is his again.
 
 /** Writes of one event before others get their turn; what is left over goes on in the next. */
 const WRITES_PER_EVENT = 16;
@@ -148,6 +148,7 @@ function abortWrite(stream: StreamFace, operation: WriteOperation, error: Tripol
     stream.destroy(stateError('a write was aborted half-way'));
     return;
   }
-  // It may have been the last that an `end()` waited for. From within the user's abort(), who is not to be called back.
+  // It may have been the last that an `end()` waited for. From within the user's abort(), who is
+  // not to be called back.
   stream.flush(true);
 }

@@ -36,13 +36,15 @@ const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 export interface ConnectOptions extends TcpOptions, CancelOptions {
   /** Default: `dns.lookup`, which is the system's own. */
   resolver?: Resolver | undefined;
-  /** How long an attempt has before the next address is tried beside it; default 250, at least 10. */
+  /**
+   * How long an attempt has before the next address is tried beside it; default 250, at least 10.
+   */
   attemptDelayMs?: number | undefined;
   /** Our end: an IP address of this machine; the addresses of the other family then fail. */
   localAddress?: string | undefined;
   /**
-   * Our end; default 0: the system chooses. Addresses are then tried one after the other, since a port is one socket's: each
-   * until it fails, or for its part of `timeoutMs`.
+   * Our end; default 0: the system chooses. Addresses are then tried one after the other, since a
+   * port is one socket's: each until it fails, or for its part of `timeoutMs`.
    */
   localPort?: number | undefined;
   /** Set before connect, in this order. */
@@ -94,7 +96,10 @@ function toSettings(options: ConnectOptions): Settings {
 class Attempt implements EventHandler {
   readonly target: HostPort;
   fd = -1;
-  /** connect(2) has said 0 and done nothing: the SYN goes with the first write (TCP_FASTOPEN_CONNECT). */
+  /**
+   * connect(2) has said 0 and done nothing: the SYN goes with the first write
+   * (TCP_FASTOPEN_CONNECT).
+   */
   isDeferred = false;
   registration: Registration | null = null;
   readonly #race: ConnectRace;
@@ -123,8 +128,9 @@ class Attempt implements EventHandler {
 }
 
 /**
- * Connects to a name as RFC 8305 says: its addresses, families interleaved, each begun when the one before has failed
- * or has had `attemptDelayMs`; the first that is connected wins, and the others are closed.
+ * Connects to a name as RFC 8305 says: its addresses, families interleaved, each begun when the one
+ * before has failed or has had `attemptDelayMs`; the first that is connected wins, and the others
+ * are closed.
  */
 export class ConnectRace implements ConnectAttempt {
   readonly #observer: ConnectObserver;
@@ -162,7 +168,10 @@ export class ConnectRace implements ConnectAttempt {
     });
   }
 
-  /** Its own end, by the signal, the time, or the reactor, which knows nothing of it while a name is looked up (F33). */
+  /**
+   * Its own end, by the signal, the time, or the reactor, which knows nothing of it while a name is
+   * looked up (F33).
+   */
   #watch(): void {
     const { signal, timeoutMs } = this.#cancelOptions;
     const { reactor } = this.#profile;

@@ -9,8 +9,9 @@ import type { ConnectObserver, Handshake } from '../stream/seams.js';
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * The handshake of a socket under TCP_FASTOPEN_CONNECT whose peer's cookie is known: it begins with the first write, and
- * the stream is open before it is done. It passes the stream's events on, until it has seen the end of it.
+ * The handshake of a socket under TCP_FASTOPEN_CONNECT whose peer's cookie is known: it begins with
+ * the first write, and the stream is open before it is done. It passes the stream's events on,
+ * until it has seen the end of it.
  */
 export class DeferredHandshake implements Handshake, EventHandler {
   readonly #observer: ConnectObserver;

@@ -8,7 +8,8 @@ const { SOCK_STREAM } = native.constants;
 
 function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
   if (typeOfGiven(fd) !== SOCK_STREAM) throw outOfRange('fd', 'a stream socket (SO_TYPE)', fd);
-  // Not by SO_DOMAIN, which not every system has; of an address that is no IP address there is no name.
+  // Not by SO_DOMAIN, which not every system has; of an address that is no IP address there is no
+  // name.
   const name = { family: 0 };
   const named = native.getsockname(fd as number, name);
   if (named === EAFNOSUPPORT) throw outOfRange('fd', 'a TCP socket (its family)', fd);
@@ -24,9 +25,11 @@ function checkSocket(fd: unknown, listening: boolean): asserts fd is number {
 }
 
 /**
- * Makes a given fd ready to be a stream: checked, non-blocking, closed on exec. It stays the caller's when this throws.
+ * Makes a given fd ready to be a stream: checked, non-blocking, closed on exec. It stays the
+ * caller's when this throws.
  *
- * @throws TypeError; RangeError for another type or family of socket, or one that listens; ENOTSOCK, EBADF; ENOTCONN
+ * @throws TypeError; RangeError for another type or family of socket, or one that listens;
+ * ENOTSOCK, EBADF; ENOTCONN
  */
 export function prepareStreamFd(fd: unknown): asserts fd is number {
   checkSocket(fd, false);
@@ -34,7 +37,12 @@ export function prepareStreamFd(fd: unknown): asserts fd is number {
   setGivenFlags(fd);
 }
 
-/** The same for a listener. @throws TypeError; RangeError for another type of socket, or one that does not listen; ENOTSOCK, EBADF */
+/**
+ * The same for a listener.
+ *
+ * @throws TypeError; RangeError for another type of socket, or one that does not listen; ENOTSOCK,
+ * EBADF
+ */
 export function prepareListenerFd(fd: unknown): asserts fd is number {
   checkSocket(fd, true);
   setGivenFlags(fd);

@@ -11,14 +11,18 @@ import { DEFAULT_BACKLOG, MAX_BACKLOG } from '../stream/stream-listener.js';
 import type { TcpOptions } from '../stream/stream-profile.js';
 
 const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
-// SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that is in use.
+// SO_EXCLUSIVEADDRUSE: Windows only. There SO_REUSEADDR would let any process take over a port that
+// is in use.
 const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, SO_EXCLUSIVEADDRUSE } = native.constants;
 const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 const { IPPROTO_IPV6, IPV6_V6ONLY, AF_INET6 } = native.constants;
 
 /** Options of a TCP listener, in both styles. */
 export interface ListenOptions extends StreamListenOptions, TcpOptions {
-  /** SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false. ENOTSUP on Windows. */
+  /**
+   * SO_REUSEPORT: several sockets on one port, the system spreads the connections; default false.
+   * ENOTSUP on Windows.
+   */
   reusePort?: boolean | undefined;
   /** A `net.BlockList`: connections from what it has are dropped. */
   blockList?: BlockList | undefined;
@@ -26,7 +30,11 @@ export interface ListenOptions extends StreamListenOptions, TcpOptions {
   ipv6Only?: boolean | undefined;
 }
 
-/** A new socket that listens. @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say */
+/**
+ * A new socket that listens.
+ *
+ * @throws TypeError, RangeError; what socket(2), setsockopt(2), bind(2), listen(2) say
+ */
 export function openListener(
   address: SocketAddressInput,
   options: ListenOptions,
@@ -68,7 +76,11 @@ function setReusePort(fd: number): number {
   return native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
-/** A socket that listens already, which stays the caller's until the listener is made. @throws as `prepareListenerFd` */
+/**
+ * A socket that listens already, which stays the caller's until the listener is made.
+ *
+ * @throws as `prepareListenerFd`
+ */
 export function takeListener(fd: number, socketOptions: readonly EncodedOption[]): number {
   prepareListenerFd(fd);
   applyOptions(fd, socketOptions);

@@ -36,13 +36,17 @@ const urgentByte = new Uint8Array(1);
 /** Handlers of a TCP connection; all are optional. */
 export interface TcpHandlers<Data = unknown> extends StreamHandlers<TcpConnection<Data>> {
   /**
-   * An urgent byte came (MSG_OOB), paused or not, ahead of the bytes before it that `data` has not been given. TCP keeps
-   * one: a second that comes at once replaces it. Under the option `urgentInline` it is among the bytes of `data` instead.
+   * An urgent byte came (MSG_OOB), paused or not, ahead of the bytes before it that `data` has not
+   * been given. TCP keeps one: a second that comes at once replaces it. Under the option
+   * `urgentInline` it is among the bytes of `data` instead.
    */
   urgent?(connection: TcpConnection<Data>, byte: number): unknown;
 }
 
-/** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED for `urgent` under the kqueue of FreeBSD and NetBSD, which does not tell of it */
+/**
+ * @throws TypeError; ERR_TRIPOLL_UNSUPPORTED for `urgent` under the kqueue of FreeBSD and NetBSD,
+ * which does not tell of it
+ */
 export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined): void {
   checkHandlers(handlers);
   const { urgent } = handlers as Partial<TcpHandlers>;
@@ -55,10 +59,13 @@ export function checkTcpHandlers(handlers: unknown, reactor: Reactor | undefined
 /** Options of a handler-style TCP connection. */
 export interface ConnectionOptions extends SocketConnectionOptions, TcpOptions {}
 
-/** What `connect` takes besides the place. `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+/**
+ * What `connect` takes besides the place. `signal` and `timeoutMs` are for the connecting: once
+ * open they have no effect.
+ */
 export interface ConnectTargetOptions extends ConnectionOptions, ConnectOptions {}
 
-/** Where to connect, and how. */
+/** Target of a connect, and its options. */
 export interface ConnectTarget extends ConnectTargetOptions {
   /** A name or an address. */
   host: string;
@@ -100,7 +107,7 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     return connection;
   }
 
-  /** Whose `accept` made it; null for one that was connected. */
+  /** The listener that accepted it; null for one that was connected. */
   get listener(): StreamListener<TcpStream, SocketAddress> | null {
     return this.profile.listener as StreamListener<TcpStream, SocketAddress> | null;
   }
@@ -122,13 +129,13 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   }
 
   /**
-   * Writes without the copy into the kernel (MSG_ZEROCOPY), in the order of the other writes; counts nothing in `queuedBytes`.
-   * Else as `TcpStream.writeZeroCopy`.
+   * Writes without the copy into the kernel (MSG_ZEROCOPY), in the order of the other writes;
+   * counts nothing in `queuedBytes`. Else as `TcpStream.writeZeroCopy`.
    *
-   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
-   * no more at all: the kernel may still be sending it
-   * @throws (as rejection) as `TcpStream.writeZeroCopy`; what ended the connection, which `error` tells too: it may be
-   * ignored here
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and
+   * after a rejection no more at all: the kernel may still be sending it
+   * @throws (as rejection) as `TcpStream.writeZeroCopy`; what ended the connection, which `error`
+   * tells too: it may be ignored here
    */
   writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
     return this.guarded(writeZeroCopy(this, extrasOf(this.ensureCold(), this).zeroCopy, memory, options));
@@ -165,11 +172,11 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
 }
 
 /**
- * Connects handler-style; returns at once, `open` tells when it is done. A failed connect is `error` and
- * `close`, without `open`.
+ * Connects handler-style; returns at once, `open` tells when it is done. A failed connect is
+ * `error` and `close`, without `open`.
  *
- * @param target `{ host, port, ...options }`, or only `'host:port'` with the options behind; `host` may be a name, whose
- * addresses are raced
+ * @param target `{ host, port, ...options }`, or only `'host:port'` with the options behind; `host`
+ * may be a name, whose addresses are raced
  * @param options for a `target` that is a string
  * @throws TypeError, RangeError for wrong arguments; ERR_TRIPOLL_CLOSED
  */

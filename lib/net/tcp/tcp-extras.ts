@@ -77,7 +77,10 @@ export class TcpExtras implements StreamExtras {
     return waiter.promise;
   }
 
-  /** It came; or it cannot come any more, which no read would tell while bytes before the end are unread. */
+  /**
+   * It came; or it cannot come any more, which no read would tell while bytes before the end are
+   * unread.
+   */
   #onUrgentReady(waiting: Waiter<number>, readiness: number): void {
     this.#tryUrgent(waiting);
     if (this.#urgent === null) return;

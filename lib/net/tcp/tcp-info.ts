@@ -11,8 +11,8 @@ type FieldType = 'u8' | 'u32' | 'u64';
 const sizes: Readonly<Record<FieldType, number>> = { u8: 1, u32: 4, u64: 8 };
 
 /**
- * struct tcp_info of Linux, field after field: include/uapi/linux/tcp.h, which only grows at its end. The two
- * bytes of bit fields, at 6 and 7, are taken apart in `decodeTcpInfo`.
+ * struct tcp_info of Linux, field after field: include/uapi/linux/tcp.h, which only grows at its
+ * end. The two bytes of bit fields, at 6 and 7, are taken apart in `decodeTcpInfo`.
  */
 const fields = [
   ['state', 'u8'],
@@ -77,8 +77,8 @@ const fields = [
 type RawField = (typeof fields)[number][0];
 
 /**
- * What the kernel knows of a connection. A field that this kernel does not have yet is undefined. Counters of bytes
- * are exact up to 2^53; rates are bytes a second.
+ * What the kernel knows of a connection. A field that this kernel does not have yet is undefined.
+ * Counters of bytes are exact up to 2^53; rates are bytes a second.
  */
 export type TcpInfo = Readonly<
   Partial<Record<Exclude<RawField, 'windowScales' | 'limitedAndFastOpen'>, number>> & {

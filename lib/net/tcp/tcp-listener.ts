@@ -55,7 +55,7 @@ export type ListenTarget = ListenOptions &
     | { fd: number; host?: undefined; port?: undefined }
   );
 
-/** Of `TcpListener.bind`. */
+/** Options of `TcpListener.bind`. */
 export type BindOptions = ListenOptions & DropHandlers<TcpListener, SocketAddress>;
 /** Why a TCP connection was dropped before its `open`. */
 export type DropInfo = StreamDropInfo<SocketAddress>;
@@ -67,7 +67,10 @@ export type Accepted = AcceptedStream<TcpStream, SocketAddress>;
 /** Accepts TCP connections, for handlers (`listen`) or for promises (`TcpListener.bind`). */
 export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpConnection> {
   readonly #noDelay: boolean;
-  /** Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not known yet. */
+  /**
+   * Whether connections have TCP_NODELAY from the listener, as on Linux and the BSDs; null: not
+   * known yet.
+   */
   #inheritsNoDelay: boolean | null = null;
   /** Whether what is accepted has bytes already (TCP_DEFER_ACCEPT); null: not known yet. */
   #defersAccept: boolean | null = null;
@@ -99,7 +102,8 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
    * Listens for promises: `accept()`, or `for await (const stream of listener)`.
    *
    * @param address `'127.0.0.1:8080'`, `'[::1]:0'` or `{ host, port }`; an IP address, not a name
-   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says
+   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else
+   * bind(2) says
    */
   static override bind(address: SocketAddressInput, options: BindOptions = {}): Promise<TcpListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
@@ -109,11 +113,11 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
   }
 
   /**
-   * The same on a TCP socket that listens already: it is checked, made non-blocking, and closed with the listener.
-   * `backlog`, `reusePort` and `ipv6Only` do nothing.
+   * The same on a TCP socket that listens already: it is checked, made non-blocking, and closed
+   * with the listener. `backlog`, `reusePort` and `ipv6Only` do nothing.
    *
-   * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF, ENOTSOCK; EEXIST when this
-   * reactor has it already. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for what is no listening TCP socket; EBADF,
+   * ENOTSOCK; EEXIST when this reactor has it already. The fd is still the caller's then.
    */
   static fromFd(fd: number, options: BindOptions = {}): Promise<TcpListener> {
     return new Promise((resolve) => {
@@ -195,10 +199,11 @@ function isGivenListener(where: unknown): where is GivenListener {
 /**
  * Listens handler-style: the fast path. All connections share `handlers`.
  *
- * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the options behind
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the
+ * options behind
  * @param options for a `target` that is a string
- * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2)
- * says; ERR_TRIPOLL_CLOSED
+ * @throws TypeError, RangeError for wrong arguments; EADDRINUSE, EADDRNOTAVAIL, EACCES and what
+ * else bind(2) says; ERR_TRIPOLL_CLOSED
  */
 export function listen<Data = unknown>(
   target: ListenTarget | string,

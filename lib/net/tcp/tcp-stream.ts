@@ -28,7 +28,10 @@ import { writeZeroCopy, type ZeroCopyResult } from './zero-copy.js';
 export interface StreamOptions extends TcpOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
-  /** As of `ConnectionOptions`. */
+  /**
+   * Milliseconds without bytes after which it is destroyed, as in `ConnectionOptions`. Default:
+   * never.
+   */
   idleTimeoutMs?: number | undefined;
 }
 
@@ -38,9 +41,9 @@ export class TcpStream extends SocketStream {
    * Connects; a name's addresses are raced (RFC 8305).
    *
    * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
-   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH and what
-   * else connect(2) says; an AggregateError with the first one's code when several addresses failed; ENOTFOUND and others
-   * of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, ETIMEDOUT, ENETUNREACH,
+   * EHOSTUNREACH and what else connect(2) says; an AggregateError with the first one's code when
+   * several addresses failed; ENOTFOUND and others of `dns.lookup`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   static async connect(
     address: SocketAddressInput,
@@ -56,11 +59,13 @@ export class TcpStream extends SocketStream {
   }
 
   /**
-   * A stream on a connected TCP socket that was opened elsewhere (for AF_UNIX: `UnixStream.fromFd`): it is checked, made non-blocking,
-   * and closed with the stream. TCP_NODELAY is left as it is unless `noDelay` is given.
+   * A stream on a connected TCP socket that was opened elsewhere (for AF_UNIX:
+   * `UnixStream.fromFd`): it is checked, made non-blocking, and closed with the stream. TCP_NODELAY
+   * is left as it is unless `noDelay` is given.
    *
-   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens; EBADF, ENOTSOCK,
-   * ENOTCONN; EEXIST when this reactor has it already. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens;
+   * EBADF, ENOTSOCK, ENOTCONN; EEXIST when this reactor has it already. The fd is still the
+   * caller's then.
    */
   static async fromFd(fd: number, options: StreamOptions = {}): Promise<TcpStream> {
     checkNames('options', options, STREAM_NAMES, { noDelay: true });
@@ -89,28 +94,33 @@ export class TcpStream extends SocketStream {
   // ---- what few streams need ----
 
   /**
-   * Writes without the copy into the kernel (MSG_ZEROCOPY): settles when the kernel has given the memory back, which is
-   * when the peer has acknowledged it. Worth it from some 10 KB on, and not on loopback, where the kernel copies. Linux 4.14.
+   * Writes without the copy into the kernel (MSG_ZEROCOPY): settles when the kernel has given the
+   * memory back, which is when the peer has acknowledged it. Worth it from some 10 KB on, and not
+   * on loopback, where the kernel copies. Linux 4.14.
    *
-   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and after a rejection
-   * no more at all: the kernel may still be sending it
+   * @param memory a view of `allocateZeroCopy`; not to be written to until the promise settles, and
+   * after a rejection no more at all: the kernel may still be sending it
    * @throws (as rejection) as `writeAll`
    */
   writeZeroCopy(memory: Uint8Array, options?: CancelOptions): Promise<ZeroCopyResult> {
     return writeZeroCopy(this, extrasOf(this.ensureCold(), this).zeroCopy, memory, options);
   }
 
-  /** Writes one byte as urgent data (MSG_OOB), in the order of the other writes. @throws (as rejection) as `writeAll`; RangeError */
+  /**
+   * Writes one byte as urgent data (MSG_OOB), in the order of the other writes.
+   *
+   * @throws (as rejection) as `writeAll`; RangeError
+   */
   sendUrgent(byte: number, options?: CancelOptions): Promise<void> {
     return sendUrgent(this, byte, options);
   }
 
   /**
-   * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces it. Under the
-   * option `urgentInline` it is part of the stream instead, and this does not settle.
+   * The next urgent byte. TCP keeps one: a second that comes before the first was received replaces
+   * it. Under the option `urgentInline` it is part of the stream instead, and this does not settle.
    *
-   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED, also when the peer has ended its side;
-   * ECONNRESET and what else recv(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
+   * @throws (as rejection) ERR_TRIPOLL_BUSY while another waits; ERR_TRIPOLL_CLOSED, also when the
+   * peer has ended its side; ECONNRESET and what else recv(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT;
    * ERR_TRIPOLL_UNSUPPORTED under the kqueue of FreeBSD and NetBSD, which does not tell of it
    */
   receiveUrgent(options: CancelOptions = {}): Promise<number> {

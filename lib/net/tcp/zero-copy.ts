@@ -14,7 +14,7 @@ import { abortedBefore, checkCall, watchCancel, type CancelOptions } from '../..
 import { sendNow } from '../socket/stream-calls.js';
 import type { AnyStream } from '../stream/transfer.js';
 
-/** As of native code: 256 MiB. */
+/** The most that native code allocates: 256 MiB. */
 const MAX_BYTES = 1 << 28;
 /** Notices of one event before others get their turn. */
 const NOTICES_PER_EVENT = 64;
@@ -25,7 +25,8 @@ const { MSG_ZEROCOPY = 0, SOL_SOCKET, SO_ZEROCOPY = 60 } = native.constants;
 const lendable = new WeakSet<ArrayBufferLike>();
 
 /**
- * Memory for `TcpStream.writeZeroCopy`: page-aligned, native, zeroed, freed when no view of it is left. Linux.
+ * Memory for `TcpStream.writeZeroCopy`: page-aligned, native, zeroed, freed when no view of it is
+ * left. Linux.
  *
  * @param lengthBytes 1 to 2^28
  * @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED; ENOMEM
@@ -49,7 +50,10 @@ export function checkLendable(memory: unknown): asserts memory is Uint8Array {
 export interface ZeroCopyResult {
   /** How many bytes were written: all of them. */
   readonly bytesWritten: number;
-  /** Whether the kernel copied some of it after all, as it does on loopback: then plain writes cost less. */
+  /**
+   * Whether the kernel copied some of it after all, as it does on loopback: then plain writes cost
+   * less.
+   */
   readonly copied: boolean;
 }
 
@@ -69,8 +73,9 @@ export function newZeroCopyWrite(): ZeroCopyWrite {
 }
 
 /**
- * Which sends the kernel still reads from. It numbers those of a socket that had MSG_ZEROCOPY and took bytes, from 0
- * on (Documentation/networking/msg_zerocopy.rst), and bounds them itself, by net.core.optmem_max.
+ * Which sends the kernel still reads from. It numbers those of a socket that had MSG_ZEROCOPY and
+ * took bytes, from 0 on (Documentation/networking/msg_zerocopy.rst), and bounds them itself, by
+ * net.core.optmem_max.
  */
 export class ZeroCopyLedger {
   readonly #sends = new Map<number, ZeroCopyWrite>();
@@ -83,7 +88,10 @@ export class ZeroCopyLedger {
     return this.#sends.size;
   }
 
-  /** Sends from `offset` on: how many bytes went, or -errno. Copies where the kernel does not lend, or has no room to note it. */
+  /**
+   * Sends from `offset` on: how many bytes went, or -errno. Copies where the kernel does not lend,
+   * or has no room to note it.
+   */
   send(fd: number, memory: Uint8Array, offset: number, write: ZeroCopyWrite): number {
     this.#enabled ??= native.setsockoptInt(fd, SOL_SOCKET, SO_ZEROCOPY, 1) === 0;
     const length = memory.length - offset;
@@ -161,7 +169,10 @@ export async function writeZeroCopy(
   return { bytesWritten, copied: write.copied };
 }
 
-/** The kernel has given the memory back. Who does not wait for that destroys the stream: the bytes are out, or will be. */
+/**
+ * The kernel has given the memory back. Who does not wait for that destroys the stream: the bytes
+ * are out, or will be.
+ */
 function returned(
   stream: AnyStream,
   write: ZeroCopyWrite,

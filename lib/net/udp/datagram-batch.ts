@@ -26,9 +26,9 @@ export interface DatagramBatchOptions {
 }
 
 /**
- * Reusable memory for many datagrams, to receive into (`recvMany`) and to send from (`sendMany`): a slot for each
- * one's bytes, and what is known of it. Nothing is allocated for a datagram, but for the strings of an address when
- * `address` is called, and a view when `payload`'s length changes.
+ * Reusable memory for many datagrams, to receive into (`recvMany`) and to send from (`sendMany`): a
+ * slot for each one's bytes, and what is known of it. Nothing is allocated for a datagram, but for
+ * the strings of an address when `address` is called, and a view when `payload`'s length changes.
  *
  * What was received can be sent back as it is: each datagram goes to who sent it.
  */
@@ -88,7 +88,10 @@ export class DatagramBatch {
 
   // ---- what a datagram has ----
 
-  /** Its bytes: a view of the slot, good until the batch is used again. The same object while the length is. */
+  /**
+   * Its bytes: a view of the slot, good until the batch is used again. The same object while the
+   * length is.
+   */
   payload(index: number): Uint8Array {
     this.#check(index);
     const length = this.#records.lengthBytes(index);
@@ -113,15 +116,17 @@ export class DatagramBatch {
     return this.#records.lengthBytes(index);
   }
 
-  /** Who sent it, or to whom it goes; undefined for the peer of a connected socket. */
+  /**
+   * Sender of a datagram, or receiver of one to send; undefined for the peer of a connected socket.
+   */
   address(index: number): SocketAddress | undefined {
     this.#check(index);
     return this.#records.address(index);
   }
 
   /**
-   * The bytes of that IP address, in network order: 4 of IPv4, 16 of IPv6, none for the peer of a connected socket. A view,
-   * good until the batch is used again.
+   * The bytes of that IP address, in network order: 4 of IPv4, 16 of IPv6, none for the peer of a
+   * connected socket. A view, good until the batch is used again.
    */
   addressBytes(index: number): Uint8Array {
     this.#check(index);
@@ -137,8 +142,8 @@ export class DatagramBatch {
   }
 
   /**
-   * A number, 0 to 2^32 - 1, that is the same for the same address, port and zone: to find a sender in a Map. Others may
-   * have it too, on purpose: `isSameAddress` decides.
+   * A number, 0 to 2^32 - 1, that is the same for the same address, port and zone: to find a sender
+   * in a Map. Others may have it too, on purpose: `isSameAddress` decides.
    */
   addressHash(index: number): number {
     this.#check(index);
@@ -151,49 +156,58 @@ export class DatagramBatch {
     return this.#records.isTruncated(index);
   }
 
-  /** The length it had, more than `lengthBytes` when it was truncated. Where the system does not tell: the same. */
+  /**
+   * The length it had, more than `lengthBytes` when it was truncated. Where the system does not
+   * tell: the same.
+   */
   wireBytes(index: number): number {
     this.#check(index);
     return this.#records.wireBytes(index);
   }
 
-  /** With `udpGro`: when above 0, the payload is several datagrams of this length, the last may be shorter. */
+  /**
+   * When above 0, the payload is several datagrams of this length, the last may be shorter. Needs
+   * `udpGro`.
+   */
   segmentBytes(index: number): number {
     this.#check(index);
     return this.#records.segmentBytes(index);
   }
 
-  /** With `receivePacketInfo`: the address of ours that it was sent to. */
+  /** The address of ours that it was sent to. Needs `receivePacketInfo`. */
   destination(index: number): string | undefined {
     this.#check(index);
     return this.#records.destination(index);
   }
 
-  /** With `receivePacketInfo`: the interface it came by. */
+  /** The interface it came by. Needs `receivePacketInfo`. */
   interfaceIndex(index: number): number | undefined {
     this.#check(index);
     return this.#records.interfaceIndex(index);
   }
 
-  /** With `receiveTos`: the type of service (IPv4) or traffic class (IPv6). */
+  /** The type of service (IPv4) or traffic class (IPv6). Needs `receiveTos`. */
   tos(index: number): number | undefined {
     this.#check(index);
     return this.#records.tos(index);
   }
 
-  /** With `receiveTos`: its lowest two bits: 0 no ECN, 1 ECT(1), 2 ECT(0), 3 congestion experienced (RFC 3168). */
+  /**
+   * Its lowest two bits: 0 no ECN, 1 ECT(1), 2 ECT(0), 3 congestion experienced (RFC 3168). Needs
+   * `receiveTos`.
+   */
   ecn(index: number): number | undefined {
     const tos = this.tos(index);
     return tos === undefined ? undefined : tos & 0b11;
   }
 
-  /** With `receiveTtl`: the time to live, or the hop limit. */
+  /** The time to live, or the hop limit. Needs `receiveTtl`. */
   ttl(index: number): number | undefined {
     this.#check(index);
     return this.#records.ttl(index);
   }
 
-  /** With `receiveTimestamps`: when the system received it, in nanoseconds since 1970. */
+  /** When the system received it, in nanoseconds since 1970. Needs `receiveTimestamps`. */
   timestampNs(index: number): bigint | undefined {
     this.#check(index);
     return this.#records.timestampNs(index);
@@ -271,8 +285,9 @@ export class DatagramBatch {
   }
 
   /**
-   * Sends the payload as datagrams of this length, the last may be shorter; 0: as one. Where the system can (Linux
-   * UDP_SEGMENT, 64 of them, all within the path's MTU), in one go, else one after the other.
+   * Sends the payload as datagrams of this length, the last may be shorter; 0: as one. Where the
+   * system can (Linux UDP_SEGMENT, 64 of them, all within the path's MTU), in one go, else one
+   * after the other.
    */
   setSegmentBytes(index: number, segmentBytes: number): void {
     this.#check(index);
@@ -295,9 +310,11 @@ export class DatagramBatch {
   }
 
   /**
-   * Sends this one from an address of ours; `interfaceIndex` 0 leaves that to the address's zone, or to the routes.
+   * Sends this one from an address of ours; `interfaceIndex` 0 leaves that to the address's zone,
+   * or to the routes.
    *
-   * @throws TypeError, RangeError, also when the zone is another interface; ENODEV for a zone that names none
+   * @throws TypeError, RangeError, also when the zone is another interface; ENODEV for a zone that
+   * names none
    */
   setSource(index: number, address: string, interfaceIndex = 0): void {
     this.#check(index);
@@ -305,7 +322,10 @@ export class DatagramBatch {
     this.#records.setSource(index, parseAddress({ host: address, port: 0 }), interfaceIndex);
   }
 
-  /** With `receivePacketInfo`: sends the answer from the address, and by the interface, that the datagram came to. */
+  /**
+   * Sends the answer from the address, and by the interface, that the datagram came to. Needs
+   * `receivePacketInfo`.
+   */
   replyFromDestination(index: number): void {
     this.#check(index);
     this.#records.replyFromDestination(index);

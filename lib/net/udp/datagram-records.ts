@@ -58,8 +58,8 @@ const PEER_SIDE = 0;
 const LOCAL_SIDE = 1;
 
 /**
- * A header and `capacity` records, which native code fills and reads: what is known of each datagram besides its
- * bytes. Indices are the caller's to check.
+ * A header and `capacity` records, which native code fills and reads: what is known of each
+ * datagram besides its bytes. Indices are the caller's to check.
  */
 export class DatagramRecords {
   readonly bytes: Uint8Array;
@@ -90,7 +90,7 @@ export class DatagramRecords {
 
   // ---- what the last call did ----
 
-  /** Of those that were sent. */
+  /** The bytes of the datagrams that were sent. */
   get failed(): number {
     return this.#words[FAILED] as number;
   }
@@ -272,7 +272,8 @@ export class DatagramRecords {
   }
 
   /**
-   * Sends from this address of ours, by this interface (0: that of the address's zone, or the route's).
+   * Sends from this address of ours, by this interface (0: that of the address's zone, or the
+   * route's).
    *
    * @throws RangeError when the zone is another interface
    */
@@ -333,7 +334,10 @@ export class DatagramRecords {
 /** SO_EE_ORIGIN_*, linux/errqueue.h. */
 const ORIGINS = ['none', 'local', 'icmp', 'icmp6'] as const;
 
-/** An error that came back after a datagram had been sent, and the destination that it concerns (IP_RECVERR). */
+/**
+ * An error that came back after a datagram had been sent, and the destination that it concerns
+ * (IP_RECVERR).
+ */
 export interface DatagramError extends TripollError {
   /** `'local'`: this system's own. */
   readonly origin: 'none' | 'local' | 'icmp' | 'icmp6';
@@ -341,7 +345,7 @@ export interface DatagramError extends TripollError {
   readonly icmpType?: number;
   /** Code of that ICMP message. */
   readonly icmpCode?: number;
-  /** Who reported it: a router, or the peer itself. */
+  /** Reporter of the error: a router, or the peer itself. */
   readonly reporter?: string;
   /** With EMSGSIZE: what would have passed. */
   readonly mtuBytes?: number;

@@ -12,7 +12,8 @@ export interface GivenSocket {
 }
 
 /**
- * Makes a given fd ready to be a UDP socket: checked, non-blocking, closed on exec. It stays the caller's when this throws.
+ * Makes a given fd ready to be a UDP socket: checked, non-blocking, closed on exec. It stays the
+ * caller's when this throws.
  *
  * @throws TypeError; RangeError for another type, family or protocol of socket; ENOTSOCK, EBADF
  */

@@ -28,11 +28,14 @@ export const DATAGRAM_NAMES: Readonly<Record<Exclude<keyof SendOptions, keyof Ca
   source: true,
 };
 
-/** What `receive` tells of a datagram, besides its bytes. What was not asked for by an option is undefined. */
+/**
+ * What `receive` tells of a datagram, besides its bytes. What was not asked for by an option is
+ * undefined.
+ */
 export interface ReceivedDatagram {
   /** How many of its bytes are in the buffer. */
   readonly lengthBytes: number;
-  /** Who sent it. */
+  /** Sender of the datagram. */
   readonly address: SocketAddress | undefined;
   /** It was longer than the buffer, and its end is lost. */
   readonly truncated: boolean;
@@ -40,15 +43,15 @@ export interface ReceivedDatagram {
   readonly wireBytes: number;
   /** With `udpGro`, above 0: it is several datagrams of this length, the last may be shorter. */
   readonly segmentBytes: number;
-  /** With `receivePacketInfo`: the address of ours that it was sent to. */
+  /** The address of ours that it was sent to. Needs `receivePacketInfo`. */
   readonly destination: string | undefined;
   /** With `receivePacketInfo`. */
   readonly interfaceIndex: number | undefined;
-  /** With `receiveTos`: the type of service; its lowest two bits are ECN. */
+  /** The type of service; its lowest two bits are ECN. Needs `receiveTos`. */
   readonly tos: number | undefined;
   /** With `receiveTtl`. */
   readonly ttl: number | undefined;
-  /** With `receiveTimestamps`: nanoseconds since 1970. */
+  /** Nanoseconds since 1970. Needs `receiveTimestamps`. */
   readonly timestampNs: bigint | undefined;
 }
 

@@ -46,10 +46,10 @@ const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERRO
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 const TELLS_ERRORS = Readiness.PRIORITY | Readiness.ERROR;
 
-/** So many of a batch cost about what one read of a stream does, which is a unit of a turn's budget. */
+/** As many of a batch cost about what a read of a stream does: a unit of a turn's budget. */
 const DATAGRAMS_PER_UNIT = 4;
 
-/** Of the error queue, at a time; each brings a start of what was sent, which nobody looks at. */
+/** Errors that one call takes; each brings a start of what was sent, unread. */
 const ERRORS_PER_CALL = 16;
 const ERROR_SLOT_BYTES = 1;
 /** Calls of one event: what is left makes the next. */
@@ -60,8 +60,9 @@ let errorRecords: DatagramRecords | null = null;
 const errorPayload = new Uint8Array(ERRORS_PER_CALL * ERROR_SLOT_BYTES);
 
 /**
- * What both styles of UDP socket share: opening, options, groups, readiness, the error queue, the end. The
- * registration is always level: what a cap cuts off comes again by itself, and the interest follows what is wanted.
+ * What both styles of UDP socket share: opening, options, groups, readiness, the error queue, the
+ * end. The registration is always level: what a cap cuts off comes again by itself, and the
+ * interest follows what is wanted.
  */
 export abstract class UdpCore extends Resource implements EventHandler {
   /** The reactor that it lives on. */
@@ -183,7 +184,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
    * Sends to this peer from now on, and receives from nobody else.
    *
    * @param peer an IP address with port, of the socket's own family
-   * @throws TypeError, RangeError; EAFNOSUPPORT, ENETUNREACH and what else connect(2) says; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; EAFNOSUPPORT, ENETUNREACH and what else connect(2) says;
+   * ERR_TRIPOLL_CLOSED
    */
   connect(peer: SocketAddressInput): void {
     this.checkOpen();
@@ -203,17 +205,23 @@ export abstract class UdpCore extends Resource implements EventHandler {
   // ---- options ----
 
   /**
-   * A socket option by its name: those of all sockets, and UDP's own, which need not know the family.
+   * A socket option by its name: those of all sockets, and UDP's own, which need not know the
+   * family.
    *
-   * @throws TypeError for a name that is none; ERR_TRIPOLL_UNSUPPORTED for what this platform lacks; what getsockopt(2)
-   * says; ERR_TRIPOLL_CLOSED
+   * @throws TypeError for a name that is none; ERR_TRIPOLL_UNSUPPORTED for what this platform
+   * lacks; what getsockopt(2) says; ERR_TRIPOLL_CLOSED
    */
   getOption<Name extends keyof UdpSocketOptions>(name: Name): UdpSocketOptions[Name] {
     this.checkOpen();
     return getUdpOption(this.#fd, this.#familyNumber, name) as UdpSocketOptions[Name];
   }
 
-  /** Sets one. @throws as `getOption`; RangeError; EPERM where it takes a privilege, and what else setsockopt(2) says */
+  /**
+   * Sets one.
+   *
+   * @throws as `getOption`; RangeError; EPERM where it takes a privilege, and what else
+   * setsockopt(2) says
+   */
   setOption<Name extends keyof SettableUdpSocketOptions>(
     name: Name,
     value: SettableUdpSocketOptions[Name],
@@ -232,11 +240,12 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   /**
-   * Joins a group, or with `source` what one sender sends to it; several sources may be joined one by one.
+   * Joins a group, or with `source` what one sender sends to it; several sources may be joined one
+   * by one.
    *
    * @param group an IP address, as `'239.1.2.3'` or `'ff02::123'`
-   * @throws TypeError, RangeError; EADDRINUSE when it is a member already, ENODEV, EINVAL and what else
-   * setsockopt(2) says; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; EADDRINUSE when it is a member already, ENODEV, EINVAL and what
+   * else setsockopt(2) says; ERR_TRIPOLL_CLOSED
    */
   join(group: string, options: MembershipOptions = {}): void {
     this.checkOpen();
@@ -249,7 +258,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     changeMembership(this.#fd, 'LEAVE', group, options);
   }
 
-  /** Of a group that was joined without `source`: this sender is not heard any more. */
+  /** Hears this sender no more in a group that was joined without `source`. */
   blockSource(group: string, source: string, options: MembershipOptions = {}): void {
     this.checkOpen();
     changeMembership(this.#fd, 'BLOCK', group, { ...options, source });
@@ -267,7 +276,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   // ---- what native calls are told ----
 
-  /** @internal Whether the system cuts a payload into datagrams (UDP_SEGMENT); if not, they go one by one. */
+  /** @internal Whether the system cuts a payload into datagrams (UDP_SEGMENT). */
   get canSegment(): boolean {
     return this.#canSegment;
   }
@@ -282,8 +291,8 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   /**
-   * Under IP_RECVERR an unconnected socket's next call fails for what an earlier one sent, to whomever: it is made
-   * again, and the error queue tells whom it concerns.
+   * Under IP_RECVERR an unconnected socket's next call fails for what an earlier one sent, to
+   * whomever: it is made again, and the error queue tells whom it concerns.
    */
   get #retryOption(): number {
     return this.#receiveErrors && !this.#connected ? RETRY_PENDING : 0;
@@ -327,7 +336,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     this.#setInterest(this.#interest);
   }
 
-  /** The same, when something is wanted that was not: what is not wanted any more is found at its event. */
+  /** The same, for what was not wanted before: what is so no more is found at its event. */
   protected widenInterest(): void {
     this.#setInterest(this.#interest | (this.#registration?.interest ?? 0));
   }
@@ -364,8 +373,9 @@ export abstract class UdpCore extends Resource implements EventHandler {
   }
 
   /**
-   * The queue has an error of this system's own for each try of a send, which is more than one where a send was made again
-   * or cut into pieces: no more of them are told than sends have failed (F11).
+   * The queue has an error of this system's own for each try of a send, which is more than one
+   * where a send was made again or cut into pieces: no more of them are told than sends have failed
+   * (F11).
    */
   #withoutRepeats(errors: readonly DatagramError[]): readonly DatagramError[] {
     const own = errors.filter(({ origin }) => origin === 'local');
@@ -388,7 +398,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (this.#receiveErrors) this.#tooLongSends += sends;
   }
 
-  /** One that is in no queue, and that no call is about to meet: it would be told for ever, or never. */
+  /** One in no queue, that no call is about to meet: it would be told for ever, or never. */
   #takeLoneError(): void {
     if (this.wantsRead || this.wantsWrite) return;
     const errno = native.takeSocketError(this.#fd);

@@ -12,8 +12,8 @@ import { withOptions } from '../socket/place.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /**
- * Batches of one event before others get their turn (T47): 256 datagrams by default, which is less than a
- * millisecond's work. What is left makes the next event.
+ * Batches of one event before others get their turn (T47): 256 datagrams by default, which is less
+ * than a millisecond's work. What is left makes the next event.
  */
 export const BATCHES_PER_EVENT = 4;
 
@@ -34,7 +34,9 @@ export type UdpTarget = UdpEndpointOptions &
         fd?: undefined;
       }
     | {
-        /** A UDP socket that is there already, as from systemd (`listenFds`): as `UdpSocket.fromFd`. */
+        /**
+         * A UDP socket that is there already, as from systemd (`listenFds`): as `UdpSocket.fromFd`.
+         */
         fd: number;
         host?: undefined;
         port?: undefined;
@@ -54,16 +56,17 @@ const TARGET_NAMES: Readonly<Record<keyof UdpEndpointOptions | 'host' | 'port' |
 /** Handlers of a UDP socket. */
 export interface UdpHandlers {
   /**
-   * Datagrams came: `batch.count` of them, lent until this returns (overwritten then under `TRIPOLL_DEBUG`). Send the
-   * batch itself back to answer each. No async function: after an `await` the batch would hold other datagrams.
+   * Datagrams came: `batch.count` of them, lent until this returns (overwritten then under
+   * `TRIPOLL_DEBUG`). Send the batch itself back to answer each. No async function: after an
+   * `await` the batch would hold other datagrams.
    */
   datagrams?(endpoint: UdpEndpoint, batch: DatagramBatch): SyncResult;
   /** After a `send` or `sendMany` that the socket could not take: it can again. */
   drain?(endpoint: UdpEndpoint): unknown;
   /**
-   * Something went wrong, and the socket goes on: an ICMP error (`receiveErrors`, or a connected socket's), or what
-   * another handler threw. Without this handler the network's errors are left out, and what was thrown is an
-   * `uncaughtException`.
+   * Something went wrong, and the socket goes on: an ICMP error (`receiveErrors`, or a connected
+   * socket's), or what another handler threw. Without this handler the network's errors are left
+   * out, and what was thrown is an `uncaughtException`.
    */
   error?(endpoint: UdpEndpoint, error: HandlerError): unknown;
   /** Exactly once and last; `error` is what ended it, or null. */
@@ -75,8 +78,8 @@ let sharedBatch: DatagramBatch | null = null;
 let record: DatagramRecords | null = null;
 
 /**
- * A handler-style UDP socket, the fast path: `bindUdp` makes it. It has no queue: what the socket cannot take now is
- * the caller's to send again, after `drain`.
+ * A handler-style UDP socket, the fast path: `bindUdp` makes it. It has no queue: what the socket
+ * cannot take now is the caller's to send again, after `drain`.
  */
 export class UdpEndpoint extends UdpCore {
   static readonly #calls = new HandlerCalls<UdpEndpoint>({
@@ -174,7 +177,8 @@ export class UdpEndpoint extends UdpCore {
       this.consumeBudgetFor(received);
       this.chargeFor(batch, 0, received);
       const errnoAfter = batch.errnoAfter;
-      // While it is lent, an endpoint of a reactor that the handler turns by hand takes another (F35).
+      // While it is lent, an endpoint of a reactor that the handler turns by hand takes another
+      // (F35).
       const isShared = batch === sharedBatch;
       if (isShared) sharedBatch = null;
       UdpEndpoint.#calls.call(this, () => this.#handlers.datagrams?.(this, batch));
@@ -207,9 +211,10 @@ export class UdpEndpoint extends UdpCore {
    *
    * @param payload not kept
    * @param address where to, an IP address with port; none on a connected socket
-   * @returns false when the socket's buffer is full: it was not sent, and `drain` says when to try again
-   * @throws TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ and what else sendmsg(2) says: the socket goes
-   * on; ERR_TRIPOLL_CLOSED
+   * @returns false when the socket's buffer is full: it was not sent, and `drain` says when to try
+   * again
+   * @throws TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ and what else sendmsg(2)
+   * says: the socket goes on; ERR_TRIPOLL_CLOSED
    */
   send(payload: Uint8Array, address?: SocketAddressInput): boolean {
     checkBytes('payload', payload);
@@ -228,12 +233,13 @@ export class UdpEndpoint extends UdpCore {
   }
 
   /**
-   * Sends what of the batch has not been sent: the next call goes on where this one ended, until `batch.rewind()`,
-   * `batch.clear()` or another receive. A datagram that cannot be sent does not keep the others: `batch.failed` counts
-   * them, `batch.errorOf(index)` says why.
+   * Sends what of the batch has not been sent: the next call goes on where this one ended, until
+   * `batch.rewind()`, `batch.clear()` or another receive. A datagram that cannot be sent does not
+   * keep the others: `batch.failed` counts them, `batch.errorOf(index)` says why.
    *
-   * @returns false when the socket's buffer was full before the end: `batch.settled` of them are done, and `drain` says
-   * when to go on. A batch that was lent to `datagrams` is not yours by then: what is left of it is lost.
+   * @returns false when the socket's buffer was full before the end: `batch.settled` of them are
+   * done, and `drain` says when to go on. A batch that was lent to `datagrams` is not yours by
+   * then: what is left of it is lost.
    * @throws TypeError; ERR_TRIPOLL_CLOSED
    */
   sendMany(batch: DatagramBatch): boolean {
@@ -289,11 +295,13 @@ function checkUdpHandlers(handlers: unknown): asserts handlers is UdpHandlers {
 /**
  * Binds handler-style: the fast path.
  *
- * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the options behind; `host` is an
- * IP address, not a name; `capacity` and `slotBytes` give the endpoint a batch of its own
+ * @param target `{ host, port, ...options }`, `{ fd, ...options }`, or only `'host:port'` with the
+ * options behind; `host` is an IP address, not a name; `capacity` and `slotBytes` give the endpoint
+ * a batch of its own
  * @param options for a `target` that is a string
- * @throws TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) and connect(2) say;
- * ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks; ERR_TRIPOLL_CLOSED
+ * @throws TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) and
+ * connect(2) say; ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks;
+ * ERR_TRIPOLL_CLOSED
  */
 export function bindUdp(
   target: UdpTarget | string,

@@ -16,22 +16,29 @@ const MAX_BYTE = 255;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
- * Options that both families have, under names that do not ask for the family: on an IPv6 socket IPv6's is set, and IPv4's
- * too where the system lets an IPv6 socket have it. Where this platform lacks one its use throws ERR_TRIPOLL_UNSUPPORTED.
+ * Options that both families have, under names that do not ask for the family: on an IPv6 socket
+ * IPv6's is set, and IPv4's too where the system lets an IPv6 socket have it. Where this platform
+ * lacks one its use throws ERR_TRIPOLL_UNSUPPORTED.
  */
 export interface DatagramOptions {
   /** IP_TTL, IPV6_UNICAST_HOPS: 1 to 255. */
   ttl: number;
   /**
-   * IP_TOS, IPV6_TCLASS: 0 to 255; its lowest two bits are ECN (RFC 3168). Windows takes it on IPv4 alone, and by default
-   * leaves it out of the packets.
+   * IP_TOS, IPV6_TCLASS: 0 to 255; its lowest two bits are ECN (RFC 3168). Windows takes it on IPv4
+   * alone, and by default leaves it out of the packets.
    */
   tos: number;
   /** IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS: 0 to 255, 1 by the system's default. */
   multicastTtl: number;
-  /** IP_MULTICAST_LOOP: whether our own host hears what we send to a group; true by the system's default. */
+  /**
+   * IP_MULTICAST_LOOP: whether our own host hears what we send to a group; true by the system's
+   * default.
+   */
   multicastLoop: boolean;
-  /** IP_MULTICAST_IF: by which interface multicasts leave, by its name or index. IPv4's can be set only. */
+  /**
+   * IP_MULTICAST_IF: by which interface multicasts leave, by its name or index. IPv4's can be set
+   * only.
+   */
   multicastInterface: string | number;
   /** IP_PKTINFO: each datagram tells its destination and interface. */
   receivePacketInfo: boolean;
@@ -42,8 +49,9 @@ export interface DatagramOptions {
   /** SO_TIMESTAMPNS: each datagram tells when the system received it; Linux. */
   receiveTimestamps: boolean;
   /**
-   * IP_RECVERR (Linux): errors that come back as ICMP are told with the destination that they concern, by
-   * `receiveError()` or the handler `error`. Without it only a connected socket hears of them.
+   * IP_RECVERR (Linux): errors that come back as ICMP are told with the destination that they
+   * concern, by `receiveError()` or the handler `error`. Without it only a connected socket hears
+   * of them.
    */
   receiveErrors: boolean;
 }
@@ -66,8 +74,9 @@ export interface UdpOptions {
   /** Closes the socket when nothing was received or sent for this long, 1 and more. */
   idleTimeoutMs?: number | undefined;
   /**
-   * `sendMany` hands datagrams in a row that have one destination and one length (the last may be shorter) to the
-   * system as one message (UDP_SEGMENT), where it can; on the wire they are the same. Default true.
+   * `sendMany` hands datagrams in a row that have one destination and one length (the last may be
+   * shorter) to the system as one message (UDP_SEGMENT), where it can; on the wire they are the
+   * same. Default true.
    */
   coalesce?: boolean | undefined;
   /** Set before bind, in this order. */
@@ -134,8 +143,8 @@ function flagOf(name: string, value: unknown): number {
 }
 
 /**
- * What the kqueue systems and Windows say of an IPv4 option on an IPv6 socket, which does without it there; ENODEV of an
- * interface without IPv4.
+ * What the kqueue systems and Windows say of an IPv4 option on an IPv6 socket, which does without
+ * it there; ENODEV of an interface without IPv4.
  */
 const NOT_THERE = errnosOf('ENOPROTOOPT', 'EINVAL', 'ENODEV');
 
@@ -203,13 +212,19 @@ const ERRORS: ReadonlySet<string> = new Set<keyof UdpSocketOptions>([
   'ipv6ReceiveErrors',
 ]);
 
-/** Whether an option means that datagrams come with control data, or that the error queue is in use. */
+/**
+ * Whether an option means that datagrams come with control data, or that the error queue is in use.
+ */
 export function meaningOf(name: string): 'control' | 'errors' | 'other' {
   if (CONTROL.has(name)) return 'control';
   return ERRORS.has(name) ? 'errors' : 'other';
 }
 
-/** Sets what comes before bind, but for `socketOptions`. @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; what setsockopt(2) says */
+/**
+ * Sets what comes before bind, but for `socketOptions`.
+ *
+ * @throws TypeError; ERR_TRIPOLL_UNSUPPORTED; what setsockopt(2) says
+ */
 export function prepareToBind(fd: number, familyNumber: number, options: UdpOptions): void {
   const isV6 = familyNumber === AF_INET6;
   const { reuseAddress, reusePort, ipv6Only = false } = options;
@@ -228,8 +243,8 @@ export function prepareToBind(fd: number, familyNumber: number, options: UdpOpti
   }
   flagOf('ipv6Only', ipv6Only);
   if (isV6) set('ipv6Only', IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only);
-  // On Linux a socket else hears the groups that others of this host have joined (ip(7), IP_MULTICAST_ALL). An old
-  // kernel that lacks the IPv6 one says so, and remains as it is.
+  // On Linux a socket else hears the groups that others of this host have joined (ip(7),
+  // IP_MULTICAST_ALL). An old kernel that lacks the IPv6 one says so, and remains as it is.
   const all = isV6 ? udpConstant('IPV6_MULTICAST_ALL') : udpConstant('IP_MULTICAST_ALL');
   if (all !== undefined) native.setsockoptInt(fd, isV6 ? IPPROTO_IPV6 : IPPROTO_IP, all, 0);
 }
@@ -245,7 +260,10 @@ export function canSegment(fd: number): boolean {
 
 /** A group that a socket joins or leaves. */
 export interface MembershipOptions {
-  /** Name or index of the interface; default: the zone of `group` or `source`, else what the routes say. */
+  /**
+   * Name or index of the interface; default: the zone of `group` or `source`, else what the routes
+   * say.
+   */
   interface?: string | number | undefined;
   /** Only what this address sends to the group (IP_ADD_SOURCE_MEMBERSHIP). */
   source?: string | undefined;
@@ -277,7 +295,10 @@ export function changeMembership(
   if (error < 0) throw systemError(error, 'setsockopt', { address: host });
 }
 
-/** The interface that the option, the group's zone and the source's agree on; 0 is the routes' choice. */
+/**
+ * The interface that the option, the group's zone and the source's agree on; 0 is the routes'
+ * choice.
+ */
 function membershipInterface(
   options: MembershipOptions,
   group: ParsedAddress,

@@ -27,7 +27,7 @@ const CALLS_PER_EVENT = 64;
 
 /** Options of `UdpSocket.connect`. */
 export interface UdpConnectOptions extends UdpOptions {
-  /** Where to send from, an IP address with port. */
+  /** Address to send from, an IP address with port. */
   localAddress?: SocketAddressInput | undefined;
   /** Resolves a name instead of `dns.lookup`. */
   resolver?: Resolver | undefined;
@@ -88,16 +88,19 @@ export class UdpSocket extends UdpCore {
   /** That came after datagrams which were received: the next receive tells it. */
   #heldErrno = 0;
   #failure: Error | null = null;
-  /** The last batch was not filled: another call would most likely find nothing, and the level brings what comes. */
+  /**
+   * The last batch was not filled: another call would most likely find nothing, and the level
+   * brings what comes.
+   */
   #drained = false;
 
   /**
    * A socket that receives here.
    *
-   * @param address `'127.0.0.1:53'`, `'[::]:0'` or `{ host, port }`; an IP address, not a name; port 0 lets the system
-   * choose
-   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else bind(2) says;
-   * ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks
+   * @param address `'127.0.0.1:53'`, `'[::]:0'` or `{ host, port }`; an IP address, not a name;
+   * port 0 lets the system choose
+   * @throws (as rejection) TypeError, RangeError; EADDRINUSE, EADDRNOTAVAIL, EACCES and what else
+   * bind(2) says; ERR_TRIPOLL_UNSUPPORTED for an option that this platform lacks
    */
   // It hides Function.prototype.bind.
   static override bind(address: SocketAddressInput, options: UdpOptions = {}): Promise<UdpSocket> {
@@ -110,11 +113,12 @@ export class UdpSocket extends UdpCore {
   }
 
   /**
-   * The same on a UDP socket that is there already, as from systemd (`listenFds`): it is checked, made non-blocking, and
-   * closed with this object. `reuseAddress`, `reusePort` and `ipv6Only` do nothing.
+   * The same on a UDP socket that is there already, as from systemd (`listenFds`): it is checked,
+   * made non-blocking, and closed with this object. `reuseAddress`, `reusePort` and `ipv6Only` do
+   * nothing.
    *
-   * @throws (as rejection) TypeError; RangeError for what is no UDP socket; EBADF, ENOTSOCK; EEXIST when this reactor has
-   * it already; as `bind` for options. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for what is no UDP socket; EBADF, ENOTSOCK; EEXIST
+   * when this reactor has it already; as `bind` for options. The fd is still the caller's then.
    */
   static fromFd(fd: number, options: UdpOptions = {}): Promise<UdpSocket> {
     return new Promise((resolve) => {
@@ -125,11 +129,12 @@ export class UdpSocket extends UdpCore {
   }
 
   /**
-   * A socket that talks to one peer. A name's first address that the system has a route to is taken.
+   * A socket that talks to one peer. A name's first address that the system has a route to is
+   * taken.
    *
    * @param address `'host:port'`, `'[v6]:port'` or `{ host, port }`
-   * @throws (as rejection) as `bind`; ENETUNREACH, and ENOTFOUND and others of `dns.lookup`, or what the resolver rejects with; ABORT_ERR,
-   * ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) as `bind`; ENETUNREACH, and ENOTFOUND and others of `dns.lookup`, or
+   * what the resolver rejects with; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   static async connect(
     address: SocketAddressInput,
@@ -175,13 +180,13 @@ export class UdpSocket extends UdpCore {
   // ---- receiving ----
 
   /**
-   * Receives one datagram into the start of `buffer`. Several calls may wait at once, and are served in order: whole
-   * things queue, parts of a byte stream do not.
+   * Receives one datagram into the start of `buffer`. Several calls may wait at once, and are
+   * served in order: whole things queue, parts of a byte stream do not.
    *
    * @param buffer at least a byte long; it is written to until the promise settles
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait; ECONNREFUSED of a
-   * connected socket whose peer is not there, and what else recvmsg(2) says: the socket goes on; ERR_TRIPOLL_CLOSED;
-   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no datagram is lost
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait; ECONNREFUSED of
+   * a connected socket whose peer is not there, and what else recvmsg(2) says: the socket goes on;
+   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT, by which no datagram is lost
    */
   receive(buffer: Uint8Array, options?: CancelOptions): Promise<ReceivedDatagram> {
     return this.#startReceive(() => {
@@ -230,7 +235,8 @@ export class UdpSocket extends UdpCore {
       if (this.#receives.length >= MAX_WAITING) throw busyError(`${MAX_WAITING} receives are waiting`);
       if (this.#receives.length === 0) {
         this.#throwHeld();
-        // A loop of receives that never have to wait would let nobody else run: they share a turn's budget (T47).
+        // A loop of receives that never have to wait would let nobody else run: they share a turn's
+        // budget (T47).
         const tries = this.reactor.registry.consumeBudget() && !this.#drained;
         this.#drained = false;
         const received = tries ? call() : NOT_YET;
@@ -285,7 +291,10 @@ export class UdpSocket extends UdpCore {
     if (this.#heldErrno < 0 && this.#receives[0]?.run() === true) this.#receives.shift();
   }
 
-  /** Those that wait, in order, until one has to go on waiting. The level brings us back if there is more to do. */
+  /**
+   * Those that wait, in order, until one has to go on waiting. The level brings us back if there is
+   * more to do.
+   */
   #serve(queue: Waiting[]): void {
     for (let i = 0; i < CALLS_PER_EVENT; i++) {
       const [next] = queue;
@@ -298,14 +307,16 @@ export class UdpSocket extends UdpCore {
   // ---- sending ----
 
   /**
-   * Sends one datagram; waits while the socket's buffer is full. Sends go in the order of their calls.
+   * Sends one datagram; waits while the socket's buffer is full. Sends go in the order of their
+   * calls.
    *
    * @param buffer not to be changed until the promise settles
    * @param address where to, an IP address with port; none on a connected socket
    * @returns how many bytes were taken: all of them
-   * @throws (as rejection) TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ, ECONNREFUSED for an earlier one
-   * of a connected socket, and what else sendmsg(2) says: the socket goes on; ERR_TRIPOLL_BUSY when 1024 wait
-   * already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it was not sent
+   * @throws (as rejection) TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ, ECONNREFUSED
+   * for an earlier one of a connected socket, and what else sendmsg(2) says: the socket goes on;
+   * ERR_TRIPOLL_BUSY when 1024 wait already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it
+   * was not sent
    */
   send(buffer: Uint8Array, address?: SocketAddressInput, options?: SendOptions): Promise<number> {
     // Kept for a send in segments that the system made us begin one by one.
@@ -337,13 +348,14 @@ export class UdpSocket extends UdpCore {
   }
 
   /**
-   * Sends all of the batch, in order; waits while the socket's buffer is full. A datagram that cannot be sent does not
-   * keep the others: `batch.failed` counts, `batch.errorOf(index)` says why.
+   * Sends all of the batch, in order; waits while the socket's buffer is full. A datagram that
+   * cannot be sent does not keep the others: `batch.failed` counts, `batch.errorOf(index)` says
+   * why.
    *
    * @param batch not to be changed until the promise settles
    * @returns how many were sent
-   * @throws (as rejection) TypeError; as `send` for what concerns the socket; after ABORT_ERR or ERR_TRIPOLL_TIMEOUT
-   * `batch.settled` says how many are gone
+   * @throws (as rejection) TypeError; as `send` for what concerns the socket; after ABORT_ERR or
+   * ERR_TRIPOLL_TIMEOUT `batch.settled` says how many are gone
    */
   sendMany(batch: DatagramBatch, options?: CancelOptions): Promise<number> {
     let begun = false;
@@ -393,11 +405,12 @@ export class UdpSocket extends UdpCore {
   // ---- errors that come back ----
 
   /**
-   * With `receiveErrors`: the next error that came back for something that was sent, and the destination it concerns.
-   * Of those that nobody waits for 64 are kept. Several calls may wait at once, and are served in order.
+   * With `receiveErrors`: the next error that came back for something that was sent, and the
+   * destination it concerns. 64 errors are kept that nobody waits for. Several calls may wait at
+   * once, and are served in order.
    *
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait; ERR_TRIPOLL_CLOSED;
-   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 wait;
+   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
    */
   receiveError(options?: CancelOptions): Promise<DatagramError> {
     try {

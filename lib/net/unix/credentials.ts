@@ -1,9 +1,11 @@
 import { closedError, systemError, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
-/** Who is at the other end, as of its connect(2), listen(2) or socketpair(2). */
+/** The process at the other end, as of its connect(2), listen(2) or socketpair(2). */
 export interface PeerCredentials {
-  /** As seen from this process's pid namespace; 0 when it is not in it, and on FreeBSD before 13. */
+  /**
+   * As seen from this process's pid namespace; 0 when it is not in it, and on FreeBSD before 13.
+   */
   readonly pid: number;
   /** Its effective user, as seen from this process's user namespace. */
   readonly uid: number;
@@ -11,7 +13,10 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
-/** @throws ERR_TRIPOLL_UNSUPPORTED where the system tells no such thing; ENOTCONN and others; ERR_TRIPOLL_CLOSED */
+/**
+ * @throws ERR_TRIPOLL_UNSUPPORTED where the system tells no such thing; ENOTCONN and others;
+ * ERR_TRIPOLL_CLOSED
+ */
 export function readPeerCredentials(fd: number): PeerCredentials {
   if (fd < 0) throw closedError('Socket');
   if (native.peerCredentials === undefined)

@@ -17,8 +17,8 @@ function checkFamily(fd: number): void {
 /**
  * Checks a given stream or seqpacket socket; `setGivenFlags` is the next step.
  *
- * @throws TypeError; RangeError for another type or family of socket, or one that listens and should not, or the reverse;
- * ENOTSOCK, EBADF
+ * @throws TypeError; RangeError for another type or family of socket, or one that listens and
+ * should not, or the reverse; ENOTSOCK, EBADF
  */
 export function typeOfUnixSocket(fd: number, listening: boolean): UnixSocketType {
   needUnixSockets('Unix sockets');
@@ -31,7 +31,11 @@ export function typeOfUnixSocket(fd: number, listening: boolean): UnixSocketType
   return type === SOCK_STREAM ? 'stream' : 'seqpacket';
 }
 
-/** The same for a socket that has to be connected, which is ready to be a stream then. @throws as that; ENOTCONN */
+/**
+ * The same for a socket that has to be connected, which is ready to be a stream then.
+ *
+ * @throws as that; ENOTCONN
+ */
 export function prepareUnixStream(fd: number): UnixSocketType {
   const type = typeOfUnixSocket(fd, false);
   checkGiven(fd, native.nameBytes(fd, 1, new Uint8Array(MAX_ADDRESS_BYTES)), 'getpeername');
@@ -39,7 +43,11 @@ export function prepareUnixStream(fd: number): UnixSocketType {
   return type;
 }
 
-/** The same for a datagram socket, connected or not. @throws TypeError; RangeError for another kind; ENOTSOCK, EBADF */
+/**
+ * The same for a datagram socket, connected or not.
+ *
+ * @throws TypeError; RangeError for another kind; ENOTSOCK, EBADF
+ */
 export function prepareUnixDatagram(fd: number): void {
   needUnixSockets('Unix sockets');
   if (typeOfGiven(fd) !== SOCK_DGRAM) throw outOfRange('fd', 'a datagram socket (SO_TYPE)', fd);

@@ -18,11 +18,17 @@ const BACKLOG_RETRY_MS = 10;
 export interface UnixConnectSettings extends CancelOptions {
   readonly path: UnixAddress;
   readonly type: UnixSocketType;
-  /** The outcome is told in a later turn: to handlers, which are not to be called from within the call that connects. */
+  /**
+   * The outcome is told in a later turn: to handlers, which are not to be called from within the
+   * call that connects.
+   */
   readonly tellsLater: boolean;
 }
 
-/** Connects a Unix socket, which happens at once; only a full backlog is tried again, until `timeoutMs` is over. */
+/**
+ * Connects a Unix socket, which happens at once; only a full backlog is tried again, until
+ * `timeoutMs` is over.
+ */
 export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   readonly #observer: ConnectObserver;
   readonly #profile: StreamProfile;

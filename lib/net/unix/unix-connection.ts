@@ -28,21 +28,25 @@ import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-sock
 /** Handlers of a connection on a Unix socket; all are optional. */
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
   /**
-   * fds came, those of one `send`, with the chunk that `data` gets next: its last bytes are those of that send. Those that
-   * are not taken when it returns are closed. Without this handler the system closes them all.
+   * fds came, those of one `send`, with the chunk that `data` gets next: its last bytes are those
+   * of that send. Those that are not taken when it returns are closed. Without this handler the
+   * system closes them all.
    */
   fds?(connection: UnixConnection<Data>, fds: PassedFds): unknown;
 }
 
-/** What `connectUnix` takes besides the path. `signal` and `timeoutMs` are for the connecting: once open they have no effect. */
+/**
+ * What `connectUnix` takes besides the path. `signal` and `timeoutMs` are for the connecting: once
+ * open they have no effect.
+ */
 export interface UnixConnectOptions extends SocketConnectionOptions, CancelOptions {
   /** Default `'stream'`. */
   type?: UnixSocketType | undefined;
 }
 
-/** Where to connect, and how. */
+/** Target of a connect, and its options. */
 export interface UnixConnectTarget extends UnixConnectOptions {
-  /** Of the listener, or `'\0name'`; bytes where it is no UTF-8. */
+  /** Path of the listener, or `'\0name'`; bytes where it is no UTF-8. */
   path: UnixAddress;
 }
 
@@ -56,8 +60,8 @@ export function checkUnixHandlers(handlers: unknown): void {
 }
 
 /**
- * A handler-style connection of a Unix stream or seqpacket socket. A message of more than 64 KB, the size of the read
- * buffer, ends a seqpacket connection with EMSGSIZE.
+ * A handler-style connection of a Unix stream or seqpacket socket. A message of more than 64 KB,
+ * the size of the read buffer, ends a seqpacket connection with EMSGSIZE.
  */
 export class UnixConnection<Data = unknown> extends SocketConnection<Data, string> {
   /** What came with the bytes that are about to be delivered. */
@@ -92,7 +96,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     return connection;
   }
 
-  /** Whose `accept` made it; null for one that was connected. */
+  /** The listener that accepted it; null for one that was connected. */
   get listener(): StreamListener<UnixStream, string> | null {
     return this.profile.listener as StreamListener<UnixStream, string> | null;
   }
@@ -138,9 +142,9 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   /**
    * Writes as any connection does; of a seqpacket socket one message, at least a byte long.
    *
-   * @throws as `SocketConnection.write`; of a seqpacket socket RangeError, and EMSGSIZE for a message that is longer than
-   * its send buffer takes, by which nothing was sent: the connection goes on. What is written before `open` cannot be judged
-   * yet, and ends the connection with it.
+   * @throws as `SocketConnection.write`; of a seqpacket socket RangeError, and EMSGSIZE for a
+   * message that is longer than its send buffer takes, by which nothing was sent: the connection
+   * goes on. What is written before `open` cannot be judged yet, and ends the connection with it.
    */
   override write(chunk: Uint8Array, options?: WriteOptions): boolean {
     if (this.profile.traits.messages) checkNotEmpty(chunk);
@@ -148,12 +152,13 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   }
 
   /**
-   * Writes as `write`, and passes `fds` along with the first byte. They stay yours: close them when you like.
+   * Writes as `write`, and passes `fds` along with the first byte. They stay yours: close them when
+   * you like.
    *
    * @param chunk at least one byte long
    * @param fds at most 253 numbers
-   * @throws as `write`; RangeError; EBADF; ETOOMANYREFS, EMSGSIZE, by which nothing was sent; EMFILE when they have to
-   * wait and cannot be duplicated
+   * @throws as `write`; RangeError; EBADF; ETOOMANYREFS, EMSGSIZE, by which nothing was sent;
+   * EMFILE when they have to wait and cannot be duplicated
    */
   send(chunk: Uint8Array, fds: readonly number[]): boolean {
     checkNotEmpty(chunk);
@@ -203,8 +208,9 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
 }
 
 /**
- * Connects handler-style to a Unix socket; `open` tells when it is done. A failed connect is `error` and `close`, without
- * `open`; a full backlog is EAGAIN at once, with `timeoutMs` it is tried again every 10 ms until then.
+ * Connects handler-style to a Unix socket; `open` tells when it is done. A failed connect is
+ * `error` and `close`, without `open`; a full backlog is EAGAIN at once, with `timeoutMs` it is
+ * tried again every 10 ms until then.
  *
  * @param target `{ path, ...options }`, or only the path with the options behind
  * @param options for a `target` that is a path

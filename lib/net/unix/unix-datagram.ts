@@ -44,15 +44,18 @@ type UnixDatagramPlace =
 
 /** Options of `UnixDatagram.receive`. */
 export interface ReceiveDatagramOptions extends CancelOptions {
-  /** More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 0: the system closes them all. */
+  /**
+   * More fds than this are closed, and reported by `fds.truncated`; 0 to 253, default 0: the system
+   * closes them all.
+   */
   maxFds?: number | undefined;
 }
 
 /** What is known of one datagram besides its bytes, in both styles. */
 export interface ReceivedUnixMessage extends ReceivedMessage<string> {
   /**
-   * The sender's address as the system has it, memory of your own: a name that is no UTF-8 has U+FFFD in `address`, and is
-   * answered by these. Undefined for a sender without a name.
+   * The sender's address as the system has it, memory of your own: a name that is no UTF-8 has
+   * U+FFFD in `address`, and is answered by these. Undefined for a sender without a name.
    */
   readonly addressBytes: Buffer | undefined;
 }
@@ -60,16 +63,17 @@ export interface ReceivedUnixMessage extends ReceivedMessage<string> {
 /** One datagram, as `UnixDatagram.receive` gives it. */
 export interface ReceivedUnixDatagram extends ReceivedUnixMessage {
   /**
-   * Closed, as far as they were not taken, by the next receive and with the socket; when several receives wait at once, not
-   * before whoever awaited this one has gone on: take them before awaiting something else.
+   * Closed, as far as they were not taken, by the next receive and with the socket; when several
+   * receives wait at once, not before whoever awaited this one has gone on: take them before
+   * awaiting something else.
    */
   readonly fds: PassedFds;
 }
 
 /**
- * A Unix datagram socket: messages arrive whole, in order, or not at all, and a full receiver makes its senders wait.
- * Addresses are paths, or `'\0name'`; a sender without a name has none. Its file is unlinked with it, unless it is
- * another's by then.
+ * A Unix datagram socket: messages arrive whole, in order, or not at all, and a full receiver makes
+ * its senders wait. Addresses are paths, or `'\0name'`; a sender without a name has none. Its file
+ * is unlinked with it, unless it is another's by then.
  */
 export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUnixMessage> {
   readonly #bound: BoundUnixSocket | null;
@@ -84,8 +88,8 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
    * A socket with a name, to which others can send.
    *
    * @param path or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8
-   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says;
-   * ERR_TRIPOLL_CLOSED
+   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what
+   * else bind(2) says; ERR_TRIPOLL_CLOSED
    */
   static override bind(path: UnixAddress, options: UnixDatagramOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
@@ -102,11 +106,12 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
   }
 
   /**
-   * Takes a Unix datagram socket that was opened elsewhere, as one of systemd's (`listenFds`): it is checked, made
-   * non-blocking and close-on-exec, and closed with this object. Its file stays: it is whoever bound it's to unlink.
+   * Takes a Unix datagram socket that was opened elsewhere, as one of systemd's (`listenFds`): it
+   * is checked, made non-blocking and close-on-exec, and closed with this object. Its file stays:
+   * it is whoever bound it's to unlink.
    *
-   * @throws (as rejection) TypeError; RangeError for another kind of socket; EBADF, ENOTSOCK; EEXIST when this reactor has
-   * it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for another kind of socket; EBADF, ENOTSOCK;
+   * EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
    */
   static fromFd(fd: number, options: SourceOptions = {}): Promise<UnixDatagram> {
     return new Promise((resolve) => {
@@ -191,11 +196,12 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
   }
 
   /**
-   * Sends one message with fds. They stay yours: close them when you like, also before the promise settles.
+   * Sends one message with fds. They stay yours: close them when you like, also before the promise
+   * settles.
    *
    * @param fds at most 253 numbers
-   * @throws (as rejection) as `send`; EBADF; ETOOMANYREFS when too many fds are on their way (unix(7)); EMFILE when they
-   * cannot be duplicated
+   * @throws (as rejection) as `send`; EBADF; ETOOMANYREFS when too many fds are on their way
+   * (unix(7)); EMFILE when they cannot be duplicated
    */
   async sendFds(
     buffer: Uint8Array,
@@ -232,9 +238,11 @@ export type UnixDatagramHandlers = MessageHandlers<UnixDatagram, ReceivedUnixMes
 export type UnixDatagramTarget = UnixDatagramOptions & UnixDatagramPlace;
 
 /**
- * Binds handler-style: `message` is called for each datagram, with a chunk that is lent until it returns.
+ * Binds handler-style: `message` is called for each datagram, with a chunk that is lent until it
+ * returns.
  *
- * @param target `{ path, ...options }`, `{ fd, ...options }`, or only the path with the options behind
+ * @param target `{ path, ...options }`, `{ fd, ...options }`, or only the path with the options
+ * behind
  * @param options for a `target` that is a path
  * @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT; ERR_TRIPOLL_CLOSED
  */

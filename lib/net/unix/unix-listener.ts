@@ -34,7 +34,7 @@ export interface UnixListenOptions extends StreamListenOptions, UnixBindOptions 
 
 const NAMES = { type: true, mode: true, unlinkStale: true, path: true, fd: true } as const;
 
-/** Where to listen. */
+/** Place to listen at. */
 type UnixListenPlace =
   | {
       /** A path, or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8. */
@@ -49,14 +49,15 @@ export type UnixListenTarget = UnixListenOptions & UnixListenPlace;
 
 /** Handlers of `listenUnix`: those of its connections, and `drop`. */
 export type UnixListenHandlers<Data = unknown> = UnixHandlers<Data> & DropHandlers<UnixListener, string>;
-/** Of `UnixListener.bind`. */
+/** Options of `UnixListener.bind`. */
 export type UnixListenerBindOptions = UnixListenOptions & DropHandlers<UnixListener, string>;
 /** What `UnixListener.accept` gives. */
 export type UnixAccepted = AcceptedStream<UnixStream, string>;
 
 /**
- * Accepts connections on a Unix socket, for handlers (`listenUnix`) or for promises (`UnixListener.bind`). Its file is
- * unlinked when it closes, unless it is another's by then; a process that just ends leaves it behind (`unlinkStale`).
+ * Accepts connections on a Unix socket, for handlers (`listenUnix`) or for promises
+ * (`UnixListener.bind`). Its file is unlinked when it closes, unless it is another's by then; a
+ * process that just ends leaves it behind (`unlinkStale`).
  */
 export class UnixListener extends StreamListener<UnixStream, string, UnixConnection> {
   /** Null for a socket that was given: its name is whoever bound it's to take away. */
@@ -95,8 +96,8 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
    * Listens for promises: `accept()`, or `for await (const stream of listener)`.
    *
    * @param path or `'\0name'` for the abstract namespace (Linux); bytes where it is no UTF-8
-   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; EADDRINUSE when there is such a file already, EACCES,
-   * ENOENT and what else bind(2) says
+   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; EADDRINUSE when there is such a
+   * file already, EACCES, ENOENT and what else bind(2) says
    */
   static override bind(path: UnixAddress, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
     // Synchronous work under a promise, so that bad input is a rejection here too.
@@ -107,12 +108,14 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
   }
 
   /**
-   * Listens for promises on a Unix socket that listens already, as one of systemd's (`listenFds`): it is checked, made
-   * non-blocking and close-on-exec, and closed with the listener. Its file stays: it is whoever bound it's to unlink.
+   * Listens for promises on a Unix socket that listens already, as one of systemd's (`listenFds`):
+   * it is checked, made non-blocking and close-on-exec, and closed with the listener. Its file
+   * stays: it is whoever bound it's to unlink.
    *
    * @param options `type` is the socket's own; `backlog`, `mode` and `unlinkStale` do nothing
-   * @throws (as rejection) TypeError; RangeError for what is no listening Unix socket; EBADF, ENOTSOCK; EEXIST when this
-   * reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for what is no listening Unix socket; EBADF,
+   * ENOTSOCK; EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the
+   * caller's then.
    */
   static fromFd(fd: number, options: UnixListenerBindOptions = {}): Promise<UnixListener> {
     return new Promise((resolve) => {
@@ -193,11 +196,11 @@ function takeListener(fd: number, socketOptions: readonly EncodedOption[]): numb
 /**
  * Listens handler-style on a Unix socket. All connections share `handlers`.
  *
- * @param target `{ path, ...options }`, `{ fd, ...options }` for a socket that listens already, or only the path with the
- * options behind
+ * @param target `{ path, ...options }`, `{ fd, ...options }` for a socket that listens already, or
+ * only the path with the options behind
  * @param options for a `target` that is a path
- * @throws TypeError, RangeError for wrong arguments; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2)
- * says; ERR_TRIPOLL_CLOSED
+ * @throws TypeError, RangeError for wrong arguments; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and
+ * what else bind(2) says; ERR_TRIPOLL_CLOSED
  */
 export function listenUnix<Data = unknown>(
   target: UnixListenTarget | UnixAddress,

@@ -10,7 +10,10 @@ import { encodeUnixAddress, unixAddressText, type UnixAddress } from '../../sys/
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
 const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
-/** What Linux keeps of the send buffer for itself (unix_dgram_sendmsg); the BSDs keep nothing (sosend_generic). */
+/**
+ * What Linux keeps of the send buffer for itself (unix_dgram_sendmsg); the BSDs keep nothing
+ * (sosend_generic).
+ */
 const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
@@ -22,11 +25,15 @@ export type UnixSocketType = 'stream' | 'seqpacket';
 
 /** How a name in the file system is treated; an abstract name has none of it. */
 export interface UnixBindOptions {
-  /** Permission bits of the socket's file, of which connecting needs the one to write; default: what umask(2) leaves. */
+  /**
+   * Permission bits of the socket's file, of which connecting needs the one to write; default: what
+   * umask(2) leaves.
+   */
   mode?: number | undefined;
   /**
-   * A socket's file that nobody listens on any more (connect(2) says ECONNREFUSED) is unlinked first, instead of
-   * EADDRINUSE; default false. Two programs that do so at the very same time can take each other's name away.
+   * A socket's file that nobody listens on any more (connect(2) says ECONNREFUSED) is unlinked
+   * first, instead of EADDRINUSE; default false. Two programs that do so at the very same time can
+   * take each other's name away.
    */
   unlinkStale?: boolean | undefined;
 }
@@ -64,7 +71,8 @@ export function openUnnamed(): number {
 }
 
 /**
- * A connected socket. The system connects at once or not at all; EAGAIN means that the listener's backlog is full.
+ * A connected socket. The system connects at once or not at all; EAGAIN means that the listener's
+ * backlog is full.
  *
  * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
  */
@@ -84,7 +92,10 @@ export class BoundUnixSocket {
   readonly #file: string | Buffer | null;
   readonly #identity: string | null;
 
-  /** @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2) says */
+  /**
+   * @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2)
+   * says
+   */
   constructor(
     address: UnixAddress,
     type: UnixSocketType | 'datagram',
@@ -98,7 +109,8 @@ export class BoundUnixSocket {
     this.fd = openSocket(type);
     try {
       applyOptions(this.fd, socketOptions);
-      // Before bind, or others could connect in between: Linux gives the file the socket's own mode (unix_bind).
+      // Before bind, or others could connect in between: Linux gives the file the socket's own mode
+      // (unix_bind).
       if (mode !== undefined && this.#file !== null) fs.fchmodSync(this.fd, mode);
       this.#bind(address, bytes, type, unlinkStale);
       // And after it, for the bits that umask(2) took.
@@ -129,12 +141,16 @@ export class BoundUnixSocket {
     try {
       fs.unlinkSync(this.#file);
     } catch {
-      // The program has given up its right to, or another was faster: the socket is closed all the same.
+      // The program has given up its right to, or another was faster: the socket is closed all the
+      // same.
     }
   }
 }
 
-/** The file of a name, wherever the working directory is when the socket closes; null for an abstract name. */
+/**
+ * The file of a name, wherever the working directory is when the socket closes; null for an
+ * abstract name.
+ */
 function toFile(address: UnixAddress): string | Buffer | null {
   if (typeof address !== 'string') {
     if (address[0] === 0) return null;
@@ -166,7 +182,8 @@ function removeStale(file: string | Buffer, bytes: Uint8Array, type: UnixSocketT
   const probe = openSocket(type);
   const error = native.connectBytes(probe, bytes);
   native.close(probe);
-  // Any other answer comes from one that is alive: a full backlog, another type of socket, a refusal.
+  // Any other answer comes from one that is alive: a full backlog, another type of socket, a
+  // refusal.
   if (error !== ECONNREFUSED || identify(file) !== before) return false;
   fs.rmSync(file, { force: true });
   return true;

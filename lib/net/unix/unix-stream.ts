@@ -25,7 +25,10 @@ const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = na
 export interface UnixStreamOptions {
   /** Default `Reactor.default`. */
   reactor?: Reactor | undefined;
-  /** As of `ConnectionOptions`. */
+  /**
+   * Milliseconds without bytes after which it is destroyed, as in `ConnectionOptions`. Default:
+   * never.
+   */
   idleTimeoutMs?: number | undefined;
   /** Default `'stream'`. */
   type?: UnixSocketType | undefined;
@@ -55,8 +58,9 @@ interface PendingReceive {
 }
 
 /**
- * A Unix stream or seqpacket socket with promises. `read` discards fds that come with the bytes: the system closes them.
- * Addresses are paths, `'\0name'` for an abstract name, `''` for an unnamed socket.
+ * A Unix stream or seqpacket socket with promises. `read` discards fds that come with the bytes:
+ * the system closes them. Addresses are paths, `'\0name'` for an abstract name, `''` for an unnamed
+ * socket.
  */
 export class UnixStream extends SocketStream<string> {
   #receiving: PendingReceive | null = null;
@@ -64,11 +68,13 @@ export class UnixStream extends SocketStream<string> {
   #untaken: PassedFds = NO_FDS;
 
   /**
-   * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms until then.
+   * Connects. A full backlog is EAGAIN at once; with `timeoutMs` it is tried again every 10 ms
+   * until then.
    *
    * @param path of the listener, or `'\0name'`; bytes where it is no UTF-8
-   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE
-   * (it is of another type) and what else connect(2) says; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ENAMETOOLONG; ENOENT, ECONNREFUSED, EACCES,
+   * EAGAIN, EPROTOTYPE (it is of another type) and what else connect(2) says; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT
    */
   static async connect(
     path: UnixAddress,
@@ -104,12 +110,14 @@ export class UnixStream extends SocketStream<string> {
   }
 
   /**
-   * Makes a stream of a connected Unix socket that was opened elsewhere: inherited, or passed by another process. It is
-   * checked, made non-blocking and close-on-exec, and closed with the stream.
+   * Makes a stream of a connected Unix socket that was opened elsewhere: inherited, or passed by
+   * another process. It is checked, made non-blocking and close-on-exec, and closed with the
+   * stream.
    *
    * @param options `type` is the socket's own
-   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens; EBADF, ENOTSOCK,
-   * ENOTCONN; EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd is still the caller's then.
+   * @throws (as rejection) TypeError; RangeError for another kind of socket, or one that listens;
+   * EBADF, ENOTSOCK, ENOTCONN; EEXIST when this reactor has it already; ERR_TRIPOLL_CLOSED. The fd
+   * is still the caller's then.
    */
   static async fromFd(fd: number, options: Omit<UnixStreamOptions, 'type'> = {}): Promise<UnixStream> {
     checkNames('options', options, STREAM_NAMES);
@@ -141,7 +149,10 @@ export class UnixStream extends SocketStream<string> {
 
   // ---- reading ----
 
-  /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
+  /**
+   * Reads as any stream does; from a seqpacket socket one message, EMSGSIZE if it is longer than
+   * the buffer.
+   */
   override async read(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     if (!this.profile.traits.messages) return super.read(buffer, options);
     const { lengthBytes, truncated } = await this.receive(buffer, { ...options, maxFds: 0 });
@@ -149,7 +160,10 @@ export class UnixStream extends SocketStream<string> {
     return lengthBytes;
   }
 
-  /** As of any stream; of a seqpacket socket one message, which is EMSGSIZE when it is longer than the buffer. */
+  /**
+   * Reads as any stream does; from a seqpacket socket one message, EMSGSIZE if it is longer than
+   * the buffer.
+   */
   override tryRead(buffer: Uint8Array): number | null {
     if (!this.profile.traits.messages || this.isWaiting) return super.tryRead(buffer);
     const pending: PendingReceive = { maxFds: 0, fds: NO_FDS, truncated: false };
@@ -164,8 +178,9 @@ export class UnixStream extends SocketStream<string> {
   }
 
   /**
-   * Reads as `read`, and gets the fds that came with these bytes: those of at most one send, whose bytes are the last of
-   * the receive. On a stream there may be earlier bytes before them: say in the bytes where fds belong.
+   * Reads as `read`, and gets the fds that came with these bytes: those of at most one send, whose
+   * bytes are the last of the receive. On a stream there may be earlier bytes before them: say in
+   * the bytes where fds belong.
    *
    * @throws (as rejection) as `read`
    */
@@ -198,26 +213,29 @@ export class UnixStream extends SocketStream<string> {
 
   // ---- writing ----
 
-  /** As of any stream; of a seqpacket socket one message, at least a byte long. EMSGSIZE when it is too long. */
+  /**
+   * Writes as any stream does; to a seqpacket socket one message, at least a byte long, EMSGSIZE if
+   * it is too long.
+   */
   override async write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     if (this.profile.traits.messages) checkNotEmpty(buffer);
     return super.write(buffer, options);
   }
 
-  /** As of any stream; of a seqpacket socket one message, at least a byte long. */
+  /** Writes as any stream does; to a seqpacket socket one message, at least a byte long. */
   override async writeAll(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     if (this.profile.traits.messages) checkNotEmpty(buffer);
     return super.writeAll(buffer, options);
   }
 
   /**
-   * Writes all of `buffer`, and passes `fds` along with its first byte. They stay yours: close them when you like, also
-   * before the promise settles.
+   * Writes all of `buffer`, and passes `fds` along with its first byte. They stay yours: close them
+   * when you like, also before the promise settles.
    *
    * @param buffer at least one byte long
    * @param fds at most 253 numbers
-   * @throws (as rejection) TypeError, RangeError; EBADF; ETOOMANYREFS when too many fds are on their way
-   * (unix(7)); EMFILE when they have to wait and cannot be duplicated; else as `write`
+   * @throws (as rejection) TypeError, RangeError; EBADF; ETOOMANYREFS when too many fds are on
+   * their way (unix(7)); EMFILE when they have to wait and cannot be duplicated; else as `write`
    */
   async send(buffer: Uint8Array, fds: readonly number[], options?: CancelOptions): Promise<number> {
     checkNotEmpty(buffer);

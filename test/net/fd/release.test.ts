@@ -1,4 +1,5 @@
-// T02: whoever owns an fd closes it, unless its number is a stranger's by then; all owners alike. IOCP cannot tell between two polls.
+// T02: whoever owns an fd closes it, unless its number is a stranger's by then; all owners alike.
+// IOCP cannot tell between two polls.
 import { AsyncFd, bindUdp, connect, UdpSocket } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { within } from '../../support/deadline.js';

@@ -1,5 +1,5 @@
-// Random calls of a BufferedReader on a stream cut at random places, by a source that fails now and then, against a
-// naive reference that has the whole stream at once.
+// Random calls of a BufferedReader on a stream cut at random places, by a source that fails now and
+// then, against a naive reference that has the whole stream at once.
 import { BufferedReader } from '#lib/net/framing/buffered-reader';
 import { Random, testSeed } from '../../support/random.js';
 import { bytesOf, cut, PieceSource } from './pieces.js';

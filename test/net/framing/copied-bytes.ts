@@ -1,4 +1,5 @@
-// How many bytes are copied by `set` and `copyWithin` of a Uint8Array: a figure that no busy machine changes.
+// How many bytes are copied by `set` and `copyWithin` of a Uint8Array: a figure that no busy
+// machine changes.
 
 /** Counts until it is stopped; every test stops it in a `finally`. */
 export class CopyCounter {

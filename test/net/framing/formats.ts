@@ -5,7 +5,10 @@ import { LineDecoder } from '#lib/net/framing/line-decoder';
 import type { Random } from '../../support/random.js';
 import { bytesOf, concat } from './pieces.js';
 
-/** One format with a reference of its own: naive, over the whole stream at once, and sharing no code. */
+/**
+ * One format with a reference of its own: naive, over the whole stream at once, and sharing no
+ * code.
+ */
 export interface Format {
   readonly name: string;
   readonly maxLengthBytes: number;

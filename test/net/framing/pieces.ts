@@ -18,7 +18,10 @@ export function cut(bytes: Uint8Array, random: Random): Uint8Array[] {
   return pieces;
 }
 
-/** Gives its pieces, one a read (less when the buffer is smaller), and then the end. Notes the buffers that it was lent. */
+/**
+ * Gives its pieces, one a read (less when the buffer is smaller), and then the end. Notes the
+ * buffers that it was lent.
+ */
 export class PieceSource {
   readonly buffers = new Set<ArrayBufferLike>();
   reads = 0;

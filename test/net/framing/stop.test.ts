@@ -1,4 +1,5 @@
-// A handler that says stop: what has come is kept, in order and within a bound, until somebody says go on.
+// A handler that says stop: what has come is kept, in order and within a bound, until somebody says
+// go on.
 import { FrameReader } from '#lib/net/framing/frame-reader';
 import { LengthPrefixedDecoder } from '#lib/net/framing/length-prefixed-decoder';
 import { LineDecoder } from '#lib/net/framing/line-decoder';

@@ -4,7 +4,10 @@ import { testIf } from '../../support/applies.js';
 import { isWindows } from '../../support/platform.js';
 import { legsHere } from '../tools.js';
 
-/** Each opens a socket with `came`, `error` and `close` as its handlers, and has something come for it. */
+/**
+ * Each opens a socket with `came`, `error` and `close` as its handlers, and has something come for
+ * it.
+ */
 const KINDS = {
   TCP: `(handlers) => {
     const listener = net.listen({ host: '127.0.0.1', port: 0, reactor }, {

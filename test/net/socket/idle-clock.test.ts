@@ -1,4 +1,5 @@
-// Idle timeouts on a clock that only the test moves: how early and how late, to the millisecond, and what counts.
+// Idle timeouts on a clock that only the test moves: how early and how late, to the millisecond,
+// and what counts.
 import { capabilities, Reactor } from 'tripoll';
 import { connect, listen, TcpListener, TcpStream, type TcpConnection } from 'tripoll/net';
 import { FakeClock } from '../../reactor/fake-clock.js';

@@ -1,4 +1,5 @@
-// Socket activation as systemd does it: the sockets are fd 3 and on, LISTEN_PID is the process itself.
+// Socket activation as systemd does it: the sockets are fd 3 and on, LISTEN_PID is the process
+// itself.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, openSync } from 'node:fs';
@@ -46,7 +47,10 @@ const [one, two] = listenFds();
 })();
 `;
 
-/** Runs the script with two listening sockets, under variables that the shell sets: only it knows the pid before. */
+/**
+ * Runs the script with two listening sockets, under variables that the shell sets: only it knows
+ * the pid before.
+ */
 async function activated(
   variables: string,
 ): Promise<{ told: Record<string, unknown>; ports: number[]; greet(): Promise<string[]> }> {
@@ -157,7 +161,10 @@ const net = require('tripoll/net');
 })();
 `;
 
-/** What a unit file can ask for, each opened as systemd would; the last is a file, for which nothing here is made. */
+/**
+ * What a unit file can ask for, each opened as systemd would; the last is a file, for which nothing
+ * here is made.
+ */
 test('every kind of socket, FIFOs and devices are told by the class that takes them (friction: listenFds)', async () => {
   const { AF_UNIX, AF_INET, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = sys.constants;
   const folder = temporaryFolder();

@@ -1,4 +1,5 @@
-// Names: the same tests for each driver and backend. Resolvers are given, so that no network is needed.
+// Names: the same tests for each driver and backend. Resolvers are given, so that no network is
+// needed.
 import { connect, listen, TcpListener, TcpStream } from 'tripoll/net';
 import type { Resolver } from 'tripoll/net';
 import { until, within } from '../../support/deadline.js';

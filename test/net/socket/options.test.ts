@@ -59,7 +59,10 @@ function withSocket<T>(domain: number, type: number, use: (fd: number) => T): T 
 
 type Sample = { [Name in keyof SettableSocketOptions]?: [SettableSocketOptions[Name], unknown?] };
 
-/** Option: what is set, and what is read back where that is something else (Linux doubles buffers, and so on). */
+/**
+ * Option: what is set, and what is read back where that is something else (Linux doubles buffers,
+ * and so on).
+ */
 const onTcp: Sample = {
   reuseAddress: [true],
   reusePort: [true],

@@ -1,5 +1,6 @@
-// The same as in unknown-options.test.ts for what is not a stream: sources, any fd, datagrams, framing; and the options of a
-// single call, of which a slip of the pen (`timeoutMS`) would else wait for ever.
+// The same as in unknown-options.test.ts for what is not a stream: sources, any fd, datagrams,
+// framing; and the options of a single call, of which a slip of the pen (`timeoutMS`) would else
+// wait for ever.
 import { capabilities, Poller, Reactor } from 'tripoll';
 import {
   AsyncFd,

@@ -1,4 +1,5 @@
-// What the sources refuse, each by an error with a code; and the names that they take as the system has them.
+// What the sources refuse, each by an error with a code; and the names that they take as the system
+// has them.
 import { mkdirSync, openSync, closeSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Reactor } from 'tripoll';

@@ -1,4 +1,5 @@
-// Who waits for a source: in which order they are served, what cancels them, and what keeps the process alive.
+// Who waits for a source: in which order they are served, what cancels them, and what keeps the
+// process alive.
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import type { Reactor } from 'tripoll';

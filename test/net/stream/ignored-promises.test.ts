@@ -1,5 +1,5 @@
-// Promises of connections with handlers whose rejection nobody looks at: a peer must not be able to end the process by
-// going away, and a mistake of the program must not be hidden.
+// Promises of connections with handlers whose rejection nobody looks at: a peer must not be able to
+// end the process by going away, and a mistake of the program must not be hidden.
 import { testReset } from '../../support/applies.js';
 import { expectCleanExit, runScript } from '../../support/child.js';
 

@@ -229,7 +229,8 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
         const one = rawPeer(bound.localAddress.port);
         const { stream } = await bound.accept();
         one.reset();
-        // The first takes the reset's error, those after it write into nothing: one alone, two together.
+        // The first takes the reset's error, those after it write into nothing: one alone, two
+        // together.
         const fail = (error) => codes.push(error.code);
         await stream.write(Buffer.from('x')).catch(fail);
         await stream.write(Buffer.from('x')).catch(fail);
@@ -241,7 +242,8 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
             connection = opened;
             connection.pause();
             two.reset();
-            // By syscall, past the streams: takes the pending error away, so that what follows is EPIPE.
+            // By syscall, past the streams: takes the pending error away, so that what follows is
+            // EPIPE.
             sys.getsockopt(connection.fd, SOL_SOCKET, sys.constants.SO_ERROR, new Uint8Array(4));
             connection.cork();
             connection.write(Buffer.from('x'));
@@ -256,7 +258,8 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
     expect(reportOf(result)).toEqual(['ECONNRESET', 'ECONNRESET', 'EPIPE']);
   });
 
-  // O_NONBLOCK belongs to the open file, which a duplicate, a child or who was passed the fd shares.
+  // O_NONBLOCK belongs to the open file, which a duplicate, a child or who was passed the fd
+  // shares.
   testAnyFd('T44 sockets that another owner has made blocking do not stop the loop', async () => {
     const result = await run(`
       const { F_GETFL, F_SETFL, O_NONBLOCK } = sys.constants;
@@ -273,7 +276,8 @@ describe.each(legsHere)('sockets in a process of their own, $driver $backend', (
         makeBlocking(one.fd);
         await other.writeAll(Buffer.from('full'));
         const told = [await one.read(new Uint8Array(4))];
-        // A read that filled its buffer does not say that there is no more: each of these asks the system.
+        // A read that filled its buffer does not say that there is no more: each of these asks the
+        // system.
         for (const way of ways) {
           const waiting = one[way](new Uint8Array(4));
           await other.writeAll(Buffer.from('more'));

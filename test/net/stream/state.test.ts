@@ -1,4 +1,5 @@
-// The transitions of a stream's state, of which each is small and all together are not: any order of them keeps these laws.
+// The transitions of a stream's state, of which each is small and all together are not: any order
+// of them keeps these laws.
 import * as State from '#lib/net/stream/state';
 import { EDGE, LEVEL } from '#lib/net/stream/interest';
 import { Interest } from 'tripoll';

@@ -21,7 +21,10 @@ export function heldBy(reactor: Reactor): { timers: number; refs: number } {
   return { timers, refs };
 }
 
-/** A stream whose socket takes no more bytes, and its peer, which has `filledBytes` zeros to read first. */
+/**
+ * A stream whose socket takes no more bytes, and its peer, which has `filledBytes` zeros to read
+ * first.
+ */
 export interface Blocked {
   stream: TcpStream;
   peer: RawPeer;
@@ -36,7 +39,8 @@ export async function blockedStream(context: Context): Promise<Blocked> {
 /** Zeros, until it takes no more: how many bytes. */
 export async function fillSocket(context: Context, fd: number, peer: RawPeer): Promise<number> {
   sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(new Int32Array([32_768]).buffer));
-  // Past the stream, which must not have begun a write. Twice: what was acknowledged meanwhile makes room.
+  // Past the stream, which must not have begun a write. Twice: what was acknowledged meanwhile
+  // makes room.
   let filledBytes = 0;
   const zeros = new Uint8Array(65_536);
   for (let full = 0; full < 3;) {

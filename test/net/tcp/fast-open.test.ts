@@ -1,4 +1,5 @@
-// TCP Fast Open once a peer's cookie is known, which takes a network namespace whose sysctl the test may set.
+// TCP Fast Open once a peer's cookie is known, which takes a network namespace whose sysctl the
+// test may set.
 import { testIf } from '../../support/applies.js';
 import { hasBackend } from '../../support/backends.js';
 import { inNamespace, testInNamespace } from '../../support/namespace.js';

@@ -1,5 +1,5 @@
-// Runs in a network namespace of its own, with a bridge x0 that has fd00::1 and fd00::2 (IPv6 groups do not work on
-// lo). Prints what the member hears.
+// Runs in a network namespace of its own, with a bridge x0 that has fd00::1 and fd00::2 (IPv6
+// groups do not work on lo). Prints what the member hears.
 import { UdpSocket } from 'tripoll/net';
 
 const group = 'ff12::77:1';

@@ -23,7 +23,10 @@ export const V6 = '::1';
 export const has = (option: string): boolean =>
   udpConstant(option) !== undefined || option in native.constants;
 
-/** Linux alone has recvmmsg(2) and sendmmsg(2) as one call, and tells how long a truncated datagram was. */
+/**
+ * Linux alone has recvmmsg(2) and sendmmsg(2) as one call, and tells how long a truncated datagram
+ * was.
+ */
 export const isLinux = capabilities.platform === 'linux';
 
 /** What this system calls 127.0.0.1's interface. */
@@ -35,7 +38,9 @@ export const LOOPBACK_NAME =
 /** Windows takes IP_TOS and leaves it out, unless its registry says otherwise; Wine heeds it. */
 export const heedsTos = !isWindows || isWine;
 
-/** What is said to an address of the family that is not the socket’s; Wine 8 has a word of its own. */
+/**
+ * What is said to an address of the family that is not the socket’s; Wine 8 has a word of its own.
+ */
 export const OTHER_FAMILY = isWine ? 'ENOTSUP' : 'EAFNOSUPPORT';
 
 /** Of control data that is sent with one datagram. */

@@ -1,5 +1,5 @@
-// Runs in a network namespace of its own, with bridges x0 and x1: both have fe80::2, x1 has fe80::3 too. Prints what the
-// zones of addresses lead to.
+// Runs in a network namespace of its own, with bridges x0 and x1: both have fe80::2, x1 has fe80::3
+// too. Prints what the zones of addresses lead to.
 import { readFileSync } from 'node:fs';
 import { bindUdp, DatagramBatch, IcmpSocket, TcpListener, TcpStream, UdpSocket } from 'tripoll/net';
 

@@ -1,4 +1,5 @@
-// What the tests of Unix sockets share. The context, with its check that no fd stays open, is that of test/net.
+// What the tests of Unix sockets share. The context, with its check that no fd stays open, is that
+// of test/net.
 import path from 'node:path';
 import { UnixListener, UnixStream, type UnixListenOptions, type UnixStreamOptions } from 'tripoll/net';
 import { sys } from 'tripoll/raw';

@@ -1,4 +1,5 @@
-// What bulk load may take from Node's own loop, by counting bytes (F29): a turn is bounded by them, not by events alone.
+// What bulk load may take from Node's own loop, by counting bytes (F29): a turn is bounded by them,
+// not by events alone.
 import { Interest } from 'tripoll';
 import { copyBidirectional, listen, TcpListener, type TcpConnection, type TcpStream } from 'tripoll/net';
 import { FloodRig } from './flood-rig.js';
@@ -47,7 +48,8 @@ test.each([
 ])('F29 handlers: so many bytes a turn are %s, and no more', async (_name, data) => {
   listen({ host: HOST, port: 1, reactor: rig.reactor }, { data });
   const most = await mostBytesOfATurn(await acceptAll(FLOODS));
-  // The last event may begin with a unit left, and then has its first read, and a write, for nothing.
+  // The last event may begin with a unit left, and then has its first read, and a write, for
+  // nothing.
   expect(most).toBeLessThanOrEqual(TURN_BYTES + 2 * CHUNK_BYTES);
   expect(most).toBeGreaterThan(TURN_BYTES / 2);
 });

@@ -1,5 +1,5 @@
-// Fairness by counting: what a turn does at most, and what therefore a timer, a read or a low priority waits for at
-// most. No test here looks at how long something took.
+// Fairness by counting: what a turn does at most, and what therefore a timer, a read or a low
+// priority waits for at most. No test here looks at how long something took.
 import { Interest, Mode, type Registration } from 'tripoll';
 import { listen, TcpListener, type TcpConnection, type TcpStream } from 'tripoll/net';
 import { READS_PER_EVENT } from '#lib/net/stream/stream-core';
@@ -193,7 +193,8 @@ describe('priorities', () => {
       waits.push(turns);
       poller.emit(low.registration, READABLE);
     }
-    // It grows a priority each turn that it is passed over; at the highest it comes after those before it.
+    // It grows a priority each turn that it is passed over; at the highest it comes after those
+    // before it.
     expect(Math.max(...waits)).toBeLessThanOrEqual(8 + 6);
   });
 

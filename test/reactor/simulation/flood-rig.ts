@@ -11,7 +11,10 @@ const MAX_CALLS_A_TURN = 20_000;
 /** What one read or write costs: a whole budget of them is less than a 20 ms interval. */
 export const CALL_MS = 0.004;
 
-/** Sockets that always have more to read and always take more to write; each call takes its time, and is counted. */
+/**
+ * Sockets that always have more to read and always take more to write; each call takes its time,
+ * and is counted.
+ */
 export class FloodRig {
   readonly poller = new FakePoller();
   readonly clock = new FakeClock();
@@ -31,7 +34,9 @@ export class FloodRig {
   readonly #restore: () => void;
   #nextFd = LISTENER_FD;
 
-  /** `arenaBytes`: what connections with handlers read at once; that of a thread's first rig stays. */
+  /**
+   * `arenaBytes`: what connections with handlers read at once; that of a thread's first rig stays.
+   */
   constructor(arenaBytes = ARENA_BYTES) {
     const arena = new Uint8Array(arenaBytes);
     this.#restore = swapCalls({

@@ -1,4 +1,5 @@
-// A real flood, told by counting: how many reads came between an interval's tick being due and the tick.
+// A real flood, told by counting: how many reads came between an interval's tick being due and the
+// tick.
 import { Reactor } from 'tripoll';
 import { listen, TcpListener } from 'tripoll/net';
 import { READS_PER_EVENT } from '#lib/net/stream/stream-core';
@@ -24,7 +25,9 @@ describe('a real flood over loopback', () => {
   `;
   const TICKS = 25;
 
-  /** Some ticks of a 20 ms interval; returns how many reads came while one of them was due, at most. */
+  /**
+   * Some ticks of a 20 ms interval; returns how many reads came while one of them was due, at most.
+   */
   async function countLateReads(reactor: Reactor): Promise<number> {
     let [ticks, lateReads, mostLateReads] = [0, 0, 0];
     const { recvArena, recvInto } = native;

@@ -70,7 +70,9 @@ export abstract class OpenFile {
   }
 }
 
-/** One direction of a connection: bytes on their way, and of these the first `arrived` are there. */
+/**
+ * One direction of a connection: bytes on their way, and of these the first `arrived` are there.
+ */
 class Direction {
   length = 0;
   arrived = 0;
@@ -215,8 +217,8 @@ class DatagramSocket extends OpenFile {
 }
 
 /**
- * A kernel in TypeScript: file descriptors, the lowest free one first, and TCP over a network that is slow when a
- * seed says so. What it does follows Linux. It knows nothing of time.
+ * A kernel in TypeScript: file descriptors, the lowest free one first, and TCP over a network that
+ * is slow when a seed says so. What it does follows Linux. It knows nothing of time.
  */
 export class Kernel {
   /** Whose numbers decide; each step of a program has its own. */
@@ -365,7 +367,10 @@ export class Kernel {
 
   // ---- the network ----
 
-  /** Moves what is on its way; `all` leaves nothing behind that can arrive. Returns whether anything moved. */
+  /**
+   * Moves what is on its way; `all` leaves nothing behind that can arrive. Returns whether anything
+   * moved.
+   */
   pump(all = false): boolean {
     let moved = false;
     for (const socket of [...this.#live]) {

@@ -6,8 +6,8 @@ export interface Segment {
 }
 
 /**
- * The reference model of one direction of a connection: what one end handed over, in order, and what the other end
- * got of it. Bytes arrive once, in order, and with an orderly end all of them.
+ * The reference model of one direction of a connection: what one end handed over, in order, and
+ * what the other end got of it. Bytes arrive once, in order, and with an orderly end all of them.
  */
 export class Ledger {
   /** What was wrong, the first of it. */
@@ -39,7 +39,10 @@ export class Ledger {
     this.#compare();
   }
 
-  /** The sender has failed in the middle: what it had handed over may or may not arrive, as far as it fits. */
+  /**
+   * The sender has failed in the middle: what it had handed over may or may not arrive, as far as
+   * it fits.
+   */
   cut(): void {
     this.#isCut = true;
   }

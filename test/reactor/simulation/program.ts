@@ -29,7 +29,10 @@ const MAX_ACTORS = 40;
 const MAX_NESTED = 3;
 const FEWEST_FDS = 8;
 
-/** One step of a program; all that is random in it comes from its seed, so that it does the same without others. */
+/**
+ * One step of a program; all that is random in it comes from its seed, so that it does the same
+ * without others.
+ */
 export interface Step {
   readonly kind: StepKind;
   readonly seed: number;
@@ -278,12 +281,16 @@ function makeRunner(world: World): Runner {
   return runner;
 }
 
-/** Runs that a shrink may take; counted, not timed, so that a seed gives the same program on any machine. */
+/**
+ * Runs that a shrink may take; counted, not timed, so that a seed gives the same program on any
+ * machine.
+ */
 const SHRINK_RUNS = 200;
 
 /**
- * The same failure with fewer steps: halves, then quarters, and so on to single steps are left out as long as it
- * fails by the same rule (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input").
+ * The same failure with fewer steps: halves, then quarters, and so on to single steps are left out
+ * as long as it fails by the same rule (Zeller and Hildebrandt, "Simplifying and Isolating
+ * Failure-Inducing Input").
  */
 export async function shrink(program: Program, rule: string, mostRuns: number): Promise<Program> {
   let runs = 0;
@@ -303,7 +310,10 @@ export async function shrink(program: Program, rule: string, mostRuns: number): 
   return best;
 }
 
-/** Runs it; a failure comes back as text: the rule, the seed, the shrunk program and what happened in it. */
+/**
+ * Runs it; a failure comes back as text: the rule, the seed, the shrunk program and what happened
+ * in it.
+ */
 export async function findFailure(program: Program, shrinkRuns = SHRINK_RUNS): Promise<string | null> {
   const { failure, steps } = await runProgram(program);
   if (failure === null) return null;

@@ -1,5 +1,5 @@
-// Random programs over a fake kernel and a fake clock, against a reference model. TRIPOLL_SEED repeats one of them,
-// TRIPOLL_SIMULATION_STEPS asks for more than the usual.
+// Random programs over a fake kernel and a fake clock, against a reference model. TRIPOLL_SEED
+// repeats one of them, TRIPOLL_SIMULATION_STEPS asks for more than the usual.
 import { findFailure, makeProgram, runProgram } from './program.js';
 import { swapSystemCalls } from './system-calls.js';
 

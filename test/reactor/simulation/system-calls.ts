@@ -70,8 +70,9 @@ const simulated: Swapped = {
 };
 
 /**
- * Puts other calls in the addon's place, before a socket is first used: the read arena is made then.
- * Returns what puts the addon's own back; the object is shared by all test files of a process.
+ * Puts other calls in the addon's place, before a socket is first used: the read arena is made
+ * then. Returns what puts the addon's own back; the object is shared by all test files of a
+ * process.
  */
 export function swapCalls(calls: Swapped): () => void {
   const own = Object.fromEntries(

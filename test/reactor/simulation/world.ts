@@ -53,7 +53,10 @@ export interface WorldOptions {
   readonly keepsLog?: boolean;
 }
 
-/** A reactor with its kernel and clock, what a program has opened on it, and everything that must always be so. */
+/**
+ * A reactor with its kernel and clock, what a program has opened on it, and everything that must
+ * always be so.
+ */
 export class World implements System {
   readonly clock = new FakeClock();
   readonly kernel: Kernel;

@@ -185,7 +185,8 @@ export function describeAsyncFd(context: Context): void {
       expect([first, second]).toContain(readEnd);
       io.close();
       expect(await rejection(waiting)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
-      // Only epoll knows the open file behind a number; poll(2) knows its inode, and a pipe's differs.
+      // Only epoll knows the open file behind a number; poll(2) knows its inode, and a pipe's
+      // differs.
       expect(sys.fcntl(readEnd, F_GETFL)).toBeGreaterThanOrEqual(0);
       sys.close(first);
       sys.close(second);

@@ -102,7 +102,10 @@ const streamStates: Record<string, (context: Context) => Promise<TcpStream>> = {
 type Way = 'close' | 'reset';
 const ways: Way[] = ['close', 'reset'];
 
-/** Those of a disposal have tests in a process of their own: Jest's realm lacks the symbols on Node 20. */
+/**
+ * Those of a disposal have tests in a process of their own: Jest's realm lacks the symbols on Node
+ * 20.
+ */
 function end(closable: TcpConnection | TcpStream, way: Way): void {
   closable[way]();
 }

@@ -15,7 +15,10 @@ import {
   type Context,
 } from '../../tools.js';
 
-/** What a write to, or a read from, a peer that has reset may say: which, is a matter of who is first. */
+/**
+ * What a write to, or a read from, a peer that has reset may say: which, is a matter of who is
+ * first.
+ */
 const RESET = /^(ECONNRESET|EPIPE)$/;
 
 export function describeFailures(context: Context): void {

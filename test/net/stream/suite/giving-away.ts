@@ -1,4 +1,5 @@
-// A socket given to somebody else, a peer that leaves while nobody reads, and a listener's connections.
+// A socket given to somebody else, a peer that leaves while nobody reads, and a listener's
+// connections.
 import { TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testReset } from '../../../support/applies.js';

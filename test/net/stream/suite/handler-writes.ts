@@ -1,4 +1,5 @@
-// What a connection with handlers writes by other ways than `write`: files, lent memory, an urgent byte.
+// What a connection with handlers writes by other ways than `write`: files, lent memory, an urgent
+// byte.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// idleTimeoutMs in real time. How late it may be is in idle-clock.test.ts, where time is the test's.
+// idleTimeoutMs in real time. How late it may be is in idle-clock.test.ts, where time is the
+// test's.
 import { listen, TcpStream, type ListenTarget, type StreamOptions } from 'tripoll/net';
 import { until, within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy, timedOut } from '../../../support/errors.js';

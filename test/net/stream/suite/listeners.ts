@@ -116,7 +116,8 @@ export function describeListeners(context: Context): void {
       listener.close();
       listener.close();
       expect([listener.closed, listener.localAddress]).toEqual([true, undefined]);
-      // Not by a connect: another process may have been given the port by now. Nor on Windows: another thread, the number.
+      // Not by a connect: another process may have been given the port by now. Nor on Windows:
+      // another thread, the number.
       if (!isWindows) expect(sys.fcntl(fd, F_GETFD)).toBe(-(sys.errno['EBADF'] ?? 0));
       peer.send('still there');
       expect((await peer.receiveBytes(11)).toString()).toBe('still there');

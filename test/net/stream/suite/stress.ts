@@ -56,7 +56,8 @@ export function describeStress(context: Context): void {
     });
   });
 
-  // No `await using` in here: Jest's realm has no Symbol.asyncDispose on Node 20. `lifecycle.test.ts` has it.
+  // No `await using` in here: Jest's realm has no Symbol.asyncDispose on Node 20.
+  // `lifecycle.test.ts` has it.
   async function serve(stream: TcpStream): Promise<void> {
     const buffer = new Uint8Array(1024);
     for (;;) {

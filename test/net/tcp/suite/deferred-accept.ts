@@ -1,4 +1,5 @@
-// Listeners under TCP_DEFER_ACCEPT: what they accept has bytes already, which are read before the connection is registered.
+// Listeners under TCP_DEFER_ACCEPT: what they accept has bytes already, which are read before the
+// connection is registered.
 import { Interest, type Registration } from 'tripoll';
 import type { ListenHandlers, TcpListener } from 'tripoll/net';
 import { sys } from 'tripoll/raw';

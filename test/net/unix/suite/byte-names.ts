@@ -1,4 +1,5 @@
-// F14: names that are no UTF-8. They are given and told as bytes, as `fs` has them; as text they would be others' names.
+// F14: names that are no UTF-8. They are given and told as bytes, as `fs` has them; as text they
+// would be others' names.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -63,7 +63,8 @@ export function describeDatagrams(context: Context): void {
       const count = 500;
       const send = (i: number, options = {}): Promise<number> =>
         sender.send(Buffer.from(String(i)), isConnected ? undefined : path, options);
-      // net.unix.max_dgram_qlen says how many it takes; then it has to wait, and what timed out was not sent.
+      // net.unix.max_dgram_qlen says how many it takes; then it has to wait, and what timed out was
+      // not sent.
       let sent = 0;
       let failure: unknown = null;
       while (failure === null && sent < count) {

@@ -88,7 +88,8 @@ export function describeNames(context: Context): void {
       }
     });
 
-    // poll(2) holds the file of a socket until it returns, in the watcher's thread too: its name is taken that long.
+    // poll(2) holds the file of a socket until it returns, in the watcher's thread too: its name is
+    // taken that long.
     async function bindFreed(name: string): Promise<UnixListener> {
       for (let turns = context.features.edge ? 0 : 100; ; turns--) {
         try {

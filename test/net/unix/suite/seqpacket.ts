@@ -181,7 +181,8 @@ export function describeSeqpacket(context: Context): void {
       },
     );
 
-    // The imitation of kqueue has Linux's sockets, which keep 32 bytes of the buffer, and the constants of a BSD.
+    // The imitation of kqueue has Linux's sockets, which keep 32 bytes of the buffer, and the
+    // constants of a BSD.
     const testLimit = testIf(systemBackend === 'epoll', 'the limit is taken from Linux’s unix_dgram_sendmsg');
     testLimit(
       'F7 T74 the longest message: what waits is judged as the system judges what does not',
