@@ -94,7 +94,9 @@ export function describeConnectFaults(context: Context): void {
         const deafLast = { ...options, resolver: () => [SECOND_HOST, '127.0.0.1'], timeoutMs: 60 };
         listener.close();
         const late = await rejectionError(TcpStream.connect({ host: 'a.name', port: deaf.port }, deafLast));
-        expect(late).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT', cause: { code: 'ECONNREFUSED' } });
+        // A reset, where the connection before it, of the same ports, is not quite gone.
+        const code = expect.stringMatching(/^(ECONNREFUSED|ECONNRESET)$/) as string;
+        expect(late).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT', cause: { code } });
       },
     );
 
