@@ -34,7 +34,7 @@ const TESTS = [
   'kqueue_fork',
   'threads',
   'waker_registry',
-  'owner_table',
+  'fd_table',
   'address',
 ];
 
