@@ -144,7 +144,11 @@ async function main(): Promise<void> {
     save(path.resolve(file), {
       date,
       machine,
-      options: { ...options, jsonFile: null },
+      options: {
+        ...options,
+        jsonFile: null,
+        beforeFolder: options.beforeFolder && path.basename(options.beforeFolder),
+      },
       results: bench.results,
     });
 }
