@@ -5,14 +5,7 @@ export {
   type DriverName,
 } from './binding/capabilities.js';
 export { isTripollError } from './binding/is-tripoll-error.js';
-export type {
-  HandlerError,
-  LibraryErrorCode,
-  SystemError,
-  SystemErrorCode,
-  TripollError,
-  TripollErrorCode,
-} from './binding/errors.js';
+export type * from './binding/error-types.js';
 export { Events } from './poller/events.js';
 export { Interest, Mode, Readiness } from './poller/flags.js';
 export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';

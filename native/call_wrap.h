@@ -2,8 +2,7 @@
 // arguments are read and checked, so that an export is one line of a table:
 //
 //   {"listen", Call<os::Listen>},                      n >= 0 or -errno
-//   {"accept4", Open<Accept4>},                        an fd, which the environment owns from now
-//   on
+//   {"accept4", Open<Accept4>},                        an fd, which the environment owns now
 //   {"dup3", Open<os::Dup3, int, int, Flags>},         types in place of the function's own
 //
 // The arguments are read from left to right; the first that is wrong ends the call, by an

@@ -313,16 +313,6 @@ export async function rejectionError(promise: Promise<unknown>): Promise<NodeJS.
   throw new Error(`nothing was rejected, it resolved to ${String(value)}`);
 }
 
-/** What `call` throws, in the fields that are stable. */
-export function thrownBy(call: () => unknown): Failure | null {
-  try {
-    call();
-  } catch (error) {
-    return failureOf(error);
-  }
-  throw new Error('nothing was thrown');
-}
-
 // ---- bytes ----
 
 // Taken out of the global object once: in Jest's realm each look-up there costs more than the sum.

@@ -31,6 +31,7 @@ export interface StreamFace extends EventHandler, Idler {
   updateInterest(): void;
   setStopped(how: typeof paused | typeof held, stop: boolean): void;
 
+  noteBytes(bytes: number): void;
   noteRead(bytes: number): void;
   noteWritten(bytes: number): void;
   onOpen(): void;

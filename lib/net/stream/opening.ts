@@ -54,7 +54,9 @@ function register(stream: StreamFace): void {
 export function giveAway(stream: StreamFace): number {
   const { fd } = stream;
   if (!stream.isOpen) throw stream.whyClosed();
-  if (stream.isWaiting || stream.hasQueued) throw busyError('a read or a write is waiting');
+  // Urgent data may be waited for, or memory be lent to the kernel.
+  const isWaiting = stream.isWaiting || stream.cold?.extras?.wantsPriority === true;
+  if (isWaiting || stream.hasQueued) throw busyError('a read or a write is waiting');
   const isOurs = endRegistration(stream.registration);
   // Its number is given up, and not closed.
   stream.state = State.fdLost(stream.state);

@@ -9,8 +9,13 @@ import type { StreamFace } from './face.js';
 // styles.
 
 const { MSG_PEEK } = native.constants;
-/** For a look at whether there are bytes. */
-const LOOK = new Uint8Array(1);
+const oneByte = new Uint8Array(1);
+/** A look at whether there are bytes, which stay. */
+export const LOOK: ReadOperation = {
+  run: (fd) => receiveNow(fd, oneByte, 1, MSG_PEEK),
+  peeks: true,
+  drained: false,
+};
 
 /** A read that can only fail. No errno: they are small. */
 export const REFUSED = -0x7fffffff;
@@ -25,7 +30,8 @@ export function tryOperation(stream: StreamFace, operation: ReadOperation): numb
     return REFUSED;
   }
   if (received > 0) {
-    if (operation.peeks !== true) stream.noteRead(received);
+    if (operation.peeks === true) stream.noteBytes(received);
+    else stream.noteRead(received);
     if (operation.drained) stream.readShort();
   } else if (received === EAGAIN) stream.readEmpty();
   else if (received === EINTR) {
@@ -47,7 +53,7 @@ export function tryOperation(stream: StreamFace, operation: ReadOperation): numb
 export function lookForEnd(stream: StreamFace): void {
   if (!stream.isOpen || stream.readEnded) return;
   if (!stream.profile.interest.tellsAgain && !State.isHungUp(stream.state)) return;
-  const seen = receiveNow(stream.fd, LOOK, 1, MSG_PEEK);
+  const seen = LOOK.run(stream.fd);
   if (seen === 0) stream.onPeerEnd();
   else if (seen > 0) leaveUntaken(stream);
   else if (seen === EINTR) stream.readLater();

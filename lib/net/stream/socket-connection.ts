@@ -1,7 +1,7 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
 import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkNames } from '../../binding/validate.js';
+import { checkBoolean, checkBytes, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
 import { isFull, sendNow } from '../socket/stream-calls.js';
@@ -30,6 +30,11 @@ export interface WriteOptions {
 }
 
 const WRITE_NAMES = { keep: true } as const;
+function checkWriteOptions(options: WriteOptions): void {
+  checkNames('options', options, WRITE_NAMES);
+  if (options.keep !== undefined) checkBoolean('keep', options.keep);
+}
+
 /** A smaller chunk is copied: its place in the queue would take as much as it does. */
 const MIN_KEPT_BYTES = 1024;
 
@@ -104,7 +109,8 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   /** @internal */
   onPeerEnd(): void {
     this.markReadEnded();
-    this.callHandler(this.profile.handlers.end);
+    // Who listens to `peerSignal` may have closed it.
+    if (this.isOpen) this.callHandler(this.profile.handlers.end);
     if (!this.isOpen) return;
     if (!this.profile.settings.allowHalfOpen) endWrite(this);
     this.finishIfDone();
@@ -193,6 +199,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
   write(chunk: Uint8Array, options?: WriteOptions): boolean {
+    if (options !== undefined) checkWriteOptions(options);
     if (this.writeEnded || this.closed) return this.refuseWrite();
     let written = 0;
     if (this.canWriteNow) {
@@ -212,9 +219,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         written = 0;
       }
     }
-    if (options === undefined) return this.enqueue(chunk, written, null);
-    checkNames('options', options, WRITE_NAMES);
-    return this.enqueue(chunk, written, null, options.keep === true);
+    return this.enqueue(chunk, written, null, options?.keep);
   }
 
   /**

@@ -5,8 +5,8 @@ import { checkBytes } from '../../binding/validate.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { isFull, receiveNow } from '../socket/stream-calls.js';
-import { lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
+import { isFull } from '../socket/stream-calls.js';
+import { LOOK, lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
 import { closeAfterEnd, queueWrite, refusal } from './writing.js';
@@ -16,8 +16,6 @@ import { MAX_VECTORS, REFUSED_WHOLE } from './write-queue.js';
 import { splitStream, type ReadHalf, type WriteHalf } from './split.js';
 import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { OutgoingFds, QueuedFds } from '../message/outgoing-fds.js';
-
-const { MSG_PEEK } = native.constants;
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -99,7 +97,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
     this.reactor.registry.consumeBudget();
     const received = this.#tryRead(buffer);
     if (received === EAGAIN) return null;
-    if (received === REFUSED) throw this.whyClosed();
+    if (received === REFUSED) throw this.#whyNoRead(buffer) ?? outOfRange('buffer', 'as it was', buffer);
     if (received === 0) this.finishIfDone();
     else readDone(this);
     return received;
@@ -307,7 +305,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
       this.checkCanWrite();
     }
     const { index, offset } = placeIn(buffers, Math.max(0, written));
-    if (index === buffers.length) return written;
+    if (index === buffers.length) return Math.max(0, written);
     return queueWrite(this, true, Math.max(0, written), options, (operation) => {
       this.ensureQueue().pushAll(buffers.slice(index), offset, operation);
       this.updateInterest();
@@ -446,12 +444,6 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
 
 /** A buffer that could be read into, where none is. */
 const ONE_BYTE = new Uint8Array(1);
-/** A look at whether there are bytes. */
-const LOOK: ReadOperation = {
-  run: (fd) => receiveNow(fd, ONE_BYTE, 1, MSG_PEEK),
-  peeks: true,
-  drained: false,
-};
 /** As much as node:net reads at a time. */
 const CHUNK_BYTES = 64 * 1024;
 /** Shared by all streams of a thread: what was read is copied at once. */

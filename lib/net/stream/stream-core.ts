@@ -212,17 +212,17 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   /** @internal Bytes came. */
   noteRead(bytes: number): void {
     (this as Counters).bytesRead += bytes;
-    this.#noteBytes(bytes);
+    this.noteBytes(bytes);
   }
 
   /** @internal Bytes were taken. */
   noteWritten(bytes: number): void {
     (this as Counters).bytesWritten += bytes;
-    this.#noteBytes(bytes);
+    this.noteBytes(bytes);
   }
 
-  /** It is no idle connection, and many bytes are a longer turn (T47, T48). */
-  #noteBytes(bytes: number): void {
+  /** @internal It is no idle connection, and many bytes are a longer turn (T47, T48). */
+  noteBytes(bytes: number): void {
     const { idle, reactor } = this.profile;
     idle?.touch(this);
     if (bytes >= BYTES_PER_UNIT) reactor.registry.chargeBytes(bytes);
@@ -448,6 +448,8 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
    * and when this stream closes: for work that nobody needs then. A peer may end its side and still
    * wait for an answer, as a client that shuts down its writing does. Under poll(2) an end behind
    * bytes that nobody has read is not told before they have been (T59).
+   *
+   * Its listeners run at once: also within a call of yours that ends the stream.
    */
   get peerSignal(): AbortSignal {
     return peerSignalOf(this);

@@ -4,8 +4,8 @@ import { TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testReset } from '../../../support/applies.js';
 import { until, within } from '../../../support/deadline.js';
-import { closed } from '../../../support/errors.js';
-import { failureOf, portOf, record, rejection, thrownBy, turnOf, type Context } from '../../tools.js';
+import { closed, thrownBy } from '../../../support/errors.js';
+import { failureOf, portOf, record, rejection, turnOf, type Context } from '../../tools.js';
 import { blockedStream, peerOf } from '../tools.js';
 
 const busy = { name: 'Error', code: 'ERR_TRIPOLL_BUSY' };
@@ -77,6 +77,14 @@ export function describeGivingAway(context: Context): void {
       const { peerSignal } = connection;
       peer.endWrite();
       await until(() => peerSignal.aborted, 'abort');
+    });
+
+    test('handlers: who closes when it aborts hears of no end', async () => {
+      const { connection, told, peer } = await context.accepted();
+      connection.peerSignal.addEventListener('abort', () => connection.close());
+      peer.endWrite();
+      expect(await within(told.closed, 'close')).toBeNull();
+      expect(told.events).toEqual(['open', 'close']);
     });
 
     test('closing aborts it; asked for too late it is aborted already', async () => {

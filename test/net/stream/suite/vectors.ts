@@ -182,8 +182,9 @@ export function describeVectors(context: Context): void {
 
     test('an unknown option is refused', async () => {
       const { connection } = await context.accepted();
-      connection.cork();
       expect(() => connection.write(new Uint8Array(1), { kept: true } as never)).toThrow(TypeError);
+      expect(() => connection.write(new Uint8Array(1), { keep: 1 } as never)).toThrow(TypeError);
+      expect(connection.bytesWritten).toBe(0);
     });
   });
 }
