@@ -1,15 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { testWith } from '../support/applies.js';
+import { makeFifo } from '../support/fifo.js';
 import { within } from '../support/deadline.js';
 import { expectExit, runExample, runExampleInTerminal } from './example.js';
 import { temporaryFolder } from '../support/folders.js';
 import { missingTool } from '../support/tools.js';
 
 const folder = temporaryFolder();
-const fifo = path.join(folder, 'fifo');
-execFileSync('mkfifo', [fifo]);
+const fifo = makeFifo(path.join(folder, 'fifo'));
 
 test('standard input is no terminal: it watches the FIFO alone, until SIGINT', async () => {
   const running = runExample('poll-any-fd', [fifo]);

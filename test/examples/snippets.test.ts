@@ -1,5 +1,4 @@
 // F28: what stands in the pages compiles under a consumer's strict settings, and runs.
-import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -9,6 +8,7 @@ import path from 'node:path';
 import { testIf } from '../support/applies.js';
 import { hasBackend } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
+import { makeFifo } from '../support/fifo.js';
 import { temporaryFolder } from '../support/folders.js';
 import { expectExit, freePort, runModule, type Example } from './example.js';
 import { compileSnippets, findSnippets, makeConsumer, moduleOf } from './snippets.js';
@@ -30,10 +30,8 @@ test('F28 each snippet compiles under strict settings', () => {
 type Start = (replaced?: Readonly<Record<string, string>>) => Example;
 
 /** A fifo in the test's folder. */
-function makeFifo(): string {
-  const fifo = path.join(temporaryFolder(), 'fifo');
-  execFileSync('mkfifo', [fifo]);
-  return fifo;
+function newFifo(): string {
+  return makeFifo(path.join(temporaryFolder(), 'fifo'));
 }
 
 /** Connects as soon as somebody listens. */
@@ -104,7 +102,7 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
   },
 
   async 'README.md: Any file descriptor, 1'(start) {
-    const fifo = makeFifo();
+    const fifo = newFifo();
     const running = start({ '/tmp/events.fifo': fifo });
     const writer = await open(fifo, 'w');
     await writer.write('hello');
@@ -114,7 +112,7 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
   },
 
   async 'README.md: Any file descriptor, 2'(start) {
-    const fifo = makeFifo();
+    const fifo = newFifo();
     const watched = temporaryFolder();
     const running = start({ '/tmp/events.fifo': fifo, '/etc': watched });
     const writer = await open(fifo, 'w');

@@ -1,6 +1,6 @@
 // Socket activation as systemd does it: the sockets are fd 3 and on, LISTEN_PID is the process
 // itself.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, openSync } from 'node:fs';
 import net from 'node:net';
@@ -11,6 +11,7 @@ import { native } from '#lib/binding/native';
 import { encodeUnixAddress } from '#lib/sys/sockaddr';
 import { packageRoot } from '../../support/child.js';
 import { within } from '../../support/deadline.js';
+import { makeFifo } from '../../support/fifo.js';
 import { temporaryFolder } from '../../support/folders.js';
 import { portOf } from '../tools.js';
 
@@ -189,7 +190,7 @@ test('every kind of socket, FIFOs and devices are told by the class that takes t
   const pair: number[] = [];
   expect(sys.socketpair(pair, AF_UNIX, SOCK_SEQPACKET)).toBe(0);
   pair.forEach(keep);
-  execFileSync('mkfifo', [`${folder}/fifo`]);
+  makeFifo(`${folder}/fifo`);
   const kinds: [name: string, kind: string, fd: number][] = [
     ['web', 'TcpListener', inet(SOCK_STREAM)],
     ['dns', 'UdpSocket', inet(SOCK_DGRAM)],

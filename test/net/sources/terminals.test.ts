@@ -35,8 +35,9 @@ describeOn(['nested epoll', 'watcher poll'], 'terminals', (context) => {
     test('a program in it: its terminal, its size, its end', async () => {
       const pty = openPty({ columns: 100, rows: 30 });
       expect(pty.size).toEqual({ columns: 100, rows: 30 });
-      const script = 'tty; stty size; read line; stty size; echo "got $line"';
-      const child = spawn('sh', ['-c', 'exec sh -c "$1" <"$0" >"$0" 2>&1', pty.path, script], {
+      const size = 'print(*reversed(os.get_terminal_size(0)), flush=True)';
+      const script = `import os; print(os.ttyname(0)); ${size}; line = input(); ${size}; print("got", line)`;
+      const child = spawn('sh', ['-c', 'exec python3 -c "$1" <"$0" >"$0" 2>&1', pty.path, script], {
         detached: true,
         stdio: 'ignore',
       });

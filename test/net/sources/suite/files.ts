@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testWith } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
+import { makeFifo } from '../../../support/fifo.js';
 import { packageRoot } from '../../../support/child.js';
 import { thrownBy } from '../../../support/errors.js';
 import { digest, pattern, rejection, type Context } from '../../tools.js';
@@ -64,7 +65,7 @@ export function describeFiles(context: Context): void {
 
     test('a FIFO ends with its last writer', async () => {
       const fifo = newPath();
-      execFileSync('mkfifo', [fifo]);
+      makeFifo(fifo);
       const options = { reactor: context.reactor };
       expect(thrownBy(() => FdStream.open(fifo, 'write', options)).code).toBe('ENXIO');
       const reader = context.own(FdStream.open(fifo, 'read', options));

@@ -2,7 +2,7 @@
 // connections.
 import { TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { testReset } from '../../../support/applies.js';
+import { testIf, testReset } from '../../../support/applies.js';
 import { until, within } from '../../../support/deadline.js';
 import { closed, thrownBy } from '../../../support/errors.js';
 import { failureOf, portOf, record, rejection, turnOf, type Context } from '../../tools.js';
@@ -50,6 +50,17 @@ export function describeGivingAway(context: Context): void {
       await read;
     });
   });
+
+  testIf(context.features.priority !== false, 'this kqueue has no EVFILT_EXCEPT')(
+    'intoFd: not while urgent data is waited for',
+    async () => {
+      const { stream } = await context.acceptedStream();
+      const urgent = rejection(stream.receiveUrgent());
+      expect(thrownBy(() => stream.intoFd())).toEqual(busy);
+      stream.close();
+      expect(await urgent).toEqual(closed);
+    },
+  );
 
   describe('peerSignal', () => {
     test('promises: the peer’s end aborts it while nobody reads', async () => {
