@@ -90,6 +90,43 @@ export function describeGivingAway(context: Context): void {
       await until(() => peerSignal.aborted, 'abort');
     });
 
+    testIf(context.features.edge, 'poll(2) tells of an end beside POLLIN alone (T59)')(
+      'promises: also an end behind bytes that nobody has read',
+      async () => {
+        const { stream, peer } = await context.acceptedStream();
+        const { peerSignal } = stream;
+        peer.send('unread');
+        peer.endWrite();
+        await until(() => peerSignal.aborted, 'abort');
+        expect([stream.readEnded, stream.bytesRead]).toEqual([false, 0]);
+      },
+    );
+
+    test('promises: an end that a read finds first aborts it at once', async () => {
+      const { stream, peer } = await context.acceptedStream();
+      const { peerSignal } = stream;
+      peer.send('x');
+      await within(stream.readable(), 'readable');
+      peer.endWrite();
+      // Before the next turn, in which the system would tell of it.
+      const one = new Uint8Array(1);
+      expect([stream.tryRead(one), stream.tryRead(one)]).toEqual([1, 0]);
+      expect(peerSignal.aborted).toBe(true);
+    });
+
+    test('handlers: who closes when a read finds the end hears of none', async () => {
+      const { connection, told, peer } = await context.accepted({
+        open: (opened) => void opened.pause(),
+        data: () => peer.endWrite(),
+      });
+      connection.peerSignal.addEventListener('abort', () => connection.close());
+      // As much as one read takes: the next one finds the end, and no event has told of it.
+      await peer.sendAll(new Uint8Array(65_536));
+      connection.resume();
+      expect(await within(told.closed, 'close')).toBeNull();
+      expect(told.events).toEqual(['open', 'data', 'close']);
+    });
+
     test('handlers: who closes when it aborts hears of no end', async () => {
       const { connection, told, peer } = await context.accepted();
       connection.peerSignal.addEventListener('abort', () => connection.close());
