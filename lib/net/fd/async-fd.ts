@@ -1,5 +1,5 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
-import { closedError, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
+import { busyError, closedError, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
@@ -15,6 +15,8 @@ import { endRegistration, releaseFd } from '../socket/release-fd.js';
 
 /** More than a read(2) or write(2) ever moves, on any system. */
 const MAX_CHARGED_BYTES = 0x7fffffff;
+/** So many calls that wait are a loop that awaits none of them; as many as a UDP socket takes. */
+const MAX_WAITING = 1024;
 
 /** Options of an `AsyncFd`. */
 export interface AsyncFdOptions {
@@ -121,8 +123,9 @@ export class AsyncFd extends Resource implements EventHandler {
    * Resolves when a read would not block, or has an end or an error to tell. A hint: use `tryIo`,
    * and take EAGAIN for an answer.
    *
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; the system's error when the
-   * fd was closed behind this object; ABORT_ERR, ERR_TRIPOLL_TIMEOUT
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024
+   * calls wait; the system's error when the fd was closed behind this object; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT
    */
   async readable(options: CancelOptions = {}): Promise<void> {
     await this.ready(Interest.READABLE, options);
@@ -163,6 +166,7 @@ export class AsyncFd extends Resource implements EventHandler {
   }
 
   #wait(interest: number, call: FdCall | null, syscall: string, options: CancelOptions): Promise<number> {
+    if (this.#waiting.length >= MAX_WAITING) throw busyError(`${MAX_WAITING} calls are waiting`);
     const waiter = new Waiter<number>();
     this.#waiting.push({ interest, call, syscall, waiter });
     waiter.arm(options, this.reactor, () => {

@@ -73,6 +73,22 @@ export function describeAsyncFd(context: Context): void {
       expect(turns).toBeGreaterThan(0);
     });
 
+    test('more than 1024 that wait are ERR_TRIPOLL_BUSY, until one has left', async () => {
+      const io = reader();
+      const leaving = new AbortController();
+      const left = rejection(io.readable({ signal: leaving.signal }));
+      const waiting = Array.from({ length: 1023 }, () => io.readable());
+      const tooMany = { code: 'ERR_TRIPOLL_BUSY' };
+      expect(await rejection(io.readable())).toMatchObject(tooMany);
+      expect(await rejection(io.read(new Uint8Array(1)))).toMatchObject(tooMany);
+      leaving.abort();
+      expect(await within(left, 'who leaves')).toMatchObject({ code: 'ABORT_ERR' });
+      waiting.push(io.readable());
+      expect(await rejection(io.readable())).toMatchObject(tooMany);
+      feed('x');
+      await within(Promise.all(waiting), 'all that wait');
+    });
+
     test('io: waits, calls, and passes on what the call says', async () => {
       const io = reader();
       const buffer = new Uint8Array(10);
