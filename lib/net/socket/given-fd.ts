@@ -14,10 +14,11 @@ export function checkGiven(fd: number, result: number, syscall: string): number 
   return result;
 }
 
-function readInt(fd: number, name: number): number {
+/** An option of SOL_SOCKET that is an int, not negative; else a negative errno. */
+export function readSocketInt(fd: number, option: number): number {
   const value = new Int32Array(1);
-  checkGiven(fd, native.getsockopt(fd, SOL_SOCKET, name, new Uint8Array(value.buffer)), 'getsockopt');
-  return value[0]!;
+  const length = native.getsockopt(fd, SOL_SOCKET, option, new Uint8Array(value.buffer));
+  return length < 0 ? length : value[0]!;
 }
 
 /**
@@ -27,13 +28,15 @@ function readInt(fd: number, name: number): number {
  */
 export function typeOfGiven(fd: unknown): number {
   checkFd(fd);
-  return readInt(fd, SO_TYPE);
+  return checkGiven(fd, readSocketInt(fd, SO_TYPE), 'getsockopt');
 }
 
 /** @throws RangeError when it does not listen, or, if it should not, when it does */
 export function checkListens(fd: number, listening: boolean): void {
   // Where it cannot be asked, the first accept or read tells.
-  if (SO_ACCEPTCONN === undefined || (readInt(fd, SO_ACCEPTCONN) !== 0) === listening) return;
+  if (SO_ACCEPTCONN === undefined) return;
+  const listens = checkGiven(fd, readSocketInt(fd, SO_ACCEPTCONN), 'getsockopt') !== 0;
+  if (listens === listening) return;
   throw outOfRange(
     'fd',
     listening ? 'a listening socket (SO_ACCEPTCONN)' : 'a socket that does not listen',

@@ -2,13 +2,14 @@ import fs from 'node:fs';
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { decodeInternetAddress, isUnixAddress, MAX_ADDRESS_BYTES } from '../../sys/sockaddr.js';
+import { readSocketInt } from './given-fd.js';
 
 /** The first fd that systemd passes (sd_listen_fds(3)). */
 const FIRST_FD = 3;
 /** More than any process may have (fs.nr_open's own default is 2^20). */
 const MAX_FDS = 1 << 20;
 const { F_GETFD, F_SETFD, FD_CLOEXEC } = native.constants;
-const { SOL_SOCKET, SO_TYPE, SO_ACCEPTCONN, SOCK_STREAM, SOCK_DGRAM } = native.constants;
+const { SO_TYPE, SO_ACCEPTCONN, SOCK_STREAM, SOCK_DGRAM } = native.constants;
 
 /** Class whose `fromFd` takes an fd; `'other'` where none here does, as a file. */
 export type ListenFdKind =
@@ -63,12 +64,13 @@ export function listenFds(): readonly ListenFd[] {
 
 /** By family and type; what is no socket, by its file. */
 function kindOf(fd: number): ListenFdKind {
-  const type = readInt(fd, SO_TYPE);
-  if (type === null) return isPollableFile(fd) ? 'FdStream' : 'other';
+  const type = readSocketInt(fd, SO_TYPE);
+  // It is no socket.
+  if (type < 0) return isPollableFile(fd) ? 'FdStream' : 'other';
   const name = new Uint8Array(MAX_ADDRESS_BYTES);
   const length = native.nameBytes(fd, 0, name);
   if (length < 0) return 'other';
-  const listens = SO_ACCEPTCONN !== undefined && readInt(fd, SO_ACCEPTCONN) === 1;
+  const listens = SO_ACCEPTCONN !== undefined && readSocketInt(fd, SO_ACCEPTCONN) === 1;
   if (isUnixAddress(name.subarray(0, length))) {
     if (type === SOCK_DGRAM) return 'UnixDatagram';
     return listens ? 'UnixListener' : 'UnixStream';
@@ -78,13 +80,6 @@ function kindOf(fd: number): ListenFdKind {
   if (type === SOCK_DGRAM) return 'UdpSocket';
   if (type !== SOCK_STREAM) return 'other';
   return listens ? 'TcpListener' : 'TcpStream';
-}
-
-/** Null where it is no socket. */
-function readInt(fd: number, option: number): number | null {
-  const value = new Int32Array(1);
-  const length = native.getsockopt(fd, SOL_SOCKET, option, new Uint8Array(value.buffer));
-  return length < 0 ? null : value[0]!;
 }
 
 /** A FIFO or a character device. */
