@@ -13,9 +13,9 @@ const OF_THE_FILE = errnosOf('EINVAL', 'EIO', 'EOVERFLOW', 'ESPIPE', 'EISDIR', '
 /** Which part of the file `sendfile` writes. */
 export interface SendfileOptions extends CancelOptions {
   /** Where in the file; default 0. The file's own position is neither used nor moved. */
-  offset?: number | undefined;
-  /** How many bytes; default all up to the file's end. */
-  length?: number | undefined;
+  offsetBytes?: number | undefined;
+  /** How many; default all up to the file's end. */
+  lengthBytes?: number | undefined;
 }
 
 /** A connection of either style, TCP or Unix, as `copyBidirectional` takes it. */
@@ -38,18 +38,19 @@ export async function sendfile(
   options: SendfileOptions = {},
 ): Promise<number> {
   checkFd(fileFd, 'fileFd');
-  checkCall(options, { offset: true, length: true });
-  const { offset = 0, length = Number.MAX_SAFE_INTEGER - offset, signal, timeoutMs } = options;
-  checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
-  checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER - offset);
+  checkCall(options, { offsetBytes: true, lengthBytes: true });
+  const { offsetBytes = 0, signal, timeoutMs } = options;
+  const { lengthBytes = Number.MAX_SAFE_INTEGER - offsetBytes } = options;
+  checkInteger('offsetBytes', offsetBytes, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('lengthBytes', lengthBytes, 0, Number.MAX_SAFE_INTEGER - offsetBytes);
   const call = native.sendfile;
   if (call === undefined) throw unsupportedError('this platform has no sendfile(2) here');
   const source = (fd: number, written: number) => {
-    const sent = call(fd, fileFd, offset + written, length - written);
+    const sent = call(fd, fileFd, offsetBytes + written, lengthBytes - written);
     if (sent === EBADF ? native.fcntl(fileFd, F_GETFD, 0) < 0 : OF_THE_FILE.has(sent)) {
       throw systemError(sent, 'sendfile', { fd: fileFd });
     }
     return sent;
   };
-  return stream.writeWith(source, length, { signal, timeoutMs });
+  return stream.writeWith(source, lengthBytes, { signal, timeoutMs });
 }

@@ -58,7 +58,7 @@ export function describeHandlerWrites(context: Context): void {
         const after = pattern(100_000, 4);
         expect(connection.write(after)).toBe(false);
         expect(connection.queuedBytes).toBe(after.length);
-        const part = connection.sendfile(file, { offset: 1000, length: 300 });
+        const part = connection.sendfile(file, { offsetBytes: 1000, lengthBytes: 300 });
         connection.end();
         const received = await peer.receiveToEnd();
         expect(await within(Promise.all([sending, part]), 'sendfile')).toEqual([content.length, 300]);
@@ -70,7 +70,7 @@ export function describeHandlerWrites(context: Context): void {
       test('corked it waits', async () => {
         const { connection, peer } = await context.accepted();
         connection.cork();
-        const sending = connection.sendfile(file, { length: 10 });
+        const sending = connection.sendfile(file, { lengthBytes: 10 });
         await turnOf(context.reactor);
         expect(peer.receive()).toBeNull();
         connection.uncork();
@@ -113,7 +113,7 @@ export function describeHandlerWrites(context: Context): void {
       test('wrong arguments, after end, after close', async () => {
         const { connection } = await context.accepted();
         expect(await rejection(connection.sendfile('3' as never))).toEqual(invalidType);
-        expect(await rejection(connection.sendfile(file, { offset: -1 }))).toEqual(outOfRange);
+        expect(await rejection(connection.sendfile(file, { offsetBytes: -1 }))).toEqual(outOfRange);
         connection.end();
         expect((await rejection(connection.sendfile(file)))?.code).toBe('ERR_TRIPOLL_STATE');
         connection.close();

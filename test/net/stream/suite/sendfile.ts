@@ -46,11 +46,11 @@ export function describeSendfile(context: Context): void {
 
     test('a part of it', async () => {
       const { client, server } = await context.streamPair();
-      expect(await client.sendfile(file, { offset: 1000, length: 300 })).toBe(300);
-      expect(await client.sendfile(file, { offset: 10, length: 0 })).toBe(0);
+      expect(await client.sendfile(file, { offsetBytes: 1000, lengthBytes: 300 })).toBe(300);
+      expect(await client.sendfile(file, { offsetBytes: 10, lengthBytes: 0 })).toBe(0);
       // The file ends before.
-      expect(await client.sendfile(file, { offset: content.length - 7, length: 100 })).toBe(7);
-      expect(await client.sendfile(file, { offset: content.length + 7 })).toBe(0);
+      expect(await client.sendfile(file, { offsetBytes: content.length - 7, lengthBytes: 100 })).toBe(7);
+      expect(await client.sendfile(file, { offsetBytes: content.length + 7 })).toBe(0);
       client.end();
       const expected = Buffer.concat([content.subarray(1000, 1300), content.subarray(-7)]);
       expect(digest(await readToEnd(server))).toBe(digest(expected));
@@ -94,8 +94,8 @@ export function describeSendfile(context: Context): void {
     test('wrong arguments, after end, after close', async () => {
       const { client } = await context.streamPair();
       expect(await rejection(client.sendfile('3' as never))).toEqual(invalidType);
-      expect(await rejection(client.sendfile(file, { offset: -1 }))).toEqual(outOfRange);
-      expect(await rejection(client.sendfile(file, { length: 1.5 }))).toEqual(outOfRange);
+      expect(await rejection(client.sendfile(file, { offsetBytes: -1 }))).toEqual(outOfRange);
+      expect(await rejection(client.sendfile(file, { lengthBytes: 1.5 }))).toEqual(outOfRange);
       expect(await rejection(client.sendfile(file, 5 as never))).toEqual(invalidType);
       client.end();
       expect((await rejection(client.sendfile(file)))?.code).toBe('ERR_TRIPOLL_STATE');
