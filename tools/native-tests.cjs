@@ -4,7 +4,7 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { apt } = require('./test-tools.json');
+const tools = require('./test-tools.json');
 const { buildByCmake, failed, finish, root, run } = require('./legs.cjs');
 
 /**
@@ -24,7 +24,8 @@ function count(junit) {
 
 /** A newcomer may have no CMake; in CI a leg that did not run must not look green. */
 function withoutCmake() {
-  const reason = `cmake is not installed: apt-get install ${apt.cmake}`;
+  const { install, packages } = tools[process.platform] ?? tools.linux;
+  const reason = `cmake is not installed: ${install} ${packages.cmake}`;
   if (process.env.CI) return failed('native', reason);
   return { name: 'native', passed: 0, failed: 0, notRun: [{ name: 'test/native/*_test.cc', reason }] };
 }

@@ -1,9 +1,8 @@
 import { UdpSocket } from 'tripoll/net';
-import { describeWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { inNamespace, testInNamespace } from '../support/namespace.js';
 import { Random, testSeed } from '../support/random.js';
-import { missingTool } from '../support/tools.js';
+import { describeWithTools } from '../support/tools.js';
 import { exampleFile, expectExit, runExample, runTool, startServer, type Example } from './example.js';
 
 function start(host = '127.0.0.1'): Promise<{ running: Example; port: number }> {
@@ -19,7 +18,7 @@ function dig(port: number, words: readonly string[], host = '127.0.0.1'): Promis
   return runTool('dig', args);
 }
 
-describeWith(missingTool('dig'))('dig', () => {
+describeWithTools('dig')('dig', () => {
   test('records of each kind, and the case of the letters', async () => {
     const { running, port } = await start();
     const answers: [string[], string][] = [

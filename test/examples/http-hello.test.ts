@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import { describeWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { missingTool } from '../support/tools.js';
+import { describeWithTools } from '../support/tools.js';
 import { expectExit, runExample, runTool, startServer, type Example } from './example.js';
 
 const HELLO = 'Hello, world!\n';
@@ -179,7 +178,7 @@ describe('by hand', () => {
   });
 });
 
-const withCurl = describeWith(missingTool('curl'));
+const withCurl = describeWithTools('curl');
 for (const args of [[], ['--run']])
   withCurl(`curl, ${JSON.stringify(args)}`, () => {
     // The status, how many connections were new for it, and the method, after each body.
@@ -228,7 +227,7 @@ for (const args of [[], ['--run']])
     });
   });
 
-const withWrk = describeWith(missingTool('wrk'));
+const withWrk = describeWithTools('wrk');
 for (const args of [[], ['--run']])
   withWrk(`wrk, ${JSON.stringify(args)}`, () => {
     test('64 connections for a second: answers, and no error', async () => {

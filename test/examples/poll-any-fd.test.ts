@@ -1,11 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
-import { testWith } from '../support/applies.js';
 import { makeFifo } from '../support/fifo.js';
 import { within } from '../support/deadline.js';
 import { expectExit, runExample, runExampleInTerminal } from './example.js';
 import { temporaryFolder } from '../support/folders.js';
-import { missingTool } from '../support/tools.js';
+import { testWithTools } from '../support/tools.js';
 
 const folder = temporaryFolder();
 const fifo = makeFifo(path.join(folder, 'fifo'));
@@ -22,7 +21,7 @@ test('standard input is no terminal: it watches the FIFO alone, until SIGINT', a
   await expectExit(running, 0, '');
 });
 
-const terminalTest = testWith(missingTool('script'));
+const terminalTest = testWithTools('script');
 
 terminalTest('it watches a terminal too, and leaves its flags as they were', async () => {
   // The shell around it looks at the flags of its standard input before and after (O_NONBLOCK is

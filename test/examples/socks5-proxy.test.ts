@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { promisify } from 'node:util';
-import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { missingTool } from '../support/tools.js';
+import { testWithTools } from '../support/tools.js';
 import { digest, pattern } from '../net/tools.js';
 import { expectExit, freePort, runExample, type Example } from './example.js';
 
@@ -46,7 +45,7 @@ async function curl(...args: string[]): Promise<Buffer> {
   return stdout;
 }
 
-const testCurl = testWith(missingTool('curl'));
+const testCurl = testWithTools('curl');
 
 for (const [kind, option, host] of [
   ['a name, resolved by the proxy', '--socks5-hostname', 'localhost'],

@@ -2,9 +2,8 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { promisify } from 'node:util';
-import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { missingTool } from '../support/tools.js';
+import { testWithTools } from '../support/tools.js';
 import { digest, pattern } from '../net/tools.js';
 import { expectExit, freePort, runExample, startServer, type Example } from './example.js';
 
@@ -30,7 +29,7 @@ async function iperf(port: number, ...args: string[]): Promise<{ sent: number; r
   return { sent: end.sum_sent.bytes, received: end.sum_received.bytes };
 }
 
-const testIperf = testWith(missingTool('iperf3'));
+const testIperf = testWithTools('iperf3');
 
 testIperf(
   'iperf3 through it, up and down, and with four streams at once',

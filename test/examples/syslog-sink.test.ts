@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
-import { testWith } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { expectExit, runExample, type Example } from './example.js';
 import { temporaryFolder } from '../support/folders.js';
-import { missingTool } from '../support/tools.js';
+import { testWithTools } from '../support/tools.js';
 
 const folder = temporaryFolder();
 const socket = path.join(folder, 'log');
 
-const loggerTest = testWith(missingTool('logger'));
+const loggerTest = testWithTools('logger');
 
 function log(...args: string[]): void {
   const { status, stderr } = spawnSync('logger', ['-u', socket, ...args], { encoding: 'utf8' });

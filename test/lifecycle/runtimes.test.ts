@@ -2,10 +2,10 @@
 // results that nobody asked for.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { testIf, testWith } from '../support/applies.js';
+import { testIf } from '../support/applies.js';
 import { packageRoot } from '../support/child.js';
 import { isWine } from '../support/platform.js';
-import { missingTool } from '../support/tools.js';
+import { testWithTools } from '../support/tools.js';
 
 const script = path.join(packageRoot, 'out/test/lifecycle/echo-child.js');
 const runtimes: [name: string, args: string[]][] = [
@@ -14,7 +14,7 @@ const runtimes: [name: string, args: string[]][] = [
 ];
 
 for (const [name, args] of runtimes) {
-  const testHere = isWine ? testIf(false, 'Wine 8 runs Node 20 alone') : testWith(missingTool(name));
+  const testHere = isWine ? testIf(false, 'Wine 8 runs Node 20 alone') : testWithTools(name);
   testHere(`an echo in ${name}, by the driver that needs no libuv`, () => {
     const { status, stdout, stderr } = spawnSync(name, args, { encoding: 'utf8', timeout: 15_000 });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

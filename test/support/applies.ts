@@ -4,7 +4,8 @@
 // report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
 import { isWindows, isWine } from './platform.js';
 
-type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
+export type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
+export type RegisterGroup = (name: string, fn: () => void) => void;
 
 /** `test`, or where it does not apply a skip that says why. */
 export function testIf(applies: boolean, why: string): Register {
@@ -15,7 +16,7 @@ export function testIf(applies: boolean, why: string): Register {
 }
 
 /** The same for a `describe`. */
-export function describeIf(applies: boolean, why: string): (name: string, fn: () => void) => void {
+export function describeIf(applies: boolean, why: string): RegisterGroup {
   if (applies) return describe;
   return (name, fn) => {
     describe.skip(`${name} (does not apply: ${why})`, fn);
@@ -34,7 +35,7 @@ export function testWith(missing: string): Register {
 }
 
 /** The same for a `describe`. */
-export function describeWith(missing: string): (name: string, fn: () => void) => void {
+export function describeWith(missing: string): RegisterGroup {
   if (missing === '') return describe;
   return (name, fn) => {
     describe.skip(`${name} (not run here: ${missing})`, fn);

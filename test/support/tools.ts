@@ -1,22 +1,32 @@
-// Programs beside Node that tests start. tools/test-tools.json says where they come from; .ci/run
-// installs them all.
+// Programs beside Node that tests start. tools/test-tools.json says where they come from on each
+// system; what has no line there is not for that system. .ci/run installs them all.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { describeIf, describeWith, type Register, type RegisterGroup, testIf, testWith } from './applies.js';
 import { packageRoot } from './child.js';
 
 /** The other systems have programs of these names with other options. */
 const OF_UTIL_LINUX = ['logger', 'script', 'unshare'];
 
-type Installers = Record<'apt' | 'npm', Record<string, string>>;
-
-function howToInstall(tool: string): string {
-  const list = readFileSync(path.join(packageRoot, 'tools/test-tools.json'), 'utf8');
-  const { apt, npm } = JSON.parse(list) as Installers;
-  if (apt[tool] !== undefined) return `apt-get install ${apt[tool]}`;
-  if (npm[tool] !== undefined) return `npm install --global ${npm[tool]}`;
-  throw new Error(`${tool} has no line in tools/test-tools.json`);
+interface Source {
+  readonly install: string;
+  readonly packages: Readonly<Record<string, string>>;
 }
+
+const sources = JSON.parse(readFileSync(path.join(packageRoot, 'tools/test-tools.json'), 'utf8')) as Readonly<
+  Record<string, Source>
+>;
+
+/** How a tool gets onto this system; undefined where it is not for it. */
+function howToInstall(tool: string): string | undefined {
+  for (const { install, packages } of [sources[process.platform], sources['npm']].filter(isKnown)) {
+    if (packages[tool] !== undefined) return `${install} ${packages[tool]}`;
+  }
+  return undefined;
+}
+
+const isKnown = (source: Source | undefined): source is Source => source !== undefined;
 
 function isInPath(tool: string): boolean {
   const names = process.platform === 'win32' ? [`${tool}.exe`, `${tool}.cmd`] : [tool];
@@ -39,11 +49,25 @@ function isInstalled(tool: string): boolean {
   return spawnSync(tool, ['--version'], { encoding: 'utf8' }).stdout.includes('util-linux');
 }
 
-/**
- * The first of `tools` that this machine lacks, and how it is installed; '' when it has them all.
- * For `testWith`.
- */
+/** The first of `tools` that this machine lacks, and how it is installed; '' when it has them all. */
 export function missingTool(...tools: readonly string[]): string {
   const missing = tools.find((tool) => !isInstalled(tool));
-  return missing === undefined ? '' : `${missing} is not installed: ${howToInstall(missing)}`;
+  if (missing === undefined) return '';
+  const how = howToInstall(missing);
+  if (how === undefined) throw new Error(`${missing} has no line in tools/test-tools.json`);
+  return `${missing} is not installed: ${how}`;
+}
+
+/** `test`, or a skip: one of `tools` is not for this system, or not on this machine. */
+export function testWithTools(...tools: readonly string[]): Register {
+  const foreign = tools.find((tool) => howToInstall(tool) === undefined);
+  if (foreign !== undefined) return testIf(false, `there is no such ${foreign} for this system`);
+  return testWith(missingTool(...tools));
+}
+
+/** The same for a `describe`. */
+export function describeWithTools(...tools: readonly string[]): RegisterGroup {
+  const foreign = tools.find((tool) => howToInstall(tool) === undefined);
+  if (foreign !== undefined) return describeIf(false, `there is no such ${foreign} for this system`);
+  return describeWith(missingTool(...tools));
 }

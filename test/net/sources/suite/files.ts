@@ -4,14 +4,14 @@ import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { testWith } from '../../../support/applies.js';
+
 import { within } from '../../../support/deadline.js';
 import { makeFifo } from '../../../support/fifo.js';
 import { packageRoot } from '../../../support/child.js';
 import { thrownBy } from '../../../support/errors.js';
 import { digest, pattern, rejection, type Context } from '../../tools.js';
 import { temporaryFolder } from '../../../support/folders.js';
-import { missingTool } from '../../../support/tools.js';
+import { testWithTools } from '../../../support/tools.js';
 
 const {
   IN_CREATE = 0,
@@ -93,7 +93,7 @@ export function describeFiles(context: Context): void {
       );
     });
 
-    const testTerminal = testWith(missingTool('script'));
+    const testTerminal = testWithTools('script');
     testTerminal('a terminal: read, written, and left as it was, also by process.exit()', async () => {
       // script(1) makes the terminal; the shell in it looks at the flags before and after.
       const flags = 'grep flags /proc/self/fdinfo/0';
