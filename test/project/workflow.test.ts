@@ -38,6 +38,13 @@ test('ci-passed runs also when a job failed, and then fails', () => {
   for (const result of ['failure', 'cancelled', 'skipped']) expect(check).toContain(`'${result}'`);
 });
 
+test('it runs every part of .ci/run', () => {
+  const script = readFileSync(join(root, '.ci/run'), 'utf8');
+  const parts = /^all_parts='(.*)'$/m.exec(script)?.[1];
+  const matrix = blockOf(jobs, 'parts', 2).find((line) => /^ {8}part: /.test(line));
+  expect(matrix?.trim()).toBe(`part: [${parts?.split(' ').join(', ')}]`);
+});
+
 test('every job has a time limit', () => {
   for (const name of namesAt(jobs, 2)) {
     expect([name, namesAt(blockOf(jobs, name, 2), 4)]).toEqual([
