@@ -1,6 +1,7 @@
 #include "os_calls.h"
 
 #include <fcntl.h>
+#include <linux/ioctl.h>  // _IOC_SIZE, which musl's own ioctl.h leaves out
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>

@@ -1,6 +1,10 @@
 // Bytes that go from fd to fd, or out of memory that the kernel borrows, without a copy: sendfile,
 // splice, MSG_ZEROCOPY.
 #include <fcntl.h>
+// Before <linux/errqueue.h>, which uses struct timespec and does not say where it comes from: glibc
+// brings it along, musl does not.
+#include <time.h>
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

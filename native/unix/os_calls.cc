@@ -13,6 +13,16 @@
 
 namespace tripoll::os {
 
+namespace {
+
+// An unsigned long everywhere but with musl, which has an int, and the same bits in it.
+template <typename Request>
+int CallIoctl(int (*call)(int, Request, ...), int fd, unsigned long request, void* argument) {
+  return Result(call(fd, static_cast<Request>(request), argument));
+}
+
+}  // namespace
+
 int Bind(int fd, const sockaddr* address, socklen_t length) {
   return Result(bind(fd, address, length));
 }
@@ -52,7 +62,7 @@ int Poll(pollfd* fds, size_t count, int timeout_ms) {
   return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms));
 }
 int Ioctl(int fd, unsigned long request, void* argument) {
-  return Result(ioctl(fd, request, argument));
+  return CallIoctl(ioctl, fd, request, argument);
 }
 int Dup(int fd) { return Result(dup(fd)); }
 int Tcgetattr(int fd, termios* settings) { return Result(tcgetattr(fd, settings)); }
