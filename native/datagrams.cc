@@ -99,6 +99,10 @@ void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsi
 
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
+// ENOBUFS: the queue of the interface is full, which is the only way that a BSD has to say so
+// (send(2) of FreeBSD); the datagram is not sent, and may be later (T62).
+bool CannotGoYet(int error) { return IsFull(error) || error == ENOBUFS; }
+
 // What one segmented message may have: a datagram's most, less the headers of either family.
 constexpr size_t kMostJoinedBytes = 65000;
 
@@ -262,7 +266,7 @@ void Sender::Fail(unsigned index, int error) const {
 // The first of what is left could not go, or not as it is: 1 when it is done, 0 to try it again in
 // another way, -errno to stop.
 int Sender::SettleFirst(unsigned index, int error) {
-  if (IsFull(error)) return -error;
+  if (CannotGoYet(error)) return -error;
   const bool segmented = runs[0] > 1 || (runs[0] == 1 && IsSegmented(At(index)));
   if (segmented && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
     // EIO: the device cannot make the checksums. EINVAL, EMSGSIZE: more segments than the kernel
@@ -312,6 +316,19 @@ BatchResult SendBatch(int fd, BatchMessage* messages, unsigned count, int flags)
   return {static_cast<unsigned>(sent), 0, 1};
 }
 
+int DisconnectDatagrams(int fd) {
+  sockaddr none{};
+  none.sa_family = AF_UNSPEC;
+  const int error = os::Connect(fd, &none, sizeof none);
+  // A BSD has dissolved the association when it says this: EAFNOSUPPORT is "harmlessly returned"
+  // (connect(2) of FreeBSD and macOS), EINVAL of an IPv6 socket, whose addresses are longer (T61).
+  if (error != -EAFNOSUPPORT && error != -EINVAL) return error;
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  const bool has_peer = os::Getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) >= 0;
+  return has_peer ? error : 0;
+}
+
 int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
                      uint32_t options) {
   Chunk chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): PrepareReceive sets what is used
@@ -356,7 +373,7 @@ int SendDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned c
       may_retry = (options & kDatagramRetryPending) != 0;
       continue;
     }
-    if (!IsFull(result.error) && std::exchange(may_retry, false)) continue;
+    if (!CannotGoYet(result.error) && std::exchange(may_retry, false)) continue;
     const int settled = sender.SettleFirst(next, result.error);
     if (settled < 0) error = -settled;
     if (settled > 0) done++;

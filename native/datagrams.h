@@ -93,6 +93,9 @@ int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigne
 int SendDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigned count,
                   uint32_t options);
 
+// Takes the peer of a connected socket away; without one it does nothing.
+int DisconnectDatagrams(int fd);
+
 // What one call did: so many messages, and the errno that ended it, as far as it is known; in how
 // many system calls.
 struct BatchResult {

@@ -119,13 +119,6 @@ int UdpMembership(int fd, int option, uint32_t index, int family, const std::str
   return ChangeMembership(fd, option, index, group_name.storage, from);
 }
 
-// Takes the peer of a connected socket away.
-int UdpDisconnect(int fd) {
-  sockaddr none{};
-  none.sa_family = AF_UNSPEC;
-  return os::Connect(fd, &none, sizeof none);
-}
-
 int InterfaceIndex(const std::string& name) { return os::IfNametoindex(name.c_str()); }
 
 const Export kExports[] = {
@@ -134,7 +127,7 @@ const Export kExports[] = {
     {"udpGetAddress", Call<UdpGetAddress>},
     {"udpSetAddress", Call<UdpSetAddress>},
     {"udpMembership", Call<UdpMembership>},
-    {"udpDisconnect", Call<UdpDisconnect>},
+    {"udpDisconnect", Call<DisconnectDatagrams>},
     {"interfaceIndex", Call<InterfaceIndex>},
 };
 

@@ -36,6 +36,7 @@ const BUNDLES = {
     'net/socket/release-fd',
     'net/socket/resolve',
     'net/socket/resource',
+    'net/socket/send-retry',
     'net/socket/socket-name',
     'net/socket/stream-calls',
   ],

@@ -10,6 +10,7 @@ export const EINPROGRESS = errnoOf('EINPROGRESS');
 export const EINTR = errnoOf('EINTR');
 export const EINVAL = errnoOf('EINVAL');
 export const EMSGSIZE = errnoOf('EMSGSIZE');
+export const ENOBUFS = errnoOf('ENOBUFS');
 export const ENOENT = errnoOf('ENOENT');
 export const ENOTCONN = errnoOf('ENOTCONN');
 export const ENOTSUP = errnoOf('ENOTSUP');

@@ -129,6 +129,47 @@ TEST(T45_a_full_socket_behind_a_partial_count_stops_there) {
   CHECK_EQ(pair.Received(), "ac");
 }
 
+TEST(T61_a_disconnect_that_says_EAFNOSUPPORT_has_been_made) {
+  for (const int error : {EAFNOSUPPORT, EINVAL}) {
+    const Pair pair;
+    fault::Before("Connect", [&pair] {
+      sockaddr none{};
+      none.sa_family = AF_UNSPEC;
+      CHECK_EQ(connect(pair.sender, &none, sizeof none), 0);
+    });
+    fault::Inject("Connect", error);
+    CHECK_EQ(tripoll::DisconnectDatagrams(pair.sender), 0);
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    CHECK_EQ(tripoll::os::Getpeername(pair.sender, reinterpret_cast<sockaddr*>(&peer), &length),
+             -ENOTCONN);
+  }
+}
+
+TEST(T61_a_disconnect_that_has_not_been_made_says_so) {
+  const Pair pair;
+  for (const int error : {EAFNOSUPPORT, EINVAL, ENOMEM}) {
+    fault::Inject("Connect", error);
+    CHECK_EQ(tripoll::DisconnectDatagrams(pair.sender), -error);
+  }
+  CHECK_EQ(tripoll::DisconnectDatagrams(pair.sender), 0);
+  CHECK_EQ(tripoll::DisconnectDatagrams(pair.sender), 0);
+}
+
+TEST(T62_ENOBUFS_stops_a_batch_as_a_full_socket_does_and_no_datagram_has_failed) {
+  for (const bool one_by_one : {false, true}) {
+    const Pair pair;
+    Batch batch(3);
+    for (unsigned i = 0; i < 3; i++) batch.Fill(i, 10, static_cast<char>('a' + i));
+    if (one_by_one) fault::Inject("Sendmmsg", ENOSYS, fault::kForEver);
+    fault::Inject(one_by_one ? "Sendmsg" : "Sendmmsg", ENOBUFS);
+    CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 3, 0), -ENOBUFS);
+    CHECK_EQ(batch.header.failed, 0U);
+    CHECK_EQ(tripoll::SendDatagrams(pair.sender, batch.slots(), 0, 3, 0), 3);
+    CHECK_EQ(pair.Received(), "abc");
+  }
+}
+
 TEST(a_full_socket_is_EAGAIN_when_nothing_was_sent) {
   const Pair pair;
   Batch batch(2);

@@ -1,4 +1,4 @@
-import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { EAGAIN, EINTR, ENOBUFS } from '../../binding/errnos.js';
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
@@ -128,7 +128,8 @@ export abstract class MessageSocket<
    * @param address whom to; without it, to whom the socket is connected
    * @returns how many bytes: all of them
    * @throws (as rejection) TypeError, RangeError; ECONNREFUSED, EMSGSIZE, ENOTCONN and what else
-   * sendmsg(2) says; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR,
+   * sendmsg(2) says; ENOBUFS, by which a BSD says that there is no room, when ten seconds of tries
+   * have brought nothing else; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024 wait; ABORT_ERR,
    * ERR_TRIPOLL_TIMEOUT, by which nothing was sent
    */
   async send(buffer: Uint8Array, address?: Destination, options: CancelOptions = {}): Promise<number> {
@@ -152,7 +153,7 @@ export abstract class MessageSocket<
       return native.sendMessage(fd, buffer, 0, length, fdWords, name);
     };
     const destination = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
-    const isPolled = !this.tellsRoom(name);
+    let isPolled = !this.tellsRoom(name);
     // At once, whatever is known: it needs no event, and is the rule; but not before those that
     // wait. Who never has to wait shares the budget of a turn (T48).
     if (this.#sends?.isAwaited(destination) !== true && this.reactor.registry.consumeBudget()) {
@@ -161,7 +162,9 @@ export abstract class MessageSocket<
         this.reactor.registry.chargeBytes(sent);
         return sent;
       }
-      if (sent !== EAGAIN && sent !== EINTR) check(sent, 'sendmsg');
+      if (sent !== EAGAIN && sent !== EINTR && sent !== ENOBUFS) check(sent, 'sendmsg');
+      // The socket stays writable (T62).
+      if (sent === ENOBUFS) isPolled = true;
       // A full receiver says nothing of the socket, of which no edge would come.
       if (sent === EAGAIN && !isPolled) this.io.clearReady(Interest.WRITABLE);
     }

@@ -1,15 +1,14 @@
-import { EAGAIN, EINTR } from '../../binding/errnos.js';
+import { EAGAIN, EINTR, ENOBUFS } from '../../binding/errnos.js';
 import { busyError, systemError } from '../../binding/errors.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { Timer } from '../../reactor/timer.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { AsyncFd, FdCall } from '../fd/async-fd.js';
+import { MAX_REFUSALS, RETRY_MS } from '../socket/send-retry.js';
 
 /** As many as of a UDP socket. */
 const MAX_WAITING_SENDS = 1024;
-/** How soon a receiver is tried again of which no event tells that it has room. */
-const RETRY_MS = 5;
 
 /** A send that waits. */
 interface WaitingSend {
@@ -17,7 +16,10 @@ interface WaitingSend {
   readonly call: FdCall;
   /** Sends to one destination keep their order; a full one holds up no other. */
   readonly destination: string;
-  readonly isPolled: boolean;
+  /** No event tells when it may go. Alike for all to one destination. */
+  isPolled: boolean;
+  /** How often it was told ENOBUFS. */
+  refusals: number;
 }
 
 /** Sends of a message socket that found no room, in the order of their calls. */
@@ -37,7 +39,7 @@ export class SendQueue {
   }
 
   /**
-   * Waits until `call` has an answer that is not EAGAIN.
+   * Waits until `call` has an answer that is neither EAGAIN nor ENOBUFS.
    *
    * @param isPolled no event tells when that is: it is tried every 5 ms
    * @returns what `call` returned
@@ -48,10 +50,12 @@ export class SendQueue {
     if (this.#sends.length >= MAX_WAITING_SENDS) {
       return Promise.reject(busyError(`${MAX_WAITING_SENDS} sends are waiting`));
     }
-    const send = { waiter: new Waiter<number>(), call, destination, isPolled };
+    const isPolledToo =
+      isPolled || this.#sends.some((each) => each.isPolled && each.destination === destination);
+    const send = { waiter: new Waiter<number>(), call, destination, isPolled: isPolledToo, refusals: 0 };
     this.#sends.push(send);
     send.waiter.arm(options, this.#io.reactor, () => this.#remove(send));
-    if (isPolled) this.#poll();
+    if (isPolledToo) this.#poll();
     else if (!this.#isWatching) void this.#watch();
     return send.waiter.promise;
   }
@@ -95,7 +99,8 @@ export class SendQueue {
       if (!this.#io.reactor.registry.consumeBudget()) return EINTR;
       if (!this.#attempt(send)) blocked.add(send.destination);
     }
-    return blocked.size === 0 ? 0 : EAGAIN;
+    const isBlocked = (each: WaitingSend) => each.isPolled === isPolled && blocked.has(each.destination);
+    return this.#sends.some(isBlocked) ? EAGAIN : 0;
   }
 
   /** False when it goes on waiting. */
@@ -103,7 +108,7 @@ export class SendQueue {
     let sent: number;
     try {
       sent = send.call(this.#io.fd);
-      if (sent === EAGAIN || sent === EINTR) return false;
+      if (sent === EAGAIN || sent === EINTR || this.#holdsBack(send, sent)) return false;
     } catch (error) {
       // The buffer was detached meanwhile.
       this.#remove(send);
@@ -115,6 +120,14 @@ export class SendQueue {
       this.#io.reactor.registry.chargeBytes(sent);
       send.waiter.resolve(sent);
     } else send.waiter.reject(systemError(sent, 'sendmsg'));
+    return true;
+  }
+
+  /** Whether it is ENOBUFS, and not for too long: then its destination is polled. */
+  #holdsBack(send: WaitingSend, sent: number): boolean {
+    if (sent !== ENOBUFS || ++send.refusals > MAX_REFUSALS) return false;
+    for (const each of this.#sends) each.isPolled ||= each.destination === send.destination;
+    this.#poll();
     return true;
   }
 

@@ -1,7 +1,6 @@
-import { EINTR } from '../../binding/errnos.js';
+import { EINTR, ENOBUFS } from '../../binding/errnos.js';
 import { nowMs } from '../../binding/host-clock.js';
 import {
-  errnoOf,
   invalidArgType,
   stateError,
   systemError,
@@ -18,7 +17,6 @@ import type { AnyStream } from '../stream/transfer.js';
 const MAX_BYTES = 1 << 28;
 /** Notices of one event before others get their turn. */
 const NOTICES_PER_EVENT = 64;
-const ENOBUFS = errnoOf('ENOBUFS');
 const { MSG_ZEROCOPY = 0, SOL_SOCKET, SO_ZEROCOPY = 60 } = native.constants;
 
 /** Memory that came from `allocateZeroCopy`. */

@@ -15,6 +15,7 @@ import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
+import { SendRetry } from '../socket/send-retry.js';
 import { socketName } from '../socket/socket-name.js';
 import { prepareDatagramFd } from './given-fd.js';
 import {
@@ -70,6 +71,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   #fd = -1;
   protected readonly profile: RegistrationProfile;
   protected readonly idle: IdleTracker | null;
+  protected readonly retry: SendRetry;
   #registration: Registration | null = null;
   #familyNumber = 0;
   #closed = false;
@@ -90,6 +92,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (options.coalesce !== undefined) checkBoolean('coalesce', options.coalesce);
     this.reactor = chooseReactor(options.reactor);
     this.idle = toIdleTracker(this.reactor, options, 'The UDP socket');
+    this.retry = new SendRetry(this.reactor, this);
     this.profile = toProfile({ mode: Mode.LEVEL, priority: 0 });
   }
 
@@ -320,7 +323,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
   get #interest(): number {
     return (
       (this.wantsRead ? Interest.READABLE : 0) |
-      (this.wantsWrite ? Interest.WRITABLE : 0) |
+      (this.wantsWrite && !this.retry.isWaiting ? Interest.WRITABLE : 0) |
       // Under POLLPRI a poller tells the error queue, and what is pending (F13), and no more.
       (this.wantsErrors && this.#hearsErrors ? Interest.PRIORITY : 0)
     );
@@ -349,17 +352,9 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   #takeErrors(): void {
     errorRecords ??= new DatagramRecords(ERRORS_PER_CALL);
-    const { bytes } = errorRecords;
+    const into = [errorRecords.bytes, errorPayload, ERROR_SLOT_BYTES] as const;
     for (let i = 0; i < ERROR_CALLS_PER_EVENT && this.#fd >= 0; i++) {
-      const taken = nativeUdp.udpReceive(
-        this.#fd,
-        bytes,
-        errorPayload,
-        ERROR_SLOT_BYTES,
-        0,
-        ERRORS_PER_CALL,
-        ERROR_QUEUE,
-      );
+      const taken = nativeUdp.udpReceive(this.#fd, ...into, 0, ERRORS_PER_CALL, ERROR_QUEUE);
       // EAGAIN: that was all. What else it may say the next call of the user's meets.
       if (taken <= 0) {
         if (i === 0) this.#takeLoneError();
@@ -450,6 +445,7 @@ export abstract class UdpCore extends Resource implements EventHandler {
     if (this.#closed) return;
     this.#closed = true;
     this.idle?.remove(this);
+    this.retry.cancel();
     const fd = this.#fd;
     this.#fd = -1;
     if (fd >= 0) releaseFd(fd, this.#registration);

@@ -228,6 +228,7 @@ export class UdpEndpoint extends UdpCore {
     this.noteTooLong(record.countTooLong(0, 1));
     const error = record.failed > 0 ? record.sendError(0) : null;
     if (error !== null) throw error;
+    this.retry.reset();
     this.idle?.touch(this);
     return true;
   }
@@ -251,14 +252,15 @@ export class UdpEndpoint extends UdpCore {
       if (batch.cannotSegment) this.noteCannotSegment();
       this.noteTooLong(batch.countTooLong(done));
       if (done < 0) return this.#onBlocked(done);
+      this.retry.reset();
+      this.idle?.touch(this);
       this.chargeFor(batch, batch.settled - done, batch.settled);
     }
-    this.idle?.touch(this);
     return true;
   }
 
   #onBlocked(errno: number): boolean {
-    if (errno !== EAGAIN && errno !== EINTR) throw this.failure(errno, 'sendmsg');
+    if (!this.retry.goesLater(errno)) throw this.failure(errno, 'sendmsg');
     this.#owesDrain = true;
     this.updateInterest();
     return false;

@@ -315,7 +315,8 @@ export class UdpSocket extends UdpCore {
    * @returns how many bytes were taken: all of them
    * @throws (as rejection) TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ, ECONNREFUSED
    * for an earlier one of a connected socket, and what else sendmsg(2) says: the socket goes on;
-   * ERR_TRIPOLL_BUSY when 1024 wait already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it
+   * ENOBUFS, by which a BSD says that there is no room, when ten seconds of tries have brought
+   * nothing else; ERR_TRIPOLL_BUSY when 1024 wait already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it
    * was not sent
    */
   send(buffer: Uint8Array, address?: SocketAddressInput, options?: SendOptions): Promise<number> {
@@ -328,7 +329,7 @@ export class UdpSocket extends UdpCore {
         if (own === null) prepare(records, buffer.length, address, options);
         const done = nativeUdp.udpSend(this.fd, records.bytes, buffer, buffer.length, 0, 1, this.sendOptions);
         if (records.cannotSegment) this.noteCannotSegment();
-        if (done === EAGAIN || done === EINTR) {
+        if (this.retry.goesLater(done)) {
           if ((options?.segmentBytes ?? 0) > 0 && own === null) {
             own = new DatagramRecords(1);
             own.bytes.set(records.bytes);
@@ -339,6 +340,7 @@ export class UdpSocket extends UdpCore {
         this.noteTooLong(records.countTooLong(0, 1));
         const error = records.failed > 0 ? records.sendError(0) : null;
         if (error !== null) throw error;
+        this.retry.reset();
         this.idle?.touch(this);
         return buffer.length;
       },
@@ -369,10 +371,11 @@ export class UdpSocket extends UdpCore {
         const done = batch.sendTo(this.fd, this.sendOptions);
         if (batch.cannotSegment) this.noteCannotSegment();
         this.noteTooLong(batch.countTooLong(done));
-        if (done === EAGAIN || done === EINTR) return NOT_YET;
+        if (this.retry.goesLater(done)) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
         this.consumeBudgetFor(done);
         this.chargeFor(batch, batch.settled - done, batch.settled);
+        this.retry.reset();
         this.idle?.touch(this);
       }
       return batch.settled - batch.failed;

@@ -1,11 +1,11 @@
-import { DatagramBatch } from 'tripoll/net';
-import { rejection, type Context } from '../../tools.js';
+import { DatagramBatch, type UdpEndpoint } from 'tripoll/net';
+import { expectNoSpin, rejection, type Context } from '../../tools.js';
 import { until, within } from '../../../support/deadline.js';
 import { native } from '#lib/binding/native';
 import { bound, bytesOf, connected, endpoint, fullFor, hostPortOf, swapped, textOf } from '../tools.js';
 
 const FOR_EVER = Infinity;
-const { EAGAIN } = native.errnos;
+const { EAGAIN, ENOBUFS } = native.errnos;
 
 /** A socket whose buffer is full: loopback's never is, so the call is swapped. */
 export function describeFull(context: Context): void {
@@ -70,6 +70,68 @@ export function describeFull(context: Context): void {
         },
       );
       expect((await within(server.receive(new Uint8Array(9)), 'receive')).lengthBytes).toBe(3);
+    });
+
+    test('T62 ENOBUFS is no failure: sends wait, in order, without a spin', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      let [calls, isFull] = [0, true];
+      await swapped(
+        'udpSend',
+        (real) =>
+          (...values) => {
+            calls++;
+            return isFull ? -ENOBUFS : real(...values);
+          },
+        async () => {
+          const sends = ['a', 'b'].map((text) => client.send(bytesOf(text)));
+          const batch = new DatagramBatch();
+          batch.push(bytesOf('c'));
+          sends.push(client.sendMany(batch));
+          // The socket is writable all the time.
+          await expectNoSpin(context.reactor);
+          expect(calls).toBeLessThan(20);
+          isFull = false;
+          expect(await within(Promise.all(sends), 'sends')).toEqual([1, 1, 1]);
+        },
+      );
+      const buffer = new Uint8Array(9);
+      for (const wanted of ['a', 'b', 'c']) {
+        const { lengthBytes } = await within(server.receive(buffer), 'receive');
+        expect(textOf(buffer.subarray(0, lengthBytes))).toBe(wanted);
+      }
+      expect(context.reactor.inspect().timers).toBe(0);
+    });
+
+    test('T62 handlers: ENOBUFS is false, drain comes a little later, and a close ends the wait', async () => {
+      const server = await bound(context);
+      let [drains, isFull] = [0, true];
+      const drain = (self: UdpEndpoint): void => {
+        drains++;
+        self.send(bytesOf('later'));
+      };
+      const client = endpoint(context, { drain }, { peer: hostPortOf(server) });
+      const closed = endpoint(context, {}, { peer: hostPortOf(server) });
+      await swapped(
+        'udpSend',
+        (real) =>
+          (...values) =>
+            isFull ? -ENOBUFS : real(...values),
+        async () => {
+          const batch = new DatagramBatch();
+          batch.push(bytesOf('x'));
+          expect([closed.sendMany(batch), closed.send(bytesOf('y'))]).toEqual([false, false]);
+          closed.close();
+          expect(client.send(bytesOf('now'))).toBe(false);
+          expect(context.reactor.inspect().timers).toBe(1);
+          await expectNoSpin(context.reactor);
+          expect(drains).toBeLessThan(20);
+          isFull = false;
+          const buffer = new Uint8Array(9);
+          const { lengthBytes } = await within(server.receive(buffer), 'receive');
+          expect(textOf(buffer.subarray(0, lengthBytes))).toBe('later');
+        },
+      );
     });
 
     test('as many wait as may, and a close rejects them all', async () => {

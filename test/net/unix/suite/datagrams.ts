@@ -6,7 +6,7 @@ import { native } from '#lib/binding/native';
 import { until, within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
 import { openedSince, openFds } from '../../../support/fds.js';
-import { deferred, rejection, turnOf, type Context } from '../../tools.js';
+import { deferred, expectNoSpin, rejection, turnOf, type Context } from '../../tools.js';
 import { closeAll, drainPipe, newPath, newPipe } from '../tools.js';
 
 const { SOL_SOCKET, SO_SNDBUF } = sys.constants;
@@ -149,6 +149,45 @@ export function describeDatagrams(context: Context): void {
       for (const send of [waiting, closed]) {
         expect(await rejection(send)).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
       }
+    });
+
+    test.each([
+      ['connected', true],
+      ['unconnected', false],
+    ])('T62 ENOBUFS makes a %s sender wait, in order, with its fds', async (_, isConnected) => {
+      const [{ socket, path }, other] = [await bound(), await bound()];
+      const sender = unbound();
+      if (isConnected) sender.connect(path);
+      const to = isConnected ? undefined : path;
+      const [readEnd, writeEnd] = newPipe();
+      const { sendMessage } = native;
+      let isFull = true;
+      const calls = jest.spyOn(native, 'sendMessage').mockImplementation((...values) => {
+        const isOther = values[5].length > 0 && Buffer.from(values[5]).includes(other.path);
+        return isFull && !isOther ? -native.errnos.ENOBUFS : sendMessage(...values);
+      });
+      try {
+        const sends = [sender.send(Buffer.from('1'), to), sender.sendFds(Buffer.from('2'), [writeEnd], to)];
+        closeAll(writeEnd);
+        const aborted = sender.send(Buffer.from('a'), to, { timeoutMs: 1 });
+        expect(await rejection(aborted)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
+        // The socket is writable all the time, and nobody looks at that.
+        await expectNoSpin(context.reactor);
+        expect(context.reactor.inspect().timers).toBe(1);
+        if (!isConnected) {
+          await within(sender.send(Buffer.from('o'), other.path), 'the other');
+          expect(await receiveAll(other.socket, 1)).toBe('o');
+        }
+        isFull = false;
+        sends.push(sender.send(Buffer.from('3'), to));
+        expect(await receiveAll(socket, 3)).toBe('12+3');
+        expect(await within(Promise.all(sends), 'sends')).toEqual([1, 1, 1]);
+        await turnOf(context.reactor);
+        expect(context.reactor.inspect().timers).toBe(0);
+      } finally {
+        calls.mockRestore();
+      }
+      closeAll(readEnd);
     });
 
     test('F6 T72 no more than 1024 sends wait; what waits keeps no process alive, and ends with its reactor', async () => {
