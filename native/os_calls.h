@@ -18,10 +18,21 @@
 struct epoll_event;
 struct termios;
 
+namespace tripoll {
+
+// What poll(2) tells of sockets, where systems differ (T19).
+struct PollFacts {
+  bool tells_errors;    // POLLERR; else an error is met by the next call
+  bool whole_hang_ups;  // POLLHUP says that both directions have ended, and not either
+};
+
+}  // namespace tripoll
+
 namespace tripoll::os {
 
 int Fstat(int fd, struct stat* status);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
+PollFacts FactsOfPoll();
 int Ioctl(int fd, unsigned long request, void* argument);
 // How many bytes the request's own number says that its argument has; 0 where it says nothing.
 size_t IoctlBytes(unsigned long request);

@@ -18,6 +18,8 @@ export interface NativeBinding {
   readonly layout: Readonly<Record<string, number>>;
   readonly backends: readonly string[];
 
+  /** 1 where poll(2) tells that a socket has an error; Unix only. */
+  pollTellsErrors?(): number;
   pollerOpen(backend: string): number;
   pollerClose(poller: number): number;
   pollerEvents(poller: number): ArrayBuffer | number | undefined;

@@ -58,9 +58,6 @@ int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, b
 int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
 int Close(int fd) { return Result(close(fd)); }
 int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
-int Poll(pollfd* fds, size_t count, int timeout_ms) {
-  return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms));
-}
 int Ioctl(int fd, unsigned long request, void* argument) {
   return CallIoctl(ioctl, fd, request, argument);
 }

@@ -26,10 +26,20 @@ short ToPollEvents(uint32_t interest) {
   return static_cast<short>(events);
 }
 
+// Of POLLHUP where it says only that a direction has ended (XNU): one that was asked for. Of both
+// it is the one that ends alone; of the other the next write tells. What it tells besides is then
+// missing: POLLOUT is left out with it (T19).
+uint32_t ToReadinessOfEither(uint32_t asked) {
+  const bool writes_alone = asked == kInterestWritable;
+  return kReadable | kWritable | (writes_alone ? kWriteClosed : kReadClosed);
+}
+
 // A closed fd is an error that carries its number (T02).
-uint32_t ToReadiness(int events) {
+uint32_t ToReadiness(int events, uint32_t asked) {
   if ((events & POLLNVAL) != 0)
     return kError | (static_cast<uint32_t>(EBADF) << kReadinessErrnoShift);
+  if ((events & POLLHUP) != 0 && !os::FactsOfPoll().whole_hang_ups)
+    return ToReadinessOfEither(asked) | ((events & POLLPRI) != 0 ? kPriority : 0u);
   PollStates states{};
   states.in = (events & POLLIN) != 0;
   states.out = (events & POLLOUT) != 0;
@@ -171,7 +181,7 @@ bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {
       polled_[index + 1].revents & (ToPollEvents(known->interest) | POLLERR | POLLHUP | POLLNVAL);
   if (events == 0) return false;
   if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0) known->interest = 0;
-  *out = {known->slot, known->generation, ToReadiness(events)};
+  *out = {known->slot, known->generation, ToReadiness(events, polled.interest)};
   return true;
 }
 

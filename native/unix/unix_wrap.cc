@@ -9,6 +9,7 @@
 
 #include "address_wrap.h"
 #include "call_wrap.h"
+#include "os_calls.h"
 #include "unix/messages.h"
 
 namespace tripoll {
@@ -94,7 +95,11 @@ int SendMessageWithFds(int fd, Part from, Span words, Span name) {
   return SendMessage(fd, from, name, fds, static_cast<int>(count));
 }
 
+// Whether poll(2) tells that a socket has an error.
+int PollTellsErrors() { return os::FactsOfPoll().tells_errors ? 1 : 0; }
+
 const Export kExports[] = {
+    {"pollTellsErrors", Call<PollTellsErrors>},
     {"bindBytes", Call<CallWithBytes<os::Bind>>},
     {"connectBytes", Call<CallWithBytes<os::Connect>>},
     {"nameBytes", Call<NameBytes>},

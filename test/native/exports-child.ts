@@ -167,6 +167,7 @@ const kevents = (): Uint8Array => new Uint8Array(native.keventLayout?.['bytes'] 
 
 const templates: Record<string, () => unknown[]> = {
   pollerOpen: () => [native.backends[0]],
+  pollTellsErrors: () => [],
   pollerClose: () => [openPoller()],
   pollerEvents: () => [openPoller()],
   pollerSupports: () => [openPoller(), 1],

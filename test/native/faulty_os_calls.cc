@@ -10,9 +10,11 @@
 #define os real_os
 #include "unix/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #if __has_include(<sys/epoll.h>)
-#include "linux/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
+#include "linux/os_calls.cc"    // NOLINT(bugprone-suspicious-include)
+#include "linux/poll_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #else
-#include "bsd/os_calls.cc"  // NOLINT(bugprone-suspicious-include)
+#include "bsd/os_calls.cc"    // NOLINT(bugprone-suspicious-include)
+#include "bsd/poll_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #endif
 #include "bsd/kqueue_calls.cc"  // NOLINT(bugprone-suspicious-include)
 #undef os
@@ -30,6 +32,7 @@ struct Plan {
 
 std::mutex mutex;  // pollers are waited on and woken from different threads
 std::map<std::string, Plan> plans;
+bool polls_as_xnu = false;
 
 int Take(const std::string& call) {
   const std::lock_guard<std::mutex> lock(mutex);
@@ -58,6 +61,20 @@ void RunAfter(const std::string& call) {
   if (then) then();
 }
 
+// What bsd/kern/sys_generic.c makes of the kevents of one pollfd.
+void SpeakAsXnu(pollfd* fd) {
+  const int said = fd->revents;
+#ifdef POLLRDHUP
+  const bool ended = (said & (POLLHUP | POLLRDHUP)) != 0;
+#else
+  const bool ended = (said & POLLHUP) != 0;
+#endif
+  int revents = said & (POLLIN | POLLOUT | POLLPRI | POLLNVAL);
+  if ((said & POLLERR) != 0) revents |= fd->events & (POLLIN | POLLOUT);
+  if (ended) revents = (revents & ~POLLOUT) | (fd->events & POLLIN) | POLLHUP;
+  fd->revents = static_cast<short>(revents);
+}
+
 }  // namespace
 
 void Inject(const std::string& call, int error, int times) {
@@ -81,8 +98,11 @@ int Calls(const std::string& call) {
   return plans[call].calls;
 }
 
+void PollAsXnu() { polls_as_xnu = true; }
+
 void Reset() {
   const std::lock_guard<std::mutex> lock(mutex);
+  polls_as_xnu = false;
   plans.clear();
 }
 
@@ -129,7 +149,17 @@ CALL(Fcntl, (int fd, int command, int argument), (fd, command, argument))
 CALL(Pipe2, (int fds[2], int flags), (fds, flags))
 CALL(Close, (int fd), (fd))
 CALL(Fstat, (int fd, struct stat* status), (fd, status))
-CALL(Poll, (pollfd * fds, size_t count, int timeout_ms), (fds, count, timeout_ms))
+int Poll(pollfd* fds, size_t count, int timeout_ms) {
+  fault::RunBefore("Poll");
+  if (const int error = fault::Take("Poll"); error) return -error;
+  const int result = real_os::Poll(fds, count, timeout_ms);
+  for (size_t i = 0; fault::polls_as_xnu && i < count; i++) fault::SpeakAsXnu(&fds[i]);
+  fault::RunAfter("Poll");
+  return result;
+}
+PollFacts FactsOfPoll() {
+  return fault::polls_as_xnu ? PollFacts{false, false} : PollFacts{true, true};
+}
 CALL(Ioctl, (int fd, unsigned long request, void* argument), (fd, request, argument))
 CALL(IfNametoindex, (const char* name), (name))
 CALL(Kqueue, (), ())

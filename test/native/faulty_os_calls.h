@@ -20,6 +20,8 @@ void After(const std::string& call, std::function<void()> then);
 void Before(const std::string& call, std::function<void()> first);
 // How often a call was made, injected failures included.
 int Calls(const std::string& call);
+// From now on poll(2) speaks as XNU's: no POLLERR, and POLLHUP for the end of either direction.
+void PollAsXnu();
 void Reset();
 
 }  // namespace fault

@@ -169,6 +169,41 @@ TEST(an_open_that_fails_leaves_no_fd_open) {
   CHECK_EQ(fault::Calls("Close"), 0);
 }
 
+TEST(T19_a_half_close_is_no_end_of_writing_where_POLLHUP_is_of_either_direction) {
+  Fixture f;
+  fault::PollAsXnu();
+  CHECK_EQ(f.poller->Add(f.First(1, kRead | kWrite, tripoll::kModeLevel)), 0);
+  CHECK_EQ(tripoll::os::Shutdown(f.fds[1], SHUT_WR), 0);
+  CHECK_EQ(f.Wait(), 1);
+  CHECK_EQ(f.out[0].readiness,
+           uint32_t{tripoll::kReadable} | tripoll::kWritable | tripoll::kReadClosed);
+  // Of writing alone nothing has ended.
+  CHECK_EQ(f.poller->Modify(f.First(1, kWrite, tripoll::kModeLevel)), 0);
+  CHECK_EQ(f.Wait(), 1);
+  CHECK_EQ(f.out[0].readiness, uint32_t{tripoll::kWritable});
+  CHECK_EQ(tripoll::os::Shutdown(f.fds[1], SHUT_RD), 0);
+  CHECK_EQ(f.Wait(), 1);
+  CHECK((f.out[0].readiness & tripoll::kWriteClosed) != 0);
+  CHECK_EQ(f.out[0].readiness & tripoll::kReadClosed, 0u);
+}
+
+TEST(T19_an_error_without_POLLERR_wakes_who_reads_and_who_writes) {
+  for (const uint32_t interest : {kRead, kWrite}) {
+    Fixture f;
+    int fds[2];
+    CHECK_EQ(tripoll::os::Socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    // Unread bytes at the close: ECONNRESET at the other end.
+    CHECK_EQ(tripoll::os::Write(fds[0], "x", 1), 1);
+    CHECK_EQ(tripoll::os::Close(fds[1]), 0);
+    fault::PollAsXnu();
+    CHECK_EQ(f.poller->Add({fds[0], 2, 1, interest, tripoll::kModeLevel}), 0);
+    CHECK_EQ(f.Wait(), 1);
+    CHECK((f.out[0].readiness & interest) != 0);
+    CHECK_EQ(f.out[0].readiness & tripoll::kError, 0u);
+    CHECK_EQ(tripoll::os::Close(fds[0]), 0);
+  }
+}
+
 TEST(an_unknown_backend_opens_nothing) {
   int error = 0;
   CHECK(tripoll::OpenPoller("kqueue", &error) == nullptr);
