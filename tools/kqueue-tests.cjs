@@ -1,8 +1,11 @@
 'use strict';
 // `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
 // of test/support/kqueue-shim into build-kqueue/, and runs every suite with it that uses a poller.
-// It shows the logic of that file, not what a kernel of macOS or a BSD does. Arguments are patterns
-// for Jest, which then runs alone. Its last line is "N passed, N failed".
+// It shows the logic of that file, not what a kernel of macOS or a BSD does. Then the suites that
+// reach the system once more, with all that other kernels do and Linux does not
+// (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
+// these, or `--unkind=all`; other arguments are patterns for Jest, which then runs alone. Its last
+// line is "N passed, N failed".
 const path = require('node:path');
 const { buildAddon, failed, finish, isLoaded, listSkipped, root, runJest, suitesBut } = require('./legs.cjs');
 
@@ -16,16 +19,37 @@ if (process.platform !== 'linux')
   finish([failed('build', 'the shim is made of epoll: here `npm test` runs on the system itself')]);
 if (!buildAddon('build-kqueue', 'TRIPOLL_KQUEUE_SHIM=ON') || !isLoaded(env, addon, condition))
   finish([failed('build', 'build-kqueue/ was not built, or Node does not load it')]);
-const only = process.argv.slice(2);
-// All but the fds that only Linux has, and what is about Windows.
-const leg = runJest(
-  path.join(folder, 'jest.json'),
-  only.length > 0 ? only : suitesBut('net/fd/fd.test', 'net/sources/', 'project/', 'windows/'),
-  env,
-);
-leg.failed += listSkipped(leg.suites);
+const UNKIND = '--unkind=';
+const given = process.argv.slice(2);
+const switches = given.find((argument) => argument.startsWith(UNKIND))?.slice(UNKIND.length);
+const only = given.filter((argument) => !argument.startsWith(UNKIND));
+// Fds that only Linux has, and what is about Windows.
+const notHere = ['net/fd/fd.test', 'net/sources/', 'project/', 'windows/'];
+// What no kernel has a part in, and the examples, which show and do not prove.
+const pure = [
+  'capabilities/',
+  'examples/',
+  'net/framing/',
+  'net/stream/state',
+  'reactor/simulation/',
+  'timer/',
+];
+
+function runLeg(name, patterns, added = {}) {
+  const leg = runJest(path.join(folder, 'jest.json'), patterns, { ...env, ...added });
+  leg.failed += listSkipped(leg.suites);
+  return { ...leg, name };
+}
+
+const legs = [];
+if (switches === undefined) legs.push(runLeg('jest', only.length > 0 ? only : suitesBut(...notHere)));
+if (switches !== undefined || only.length === 0) {
+  const patterns = only.length > 0 ? only : suitesBut(...notHere, ...pure);
+  const unkind = switches ?? 'all';
+  legs.push(runLeg(`jest, unkind: ${unkind}`, patterns, { TRIPOLL_UNKIND: unkind }));
+}
 console.log(
   'Not shown here, as the shim has only READ, WRITE and USER: the other filters of raw.Kqueue, PRIORITY, ttys,\n' +
     "fork (T24), and every kernel's own timing and quirks. `npm test` on macOS and FreeBSD shows those.",
 );
-finish([leg]);
+finish(legs);

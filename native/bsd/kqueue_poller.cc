@@ -95,12 +95,14 @@ struct KqueuePoller::Changes {
   int count = 0;
 
   explicit Changes(const Watched& of) : watched(of) {}
+  static struct kevent One(const Watched& of, const Filter& filter, uint32_t flags) {
+    return MakeChange(static_cast<uintptr_t>(of.fd), filter.filter, flags, ToNotes(filter.interest),
+                      ToToken(of.slot, of.generation));
+  }
   void Push(const Filter& filter, uint32_t flags) {
     bits[count] = filter.interest;
     errors[count] = 0;
-    list[count++] =
-        MakeChange(static_cast<uintptr_t>(watched.fd), filter.filter, flags | EV_RECEIPT,
-                   ToNotes(filter.interest), ToToken(watched.slot, watched.generation));
+    list[count++] = One(watched, filter, flags | EV_RECEIPT);
   }
   int FirstError() const {
     for (int i = 0; i < count; i++) {
@@ -228,14 +230,22 @@ int KqueuePoller::RemoveFilters(Watched* watched, uint32_t bits) const {
   return HasGone(error) ? 1 : -error;
 }
 
+// EV_ENABLE alone need not look again at what is ready: NetBSD 7's kqueue_register asks the file
+// only under EV_ADD (T25). That would also take in a stranger: so the first change adds nothing
+// (T02), and what it fails with ends the call before the next is made, since there is no room for
+// an event (kevent(2)).
 int KqueuePoller::ApplyInterest(const Watched& watched) const {
-  Changes changes(watched);
+  struct kevent list[kFilterCount + 1];
+  int count = 0;
   for (const Filter& filter : kFilters) {
-    const uint32_t state = (watched.interest & filter.interest) != 0 ? EV_ENABLE : EV_DISABLE;
-    if ((watched.present & filter.interest) != 0) changes.Push(filter, state);
+    if ((watched.present & filter.interest) == 0) continue;
+    const bool wanted = (watched.interest & filter.interest) != 0;
+    const uint32_t state = wanted ? EV_ADD | EV_ENABLE | ToFlags(watched.mode) : EV_DISABLE;
+    if (wanted && count == 0) list[count++] = Changes::One(watched, filter, 0);
+    list[count++] = Changes::One(watched, filter, state);
   }
-  const int failed = Apply(&changes);
-  return failed < 0 ? failed : -changes.FirstError();
+  const int failed = os::Kevent(kqueue_fd_.get(), list, count, nullptr, 0, 0);
+  return failed == -EINTR ? 0 : failed;  // as in Apply
 }
 
 // Marks a pipe whose end the kernel will not report: the next batch does.

@@ -15,8 +15,8 @@ namespace tripoll {
 
 // kqueue(2). A registration is up to three filters (read, write, except) of one fd, whose events
 // are merged into one record. The read filter is always there, disabled if nobody reads: a change
-// that adds nothing (EV_ENABLE, EV_DISABLE, or no flag at all) then tells whether the number still
-// means the file that was registered, for kqueue drops the filters of a closed fd (T02, T04).
+// that adds nothing (EV_DISABLE, or no flag at all) then tells whether the number still means the
+// file that was registered, for kqueue drops the filters of a closed fd (T02, T04).
 class KqueuePoller final : public Poller {
  public:
   static std::unique_ptr<Poller> Open(int* error);

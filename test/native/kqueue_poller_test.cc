@@ -102,7 +102,7 @@ TEST(kqueue_a_level_is_told_as_long_as_it_is_so) {
   CHECK_EQ(kq.Wait(0), 0u);
 }
 
-TEST(kqueue_an_edge_is_told_once_and_again_by_a_modify) {
+TEST(T25_kqueue_an_edge_is_told_once_and_again_by_a_modify) {
   Kq kq;
   const Pipe pipe;
   pipe.Send();
@@ -176,8 +176,12 @@ TEST(T20_kqueue_tells_of_a_pipe_whose_reader_had_gone_before) {
 
 TEST(T21_kqueue_a_refused_connection_carries_its_errno) {
   Kq kq;
-  const int unused = NonBlockingSocket();
-  const uint16_t port = BindTo(unused);
+  // One that has listened: a SYN to a port that is bound and does not listen is dropped on NetBSD
+  // and XNU, and waits for ever (T66).
+  const int listener = NonBlockingSocket();
+  const uint16_t port = BindTo(listener);
+  CHECK_EQ(os::Listen(listener, 1), 0);
+  CHECK_EQ(os::Close(listener), 0);
   const int client = NonBlockingSocket();
   const int refused = ConnectTo(client, port);
   CHECK(refused == -EINPROGRESS || refused == -ECONNREFUSED);
@@ -188,7 +192,6 @@ TEST(T21_kqueue_a_refused_connection_carries_its_errno) {
     CHECK_EQ(readiness >> tripoll::kReadinessErrnoShift, static_cast<uint32_t>(ECONNREFUSED));
   }
   CHECK_EQ(os::Close(client), 0);
-  CHECK_EQ(os::Close(unused), 0);
 }
 
 TEST(T21_kqueue_EOF_comes_with_unread_data) {

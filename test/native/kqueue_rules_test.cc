@@ -128,8 +128,8 @@ TEST(EV_DISPATCH_disables_the_entry_when_it_has_been_told) {
   pipe.Send("x", 1);
   CHECK_EQ(kq.Wait(kSecondNs), 1);
   CHECK_EQ(kq.Wait(kMsNs), 0);
-  // The entry is there, and EV_ENABLE has it told again.
-  CHECK_EQ(kq.Change(pipe.fds[0], EVFILT_READ, EV_ENABLE), 0);
+  // The entry is there; with EV_ADD, EV_ENABLE has it told again (T25).
+  CHECK_EQ(kq.Change(pipe.fds[0], EVFILT_READ, EV_ADD | EV_ENABLE | EV_DISPATCH), 0);
   CHECK_EQ(kq.Wait(kSecondNs), 1);
   CHECK_EQ(kq.Wait(kMsNs), 0);
 }
@@ -213,6 +213,35 @@ TEST(a_change_that_fails_is_an_event_where_there_is_room_and_the_call_s_error_ot
   CHECK_EQ(os::Kevent(kq.fd(), &change, 1, nullptr, 0, 0), -ENOENT);
 }
 
+TEST(T25_a_change_that_fails_without_room_for_an_event_ends_the_call_before_the_next) {
+  Kq kq;
+  const Pair pipe(true);
+  const auto ident = static_cast<uintptr_t>(pipe.fds[0]);
+  const Event changes[] = {tripoll::MakeChange(ident, EVFILT_READ, 0, 0, 0),
+                           tripoll::MakeChange(ident, EVFILT_READ, EV_ADD | EV_ENABLE, 0, 0)};
+  CHECK_EQ(os::Kevent(kq.fd(), changes, 2, nullptr, 0, 0), -ENOENT);
+  pipe.Send("x", 1);
+  CHECK_EQ(kq.Wait(kMsNs), 0);
+  CHECK_EQ(kq.Change(pipe.fds[0], EVFILT_READ, EV_ADD | EV_DISABLE), 0);
+  CHECK_EQ(os::Kevent(kq.fd(), changes, 2, nullptr, 0, 0), 0);
+  CHECK_EQ(kq.Wait(kSecondNs), 1);
+}
+
+TEST(T25_EV_ADD_with_EV_ENABLE_looks_again_and_keeps_the_mode) {
+  for (const uint32_t mode : {uint32_t{EV_CLEAR}, uint32_t{EV_DISPATCH}}) {
+    Kq kq;
+    const Pair pipe(true);
+    CHECK_EQ(kq.Change(pipe.fds[0], EVFILT_READ, EV_ADD | mode), 0);
+    pipe.Send("x", 1);
+    for (int i = 0; i < 2; i++) {
+      CHECK_EQ(kq.Wait(kSecondNs), 1);
+      CHECK_EQ(kq.Wait(kMsNs), 0);
+      CHECK_EQ(kq.Change(pipe.fds[0], EVFILT_READ, EV_ADD | EV_ENABLE | mode), 0);
+    }
+    CHECK_EQ(kq.Wait(kSecondNs), 1);
+  }
+}
+
 TEST(a_filter_that_does_not_exist_is_EINVAL_and_a_kqueue_that_does_not_EBADF) {
   Kq kq;
   const Pair pipe(true);
@@ -263,15 +292,18 @@ TEST(EVFILT_WRITE_EV_EOF_when_the_reader_has_gone) {
 
 TEST(EVFILT_WRITE_of_a_refused_connection_has_EV_EOF_and_its_errno_in_fflags) {
   Kq kq;
-  const int bound = os::Socket(AF_INET, SOCK_STREAM, 0);
+  const int listener = os::Socket(AF_INET, SOCK_STREAM, 0);
   const int client = os::Socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
   auto* name = reinterpret_cast<sockaddr*>(&address);
-  CHECK_EQ(os::Bind(bound, name, length), 0);
-  CHECK_EQ(os::Getsockname(bound, name, &length), 0);
+  CHECK_EQ(os::Bind(listener, name, length), 0);
+  CHECK_EQ(os::Getsockname(listener, name, &length), 0);
+  // A port that is bound and does not listen need not refuse (T66).
+  CHECK_EQ(os::Listen(listener, 1), 0);
+  CHECK_EQ(os::Close(listener), 0);
   CHECK(os::Fcntl(client, F_SETFL, O_NONBLOCK) >= 0);
   // A socket that is not connected is not ready to write.
   CHECK_EQ(kq.Change(client, EVFILT_WRITE, EV_ADD), 0);
@@ -282,7 +314,6 @@ TEST(EVFILT_WRITE_of_a_refused_connection_has_EV_EOF_and_its_errno_in_fflags) {
   CHECK((Flags(kq.events[0]) & EV_EOF) != 0);
   if (said == -EINPROGRESS) CHECK_EQ(static_cast<int>(kq.events[0].fflags), ECONNREFUSED);
   CHECK_EQ(os::Close(client), 0);
-  CHECK_EQ(os::Close(bound), 0);
 }
 
 #ifdef EVFILT_USER

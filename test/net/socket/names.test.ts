@@ -89,7 +89,7 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
   });
 
   test('all fail: one AggregateError with each failure, the code is the first’s', async () => {
-    const port = refusingPort(context);
+    const port = refusingPort();
     const error = await rejectionError(start(port, () => ['127.0.0.2', '127.0.0.3', '::1']));
     expect(error.name).toBe('AggregateError');
     expect(error.code).toBe('ECONNREFUSED');
@@ -105,7 +105,7 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
   });
 
   test('one address that fails: its own error', async () => {
-    const port = refusingPort(context);
+    const port = refusingPort();
     const error = await rejectionError(start(port, () => ['127.0.0.2']));
     expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', address: '127.0.0.2', port });
   });
@@ -157,7 +157,7 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
   });
 
   test('handlers: error and close with the aggregate; bytes written before it is connected arrive', async () => {
-    const port = refusingPort(context);
+    const port = refusingPort();
     const told = record();
     const resolver = () => ['127.0.0.2', '127.0.0.3'];
     context.own(connect({ host: 'name.test', port, reactor: context.reactor, resolver }, told.handlers));
@@ -214,7 +214,7 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
 
   test('our end: localAddress and localPort', async () => {
     const listener = await context.bind({}, '0.0.0.0');
-    const free = refusingPort(context);
+    const free = refusingPort();
     const more = { localAddress: '127.0.0.5', localPort: free };
     const stream = await within(
       start(portOf(listener), () => [LOOPBACK], more),

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "unkind.h"
+
 namespace kqueue_shim {
 
 namespace {
@@ -28,6 +30,7 @@ enum TcpState {
 struct Socket {
   bool is_socket = false;
   bool is_stream = false;
+  bool is_datagram = false;
   bool is_tcp = false;
   bool listens = false;
   tcp_info info{};
@@ -64,6 +67,7 @@ Socket AskSocket(int fd) {
   if (type < 0) return socket;
   socket.is_socket = true;
   socket.is_stream = type == SOCK_STREAM;
+  socket.is_datagram = type == SOCK_DGRAM;
   socket.listens = IntOption(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
   const int domain = IntOption(fd, SOL_SOCKET, SO_DOMAIN);
   socklen_t length = sizeof socket.info;
@@ -113,7 +117,9 @@ FileState AskFile(int fd) {
   const bool shut = socket.is_tcp && !socket.listens && socket.write_ended();
   state.write.ended =
       broken || shut || (failed && !socket.is_socket) || (hung_up && socket.is_socket);
-  state.write.ready = state.write.ended || failed || (asked.revents & POLLOUT) != 0;
+  // A full receiver is not the sender's affair (unkind.h).
+  const bool always = socket.is_datagram && Is(Unkind::kNoBuffers);
+  state.write.ready = state.write.ended || failed || always || (asked.revents & POLLOUT) != 0;
   state.write.error = error;
   state.write.data = state.write.ready ? 1 : 0;
   return state;

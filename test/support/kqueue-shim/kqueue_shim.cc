@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "file_state.h"
+#include "unkind.h"
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
@@ -48,6 +49,9 @@ struct Knote {
   struct kevent event {};  // flags: those of its adding
   bool disabled = false;
   bool queued = false;
+  // What NetBSD's KN_ACTIVE is: something happened, and has not been told. Kept only where EV_ENABLE
+  // goes by it.
+  bool active = false;
   bool triggered = false;  // EVFILT_USER
 };
 
@@ -120,8 +124,9 @@ int Queue::Watch(int fd) {
   epoll_event event{};
   event.data.u64 = static_cast<uint64_t>(fd);
   event.events = EPOLLET;
-  if (read != nullptr && !read->disabled) event.events |= EPOLLIN | EPOLLRDHUP;
-  if (write != nullptr && !write->disabled) event.events |= EPOLLOUT;
+  const bool all = Is(Unkind::kEnableAlone);
+  if (read != nullptr && (all || !read->disabled)) event.events |= EPOLLIN | EPOLLRDHUP;
+  if (write != nullptr && (all || !write->disabled)) event.events |= EPOLLOUT;
   const int operation = read == nullptr && write == nullptr ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
   if (epoll_ctl(epoll_fd_, operation, fd, &event) == 0) return 0;
   if (errno != ENOENT) return errno;
@@ -167,7 +172,12 @@ int Queue::ApplyToFile(const struct kevent& change) {
     return Watch(fd);
   }
   Update(knote, change);
-  return Watch(fd);
+  if (!Is(Unkind::kEnableAlone) || (change.flags & EV_ADD) != 0) return Watch(fd);
+  if (knote->active && !knote->disabled) {
+    Enqueue(key, knote);
+    Ring();
+  }
+  return 0;
 }
 
 int Queue::ApplyUser(const struct kevent& change) {
@@ -256,8 +266,9 @@ int Queue::Hint(int64_t wait_ns) {
       const uint32_t mask = filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : uint32_t{EPOLLOUT};
       const Key key{static_cast<uintptr_t>(hints[i].data.u64), filter};
       Knote* knote = Find(key);
-      if (knote == nullptr || knote->disabled || (hints[i].events & (mask | failed)) == 0) continue;
-      Enqueue(key, knote);
+      if (knote == nullptr || (hints[i].events & (mask | failed)) == 0) continue;
+      knote->active = true;
+      if (!knote->disabled) Enqueue(key, knote);
     }
   }
   return static_cast<int>(count);
@@ -291,7 +302,11 @@ int Queue::Scan(struct kevent* events, int event_count) {
     Knote* knote = Find(key);
     if (knote == nullptr) continue;
     knote->queued = false;
-    if (knote->disabled || !Report(key, knote, &events[filled])) continue;
+    if (knote->disabled) continue;
+    if (!Report(key, knote, &events[filled])) {
+      knote->active = false;
+      continue;
+    }
     const unsigned flags = knote->event.flags;
     filled++;
     if ((flags & EV_ONESHOT) != 0) {
@@ -304,6 +319,7 @@ int Queue::Scan(struct kevent* events, int event_count) {
       if (key.second == EVFILT_USER) knote->event.fflags = 0;
     }
     if ((flags & EV_DISPATCH) != 0) knote->disabled = true;
+    if ((flags & (EV_CLEAR | EV_DISPATCH)) != 0) knote->active = false;
     // A level stays in the queue until it is no longer so.
     if ((flags & (EV_CLEAR | EV_DISPATCH)) == 0) Enqueue(key, knote);
   }

@@ -24,7 +24,7 @@ const RESET = /^(ECONNRESET|EPIPE)$/;
 export function describeFailures(context: Context): void {
   describe('what the network does', () => {
     test('refused, handlers: error and close with ECONNREFUSED, no open', async () => {
-      const port = refusingPort(context);
+      const port = refusingPort();
       const told = record();
       const connection = context.connect(port, told.handlers);
       expect(told.events).toEqual([]);
@@ -37,14 +37,14 @@ export function describeFailures(context: Context): void {
     });
 
     test('refused, promises', async () => {
-      const port = refusingPort(context);
+      const port = refusingPort();
       const error = await rejectionError(context.stream(port));
       expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', address: LOOPBACK, port });
       expect(error.errno).toBe(-(sys.errno['ECONNREFUSED'] ?? 0));
     });
 
     test('refused by every address of a name: the last refusal is told', async () => {
-      const port = refusingPort(context);
+      const port = refusingPort();
       const error = await rejectionError(context.stream(port, 'localhost'));
       expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', port });
     });

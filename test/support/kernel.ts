@@ -1,0 +1,40 @@
+// What this system's kernel has and others lack: found by trying, so that no test assumes a system.
+import { sys } from 'tripoll/raw';
+import { encodeUnixAddress } from '#lib/sys/sockaddr';
+import { testIf } from './applies.js';
+import { isWindows } from './platform.js';
+
+const { AF_INET, AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_CLOEXEC } = sys.constants;
+
+function tries(family: number, type: number, call: (fd: number) => number): boolean {
+  const fd = sys.socket(family, type | SOCK_CLOEXEC);
+  if (fd < 0) return false;
+  const result = call(fd);
+  sys.close(fd);
+  return result >= 0;
+}
+
+/** Linux and Windows have all of 127/8; elsewhere 127.0.0.1 is alone. */
+export const hasManyLoopbacks = tries(AF_INET, SOCK_STREAM, (fd) => sys.bind(fd, '127.0.0.2:0'));
+/** Names without a file: Linux. */
+export const hasAbstractNames =
+  !isWindows &&
+  tries(AF_UNIX, SOCK_STREAM, (fd) =>
+    sys.bindBytes(fd, encodeUnixAddress(`\0tripoll-probe-${process.pid}-${performance.now()}`)),
+  );
+/** Not macOS. */
+export const hasSeqpacket = !isWindows && tries(AF_UNIX, SOCK_SEQPACKET, () => 0);
+
+export const testLoopbacks = testIf(hasManyLoopbacks, 'of 127/8 this system has 127.0.0.1 alone');
+export const testAbstract = testIf(hasAbstractNames, 'this system has no abstract names');
+export const testSeqpacket = testIf(hasSeqpacket, 'this system has no AF_UNIX SOCK_SEQPACKET');
+
+const switches = new Set((process.env['TRIPOLL_UNKIND'] ?? '').split(','));
+
+/**
+ * Whether the imitation of another kernel does this (test/support/kqueue-shim/unkind.h); for what
+ * cannot be found out by trying.
+ */
+export function isUnkind(name: string): boolean {
+  return switches.has(name) || (name !== 'whole-sends' && switches.has('all'));
+}
