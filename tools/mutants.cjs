@@ -47,13 +47,27 @@ function findModule(name) {
   throw new Error(`no bundle has lib/${name}.ts: see test/mutants/modules.json`);
 }
 
-/** `tests`: patterns for Jest, of whole suites. */
+/**
+ * What nobody notices waits for something that never comes: these suites are done in less. Jest
+ * looks for files by itself, instead of asking two programs for each mutant.
+ */
+const quickly = { testTimeout: 5000, watchman: false, haste: { forceNodeFilesystemAPI: true } };
+
+/** `tests`: how the names of whole suites, or of folders of them, begin. */
 function configOf(key, { module, tests }) {
   const { file, ranges } = findModule(module);
-  const patterns = tests.map((test) => `out/test/${test}`).join(' ');
+  const suites = tests.flatMap((test) => [`${test}.js`, `${test}*.test.js`, `${test}*/**/*.test.js`]);
   return {
-    testRunner: 'command',
-    commandRunner: { command: `node node_modules/jest/bin/jest.js --silent --bail --runInBand ${patterns}` },
+    // In one process for many mutants, each with the tests alone that come to its place: ten times
+    // as fast as a Jest of its own for each.
+    testRunner: 'jest',
+    plugins: ['@stryker-mutator/jest-runner'],
+    coverageAnalysis: 'perTest',
+    jest: {
+      configFile: 'jest.config.cjs',
+      enableFindRelatedTests: false,
+      config: { testMatch: suites.map((suite) => `**/out/test/${suite}`), ...quickly },
+    },
     // A module may be in two parts, of which one has its exports alone.
     mutate: ranges.filter(([from, to]) => from <= to).map(([from, to]) => `${file}:${from}-${to}`),
     // Messages may change, and so no test says what they are.
@@ -100,7 +114,7 @@ function runModule(key) {
   if (!fs.existsSync(report)) return { name: key, passed: 0, failed: 1, note: 'no report' };
   const [{ source, mutants }] = Object.values(JSON.parse(fs.readFileSync(report, 'utf8')).files);
   const counted = mutants.filter(({ status }) =>
-    ['Killed', 'Timeout', 'Survived', 'NoCoverage'].includes(status),
+    ['Killed', 'Timeout', 'RuntimeError', 'Survived', 'NoCoverage'].includes(status),
   );
   const alive = counted.filter(({ status }) => status === 'Survived' || status === 'NoCoverage');
   return judge(

@@ -36,7 +36,7 @@ function step(buffer: ByteBuffer, expected: readonly number[], bytes: Uint8Array
 }
 
 test('random programs: the bytes of a plain array', () => {
-  for (let seed = testSeed(); seed < testSeed() + 200; seed++) {
+  for (let seed = testSeed(); seed < testSeed() + 40; seed++) {
     const random = new Random(seed);
     const most = random.pick([3, 50, 500]);
     const buffer = new ByteBuffer();
@@ -89,6 +89,23 @@ describe('memory', () => {
       expect(buffer.bytes.buffer).toBe(first);
       buffer.consume(100);
     }
+  });
+
+  test('one that is filled to its last byte is enough', () => {
+    const buffer = new ByteBuffer();
+    buffer.append(new Uint8Array(100));
+    const first = buffer.bytes.buffer;
+    buffer.append(new Uint8Array(156));
+    expect([buffer.length, buffer.bytes.buffer === first]).toEqual([256, true]);
+  });
+
+  test('a small one stays, however little of it was used', () => {
+    const buffer = new ByteBuffer();
+    buffer.append(new Uint8Array(10));
+    const first = buffer.bytes.buffer;
+    buffer.consume(10);
+    buffer.append(new Uint8Array(10));
+    expect(buffer.bytes.buffer).toBe(first);
   });
 
   test('bytes that were all taken leave it to the next ones, from its start', () => {
