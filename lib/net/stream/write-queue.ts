@@ -57,10 +57,8 @@ interface Entry {
   readonly endsOperation: boolean;
   /** Null when they are out. */
   fds: QueuedFds | null;
-  /** Its part of `queuedBytes` while no byte of it is out. */
-  countedBytes: number;
-  /** Its bytes are ours: others may be put behind them. */
-  readonly isBlock: boolean;
+  /** Its part of `queuedBytes` while no byte of it is out; of copies only what came first. */
+  readonly countedBytes: number;
 }
 
 const NO_NAME = new Uint8Array(0);
@@ -103,7 +101,8 @@ export class WriteQueue {
   append(bytes: Uint8Array): void {
     const tail = this.#entries.at(-1);
     let rest = bytes;
-    if (tail?.isBlock === true && this.#head < this.#entries.length && !this.#messages) {
+    // A block has room; what is the caller's is full, and so is the copy of a message.
+    if (tail !== undefined && tail.length < tail.capacity) {
       rest = this.#fill(tail, bytes);
       if (rest.length === 0) return;
     }
@@ -112,16 +111,14 @@ export class WriteQueue {
     // Not filled with zeros: what lies beyond `length` is never sent.
     const block = Buffer.allocUnsafeSlow(this.#messages ? length : Math.max(length, spacious));
     block.set(rest);
-    this.#push(block, length, null, true, null, true);
+    this.#push(block, length, null, true, null);
   }
 
   /** Puts in as much as fits; returns the rest. */
   #fill(block: Entry, bytes: Uint8Array): Uint8Array {
     const taken = Math.min(bytes.length, block.capacity - block.length);
-    if (taken === 0) return bytes;
     block.bytes.set(bytes.subarray(0, taken), block.length);
     block.length += taken;
-    block.countedBytes += taken;
     this.queuedBytes += taken;
     return bytes.subarray(taken);
   }
@@ -132,12 +129,11 @@ export class WriteQueue {
     operation: WriteOperation | null,
     endsOperation: boolean,
     fds: QueuedFds | null,
-    isBlock = false,
   ): void {
     this.#entries.push({
       source: null,
       ...{ bytes, capacity: bytes.length, length, offset: 0 },
-      ...{ operation, endsOperation, fds, countedBytes: length, isBlock },
+      ...{ operation, endsOperation, fds, countedBytes: length },
     });
     this.queuedBytes += length;
   }
@@ -155,7 +151,7 @@ export class WriteQueue {
     this.#entries.push({
       source,
       ...{ bytes: NO_BYTES, capacity: 0, length: total, offset: 0 },
-      ...{ operation, endsOperation: true, fds: null, countedBytes, isBlock: false },
+      ...{ operation, endsOperation: true, fds: null, countedBytes },
     });
     this.queuedBytes += countedBytes;
   }
@@ -175,8 +171,9 @@ export class WriteQueue {
       count === 1
         ? sendNow(fd, intact(first), first.offset, first.length - first.offset)
         : native.sendv(fd, this.#vectors(count), first.offset, MAX_VECTORS);
-    if (written > 0 || first.length === first.offset) this.#consume(Math.max(0, written));
-    return written < 0 ? this.#refused(first, written) : written;
+    if (written < 0) return this.#refused(first, written);
+    this.#consume(written);
+    return written;
   }
 
   /** What a write failed with; 0 if that was its own promise's affair alone, or nothing. */
@@ -285,16 +282,14 @@ export class WriteQueue {
       this.queuedBytes -= entry.length - entry.offset;
       this.#head++;
       if (entry.endsOperation) operation?.resolve(operation.written);
-      if (!complete) break;
     }
     this.#compact();
   }
 
   /** Drops what has been written, when it is the larger half: amortised O(1). */
   #compact(): void {
-    if (this.#head === this.#entries.length) this.#entries.length = 0;
-    else if (this.#head * 2 > this.#entries.length) this.#entries.splice(0, this.#head);
-    else return;
+    if (this.#head * 2 <= this.#entries.length) return;
+    this.#entries.splice(0, this.#head);
     this.#head = 0;
   }
 }

@@ -1,19 +1,24 @@
 // The write queue by itself, against a socket that takes as many bytes as it is told to: the bytes come out in order
 // whatever was put in how, and each promise is settled once, with what is true.
 import { native } from '#lib/binding/native';
+import type { QueuedFds } from '#lib/net/message/outgoing-fds';
 import { WriteQueue, type WriteOperation } from '#lib/net/stream/write-queue';
+import { testIf } from '../../support/applies.js';
 import { Random } from '../../support/random.js';
 import { pattern } from '../tools.js';
 
 const EAGAIN = -native.errnos['EAGAIN'];
 const EMSGSIZE = -native.errnos['EMSGSIZE'];
 const EINTR = -native.errnos['EINTR'];
+const EPIPE = -native.errnos['EPIPE'];
+/** Undefined on a system that sends no fds. */
+const { ETOOMANYREFS } = native.errnos;
 const FD = 1234;
 
 /** What the socket took, and what it says next: how many bytes it takes, or an errno. */
 let taken: Buffer[];
 let answers: number[];
-let calls: { buffers: number; bytes: number }[];
+let calls: { buffers: number; bytes: number; fds?: number }[];
 
 function take(buffers: readonly Uint8Array[]): number {
   const bytes = Buffer.concat(buffers);
@@ -25,7 +30,7 @@ function take(buffers: readonly Uint8Array[]): number {
   return count;
 }
 
-const { send, sendv } = native;
+const { send, sendv, sendMessage } = native;
 beforeEach(() => {
   taken = [];
   answers = [];
@@ -35,10 +40,17 @@ beforeEach(() => {
     const [first, ...others] = buffers;
     return take([first!.subarray(firstOffset), ...others]);
   };
+  native.sendMessage = (_fd, bytes, offset, length, words) => {
+    const result = take([bytes.subarray(offset, offset + length)]);
+    calls.at(-1)!.fds = words.length;
+    return result;
+  };
 });
 afterEach(() => {
   native.send = send;
   native.sendv = sendv;
+  native.sendMessage = sendMessage;
+  jest.restoreAllMocks();
 });
 
 interface Told extends WriteOperation {
@@ -60,7 +72,18 @@ const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text))
 const sent = (): string => Buffer.concat(taken).toString();
 
 function drain(queue: WriteQueue): void {
-  while (!queue.isEmpty) queue.writeOnce(FD);
+  for (let i = 0; i < 1000 && !queue.isEmpty; i++) queue.writeOnce(FD);
+  expect(queue.isEmpty).toBe(true);
+}
+
+/** fds that go with a write, and how often they were closed. */
+function someFds(): QueuedFds & { closes: number } {
+  const fds: QueuedFds & { closes: number } = {
+    words: new Uint8Array(4),
+    closes: 0,
+    close: () => void fds.closes++,
+  };
+  return fds;
 }
 
 describe('one write', () => {
@@ -131,6 +154,63 @@ describe('one write', () => {
     expect(calls).toHaveLength(2);
   });
 
+  test('of a refused errno is the stream’s error, without a promise, half-way, or of another kind', () => {
+    const queue = new WriteQueue();
+    const own = operation();
+    queue.push(bytesOf('nobody waits'), null);
+    queue.push(bytesOf('abc'), own);
+    answers = [EMSGSIZE];
+    expect(queue.writeOnce(FD)).toBe(EMSGSIZE);
+    answers = [13, EMSGSIZE];
+    queue.writeOnce(FD);
+    expect(queue.writeOnce(FD)).toBe(EMSGSIZE);
+    expect([queue.queuedBytes, own.told]).toEqual([2, []]);
+    drain(queue);
+    const other = operation();
+    queue.push(bytesOf('abc'), other);
+    answers = [EPIPE];
+    expect(queue.writeOnce(FD)).toBe(EPIPE);
+    expect([queue.queuedBytes, other.told]).toEqual([3, []]);
+  });
+
+  test('settles one that asked for as much as the socket takes not before a byte of it is out', () => {
+    const queue = new WriteQueue();
+    const [all, some] = [operation(), operation(false)];
+    queue.push(bytesOf('abc'), all);
+    queue.push(bytesOf('def'), some);
+    answers = [2, 1, 2];
+    queue.writeOnce(FD);
+    expect([all.written, all.told, some.told]).toEqual([2, [], []]);
+    queue.writeOnce(FD);
+    expect([all.told, some.told]).toEqual([[3], []]);
+    queue.writeOnce(FD);
+    expect([some.told, queue.isEmpty, queue.queuedBytes]).toEqual([[2], true, 0]);
+    expect(sent()).toBe('abcde');
+  });
+
+  test('of no bytes is done when the socket has taken it, and settles with 0', () => {
+    const queue = new WriteQueue();
+    const [empty, behind] = [operation(), operation()];
+    queue.push(bytesOf(''), empty);
+    answers = [EAGAIN];
+    expect(queue.writeOnce(FD)).toBe(EAGAIN);
+    expect(empty.told).toEqual([]);
+    expect([queue.writeOnce(FD), queue.isEmpty, empty.told]).toEqual([0, true, [0]]);
+    queue.push(bytesOf('a'), behind);
+    drain(queue);
+    expect([empty.told, behind.told, sent()]).toEqual([[0], [1], 'a']);
+  });
+
+  test('T07 of a buffer that was transferred away sends nothing, also not of those behind it', () => {
+    const queue = new WriteQueue();
+    const detached = new Uint8Array(8);
+    queue.push(detached, operation());
+    queue.push(bytesOf('behind'), null);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    expect(() => queue.writeOnce(FD)).toThrow(RangeError);
+    expect(calls).toEqual([]);
+  });
+
   test('T07 of a buffer that was transferred away throws, when those before it are out', () => {
     const queue = new WriteQueue();
     const detached = new Uint8Array(8);
@@ -164,6 +244,59 @@ describe('sources', () => {
     expect([own.told, sent(), queue.queuedBytes]).toEqual([[4], 'a1234z', 0]);
   });
 
+  test('are asked for what is left, and may end before', () => {
+    const queue = new WriteQueue();
+    const own = operation();
+    const asked: number[] = [];
+    const says = [2, EAGAIN, 3, 0];
+    const source = (fd: number, written: number): number => {
+      expect(fd).toBe(FD);
+      asked.push(written);
+      return says.shift()!;
+    };
+    queue.pushSource(source, 10, own, 7);
+    queue.push(bytesOf('z'), null);
+    expect([queue.writeOnce(FD), own.written, queue.queuedBytes]).toEqual([2, 2, 8]);
+    expect([queue.writeOnce(FD), own.written, own.told]).toEqual([EAGAIN, 2, []]);
+    expect([queue.writeOnce(FD), queue.writeOnce(FD)]).toEqual([3, 0]);
+    expect([asked, own.told, own.written, queue.queuedBytes]).toEqual([[0, 2, 2, 5], [5], 5, 1]);
+    drain(queue);
+    expect(sent()).toBe('z');
+  });
+
+  test('need no promise, and no byte', () => {
+    const queue = new WriteQueue();
+    queue.pushSource(() => 3, 3, null, 0);
+    expect([queue.writeOnce(FD), queue.isEmpty]).toEqual([3, true]);
+    queue.pushSource(() => 0, 0, null, 5);
+    expect([queue.writeOnce(FD), queue.isEmpty, queue.queuedBytes]).toEqual([0, true, 0]);
+    const source = (): number => {
+      throw new Error('the file');
+    };
+    queue.pushSource(source, 3, null, 0);
+    expect([queue.writeOnce(FD), queue.isEmpty]).toEqual([0, true]);
+  });
+
+  test('of no byte are asked too, and not counted as done with what is before them', () => {
+    const queue = new WriteQueue();
+    const own = operation();
+    let asked = 0;
+    queue.push(bytesOf('a'), null);
+    queue.pushSource(() => asked++, 0, own, 5);
+    expect([queue.writeOnce(FD), own.told, asked]).toEqual([1, [], 0]);
+    drain(queue);
+    expect([own.told, asked, queue.queuedBytes]).toEqual([[0], 1, 0]);
+  });
+
+  test('are no place for copies', () => {
+    const queue = new WriteQueue();
+    queue.pushSource(() => 5, 5, null, 5);
+    queue.append(bytesOf('ab'));
+    expect(queue.queuedBytes).toBe(7);
+    drain(queue);
+    expect(sent()).toBe('ab');
+  });
+
   test('one that throws at once rejects its own promise alone; one that throws half-way ends it all', () => {
     const queue = new WriteQueue();
     const own = operation();
@@ -182,7 +315,92 @@ describe('sources', () => {
   });
 });
 
+describe('T46 fds', () => {
+  test('go with the first byte of their own, in a call of its own, and are closed then', () => {
+    const queue = new WriteQueue();
+    const fds = someFds();
+    const own = operation();
+    queue.push(bytesOf('ab'), null);
+    queue.push(bytesOf('CDE'), own, fds);
+    queue.push(bytesOf('f'), null);
+    answers = [2, EAGAIN, 0, 1];
+    queue.writeOnce(FD);
+    expect([queue.writeOnce(FD), queue.writeOnce(FD)]).toEqual([EAGAIN, 0]);
+    expect([fds.closes, queue.queuedBytes]).toEqual([0, 4]);
+    expect(queue.writeOnce(FD)).toBe(1);
+    expect([fds.closes, own.told, queue.queuedBytes]).toEqual([1, [], 3]);
+    drain(queue);
+    expect([fds.closes, own.told, sent()]).toEqual([1, [3], 'abCDEf']);
+    expect(calls).toEqual([
+      { buffers: 1, bytes: 2 },
+      ...Array<object>(3).fill({ buffers: 1, bytes: 3, fds: 4 }),
+      { buffers: 2, bytes: 3 },
+    ]);
+  });
+
+  testIf(ETOOMANYREFS !== undefined, 'the system has no such errno')(
+    'that are too many on their way reject their write alone, and are closed',
+    () => {
+      const queue = new WriteQueue();
+      const fds = someFds();
+      const own = operation();
+      queue.push(bytesOf('ab'), own, fds);
+      queue.push(bytesOf('c'), null);
+      answers = [-ETOOMANYREFS!];
+      expect(queue.writeOnce(FD)).toBe(0);
+      expect([own.told, fds.closes, queue.queuedBytes]).toEqual([['ETOOMANYREFS'], 1, 1]);
+      drain(queue);
+      expect(sent()).toBe('c');
+    },
+  );
+
+  test('are closed when their write is taken back, or all are', () => {
+    const queue = new WriteQueue();
+    const own = operation();
+    const [mine, others] = [someFds(), someFds()];
+    queue.push(bytesOf('a'), own, mine);
+    queue.push(bytesOf('b'), null, others);
+    expect(queue.remove(own)).toBe(true);
+    expect([mine.closes, others.closes]).toEqual([1, 0]);
+    queue.clear(new Error('over'));
+    expect([mine.closes, others.closes]).toEqual([1, 1]);
+  });
+
+  test('T07 of a buffer that was transferred away are not sent', () => {
+    const queue = new WriteQueue();
+    const [fds, detached] = [someFds(), new Uint8Array(8)];
+    queue.push(detached, null, fds);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    expect(() => queue.writeOnce(FD)).toThrow(RangeError);
+    expect([calls, fds.closes]).toEqual([[], 0]);
+  });
+});
+
 describe('F20 copies', () => {
+  test('take blocks as large as what waits before them, from 512 bytes to 64 KiB', () => {
+    const allocate = jest.spyOn(Buffer, 'allocUnsafeSlow');
+    const queue = new WriteQueue();
+    for (let i = 0; i < 300_000; i += 100) queue.append(new Uint8Array(100));
+    const sizes = allocate.mock.calls.map(([size]) => size);
+    expect([sizes[0], Math.min(...sizes), Math.max(...sizes)]).toEqual([512, 512, 65_536]);
+    // Each is as large as all before it together.
+    expect(sizes.slice(0, 9)).toEqual([512, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]);
+    expect(new Set(sizes.slice(9))).toEqual(new Set([65_536]));
+    queue.append(new Uint8Array(100_000));
+    drain(queue);
+    expect(Buffer.concat(taken)).toHaveLength(400_000);
+  });
+
+  test('of a message take what it has', () => {
+    const allocate = jest.spyOn(Buffer, 'allocUnsafeSlow');
+    const queue = new WriteQueue(true);
+    queue.append(bytesOf('one'));
+    queue.append(bytesOf('three'));
+    expect(allocate.mock.calls).toEqual([[3], [5]]);
+    drain(queue);
+    expect(calls.map(({ bytes }) => bytes)).toEqual([3, 5]);
+  });
+
   test('are the caller’s no more, and share blocks', () => {
     const queue = new WriteQueue();
     const chunk = bytesOf('abc');
@@ -238,13 +456,16 @@ describe('F20 copies', () => {
 
   test('take few entries: what an entry takes is counted from the 65th on', () => {
     const queue = new WriteQueue();
-    for (let i = 0; i < 100_000; i++) queue.append(bytesOf('x'));
+    for (let i = 0; i < 2000; i++) queue.append(bytesOf('x'));
     expect(queue.overheadBytes).toBe(0);
     const kept = new WriteQueue();
     for (let i = 0; i < 64; i++) kept.push(bytesOf('x'), null);
     expect(kept.overheadBytes).toBe(0);
     for (let i = 0; i < 10; i++) kept.push(bytesOf('x'), null);
     expect(kept.overheadBytes).toBe(4000);
+    answers = [5];
+    kept.writeOnce(FD);
+    expect(kept.overheadBytes).toBe(2000);
     drain(kept);
     expect(kept.overheadBytes).toBe(0);
   });
@@ -271,11 +492,33 @@ describe('taken back', () => {
     const queue = new WriteQueue();
     const vector = operation();
     queue.pushAll([bytesOf('ab'), bytesOf('cd')], 0, vector);
-    answers = [3];
+    answers = [1, 2];
+    queue.writeOnce(FD);
+    expect(queue.remove(vector)).toBe(false);
     queue.writeOnce(FD);
     expect(queue.remove(vector)).toBe(false);
     drain(queue);
     expect([sent(), vector.told]).toEqual(['abcd', [4]]);
+  });
+
+  test('what is out already does not come again, nor hear of the end', () => {
+    for (const end of ['remove', 'clear'] as const) {
+      const queue = new WriteQueue();
+      taken = [];
+      const all = [...'abcde'].map((text) => {
+        const own = operation();
+        queue.push(bytesOf(text), own);
+        return own;
+      });
+      answers = [1];
+      queue.writeOnce(FD);
+      expect([queue.remove(all[0]!), sent()]).toEqual([false, 'a']);
+      if (end === 'remove') expect(queue.remove(all[4]!)).toBe(true);
+      else queue.clear(Object.assign(new Error('over'), { code: 'OVER' }));
+      drain(queue);
+      expect([sent(), all[0]!.told]).toEqual([end === 'remove' ? 'abcd' : 'a', [1]]);
+      expect(queue.queuedBytes).toBe(0);
+    }
   });
 
   test('clear rejects whoever waits, and forgets', () => {
@@ -292,7 +535,7 @@ describe('taken back', () => {
 
 test('whatever is put in, and however the socket takes it, the bytes come out in order', () => {
   const random = new Random(7);
-  for (let run = 0; run < 200; run++) {
+  for (let run = 0; run < 50; run++) {
     const queue = new WriteQueue();
     const expected: Buffer[] = [];
     const operations: { own: Told; length: number }[] = [];
