@@ -239,6 +239,16 @@ export function describeErrors(context: Context): void {
         });
       });
 
+      test('guard 7: an error in no queue, for which no receive waits, is receiveError’s', async () => {
+        const dead = await deadAddress(context);
+        const client = context.own(await UdpSocket.connect(dead, { reactor: context.reactor }));
+        await client.send(bytesOf('x'));
+        client.setOption('receiveErrors', true);
+        const error = await within(client.receiveError(), 'the error');
+        expect(error).toMatchObject({ code: 'ECONNREFUSED', origin: 'none' });
+        await expectNoSpin(context.reactor);
+      });
+
       describe('F11 T63 a send that is too long is told once by the queue', () => {
         const tooLong = new Uint8Array(65_508);
         const local = { code: 'EMSGSIZE', origin: 'local' };
