@@ -81,7 +81,9 @@ function someFds(): QueuedFds & { closes: number } {
   const fds: QueuedFds & { closes: number } = {
     words: new Uint8Array(4),
     closes: 0,
-    close: () => void fds.closes++,
+    close: () => {
+      fds.closes++;
+    },
   };
   return fds;
 }
@@ -505,7 +507,7 @@ describe('taken back', () => {
     for (const end of ['remove', 'clear'] as const) {
       const queue = new WriteQueue();
       taken = [];
-      const all = [...'abcde'].map((text) => {
+      const all = ['a', 'b', 'c', 'd', 'e'].map((text) => {
         const own = operation();
         queue.push(bytesOf(text), own);
         return own;
