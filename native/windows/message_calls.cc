@@ -36,6 +36,17 @@ size_t TotalBytes(const msghdr& message) {
   return std::min<size_t>(total, INT_MAX);
 }
 
+// The first of them that one call sends; returns how many.
+DWORD TrimToSend(WSABUF* buffers, DWORD count) {
+  ULONG left = kMostPerSend;
+  for (DWORD i = 0; i < count; i++) {
+    buffers[i].len = std::min(buffers[i].len, left);
+    left -= buffers[i].len;
+    if (left == 0) return i + 1;
+  }
+  return count;
+}
+
 WSAMSG ToNative(const msghdr& message, WSABUF (&buffers)[kMostVectors], int flags) {
   WSAMSG native{};
   native.name = static_cast<sockaddr*>(message.msg_name);
@@ -127,8 +138,8 @@ int Sendmsg(int fd, const msghdr* message, int flags) {
     result = WSASendTo(ToSocket(fd), buffers, native.dwBufferCount, &sent, native_flags,
                        native.name, native.namelen, nullptr, nullptr);
   } else {
-    result =
-        WSASend(ToSocket(fd), buffers, native.dwBufferCount, &sent, native_flags, nullptr, nullptr);
+    const DWORD count = TrimToSend(buffers, native.dwBufferCount);
+    result = WSASend(ToSocket(fd), buffers, count, &sent, native_flags, nullptr, nullptr);
   }
   return result == 0 ? static_cast<int>(sent) : ErrorOfSend(fd, message->msg_name != nullptr);
 }

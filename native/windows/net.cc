@@ -185,7 +185,8 @@ int Recv(int fd, void* buffer, size_t length, int flags) {
 }
 
 int Send(int fd, const void* buffer, size_t length, int flags) {
-  const int sent = send(ToSocket(fd), static_cast<const char*>(buffer), ClampLength(length), flags);
+  const auto bytes = static_cast<int>(std::min<size_t>(length, kMostPerSend));
+  const int sent = send(ToSocket(fd), static_cast<const char*>(buffer), bytes, flags);
   return sent == SOCKET_ERROR ? ErrorOfSend(fd, false) : sent;
 }
 

@@ -18,6 +18,11 @@ int ErrorOfSend(int fd, bool has_name);
 
 bool IsDatagram(int fd);
 
+// The most bytes that a call sends. Windows takes what a call gives it whole, of any length, while
+// less than SO_SNDBUF waits in the socket (Microsoft's support article 214397): so nobody would
+// ever hear that it is full. More than a datagram can have, so that one too long is refused still.
+constexpr ULONG kMostPerSend = ULONG{256} << 10;
+
 // Vectors as Winsock takes them. Returns how many.
 DWORD ToBuffers(const msghdr& message, WSABUF (&buffers)[kMostVectors]);
 
