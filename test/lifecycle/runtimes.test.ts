@@ -14,7 +14,7 @@ const runtimes: [name: string, args: string[]][] = [
 ];
 
 for (const [name, args] of runtimes) {
-  const testHere = isWine ? testIf(false, 'Wine 8 runs Node 20 alone') : testWithTools(name);
+  const testHere = isWine ? testIf(false, 'no other runtime is there under Wine') : testWithTools(name);
   testHere(`an echo in ${name}, by the driver that needs no libuv`, () => {
     const { status, stdout, stderr } = spawnSync(name, args, { encoding: 'utf8', timeout: 15_000 });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -1,5 +1,4 @@
 import { type BackendName, capabilities, Poller } from 'tripoll';
-import { pollTells } from '../support/kernel';
 import { describePoller, type Features } from './conformance';
 
 const backends: Partial<Record<BackendName, Features>> = {
@@ -13,8 +12,6 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: true,
     unasked: true,
     priority: true,
-    errors: true,
-    strangers: true,
   },
   kqueue: {
     anyFd: true,
@@ -26,8 +23,6 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: false,
     priority: capabilities.platform === 'darwin' || capabilities.platform === 'openbsd',
-    errors: true,
-    strangers: true,
   },
   poll: {
     anyFd: true,
@@ -39,8 +34,6 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: true,
     priority: true,
-    errors: pollTells.errors,
-    strangers: pollTells.strangers,
   },
   iocp: {
     anyFd: false,
@@ -52,8 +45,6 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: true,
     priority: true,
-    errors: true,
-    strangers: true,
   },
 };
 

@@ -207,7 +207,7 @@ describe('sockets', () => {
     expect(thrownBy(() => sys.getsockopt(fd, level, name, any([0])))).toEqual(invalidType);
   });
 
-  testIf(!isWine, 'Wine 8 keeps the error of a socket that was asked for it')(
+  testIf(!isWine, 'Wine keeps the error of a socket that was asked for it')(
     'a pending error is taken once',
     () => {
       const [listener, port] = rig.tcpListener();

@@ -13,7 +13,7 @@ import { isMainThread, MessageChannel, Worker, workerData } from 'node:worker_th
 import { type BackendName, Interest, Reactor } from 'tripoll';
 import { listen } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { isWindows, isWine } from '../support/platform';
+import { isWindows, isOldWine } from '../support/platform';
 import { openPipe } from '../support/pairs';
 
 const [backend, refed, portText, where] = (isMainThread ? process.argv.slice(2) : workerData) as [
@@ -282,7 +282,7 @@ async function main(): Promise<void> {
   // Node's own: some of what is awaited below keeps nothing alive.
   const keepAlive = setTimeout(() => {}, 600_000);
   for (const [name, scenario] of Object.entries(scenarios)) {
-    if ((isWindows && name === 'signal') || (isWine && name === 'child process')) continue;
+    if ((isWindows && name === 'signal') || (isOldWine && name === 'child process')) continue;
     // From a turn of the loop that run() has, not from the one in which it began.
     await delay(1);
     const seen = await scenario();

@@ -4,7 +4,7 @@ import { canNest, systemBackend } from '../support/backends.js';
 import { expectCleanExit, runFile, runScript } from '../support/child.js';
 import { type BackendName, capabilities } from 'tripoll';
 import { testIf } from '../support/applies.js';
-import { isWindows, isWine } from '../support/platform.js';
+import { isWindows, isOldWine } from '../support/platform.js';
 
 const HOST = '127.0.0.1';
 const DEADLINE_MS = 60_000;
@@ -54,7 +54,7 @@ const kinds: [driver: string, backend: BackendName, refed: string, where: string
 /** What the child leaves out, and why. */
 const leftOut: Record<string, string> = {
   ...(isWindows ? { signal: 'Windows has no signals' } : {}),
-  ...(isWine ? { 'child process': 'under Wine a Node whose standard streams are pipes says EBADF' } : {}),
+  ...(isOldWine ? { 'child process': 'under Wine a Node whose standard streams are pipes says EBADF' } : {}),
 };
 
 describe.each(kinds.filter(([, backend]) => capabilities.backends.includes(backend)))(

@@ -2,7 +2,7 @@
 // kinds: what a system can never have ("does not apply"), and what this machine lacks though it
 // could have it ("not run here"): a tool, a privilege. tools/legs.cjs reads both from Jest's
 // report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
-import { isWindows, isWine } from './platform.js';
+import { isOldWine, isWindows, isWine } from './platform.js';
 
 export type Register = (name: string, fn?: jest.ProvidesCallback, timeoutMs?: number) => void;
 export type RegisterGroup = (name: string, fn: () => void) => void;
@@ -61,4 +61,10 @@ export const testAnyFd = testIf(
  * Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no
  * ECONNRESET.
  */
-export const testReset = testIf(!isWine, 'Wine 8 tells a reset as the end of the stream');
+export const testReset = testIf(!isOldWine, 'Wine 8 tells a reset as the end of the stream');
+
+/** Of a readiness that was made up, while a socket is connecting. */
+export const testConnecting = testIf(
+  !isWine || isOldWine,
+  'Wine 10 names the peer of a socket that is still connecting, as if it were connected',
+);

@@ -2,5 +2,11 @@ import { capabilities } from 'tripoll';
 
 export const isWindows = capabilities.platform === 'win32';
 
-/** Set by tools/windows-tests.cjs: Wine 8 is not Windows in all that its documents say. */
-export const isWine = process.env['TRIPOLL_WINE'] === '1';
+/** The Wine's version, set by tools/windows-tests.cjs; 0 on Windows itself, and elsewhere. */
+const wineVersion = Number(process.env['TRIPOLL_WINE'] ?? 0);
+
+/** Wine is not Windows in all that its documents say. */
+export const isWine = wineVersion !== 0;
+
+/** What was mended in Wine until 10, Debian 13's. */
+export const isOldWine = isWine && wineVersion < 10;

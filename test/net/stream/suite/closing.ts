@@ -16,7 +16,7 @@ import {
 } from '../../tools.js';
 import { blockedStream, DeafPort, heldBy } from '../tools.js';
 import { testReset } from '../../../support/applies.js';
-import { isWine } from '../../../support/platform.js';
+import { isOldWine } from '../../../support/platform.js';
 
 const { ECONNRESET } = sys.errno;
 
@@ -139,9 +139,9 @@ export function describeClosing(context: Context): void {
     const waysOfAll = handlers.flatMap((name) => ways.map((way): [keyof TcpHandlers, Way] => [name, way]));
 
     // Under Wine a reset is no error, so that `error` is not called.
-    for (const [name, way] of isWine ? waysOfAll.filter(([handler]) => handler === 'error') : [])
+    for (const [name, way] of isOldWine ? waysOfAll.filter(([handler]) => handler === 'error') : [])
       testReset(`inside ${name}: ${way}, and nothing but close follows`);
-    const applying = waysOfAll.filter(([handler]) => !isWine || handler !== 'error');
+    const applying = waysOfAll.filter(([handler]) => !isOldWine || handler !== 'error');
     test.each(applying)('inside %s: %s, and nothing but close follows', async (name, way) => {
       const overrides: TcpHandlers = {
         [name]: (connection: TcpConnection) => {

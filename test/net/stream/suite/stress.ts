@@ -3,8 +3,7 @@ import { within } from '../../../support/deadline.js';
 import { Random, testSeed } from '../../../support/random.js';
 import { digest, pattern, portOf, record, type Context } from '../../tools.js';
 
-/** All at once, which every system's backlog has to take: 128 (somaxconn). */
-const CONNECTIONS = 120;
+const CONNECTIONS = 200;
 const MESSAGES = 50;
 
 export function describeStress(context: Context): void {
@@ -36,11 +35,7 @@ export function describeStress(context: Context): void {
       for (const { told, wanted } of clients) {
         expect(await within(told.closed, 'close')).toBeNull();
         expect(digest(told.bytes())).toBe(digest(wanted));
-        expect(told.events.filter((event) => event !== 'data' && event !== 'drain')).toEqual([
-          'open',
-          'end',
-          'close',
-        ]);
+        expect(told.events.filter((event) => event !== 'data')).toEqual(['open', 'end', 'close']);
       }
     });
 

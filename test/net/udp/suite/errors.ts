@@ -153,8 +153,7 @@ export function describeErrors(context: Context): void {
     }
   });
 
-  const { priority, errors } = context.features;
-  const hasQueue = has('IP_RECVERR') && priority !== false && errors !== false;
+  const hasQueue = has('IP_RECVERR') && context.features.priority !== false;
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')(
     'errors that come back, with receiveErrors',
     () => {
