@@ -16,6 +16,7 @@ import { sys } from 'tripoll/raw';
 import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { openedSince, openFds } from '../support/fds.js';
+import { pollTells } from '../support/kernel.js';
 
 export const LOOPBACK = '127.0.0.1';
 
@@ -28,6 +29,10 @@ interface Features {
    * yes.
    */
   readonly priority?: boolean;
+  /** POLLERR of a socket: not by the poll(2) of a BSD (T19). Default: yes. */
+  readonly errors?: boolean;
+  /** A stranger's number is noticed: not by a poll(2) where sockets have no inode (T09). */
+  readonly strangers?: boolean;
 }
 
 const LEGS = {
@@ -39,7 +44,13 @@ const LEGS = {
     edge: true,
     priority: 'EVFILT_EXCEPT' in sys.constants,
   },
-  'watcher poll': { driver: 'watcher', backend: 'poll', edge: false },
+  'watcher poll': {
+    driver: 'watcher',
+    backend: 'poll',
+    edge: false,
+    errors: pollTells.errors,
+    strangers: pollTells.strangers,
+  },
   'watcher iocp': { driver: 'watcher', backend: 'iocp', edge: false },
 } as const;
 
@@ -415,6 +426,9 @@ function check(result: number, what: string): number {
   return result;
 }
 
+/** One for all: what is asked for is much more than some systems have at a time. */
+const receiveBuffer = new Uint8Array(1 << 20);
+
 /**
  * Connected when it is made: the kernel completes a connection on loopback before it is accepted.
  */
@@ -455,10 +469,9 @@ export class RawPeer implements Closable {
    * failed.
    */
   receive(length = 65_536): Buffer | number | null {
-    const buffer = Buffer.allocUnsafe(length);
-    const received = sys.recv(this.fd, buffer);
+    const received = sys.recv(this.fd, receiveBuffer, 0, Math.min(length, receiveBuffer.length));
     if (received === -EAGAIN) return null;
-    return received < 0 ? received : buffer.subarray(0, received);
+    return received < 0 ? received : Buffer.from(receiveBuffer.subarray(0, received));
   }
 
   /** Exactly so many bytes. */

@@ -1,4 +1,5 @@
 import { type BackendName, capabilities, Poller } from 'tripoll';
+import { pollTells } from '../support/kernel';
 import { describePoller, type Features } from './conformance';
 
 const backends: Partial<Record<BackendName, Features>> = {
@@ -12,6 +13,8 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: true,
     unasked: true,
     priority: true,
+    errors: true,
+    strangers: true,
   },
   kqueue: {
     anyFd: true,
@@ -23,6 +26,8 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: false,
     priority: capabilities.platform === 'darwin' || capabilities.platform === 'openbsd',
+    errors: true,
+    strangers: true,
   },
   poll: {
     anyFd: true,
@@ -34,6 +39,8 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: true,
     priority: true,
+    errors: pollTells.errors,
+    strangers: pollTells.strangers,
   },
   iocp: {
     anyFd: false,
@@ -45,6 +52,8 @@ const backends: Partial<Record<BackendName, Features>> = {
     nestable: false,
     unasked: true,
     priority: true,
+    errors: true,
+    strangers: true,
   },
 };
 

@@ -1,4 +1,5 @@
 // What this system's kernel has and others lack: found by trying, so that no test assumes a system.
+import { capabilities } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { encodeUnixAddress } from '#lib/sys/sockaddr';
 import { testIf } from './applies.js';
@@ -22,12 +23,15 @@ export const hasAbstractNames =
   tries(AF_UNIX, SOCK_STREAM, (fd) =>
     sys.bindBytes(fd, encodeUnixAddress(`\0tripoll-probe-${process.pid}-${performance.now()}`)),
   );
+/** Of names of Unix sockets. */
+export const NAME_KINDS = hasAbstractNames ? ['path', 'abstract'] : ['path'];
 /** Not macOS. */
 export const hasSeqpacket = !isWindows && tries(AF_UNIX, SOCK_SEQPACKET, () => 0);
 
 export const testLoopbacks = testIf(hasManyLoopbacks, 'of 127/8 this system has 127.0.0.1 alone');
 export const testAbstract = testIf(hasAbstractNames, 'this system has no abstract names');
-export const testSeqpacket = testIf(hasSeqpacket, 'this system has no AF_UNIX SOCK_SEQPACKET');
+export const NO_SEQPACKET = 'this system has no AF_UNIX SOCK_SEQPACKET';
+export const testSeqpacket = testIf(hasSeqpacket, NO_SEQPACKET);
 
 const switches = new Set((process.env['TRIPOLL_UNKIND'] ?? '').split(','));
 
@@ -38,3 +42,11 @@ const switches = new Set((process.env['TRIPOLL_UNKIND'] ?? '').split(','));
 export function isUnkind(name: string): boolean {
   return switches.has(name) || (name !== 'whole-sends' && switches.has('all'));
 }
+
+const isLinux = capabilities.platform === 'linux';
+
+/** What poll(2) tells here, where systems differ (T19, T09). */
+export const pollTells = {
+  errors: isLinux && !isUnkind('no-pollerr'),
+  strangers: isLinux && !isUnkind('no-inodes'),
+};

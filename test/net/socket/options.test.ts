@@ -19,6 +19,7 @@ import { testIf } from '../../support/applies.js';
 import { until, within } from '../../support/deadline.js';
 import { isOldWine } from '../../support/platform.js';
 import { closed, invalidType, outOfRange, thrownBy } from '../../support/errors.js';
+import { hasManyLoopbacks } from '../../support/kernel.js';
 import {
   describeOn,
   LOOPBACK,
@@ -381,11 +382,12 @@ function describeStages(context: Context): void {
       receiveBufferBytes: 30_000,
       ...(here ? { ipBindAddressNoPort: true, tcpUserTimeoutMs: 1234 } : {}),
     };
-    const options = { reactor, socketOptions, localAddress: '127.0.0.4' };
+    const localAddress = hasManyLoopbacks ? '127.0.0.4' : LOOPBACK;
+    const options = { reactor, socketOptions, localAddress };
     const stream = context.own(await TcpStream.connect({ host: LOOPBACK, port: portOf(listener) }, options));
     expect(stream.getOption('receiveBufferBytes')).toBe(isLinux ? 60_000 : 30_000);
     if (here) expect(stream.getOption('tcpUserTimeoutMs')).toBe(1234);
-    expect(stream.localAddress?.address).toBe('127.0.0.4');
+    expect(stream.localAddress?.address).toBe(localAddress);
     expect(stream.getOption('tcpNoDelay')).toBe(true);
     stream.setOption('tcpNoDelay', false);
     expect(stream.getOption('tcpNoDelay')).toBe(false);
@@ -565,7 +567,8 @@ function describeTcpInfo(context: Context): void {
       bytesSent: 5000,
     });
     expect(info.sendMssBytes).toBe(client.getOption('tcpMaxSegmentBytes'));
-    expect(info.receiveWindowScale).toBeGreaterThan(0);
+    // 0 where the receive buffer is small.
+    expect(info.receiveWindowScale).toBeGreaterThanOrEqual(0);
     expect(info.receiveWindowScale).toBeLessThanOrEqual(14);
     expect(info.segmentsOut).toBeGreaterThan(1);
     expect(info.dataSegmentsOut).toBeGreaterThan(0);

@@ -57,31 +57,49 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
   return filledBytes;
 }
 
-/** A port that answers no further connect: its backlog is full, and the kernel drops what comes. */
+/**
+ * A port that answers no connect. NetBSD and XNU drop what comes to a port that is bound and does
+ * not listen (T66). Linux refuses that, and drops what comes to a full backlog, which FreeBSD
+ * resets.
+ */
 export class DeafPort implements Closable {
   readonly port: number;
   readonly #fd: number;
-  readonly #waiting: number[];
+  #waiting: number[] = [];
 
   constructor() {
     this.#fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
     if (sys.bind(this.#fd, { host: LOOPBACK, port: 0 }) < 0) throw new Error('bind');
-    if (sys.listen(this.#fd, 0) < 0) throw new Error('listen');
     const name: { port?: number } = {};
     sys.getsockname(this.#fd, name);
-    const { port = 0 } = name;
-    this.port = port;
-    const { SOCK_NONBLOCK } = sys.constants;
-    this.#waiting = [1, 2, 3].map(() => {
-      const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
-      sys.connect(fd, { host: LOOPBACK, port });
-      return fd;
-    });
+    this.port = name.port ?? 0;
+    const probe = this.#connect();
+    const isDeaf = !answersSoon(probe);
+    sys.close(probe);
+    if (isDeaf) return;
+    if (sys.listen(this.#fd, 0) < 0) throw new Error('listen');
+    this.#waiting = [1, 2, 3].map(() => this.#connect());
+  }
+
+  #connect(): number {
+    const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | sys.constants.SOCK_NONBLOCK);
+    sys.connect(fd, { host: LOOPBACK, port: this.port });
+    return fd;
   }
 
   close(): void {
     for (const fd of [this.#fd, ...this.#waiting.splice(0)]) sys.close(fd);
   }
+}
+
+/** Whether a connect over the loopback has been refused: that is a matter of microseconds. */
+function answersSoon(fd: number): boolean {
+  const error = new Int32Array(1);
+  for (const until = performance.now() + 10; performance.now() < until;) {
+    sys.getsockopt(fd, SOL_SOCKET, sys.constants.SO_ERROR, new Uint8Array(error.buffer));
+    if (error[0] !== 0) return true;
+  }
+  return false;
 }
 
 export function peerOf(context: Context, listener: TcpListener): RawPeer {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -68,7 +69,7 @@ std::set<std::string> ReadSwitches() {
 }
 
 // SO_SNDBUF and SO_RCVBUF, which Linux doubles, as it counts its own headers too.
-constexpr int kSmallBytes = 8 * 1024;
+constexpr int kSmallBytes = 16 * 1024;
 // Of an Ethernet: with the 64 KB of the loopback a window of some KB would stay shut for long.
 constexpr int kSmallSegment = 1448;
 // somaxconn of the BSDs.
@@ -172,14 +173,21 @@ class BlackHole {
     address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address_;
     auto* name = reinterpret_cast<sockaddr*>(&address_);
-    const int listener = __real_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (__real_bind(listener, name, length) < 0 || __real_listen(listener, 0) < 0 ||
-        getsockname(listener, name, &length) < 0) {
+    for (int& one : fds_)
+      one = __real_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (__real_bind(fds_[0], name, length) < 0 || __real_listen(fds_[0], 0) < 0 ||
+        getsockname(fds_[0], name, &length) < 0) {
       return;
     }
-    for (int i = 0; i < 2; i++) {
-      const int client = __real_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    for (const int client : {fds_[1], fds_[2]})
       static_cast<void>(__real_connect(client, name, length));
+  }
+  BlackHole(const BlackHole&) = delete;
+  BlackHole& operator=(const BlackHole&) = delete;
+  // The addon is unloaded with the last thread that has it.
+  ~BlackHole() {
+    for (const int one : fds_) {
+      if (one >= 0) close(one);
     }
   }
   int Connect(int fd) const {
@@ -188,6 +196,7 @@ class BlackHole {
 
  private:
   sockaddr_in address_{};
+  int fds_[3] = {-1, -1, -1};  // the listener, and whom it has not accepted
 };
 
 // Made when the addon is loaded, so that no test takes its fds for its own.

@@ -9,7 +9,7 @@ enum class Unkind {
   kEnableAlone,         // enable-alone: EV_ENABLE without EV_ADD does not look again (NetBSD 7)
   kNoBuffers,           // no-buffers: ENOBUFS for a full datagram receiver, writable all the time
   kDroppedSyn,          // dropped-syn: to a port that is bound and does not listen (NetBSD, XNU)
-  kSmallSockets,        // small-sockets: a stream takes some 32 KB
+  kSmallSockets,        // small-sockets: a stream takes some 50 KB (NetBSD, FreeBSD: 49 to 74)
   kFullBacklog,         // full-backlog: 128 at most, and a reset beyond (FreeBSD)
   kHangUpAtHalfClose,   // hang-up-at-half-close: POLLHUP for either direction (XNU)
   kNoPollerr,           // no-pollerr: of a socket (FreeBSD, NetBSD)

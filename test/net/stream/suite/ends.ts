@@ -20,7 +20,7 @@ export function describeEnds(context: Context): void {
 
     test('without allowHalfOpen our side ends once its writes are flushed', async () => {
       // More than a system takes at once, and no more than may be queued.
-      const answer = pattern(15_000_000);
+      const answer = pattern(12_000_000);
       const { told, peer, connection } = await context.accepted({ end: (ended) => void ended.write(answer) });
       peer.endWrite();
       await within(told.ended, 'end');
@@ -93,7 +93,7 @@ export function describeEnds(context: Context): void {
 
     test('promises: end() waits for the writes before it', async () => {
       const { stream, peer } = await context.acceptedStream();
-      const sent = pattern(20_000_000);
+      const sent = pattern(12_000_000);
       const writing = stream.writeAll(sent);
       stream.end();
       expect(await rejection(stream.write(sent))).toEqual({ name: 'Error', code: 'ERR_TRIPOLL_STATE' });

@@ -101,7 +101,8 @@ export function describeFlowAtTheEnd(context: Context): void {
       expect(digest(await peer.receiveToEnd())).toBe(digest(pattern(1_000_000)));
       peer.endWrite();
       expect(await within(told.closed, 'close')).toBeNull();
-      expect(told.events).toEqual(['open', 'data', 'end', 'close']);
+      // `drain` comes where the socket did not take all at once.
+      expect(told.events.filter((event) => event !== 'drain')).toEqual(['open', 'data', 'end', 'close']);
     });
 
     test('F35 drain is not told from within the user’s own abort()', async () => {

@@ -1,15 +1,12 @@
 // Reads without a buffer that waits: readable(), tryRead(), and iteration.
 import { UnixStream } from 'tripoll/net';
-import { testIf } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
+import { testSeqpacket } from '../../../support/kernel.js';
 import { closed, timedOut, thrownBy } from '../../../support/errors.js';
-import { isWindows } from '../../../support/platform.js';
 import { digest, pattern, rejection, turnOf, type Context } from '../../tools.js';
 import { heldBy } from '../tools.js';
 
 const busy = { name: 'Error', code: 'ERR_TRIPOLL_BUSY' };
-const testUnix = testIf(!isWindows, 'Windows’ Unix sockets are not for Node');
-
 export function describeReadable(context: Context): void {
   describe('readable() and tryRead()', () => {
     test('tryRead gives what there is, null when there is nothing, 0 at the end', async () => {
@@ -68,7 +65,7 @@ export function describeReadable(context: Context): void {
       expect(() => stream.tryRead(new Uint8Array(0))).toThrow(RangeError);
     });
 
-    testUnix('a seqpacket message that is too long is EMSGSIZE', async () => {
+    testSeqpacket('a seqpacket message that is too long is EMSGSIZE', async () => {
       const { reactor } = context;
       const [one, other] = UnixStream.pair({ reactor, type: 'seqpacket' });
       context.own(one);

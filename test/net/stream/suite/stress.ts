@@ -3,7 +3,8 @@ import { within } from '../../../support/deadline.js';
 import { Random, testSeed } from '../../../support/random.js';
 import { digest, pattern, portOf, record, type Context } from '../../tools.js';
 
-const CONNECTIONS = 200;
+/** All at once, which every system's backlog has to take: 128 (somaxconn). */
+const CONNECTIONS = 120;
 const MESSAGES = 50;
 
 export function describeStress(context: Context): void {
@@ -35,7 +36,11 @@ export function describeStress(context: Context): void {
       for (const { told, wanted } of clients) {
         expect(await within(told.closed, 'close')).toBeNull();
         expect(digest(told.bytes())).toBe(digest(wanted));
-        expect(told.events.filter((event) => event !== 'data')).toEqual(['open', 'end', 'close']);
+        expect(told.events.filter((event) => event !== 'data' && event !== 'drain')).toEqual([
+          'open',
+          'end',
+          'close',
+        ]);
       }
     });
 

@@ -20,8 +20,8 @@ import {
   turnOf,
   type Context,
 } from '../../tools.js';
+import { DeafPort } from '../tools.js';
 
-const { AF_INET, SOCK_STREAM } = sys.constants;
 const { WRITABLE, READABLE } = Readiness;
 
 /** What a write to the stranger says; Wine says ECONNRESET of a socket that is not connected. */
@@ -194,13 +194,7 @@ export function describeTraps(context: Context): void {
     });
 
     testConnecting('T44 while connecting: not open before it is connected', async () => {
-      // A full backlog: the kernel answers no further SYN, and the connect stays pending.
-      const listening = sys.socket(AF_INET, SOCK_STREAM);
-      expect(sys.bind(listening, { host: LOOPBACK, port: 0 })).toBe(0);
-      expect(sys.listen(listening, 0)).toBe(0);
-      const name: { port?: number } = {};
-      sys.getsockname(listening, name);
-      const { port = 0 } = name;
+      const { port } = context.own(new DeafPort());
       const waiting = Array.from({ length: 3 }, () => {
         const told = record();
         return {
@@ -216,7 +210,6 @@ export function describeTraps(context: Context): void {
       for (const { told } of pending) expect(told.events).toEqual([]);
       for (const { connection } of waiting) connection.close();
       for (const { told } of waiting) expect(await within(told.closed, 'close')).toBeNull();
-      sys.close(listening);
     });
   });
 }

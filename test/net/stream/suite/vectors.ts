@@ -1,14 +1,12 @@
 // Several buffers in one write, and what many small ones take while they wait.
 import { listenUnix, connectUnix, UnixStream, type UnixConnection } from 'tripoll/net';
-import { testIf } from '../../../support/applies.js';
 import { until, within } from '../../../support/deadline.js';
+import { testSeqpacket } from '../../../support/kernel.js';
 import { closed, invalidType } from '../../../support/errors.js';
-import { isWindows } from '../../../support/platform.js';
 import { digest, failureOf, pattern, rejection, turnOf, type Context } from '../../tools.js';
 import { newPath } from '../../unix/tools.js';
 import { blockedStream } from '../tools.js';
 
-const testUnix = testIf(!isWindows, 'Windows’ Unix sockets are not for Node');
 const overflow = { name: 'Error', code: 'ERR_TRIPOLL_WRITE_OVERFLOW' };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
@@ -85,7 +83,7 @@ export function describeVectors(context: Context): void {
       expect(() => connection.writev([bytes('x')])).toThrow('closed');
     });
 
-    testUnix('of a seqpacket socket it is one message, in both styles', async () => {
+    testSeqpacket('of a seqpacket socket it is one message, in both styles', async () => {
       const { reactor } = context;
       const path = newPath();
       let sender: UnixConnection | undefined;

@@ -153,7 +153,8 @@ export function describeErrors(context: Context): void {
     }
   });
 
-  const hasQueue = has('IP_RECVERR') && context.features.priority !== false;
+  const { priority, errors } = context.features;
+  const hasQueue = has('IP_RECVERR') && priority !== false && errors !== false;
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')(
     'errors that come back, with receiveErrors',
     () => {

@@ -3,6 +3,7 @@ import { rejection, type Context } from '../../tools.js';
 import { within } from '../../../support/deadline.js';
 import { thrownBy } from '../../../support/errors.js';
 import { testIf } from '../../../support/applies.js';
+import { testLoopbacks } from '../../../support/kernel.js';
 import { isWine } from '../../../support/platform.js';
 import { bound, bytesOf, hostPortOf, LOOPBACK_NAME, testLoopbackSource, textOf, V4 } from '../tools.js';
 
@@ -127,7 +128,7 @@ export function describeGroups(context: Context): void {
       expect(thrownBy(() => member.join(GROUP))).toMatchObject({ code: 'ERR_TRIPOLL_CLOSED' });
     });
 
-    test('broadcast is allowed when it was asked for', async () => {
+    testLoopbacks('broadcast is allowed when it was asked for', async () => {
       const server = await bound(context, {}, anySource);
       const sender = await bound(context);
       const target = { host: '127.255.255.255', port: hostPortOf(server).port };

@@ -140,7 +140,8 @@ export function describeWaits(context: Context): void {
     });
   });
 
-  const hasQueue = has('IP_RECVERR') && context.features.priority !== false;
+  const { priority, errors } = context.features;
+  const hasQueue = has('IP_RECVERR') && priority !== false && errors !== false;
   describeIf(hasQueue, 'no error queue, or nothing that tells of it')('receiveError', () => {
     test('F2 an error that was kept settles it at once: no timer, no listener, and the next one is told', async () => {
       const dead = await deadAddress(context);

@@ -15,6 +15,7 @@ import {
 import { packageRoot } from '../../../support/child.js';
 import { within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
+import { NAME_KINDS } from '../../../support/kernel.js';
 import { deferred, rejection, rejectionError, type Context } from '../../tools.js';
 import { newPath } from '../tools.js';
 
@@ -33,31 +34,28 @@ export function describeByteNames(context: Context): void {
   const buffer = new Uint8Array(100);
 
   describe('F14 names that are no UTF-8', () => {
-    test.each(['path', 'abstract'])(
-      'a datagram is answered to a sender with such a name: %s',
-      async (kind) => {
-        const [name, other] = [newName(kind), newName(kind)];
-        const server = await bind(name);
-        const client = await bind(other);
-        expect(server.localAddressBytes).toEqual(name);
-        expect(server.localAddress).toBe(name.toString());
-        await client.send(Buffer.from('ping'), name);
-        const received = await within(server.receive(buffer), 'ping');
-        expect(received.addressBytes).toEqual(other);
-        expect(received.address).toBe(other.toString());
-        expect(await rejection(server.send(buffer, received.address))).toMatchObject({
-          code: kind === 'path' ? 'ENOENT' : 'ECONNREFUSED',
-        });
-        await server.send(Buffer.from('pong'), received.addressBytes);
-        expect((await within(client.receive(buffer), 'pong')).addressBytes).toEqual(name);
-        client.connect(name);
-        await client.send(Buffer.from('connected'));
-        await client.sendFds(Buffer.from('x'), [], name);
-        for (const what of ['connected', 'with fds']) {
-          expect((await within(server.receive(buffer), what)).addressBytes).toEqual(other);
-        }
-      },
-    );
+    test.each(NAME_KINDS)('a datagram is answered to a sender with such a name: %s', async (kind) => {
+      const [name, other] = [newName(kind), newName(kind)];
+      const server = await bind(name);
+      const client = await bind(other);
+      expect(server.localAddressBytes).toEqual(name);
+      expect(server.localAddress).toBe(name.toString());
+      await client.send(Buffer.from('ping'), name);
+      const received = await within(server.receive(buffer), 'ping');
+      expect(received.addressBytes).toEqual(other);
+      expect(received.address).toBe(other.toString());
+      expect(await rejection(server.send(buffer, received.address))).toMatchObject({
+        code: kind === 'path' ? 'ENOENT' : 'ECONNREFUSED',
+      });
+      await server.send(Buffer.from('pong'), received.addressBytes);
+      expect((await within(client.receive(buffer), 'pong')).addressBytes).toEqual(name);
+      client.connect(name);
+      await client.send(Buffer.from('connected'));
+      await client.sendFds(Buffer.from('x'), [], name);
+      for (const what of ['connected', 'with fds']) {
+        expect((await within(server.receive(buffer), what)).addressBytes).toEqual(other);
+      }
+    });
 
     test('handlers are told it too; it is the caller’s own memory', async () => {
       const [name, other] = [newName('path'), newName('path')];
@@ -105,7 +103,7 @@ export function describeByteNames(context: Context): void {
       }
     });
 
-    test.each(['path', 'abstract'])('listeners and streams, in both styles: %s', async (kind) => {
+    test.each(NAME_KINDS)('listeners and streams, in both styles: %s', async (kind) => {
       const { reactor } = context;
       const name = newName(kind);
       const listener = context.own(await UnixListener.bind(name, { reactor }));

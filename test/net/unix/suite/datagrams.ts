@@ -22,7 +22,7 @@ export function describeDatagrams(context: Context): void {
   describe('datagrams', () => {
     test('there and back, with the sender’s address', async () => {
       const one = await bound();
-      const other = await bound(`\0tripoll-dgram-${process.pid}`);
+      const other = await bound();
       const buffer = new Uint8Array(100);
       const waiting = one.socket.receive(buffer);
       expect(await other.socket.send(Buffer.from('ping'), one.path)).toBe(4);
@@ -96,6 +96,10 @@ export function describeDatagrams(context: Context): void {
       }
     }
 
+    /** Whether a connected sender whose receiver is full is told ENOBUFS, and not EAGAIN. */
+    const saysNoBuffers = (full: UnixDatagram): boolean =>
+      sys.send(full.fd, Buffer.from('f')) === -sys.errno.ENOBUFS;
+
     async function receiveAll(socket: UnixDatagram, count: number): Promise<string> {
       const buffer = new Uint8Array(10);
       let all = '';
@@ -124,8 +128,9 @@ export function describeDatagrams(context: Context): void {
         for (let i = 3; i < 8; i++) sends.push(sender.send(Buffer.from(String(i)), to));
         closeAll(writeEnd);
         expect(await rejection(aborted)).toMatchObject({ code: 'ERR_TRIPOLL_TIMEOUT' });
-        // One for all that wait.
-        expect(context.reactor.inspect().timers - timers).toBe(isConnected ? 0 : 1);
+        // One for all that wait; a connected sender needs none where an event tells of room (T62).
+        const { timers: own } = context.reactor.inspect();
+        expect(own - timers).toBe(isConnected && !saysNoBuffers(sender) ? 0 : 1);
         // Room for one, which the next call is not to take.
         expect(await receiveAll(socket, 1)).toBe('');
         sends.push(sender.send(Buffer.from('8'), to), sender.sendFds(Buffer.from('9'), [readEnd], to));
@@ -227,6 +232,8 @@ export function describeDatagrams(context: Context): void {
       const isKnown = (): boolean => sender.io.tryIo(Interest.WRITABLE, () => 1) === 1;
       if (context.features.edge) expect(isKnown()).toBe(true);
       sender.connect(path);
+      // ENOBUFS says that no event will tell (T62): the socket is writable all the time.
+      if (saysNoBuffers(sender)) return;
       const calls = jest.spyOn(native, 'sendMessage');
       const waiting = sender.send(Buffer.from('x'));
       // Level mode does not know, and tries once more when it begins to wait.

@@ -3,6 +3,7 @@ import { bindUnixDatagram, listenUnix, UnixDatagram, UnixListener, UnixStream } 
 import { sys } from 'tripoll/raw';
 import { encodeUnixAddress } from '#lib/sys/sockaddr';
 import { within } from '../../../support/deadline.js';
+import { hasSeqpacket, testSeqpacket } from '../../../support/kernel.js';
 import { invalidType, outOfRange, thrownBy } from '../../../support/errors.js';
 import { LOOPBACK, record, rejection, type Context } from '../../tools.js';
 import { closeAll, drainPipe, newPath, newPipe } from '../tools.js';
@@ -38,10 +39,9 @@ const flagsOf = (fd: number): number[] => [sys.fcntl(fd, F_GETFD), sys.fcntl(fd,
 
 export function describeGivenFds(context: Context): void {
   describe('sockets that were opened elsewhere', () => {
-    test.each([
-      ['stream', SOCK_STREAM],
-      ['seqpacket', SOCK_SEQPACKET],
-    ])('F1 a %s: made non-blocking, closed on exec, and closed with it', async (_, type) => {
+    const kinds: [string, number][] = [['stream', SOCK_STREAM]];
+    if (hasSeqpacket) kinds.push(['seqpacket', SOCK_SEQPACKET]);
+    test.each(kinds)('F1 a %s: made non-blocking, closed on exec, and closed with it', async (_, type) => {
       const [fd, other] = rawPair(type);
       const stream = context.own(await UnixStream.fromFd(fd, { reactor: context.reactor }));
       expect(stream.fd).toBe(fd);
@@ -124,28 +124,31 @@ export function describeGivenFds(context: Context): void {
       for (const { path } of [listening, bound]) unlinkSync(path);
     });
 
-    test('a listener, for promises and for handlers: its type is its own, and its file stays', async () => {
-      const { reactor } = context;
-      const packets = rawBound(SOCK_SEQPACKET);
-      const listener = context.own(await UnixListener.fromFd(packets.fd, { reactor }));
-      expect(listener.localAddress).toBe(packets.path);
-      expect(flagsOf(packets.fd)).toEqual([FD_CLOEXEC, O_NONBLOCK]);
-      const client = context.own(await UnixStream.connect(packets.path, { reactor, type: 'seqpacket' }));
-      const server = context.own((await within(listener.accept(), 'accept')).stream);
-      for (const text of ['one', 'two']) await client.write(Buffer.from(text));
-      expect(await within(server.read(new Uint8Array(8)), 'read')).toBe(3);
-      listener.close();
-      expect(existsSync(packets.path)).toBe(true);
-      const streams = rawBound(SOCK_STREAM);
-      const told = record();
-      context.own(listenUnix({ fd: streams.fd, reactor }, told.handlers as object));
-      const second = context.own(await UnixStream.connect(streams.path, { reactor }));
-      await second.writeAll(Buffer.from('hi'));
-      second.end();
-      await within(told.closed, 'close');
-      expect(told.bytes().toString()).toBe('hi');
-      for (const { path } of [packets, streams]) unlinkSync(path);
-    });
+    testSeqpacket(
+      'a listener, for promises and for handlers: its type is its own, and its file stays',
+      async () => {
+        const { reactor } = context;
+        const packets = rawBound(SOCK_SEQPACKET);
+        const listener = context.own(await UnixListener.fromFd(packets.fd, { reactor }));
+        expect(listener.localAddress).toBe(packets.path);
+        expect(flagsOf(packets.fd)).toEqual([FD_CLOEXEC, O_NONBLOCK]);
+        const client = context.own(await UnixStream.connect(packets.path, { reactor, type: 'seqpacket' }));
+        const server = context.own((await within(listener.accept(), 'accept')).stream);
+        for (const text of ['one', 'two']) await client.write(Buffer.from(text));
+        expect(await within(server.read(new Uint8Array(8)), 'read')).toBe(3);
+        listener.close();
+        expect(existsSync(packets.path)).toBe(true);
+        const streams = rawBound(SOCK_STREAM);
+        const told = record();
+        context.own(listenUnix({ fd: streams.fd, reactor }, told.handlers as object));
+        const second = context.own(await UnixStream.connect(streams.path, { reactor }));
+        await second.writeAll(Buffer.from('hi'));
+        second.end();
+        await within(told.closed, 'close');
+        expect(told.bytes().toString()).toBe('hi');
+        for (const { path } of [packets, streams]) unlinkSync(path);
+      },
+    );
 
     test('a datagram socket, for promises and for handlers', async () => {
       const { reactor } = context;

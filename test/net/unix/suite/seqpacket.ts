@@ -1,10 +1,11 @@
 import { connectUnix, copyBidirectional, listenUnix, UnixStream, type UnixConnection } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { testIf } from '../../../support/applies.js';
+import { describeIf, testIf } from '../../../support/applies.js';
 import { systemBackend } from '../../../support/backends.js';
 import { within } from '../../../support/deadline.js';
 import { thrownBy } from '../../../support/errors.js';
 import { openedSince, openFds } from '../../../support/fds.js';
+import { hasSeqpacket, NO_SEQPACKET } from '../../../support/kernel.js';
 import { record, rejection, rejectionError, turnOf, type Context } from '../../tools.js';
 import { bindUnix, closeAll, newPath, newPipe, unixPair } from '../tools.js';
 
@@ -12,7 +13,7 @@ const { SOL_SOCKET, SO_SNDBUF } = sys.constants;
 const type = 'seqpacket' as const;
 
 export function describeSeqpacket(context: Context): void {
-  describe('seqpacket', () => {
+  describeIf(hasSeqpacket, NO_SEQPACKET)('seqpacket', () => {
     test('each write is one read, also those that had to wait', async () => {
       const { client, server } = await unixPair(context, { type });
       const count = 2000;
