@@ -180,7 +180,11 @@ bool PollPoller::EmitIfCurrent(size_t index, EventRecord* out) {
   const int events =
       polled_[index + 1].revents & (ToPollEvents(known->interest) | POLLERR | POLLHUP | POLLNVAL);
   if (events == 0) return false;
-  if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0) known->interest = 0;
+  // XNU says it of who waits for PRIORITY alone too, as long as it is so: told once, or it would be
+  // told for ever. After the end nothing urgent comes (T19).
+  const bool repeats = (events & POLLHUP) != 0 && polled.interest == kInterestPriority &&
+                       !os::FactsOfPoll().whole_hang_ups;
+  if ((known->mode & kModeOneshot) != 0 || (events & POLLNVAL) != 0 || repeats) known->interest = 0;
   *out = {known->slot, known->generation, ToReadiness(events, polled.interest)};
   return true;
 }

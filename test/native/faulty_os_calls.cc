@@ -152,6 +152,12 @@ CALL(Fstat, (int fd, struct stat* status), (fd, status))
 int Poll(pollfd* fds, size_t count, int timeout_ms) {
   fault::RunBefore("Poll");
   if (const int error = fault::Take("Poll"); error) return -error;
+#ifdef POLLRDHUP
+  // Its filter for reading has EV_EOF for who waits for POLLPRI too.
+  for (size_t i = 0; fault::polls_as_xnu && i < count; i++) {
+    if ((fds[i].events & POLLPRI) != 0) fds[i].events |= POLLRDHUP;
+  }
+#endif
   const int result = real_os::Poll(fds, count, timeout_ms);
   for (size_t i = 0; fault::polls_as_xnu && i < count; i++) fault::SpeakAsXnu(&fds[i]);
   fault::RunAfter("Poll");

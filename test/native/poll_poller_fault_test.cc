@@ -187,6 +187,18 @@ TEST(T19_a_half_close_is_no_end_of_writing_where_POLLHUP_is_of_either_direction)
   CHECK_EQ(f.out[0].readiness & tripoll::kReadClosed, 0u);
 }
 
+TEST(T19_who_waits_for_PRIORITY_alone_is_told_of_the_end_once_and_nobody_spins) {
+  Fixture f;
+  fault::PollAsXnu();
+  CHECK_EQ(f.poller->Add(f.First(1, tripoll::kInterestPriority, tripoll::kModeLevel)), 0);
+  CHECK_EQ(tripoll::os::Shutdown(f.fds[1], SHUT_WR), 0);
+  CHECK_EQ(f.Wait(), 1);
+  CHECK((f.out[0].readiness & tripoll::kReadClosed) != 0);
+  for (int i = 0; i < 3; i++) CHECK_EQ(f.Wait(), 0);
+  CHECK_EQ(f.poller->Modify(f.First(1, kRead, tripoll::kModeLevel)), 0);
+  CHECK_EQ(f.Wait(), 1);
+}
+
 TEST(T19_an_error_without_POLLERR_wakes_who_reads_and_who_writes) {
   for (const uint32_t interest : {kRead, kWrite}) {
     Fixture f;

@@ -33,6 +33,18 @@ export const testAbstract = testIf(hasAbstractNames, 'this system has no abstrac
 export const NO_SEQPACKET = 'this system has no AF_UNIX SOCK_SEQPACKET';
 export const testSeqpacket = testIf(hasSeqpacket, NO_SEQPACKET);
 
+/** What a pair of Unix streams takes until it would block: 200 KB on Linux, much less on the BSDs. */
+export function streamRoomBytes(): number {
+  const pair: number[] = [];
+  sys.socketpair(pair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | sys.constants.SOCK_NONBLOCK);
+  const [writer = -1] = pair;
+  const zeros = new Uint8Array(4096);
+  let bytes = 0;
+  for (let sent = sys.write(writer, zeros); sent > 0; sent = sys.write(writer, zeros)) bytes += sent;
+  for (const fd of pair) sys.close(fd);
+  return bytes;
+}
+
 const switches = new Set((process.env['TRIPOLL_UNKIND'] ?? '').split(','));
 
 /**

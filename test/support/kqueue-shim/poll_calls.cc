@@ -41,6 +41,9 @@ int Poll(pollfd* fds, size_t count, int timeout_ms) {
   bool at_once = false;
   for (size_t i = 0; Is(Unkind::kNoBuffers) && i < count; i++)
     at_once |= (fds[i].events & POLLOUT) != 0 && fds[i].fd >= 0 && IsDatagramSocket(fds[i].fd);
+  // The filter for reading has EV_EOF for who waits for POLLPRI too.
+  for (size_t i = 0; Is(Unkind::kHangUpAtHalfClose) && i < count; i++)
+    if ((fds[i].events & POLLPRI) != 0) fds[i].events |= POLLRDHUP;
   int ready = Result(poll(fds, static_cast<nfds_t>(count), at_once ? 0 : timeout_ms));
   for (size_t i = 0; ready >= 0 && i < count; i++) {
     const bool was_ready = fds[i].revents != 0;
