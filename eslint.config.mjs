@@ -75,6 +75,10 @@ export default tseslint.config(
           selector: "ExportNamedDeclaration > VariableDeclaration[kind='let']",
           message: 'Another bundle takes its first value (tools/bundle.cjs): export a function or an object.',
         },
+        {
+          selector: "ImportDeclaration[importKind='value'][source.value=/^node:/] > ImportDefaultSpecifier",
+          message: 'The bundler would copy it, and so load whatever of it is lazy (T98): import names.',
+        },
       ],
     },
   },

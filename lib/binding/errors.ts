@@ -1,4 +1,4 @@
-import util from 'node:util';
+import { getSystemErrorMap, inspect } from 'node:util';
 import type { ErrnoName } from './constant-names.js';
 import type { SystemError, SystemErrorCode, TripollError, TripollErrorCode } from './error-types.js';
 import { native } from './native.js';
@@ -31,7 +31,7 @@ function coded<T extends Error>(error: T, code: TripollErrorCode): T & TripollEr
 function describe(value: unknown): string {
   if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
   if (typeof value === 'function') return 'a function';
-  return util.inspect(value, { depth: 0, breakLength: Infinity });
+  return inspect(value, { depth: 0, breakLength: Infinity });
 }
 
 export function invalidArgType(name: string, expected: string, value: unknown): TypeError & TripollError {
@@ -149,7 +149,7 @@ function reasonOf(errno: number, call: string): string {
 }
 
 function errnoText(errno: number): string {
-  const entry = util.getSystemErrorMap().get(errno);
+  const entry = getSystemErrorMap().get(errno);
   const code = native.takeSystemCode?.(errno) ?? 0;
   const original = code === 0 ? '' : ` (Windows error ${code})`;
   return (entry === undefined ? '' : `: ${entry[1]}`) + original;

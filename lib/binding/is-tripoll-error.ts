@@ -1,4 +1,4 @@
-import util from 'node:util';
+import { isNativeError } from 'node:util/types';
 import type { LibraryErrorCode, TripollError } from './error-types.js';
 import { native } from './native.js';
 
@@ -27,7 +27,7 @@ const OTHER_SYSTEM_CODE = /^(?:E\d+|ENOTFOUND|EAI_\w+)$/;
  * codes are not.
  */
 export function isTripollError(error: unknown): error is TripollError {
-  if (!util.types.isNativeError(error)) return false;
+  if (!isNativeError(error)) return false;
   const { code } = error as Partial<TripollError>;
   if (typeof code !== 'string') return false;
   return (

@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { join } from 'node:path';
 import type { Constants, Errnos } from './constant-names.js';
 
 type PollerChange = (
@@ -214,7 +214,7 @@ type FileOperation = (
 type Load = (root: string) => unknown;
 
 // The package's own folder, from dist/binding/.
-const root = path.join(__dirname, '..', '..');
+const root = join(__dirname, '..', '..');
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- node-gyp-build has no types
 const load = require('node-gyp-build') as Load;
 

@@ -1,4 +1,4 @@
-import os from 'node:os';
+import { constants } from 'node:os';
 
 /** The signals of this platform, by name. */
-export const signalNumbers: Readonly<Record<string, number>> = os.constants.signals;
+export const signalNumbers: Readonly<Record<string, number>> = constants.signals;

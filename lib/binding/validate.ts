@@ -1,4 +1,4 @@
-import util from 'node:util';
+import { isUint8Array } from 'node:util/types';
 import { invalidArgType, outOfRange, unknownOptionError } from './errors.js';
 
 const MAX_INT32 = 0x7fffffff;
@@ -76,7 +76,7 @@ export function checkNames(
 
 export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
   // Not by instanceof: an array of another realm is as good.
-  if (!util.types.isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array', value);
+  if (!isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array', value);
 }
 
 export function checkSignal(signal: unknown): asserts signal is AbortSignal {

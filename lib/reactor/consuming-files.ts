@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { unsupportedError } from '../binding/errors.js';
 import { Interest } from '../poller/flags.js';
 import type { Registration } from './registration.js';
@@ -14,8 +14,8 @@ const SYSFS = '/sys';
  */
 function forgetsEvents(fd: number): boolean {
   try {
-    const stat = fs.fstatSync(fd);
-    return stat.isFile() && stat.dev !== fs.statSync(SYSFS).dev;
+    const stat = fstatSync(fd);
+    return stat.isFile() && stat.dev !== statSync(SYSFS).dev;
   } catch {
     // A closed fd, which registering tells of; or no sysfs.
     return false;

@@ -1,4 +1,4 @@
-import util from 'node:util';
+import { isUint8Array } from 'node:util/types';
 import { errnoOf, invalidArgType, outOfRange, systemError } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { parseAddress, toSocketAddress, type SocketAddress, type SocketAddressInput } from './address.js';
@@ -38,7 +38,7 @@ export type UnixAddress = string | Uint8Array;
 
 /** As it is now: bytes are the caller's, who may change them. */
 export function copiedAddress(address: UnixAddress): UnixAddress {
-  return util.types.isUint8Array(address) ? Buffer.from(address) : address;
+  return isUint8Array(address) ? Buffer.from(address) : address;
 }
 
 /** A leading U+FEFF is a part of a name, and no mark of its encoding. */
@@ -52,7 +52,7 @@ export function unixAddressText(address: UnixAddress): string {
 /** The name's bytes; of a name that was given as such, themselves. @throws TypeError */
 function unixNameBytes(address: unknown): Uint8Array {
   if (typeof address === 'string') return Buffer.from(address);
-  if (!util.types.isUint8Array(address)) throw invalidArgType('path', 'a string or a Uint8Array', address);
+  if (!isUint8Array(address)) throw invalidArgType('path', 'a string or a Uint8Array', address);
   return address;
 }
 

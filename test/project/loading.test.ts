@@ -29,6 +29,17 @@ test('the entries load the core bundle alone', async () => {
   expect(await runChild(script)).toEqual({ many: true, loaded: ['core'] });
 });
 
+test('T98 the entries load none of Node’s modules that cost', async () => {
+  const script = `
+    const builtins = () => process.moduleLoadList.map((name) => name.replace('NativeModule ', ''));
+    const before = builtins();
+    require('tripoll');
+    require('tripoll/net');
+    const costly = ['dns', 'net', 'stream', 'tty', 'worker_threads', 'internal/mime', 'internal/util/diff'];
+    console.log(JSON.stringify(costly.filter((name) => !before.includes(name) && builtins().includes(name))));`;
+  expect(await runChild(script)).toEqual([]);
+});
+
 test.each([
   { entry: 'tripoll/tcp', expected: ['core', 'promises', 'sockets', 'streams'] },
   { entry: 'tripoll/udp', expected: ['core', 'sockets', 'udp'] },

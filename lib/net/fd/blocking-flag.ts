@@ -1,9 +1,9 @@
-import fs from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
 const { F_GETFL, F_SETFL, O_NONBLOCK } = native.constants;
-const { O_APPEND } = fs.constants;
+const { O_APPEND } = constants;
 
 /** An open file whose O_NONBLOCK was set here, and those of ours that need it so. */
 interface ChangedFile {
@@ -24,7 +24,7 @@ function restoreAll(): void {
  */
 function inodeOf(fd: number): string {
   try {
-    const { dev, ino } = fs.fstatSync(fd);
+    const { dev, ino } = fstatSync(fd);
     return `${dev}:${ino}`;
   } catch {
     // A socket of Windows: `sharesFile` alone must tell.

@@ -1,4 +1,5 @@
-import util from 'node:util';
+import { inspect } from 'node:util';
+import { isNativeError } from 'node:util/types';
 import { stateError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 
@@ -31,7 +32,7 @@ const endErrors = new WeakSet<Error>();
  * the program.
  */
 export function noteEndError(error: unknown): void {
-  if (util.types.isNativeError(error)) endErrors.add(error);
+  if (isNativeError(error)) endErrors.add(error);
 }
 
 /** What calling the handlers of one kind of socket needs to know about it. */
@@ -103,8 +104,8 @@ export function callLast(handler: () => unknown): void {
 }
 
 function toError(thrown: unknown): Error {
-  if (util.types.isNativeError(thrown)) return thrown;
-  return Object.assign(stateError(`a handler threw ${util.inspect(thrown, { depth: 0 })}`), {
+  if (isNativeError(thrown)) return thrown;
+  return Object.assign(stateError(`a handler threw ${inspect(thrown, { depth: 0 })}`), {
     cause: thrown,
   });
 }

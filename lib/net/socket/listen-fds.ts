@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { decodeInternetAddress, isUnixAddress, MAX_ADDRESS_BYTES } from '../../sys/sockaddr.js';
@@ -84,6 +84,6 @@ function kindOf(fd: number): ListenFdKind {
 
 /** A FIFO or a character device. */
 function isPollableFile(fd: number): boolean {
-  const stat = fs.fstatSync(fd);
+  const stat = fstatSync(fd);
   return stat.isFIFO() || stat.isCharacterDevice();
 }

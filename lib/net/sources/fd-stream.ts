@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
@@ -17,9 +17,9 @@ const ENOTTY = errnoOf('ENOTTY');
 export type FdDirection = 'read' | 'write' | 'both';
 
 const directions = {
-  read: { flags: fs.constants.O_RDONLY, interest: Interest.READABLE },
-  write: { flags: fs.constants.O_WRONLY, interest: Interest.WRITABLE },
-  both: { flags: fs.constants.O_RDWR, interest: Interest.READABLE | Interest.WRITABLE },
+  read: { flags: constants.O_RDONLY, interest: Interest.READABLE },
+  write: { flags: constants.O_WRONLY, interest: Interest.WRITABLE },
+  both: { flags: constants.O_RDWR, interest: Interest.READABLE | Interest.WRITABLE },
 };
 
 /** @throws TypeError, RangeError */
@@ -74,7 +74,7 @@ export class FdStream extends ByteFd {
     const { flags, interest } = toDirection(direction);
     // A terminal must not become this process's controlling one: its hang-up would end a daemon
     // (open(2), O_NOCTTY).
-    const fd = fs.openSync(path, flags | O_NONBLOCK | fs.constants.O_NOCTTY);
+    const fd = openSync(path, flags | O_NONBLOCK | constants.O_NOCTTY);
     return new FdStream(ownFd(fd, 'open', options, interest));
   }
 

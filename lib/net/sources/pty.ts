@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { constants } from 'node:fs';
 import { closedError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
@@ -11,7 +11,7 @@ import { check, ownFd } from '../fd/open-fd.js';
 import { ByteFd } from './byte-fd.js';
 import { readSettings, readSize, writeSettings, writeSize, type TerminalSize } from './line-settings.js';
 
-const { O_RDWR, O_NOCTTY } = fs.constants;
+const { O_RDWR, O_NOCTTY } = constants;
 /** struct winsize has 16 bits for each. */
 const MAX_SIZE = 0xffff;
 

@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
@@ -106,8 +106,8 @@ export class SerialPort extends ByteFd {
    */
   static open(path: string, options: SerialPortOptions): SerialPort {
     checkNames('options', options, SOURCE_NAMES, SETTING_NAMES);
-    const { O_RDWR, O_NOCTTY, O_NONBLOCK } = fs.constants;
-    const fd = fs.openSync(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+    const fd = openSync(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
     try {
       applySettings(fd, options);
     } catch (error) {

@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { invalidArgType, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkNames } from '../../binding/validate.js';
@@ -52,7 +52,7 @@ export class TunDevice extends FdOwner {
       throw outOfRange('name', `at most ${MAX_NAME_BYTES} bytes long, without a NUL`, name);
     }
     const setInterface = need(native.tunSetInterface, 'TUN devices');
-    const fd = fs.openSync(DEVICE, fs.constants.O_RDWR | O_NONBLOCK);
+    const fd = openSync(DEVICE, constants.O_RDWR | O_NONBLOCK);
     const out = new Uint8Array(MAX_NAME_BYTES + 1);
     // Before it is registered: an fd without an interface is one that cannot be waited for.
     const length = setInterface(fd, name, (layer === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI, out);

@@ -1,5 +1,5 @@
-import fs from 'node:fs';
-import path from 'node:path';
+import { chmodSync, fchmodSync, lstatSync, realpathSync, rmSync, unlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
@@ -111,10 +111,10 @@ export class BoundUnixSocket {
       applyOptions(this.fd, socketOptions);
       // Before bind, or others could connect in between: Linux gives the file the socket's own mode
       // (unix_bind).
-      if (mode !== undefined && this.#file !== null) fs.fchmodSync(this.fd, mode);
+      if (mode !== undefined && this.#file !== null) fchmodSync(this.fd, mode);
       this.#bind(address, bytes, type, unlinkStale);
       // And after it, for the bits that umask(2) took.
-      if (mode !== undefined && this.#file !== null) fs.chmodSync(this.#file, mode);
+      if (mode !== undefined && this.#file !== null) chmodSync(this.#file, mode);
     } catch (error) {
       native.close(this.fd);
       throw error;
@@ -139,7 +139,7 @@ export class BoundUnixSocket {
   unlink(): void {
     if (this.#file === null || this.#identity === null || identify(this.#file) !== this.#identity) return;
     try {
-      fs.unlinkSync(this.#file);
+      unlinkSync(this.#file);
     } catch {
       // The program has given up its right to, or another was faster: the socket is closed all the
       // same.
@@ -157,21 +157,19 @@ function toFile(address: UnixAddress): string | Buffer | null {
     const file = Buffer.from(address);
     return file[0] === SLASH ? file : Buffer.concat([workingFolder(), Buffer.of(SLASH), file]);
   }
-  return address.startsWith('\0') ? null : path.resolve(address);
+  return address.startsWith('\0') ? null : resolve(address);
 }
 
 function workingFolder(): Buffer {
   const folder = process.cwd();
   // Node tells it as text, by which a name that is no UTF-8 is lost.
-  return folder.includes('\ufffd')
-    ? fs.realpathSync.native('.', { encoding: 'buffer' })
-    : Buffer.from(folder);
+  return folder.includes('\ufffd') ? realpathSync.native('.', { encoding: 'buffer' }) : Buffer.from(folder);
 }
 
 /** Device and inode of a socket's file; null when there is no such file. */
 function identify(file: string | Buffer | null): string | null {
   if (file === null) return null;
-  const status = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  const status = lstatSync(file, { bigint: true, throwIfNoEntry: false });
   return status?.isSocket() === true ? `${status.dev}:${status.ino}` : null;
 }
 
@@ -185,6 +183,6 @@ function removeStale(file: string | Buffer, bytes: Uint8Array, type: UnixSocketT
   // Any other answer comes from one that is alive: a full backlog, another type of socket, a
   // refusal.
   if (error !== ECONNREFUSED || identify(file) !== before) return false;
-  fs.rmSync(file, { force: true });
+  rmSync(file, { force: true });
   return true;
 }
