@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
-import { closedError, outOfRange, stateError, unsupportedError } from '../../binding/errors.js';
+import { EINVAL } from '../../binding/errnos.js';
+import { closedError, outOfRange, stateError, systemError, unsupportedError } from '../../binding/errors.js';
 import { signalNumbers } from '../../binding/signals.js';
 import { checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
@@ -36,13 +37,15 @@ export class SignalSource {
     for (const name of names) {
       if (typeof name !== 'string' || !Object.hasOwn(signalNumbers, name))
         throw outOfRange('name', 'a signal of this platform', name);
+      // Nobody can have them. Node would say so, Bun would not.
+      if (name === 'SIGKILL' || name === 'SIGSTOP') throw systemError(EINVAL, 'sigaction');
     }
     this.reactor = chooseReactor(options.reactor);
     this.#names = new Set(names);
     try {
       for (const name of this.#names) process.on(name, this.#onSignal);
     } catch (error) {
-      // SIGKILL and SIGSTOP: nobody can have them.
+      // The runtime may refuse one after others: those are given back.
       this.close();
       throw error;
     }
