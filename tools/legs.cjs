@@ -7,6 +7,8 @@ const os = require('node:os');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
+/** What is fetched once and kept: other runtimes, compilers, what they have built. */
+const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache');
 
 /** Whether the command ended well. One that hangs is a failure, not a wait for ever. */
 function run(command, args, options = {}) {
@@ -18,6 +20,26 @@ function run(command, args, options = {}) {
 /** By a shell, which finds npm on Windows too. */
 function runLine(line, options = {}) {
   return run(line, [], { shell: true, ...options });
+}
+
+/**
+ * npm ci of the lock file in `from`, which tells integrity, into the cache; nothing when that very
+ * one is there. Returns node_modules. `flags`: --force for packages of another system.
+ */
+function install(name, from, ...flags) {
+  const folder = path.join(cache, name);
+  const modules = path.join(folder, 'node_modules');
+  const stamp = path.join(modules, '.installed');
+  const lock = fs.readFileSync(path.join(from, 'package-lock.json'), 'utf8');
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === lock) return modules;
+  fs.mkdirSync(folder, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json'])
+    fs.copyFileSync(path.join(from, file), path.join(folder, file));
+  const line = ['npm ci --loglevel=error --ignore-scripts --no-audit --no-fund', ...flags].join(' ');
+  if (!runLine(line, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] }))
+    throw new Error(`${line} failed in ${folder}`);
+  fs.writeFileSync(stamp, lock);
+  return modules;
 }
 
 function buildByCmake(folder, ...options) {
@@ -42,13 +64,13 @@ function buildAddon(folder, option) {
  * Whether a Node that is started like this has that addon, and `condition` holds in it: else its
  * tests prove nothing.
  */
-function isLoaded(env, addon, condition) {
+function isLoaded(env, addon, condition, node = process.execPath) {
   const script = `
     const { capabilities, Poller } = require('tripoll');
     const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
     process.exit(maps.includes(process.argv[1]) && (${condition}) ? 0 : 1);
   `;
-  return run(process.execPath, ['-e', script, addon], { env });
+  return run(node, ['-e', script, addon], { env });
 }
 
 /**
@@ -56,7 +78,7 @@ function isLoaded(env, addon, condition) {
  * leaves it out.
  */
 function suitesBut(...leftOut) {
-  return [`/out/test/(?!${leftOut.join('|')})`];
+  return leftOut.length === 0 ? [] : [`/out/test/(?!${leftOut.join('|')})`];
 }
 
 /**
@@ -113,13 +135,14 @@ function listSkipped(suites) {
   return unexplained.length;
 }
 
-/** Runs Jest without its --json on stdout. */
-function runJest(report, args, env = process.env) {
+/** Runs Jest, by the runtime of `command`, without its --json on stdout. */
+function runJest(report, args, env = process.env, command = [process.execPath], timeout = 30 * 60_000) {
   fs.rmSync(report, { force: true });
   const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin/jest.js');
   const ci = process.env.CI ? ['--ci'] : [];
-  const all = [jest, '--json', `--outputFile=${report}`, ...ci, ...args];
-  return readReport(report, run(process.execPath, all, { env, stdio: ['ignore', 'ignore', 'inherit'] }));
+  const [program, ...before] = command;
+  const all = [...before, jest, '--json', `--outputFile=${report}`, ...ci, ...args];
+  return readReport(report, run(program, all, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout }));
 }
 
 /** What a leg that could not even start counts as. */
@@ -157,8 +180,10 @@ function finish(legs) {
 module.exports = {
   buildAddon,
   buildByCmake,
+  cache,
   failed,
   finish,
+  install,
   isLoaded,
   listSkipped,
   readReport,

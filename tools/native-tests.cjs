@@ -30,13 +30,16 @@ function withoutCmake() {
   return { name: 'native', passed: 0, failed: 0, notRun: [{ name: 'test/native/*_test.cc', reason }] };
 }
 
-/** Returns what ran. */
-function runNativeTests(sanitize = '') {
+function folderOf(sanitize) {
+  return sanitize === '' ? 'build-native' : `build-native-${sanitize.replace(/\W/g, '-')}`;
+}
+
+/** Returns what ran. `options` are CMake's. */
+function runNativeTests(sanitize = '', { build = folderOf(sanitize), options = [] } = {}) {
   if (spawnSync('cmake', ['--version']).status !== 0) return withoutCmake();
-  const build = sanitize === '' ? 'build-native' : `build-native-${sanitize.replace(/\W/g, '-')}`;
   const junit = path.join(root, build, 'junit.xml');
   fs.rmSync(junit, { force: true });
-  if (!buildByCmake(build, '-DTRIPOLL_NATIVE_TESTS=ON', `-DTRIPOLL_SANITIZE=${sanitize}`))
+  if (!buildByCmake(build, '-DTRIPOLL_NATIVE_TESTS=ON', `-DTRIPOLL_SANITIZE=${sanitize}`, ...options))
     return failed('native');
   // Without the size ctest would cut off the line that is counted.
   const flags = ['--output-on-failure', '--no-tests=error', '--test-output-size-passed', '1000000'];

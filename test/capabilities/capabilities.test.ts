@@ -10,6 +10,7 @@ const columns: Partial<Record<string, string>> = {
   kqueue: 'macOS, FreeBSD',
   iocp: 'Windows',
 };
+if (capabilities.runtime !== 'node') columns['epoll'] = 'Linux, in Bun and Deno';
 if (['netbsd', 'openbsd'].includes(capabilities.platform)) columns['kqueue'] = 'NetBSD, OpenBSD';
 const { LEVEL, EDGE, ONESHOT, EDGE_ONESHOT, EXCLUSIVE } = Mode;
 const modes = {

@@ -79,7 +79,7 @@ describe('Reactor.default', () => {
     expect(await lines(source)).toEqual(['true true']);
   });
 
-  test('is not made by loading the package, which opens nothing', async () => {
+  test('T98 is not made by loading the package, which opens nothing', async () => {
     const source = `
       const fs = require('node:fs');
       const count = () => fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;

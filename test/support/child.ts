@@ -2,7 +2,7 @@ import { spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isWindows, isWine } from './platform.js';
+import { isWindows, slowness } from './platform.js';
 
 /** The package's own folder, from out/test/support/. */
 export const packageRoot = path.join(__dirname, '../../..');
@@ -77,13 +77,10 @@ function run(what: readonly string[], options: ChildOptions): Promise<ChildResul
       stdio: files?.stdio ?? ['ignore', 'pipe', 'pipe'],
     });
     const result: ChildResult = { code: null, signal: null, timedOut: false, stdout: '', stderr: '' };
-    const timer = setTimeout(
-      () => {
-        result.timedOut = true;
-        child.kill('SIGKILL');
-      },
-      deadlineMs * (isWine ? 4 : 1),
-    );
+    const timer = setTimeout(() => {
+      result.timedOut = true;
+      child.kill('SIGKILL');
+    }, deadlineMs * slowness);
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (result.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (result.stderr += text));
     child.on('error', reject);

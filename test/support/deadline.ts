@@ -1,10 +1,4 @@
-import { isWine } from './platform.js';
-
-/**
- * Each call of a socket goes through Wine's one server: a deadline that is no part of a test's
- * claim is wider there.
- */
-const SLOWNESS = isWine ? 4 : 1;
+import { slowness } from './platform.js';
 
 /** Rejects when `promise` takes longer: a test that would hang fails with a sentence instead. */
 export async function within<T>(promise: Promise<T>, what: string, deadlineMs = 10_000): Promise<T> {
@@ -12,7 +6,7 @@ export async function within<T>(promise: Promise<T>, what: string, deadlineMs = 
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
       () => reject(new Error(`${what}: not within ${deadlineMs} ms`)),
-      deadlineMs * SLOWNESS,
+      deadlineMs * slowness,
     );
   });
   try {
@@ -28,7 +22,7 @@ export async function until(
   what: string,
   deadlineMs = 10_000,
 ): Promise<void> {
-  const end = performance.now() + deadlineMs * SLOWNESS;
+  const end = performance.now() + deadlineMs * slowness;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`);
     await new Promise((resolve) => {
@@ -39,7 +33,7 @@ export async function until(
 
 /** The same for code that must not leave this turn. */
 export function untilSync(condition: () => boolean, what: string, deadlineMs = 10_000): void {
-  const end = performance.now() + deadlineMs * SLOWNESS;
+  const end = performance.now() + deadlineMs * slowness;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`);
   }

@@ -10,3 +10,10 @@ export const isWine = wineVersion !== 0;
 
 /** What was mended in Wine until 10, Debian 13's. */
 export const isOldWine = isWine && wineVersion < 10;
+
+/**
+ * How many times longer than elsewhere a deadline is that is no part of a test's claim: each call of
+ * a socket goes through Wine's one server, and qemu (tools/runtime-tests.cjs) translates each
+ * instruction.
+ */
+export const slowness = Number(process.env['TRIPOLL_SLOWNESS'] ?? (isWine ? 4 : 1));

