@@ -117,15 +117,17 @@ describe('what a turn may do', () => {
 
   test('T58 of the leftovers, too, it may leave some: these come before those that ask again', () => {
     const { registry, order, add, dispatch } = bench();
+    const ended = add(4);
     const again = add(5, {
       onReady: (_readiness, registration) => {
         order.push(5);
+        ended.deregister();
         registration.again();
         registry.budget = 0;
       },
     });
     const [six, seven] = [add(6), add(7)];
-    for (const registration of [again, six, seven]) registration.again();
+    for (const registration of [again, six, ended, seven]) registration.again();
     dispatch();
     expect([order, registry.ready]).toEqual([[5], [six, seven, again]]);
     six.deregister();
@@ -165,14 +167,15 @@ describe('the dispatcher', () => {
     const { poller, registry, dispatcher, order, add, dispatch } = bench();
     const [ended, five, six] = [add(4), add(5), add(6)];
     for (const registration of [ended, five, six, five]) poller.emit(registration, READABLE);
+    poller.emit({ slot: 60, generation: 0 }, READABLE);
     ended.deregister();
     add(4);
     dispatcher.postponeBatch(poller.wait(0));
     expect([order, registry.ready, dispatcher.events, dispatcher.staleEvents]).toEqual([
       [],
       [five, six],
-      4,
-      1,
+      5,
+      2,
     ]);
     expect(dispatch()).toBe(2);
     expect(order).toEqual([5, 6]);
@@ -191,8 +194,21 @@ describe('the dispatcher', () => {
     expect([order, dispatcher.events, dispatcher.staleEvents]).toEqual([[], 4, 3]);
   });
 
-  test('by priority: events of one fd in one batch are one call with all of them', () => {
-    const { poller, add, dispatch } = bench();
+  test.each([0, 1])(
+    'a leftover that has ended is forgotten, and no stale event (priority %d)',
+    (priority) => {
+      const { registry, dispatcher, order, add, dispatch } = bench();
+      add(4, { priority });
+      const ended = add(5);
+      ended.again();
+      ended.deregister();
+      expect(dispatch()).toBe(0);
+      expect([order, registry.ready, dispatcher.staleEvents]).toEqual([[], [], 0]);
+    },
+  );
+
+  test('by priority: events of one fd in one batch are one call with all of them, and one unit', () => {
+    const { poller, registry, dispatcher, add, dispatch } = bench();
     const seen: number[] = [];
     const both = add(5, {
       priority: 1,
@@ -201,7 +217,8 @@ describe('the dispatcher', () => {
     });
     poller.emit(both, READABLE);
     poller.emit(both, WRITABLE);
-    expect(dispatch()).toBe(1);
+    expect(dispatcher.dispatch(poller.wait(0))).toBe(1);
+    expect(registry.budget).toBe(TURN_BUDGET - 1);
     expect(seen).toEqual([READABLE | WRITABLE]);
     expect(dispatch()).toBe(0);
   });

@@ -141,7 +141,7 @@ describe('memory', () => {
     buffer.clear();
     buffer.append(new Uint8Array(100));
     expect(buffer.bytes.buffer.byteLength).toBe(byteLength);
-    buffer.clear();
+    buffer.consume(100);
     expect(buffer.bytes.buffer.byteLength).toBe(0);
   });
 });
