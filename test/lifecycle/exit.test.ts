@@ -1,5 +1,6 @@
 import { runFile, runScript } from '../support/child.js';
 import { driverKinds } from '../reactor/driver-rig.js';
+import { isUnkind } from '../support/kernel.js';
 import { isWindows } from '../support/platform.js';
 
 const automatic = driverKinds
@@ -88,7 +89,8 @@ describe('Reactor.default', () => {
       require('tripoll');
       console.log(count() - before);
     `;
-    expect(await lines(source)).toEqual(['0']);
+    // The imitation of another kernel has a listener and two clients of its own.
+    expect(await lines(source)).toEqual([isUnkind('dropped-syn') ? '3' : '0']);
   });
 });
 

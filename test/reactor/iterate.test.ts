@@ -5,6 +5,7 @@ import { testIf } from '../support/applies.js';
 import { expectCleanExit, runScript } from '../support/child.js';
 import { within } from '../support/deadline.js';
 import { isWindows } from '../support/platform.js';
+import { temporaryFolder } from '../support/folders.js';
 import { legsHere, portOf, rejection } from '../net/tools.js';
 
 const END = { done: true, value: undefined };
@@ -60,7 +61,7 @@ describe.each(legsHere)('$driver $backend', ({ driver, backend }) => {
   });
 
   testIf(!isWindows, 'Windows has no Unix sockets')('F19 likewise of a Unix listener', async () => {
-    const listener = await UnixListener.bind('\0tripoll-iterate', { reactor });
+    const listener = await UnixListener.bind(`${temporaryFolder()}/listener`, { reactor });
     await expectEnded(listener[Symbol.asyncIterator]());
     listener.close();
   });

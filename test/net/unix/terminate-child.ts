@@ -1,6 +1,8 @@
 // A worker that receives two pipes, takes one, and is terminated while it waits.
 import assert from 'node:assert';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { UnixListener, UnixStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
@@ -22,7 +24,7 @@ function newPipe(): [number, number] {
 }
 
 async function main(): Promise<void> {
-  const listener = await UnixListener.bind(`\0tripoll-terminate-${process.pid}`);
+  const listener = await UnixListener.bind(path.join(tmpdir(), `tripoll-terminate-${process.pid}`));
   const thread = new Worker(__filename, { workerData: listener.localAddress });
   const { stream } = await listener.accept();
   const taken = newPipe();
