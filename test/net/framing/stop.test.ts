@@ -144,6 +144,23 @@ test('another protocol takes over from what was kept', () => {
   expect(handler.lines).toEqual(['a', 'b']);
 });
 
+test('a frame that has begun is taken over with what was kept behind it', () => {
+  const handler = new Handler();
+  handler.push('ab');
+  handler.decoder.stop();
+  handler.push('c\nd');
+  expect(handler.decoder.takeBuffered()).toEqual(bytesOf('abc\nd'));
+  expect([handler.push('e\n'), handler.lines]).toEqual([true, ['e']]);
+});
+
+test('the end inside a frame is an error, for good', () => {
+  const { decoder } = new Handler();
+  decoder.push(bytesOf('a\nb'), () => undefined);
+  for (let i = 0; i < 2; i++)
+    expect(thrownBy(() => decoder.end())).toMatchObject({ code: 'ERR_TRIPOLL_UNEXPECTED_END' });
+  expect(decoder.partialBytes).toBe(0);
+});
+
 test('the end waits for the frames that are kept back', () => {
   const handler = new Handler('a');
   handler.push('a\nb\n');
