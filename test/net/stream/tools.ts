@@ -57,6 +57,9 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
   return filledBytes;
 }
 
+/** Asked once: it takes a while where it is so. */
+let dropsUnheard: boolean | undefined;
+
 /**
  * A port that answers no connect. NetBSD and XNU drop what comes to a port that is bound and does
  * not listen (T66). Linux refuses that, and drops what comes to a full backlog, which FreeBSD
@@ -73,12 +76,16 @@ export class DeafPort implements Closable {
     const name: { port?: number } = {};
     sys.getsockname(this.#fd, name);
     this.port = name.port ?? 0;
-    const probe = this.#connect();
-    const isDeaf = !answersSoon(probe);
-    sys.close(probe);
-    if (isDeaf) return;
+    if ((dropsUnheard ??= !this.#refuses())) return;
     if (sys.listen(this.#fd, 0) < 0) throw new Error('listen');
     this.#waiting = [1, 2, 3].map(() => this.#connect());
+  }
+
+  #refuses(): boolean {
+    const probe = this.#connect();
+    const refuses = answersSoon(probe);
+    sys.close(probe);
+    return refuses;
   }
 
   #connect(): number {
@@ -92,10 +99,13 @@ export class DeafPort implements Closable {
   }
 }
 
-/** Whether a connect over the loopback has been refused: that is a matter of microseconds. */
+/**
+ * Whether a connect over the loopback has been refused: that is a matter of microseconds, but for a
+ * machine that is busy.
+ */
 function answersSoon(fd: number): boolean {
   const error = new Int32Array(1);
-  for (const until = performance.now() + 10; performance.now() < until;) {
+  for (const until = performance.now() + 500; performance.now() < until;) {
     sys.getsockopt(fd, SOL_SOCKET, sys.constants.SO_ERROR, new Uint8Array(error.buffer));
     if (error[0] !== 0) return true;
   }
