@@ -185,6 +185,7 @@ module.exports = {
   finish,
   install,
   isLoaded,
+  listByReason,
   listSkipped,
   readReport,
   root,

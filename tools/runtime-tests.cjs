@@ -30,10 +30,11 @@ function listDifferences(suites, known) {
       const name = `${file.split('/out/test/').pop()} ${fullName}`;
       const text = [name, ...failureMessages].join('\n');
       const [, reason] = Object.entries(known).find(([part]) => text.includes(part)) ?? [];
-      if (status === 'failed' && reason !== undefined) explained.push(`- ${name}: ${reason}`);
+      if (status === 'failed' && reason !== undefined) explained.push({ name, reason });
     }
   }
-  if (explained.length > 0) console.log(['\nWhat differs here:', ...explained].join('\n'));
+  if (explained.length > 0) console.log('\nWhat differs here:');
+  legs.listByReason(explained);
   return explained.length;
 }
 
