@@ -57,8 +57,25 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
   return filledBytes;
 }
 
-/** Asked once: it takes a while where it is so. */
-let dropsUnheard: boolean | undefined;
+/**
+ * Asked once, and before the tests, whose timers would be late: it takes a while where it is so.
+ */
+const dropsUnheard = ((): boolean => {
+  const bound = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+  const name: { port?: number } = {};
+  sys.bind(bound, { host: LOOPBACK, port: 0 });
+  sys.getsockname(bound, name);
+  const probe = connectTo(name.port ?? 0);
+  const drops = !answersSoon(probe);
+  for (const fd of [bound, probe]) sys.close(fd);
+  return drops;
+})();
+
+function connectTo(port: number): number {
+  const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | sys.constants.SOCK_NONBLOCK);
+  sys.connect(fd, { host: LOOPBACK, port });
+  return fd;
+}
 
 /**
  * A port that answers no connect. NetBSD and XNU drop what comes to a port that is bound and does
@@ -76,22 +93,9 @@ export class DeafPort implements Closable {
     const name: { port?: number } = {};
     sys.getsockname(this.#fd, name);
     this.port = name.port ?? 0;
-    if ((dropsUnheard ??= !this.#refuses())) return;
+    if (dropsUnheard) return;
     if (sys.listen(this.#fd, 0) < 0) throw new Error('listen');
-    this.#waiting = [1, 2, 3].map(() => this.#connect());
-  }
-
-  #refuses(): boolean {
-    const probe = this.#connect();
-    const refuses = answersSoon(probe);
-    sys.close(probe);
-    return refuses;
-  }
-
-  #connect(): number {
-    const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | sys.constants.SOCK_NONBLOCK);
-    sys.connect(fd, { host: LOOPBACK, port: this.port });
-    return fd;
+    this.#waiting = [1, 2, 3].map(() => connectTo(this.port));
   }
 
   close(): void {
