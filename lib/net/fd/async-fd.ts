@@ -15,8 +15,8 @@ import { endRegistration, releaseFd } from '../socket/release-fd.js';
 
 /** More than a read(2) or write(2) ever moves, on any system. */
 const MAX_CHARGED_BYTES = 0x7fffffff;
-/** So many calls that wait are a loop that awaits none of them; as many as a UDP socket takes. */
-const MAX_WAITING = 1024;
+/** So many calls that wait are a loop that awaits none of them. Four turns have a budget for them. */
+const MAX_WAITING = 4096;
 
 /** Options of an `AsyncFd`. */
 export interface AsyncFdOptions {
@@ -123,7 +123,7 @@ export class AsyncFd extends Resource implements EventHandler {
    * Resolves when a read would not block, or has an end or an error to tell. A hint: use `tryIo`,
    * and take EAGAIN for an answer.
    *
-   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 1024
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_BUSY when 4096
    * calls wait; the system's error when the fd was closed behind this object; ABORT_ERR,
    * ERR_TRIPOLL_TIMEOUT
    */
