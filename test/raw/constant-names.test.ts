@@ -1,5 +1,5 @@
-// The types of `sys.constants` and `sys.errno` against what the addon exports: tools/constant-names.cjs reads the tables
-// of all platforms, this one's are here.
+// The types of `sys.constants` and `sys.errno` against what the addon exports:
+// tools/constant-names.cjs reads the tables of all platforms, this one's are here.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { capabilities } from 'tripoll';

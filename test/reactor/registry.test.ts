@@ -1,5 +1,5 @@
-// The registration table and the dispatcher by themselves: what a turn may do, what is told to whom at the end, and what
-// the reactor's own tests see only from afar.
+// The registration table and the dispatcher by themselves: what a turn may do, what is told to whom
+// at the end, and what the reactor's own tests see only from afar.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Interest, Mode, Readiness, type Registration } from 'tripoll';
 import { native } from '#lib/binding/native';
@@ -187,7 +187,7 @@ describe('the dispatcher', () => {
     const last = add(6);
     const first = add(5, { priority, onReady: () => void last.deregister() });
     ended.deregister();
-    // A slot that nobody has, a generation that is gone, one that ends in the batch, and one that lives.
+    // A slot that nobody has, a generation that is gone, one that ends in the batch, one that lives.
     poller.emit({ slot: 60, generation: 0 }, READABLE);
     for (const registration of [ended, first, last]) poller.emit(registration, READABLE);
     expect(dispatch()).toBe(1);

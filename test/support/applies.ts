@@ -63,6 +63,12 @@ export const testAnyFd = testIf(
  */
 export const testReset = testIf(!isOldWine, 'Wine 8 tells a reset as the end of the stream');
 
+/** Of bytes that wait to be read when the reset comes. */
+export const testResetAfterBytes = testIf(!isWine, 'Wine tells a reset before what was sent before it');
+
+/** Of a reset after the peer's end. */
+export const testLateReset = testIf(!isWine, 'Wine tells no reset after the peer’s end');
+
 /** Of a readiness that was made up, while a socket is connecting. */
 export const testConnecting = testIf(
   !isWine || isOldWine,

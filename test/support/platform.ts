@@ -12,8 +12,8 @@ export const isWine = wineVersion !== 0;
 export const isOldWine = isWine && wineVersion < 10;
 
 /**
- * How many times longer than elsewhere a deadline is that is no part of a test's claim: each call of
- * a socket goes through Wine's one server, and qemu (tools/runtime-tests.cjs) translates each
+ * How many times longer than elsewhere a deadline is that is no part of a test's claim: each call
+ * of a socket goes through Wine's one server, and qemu (tools/runtime-tests.cjs) translates each
  * instruction.
  */
 export const slowness = Number(process.env['TRIPOLL_SLOWNESS'] ?? (isWine ? 4 : 1));

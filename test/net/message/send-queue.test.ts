@@ -1,5 +1,5 @@
-// The queue of sends by itself, over a socket whose destinations have as much room as a test says: order, the bound, and
-// what is left behind by whatever ends a send.
+// The queue of sends by itself, over a socket whose destinations have as much room as a test says:
+// order, the bound, and what is left behind by whatever ends a send.
 import { Interest } from 'tripoll';
 import type { CancelOptions } from '#lib/reactor/cancellation';
 import type { AsyncFd, FdCall } from '#lib/net/fd/async-fd';

@@ -120,8 +120,8 @@ export function describeGivingAway(context: Context): void {
         data: () => peer.endWrite(),
       });
       connection.peerSignal.addEventListener('abort', () => connection.close());
-      // As much as one read takes, if the system has room for it: the next one finds the end, and no
-      // event has told of it.
+      // As much as one read takes, if the system has room for it: the next one finds the end, and
+      // no event has told of it.
       peer.fill(new Uint8Array(65_536));
       connection.resume();
       expect(await within(told.closed, 'close')).toBeNull();

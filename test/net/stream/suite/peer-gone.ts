@@ -1,6 +1,6 @@
 // That the peer is gone is told to who does not read, too: paused, idle, past the end.
 import { listenUnix, UnixStream, type UnixHandlers } from 'tripoll/net';
-import { testIf, testReset } from '../../../support/applies.js';
+import { testIf, testLateReset, testReset, testResetAfterBytes } from '../../../support/applies.js';
 import { until, within } from '../../../support/deadline.js';
 import { isWindows } from '../../../support/platform.js';
 import { expectNoSpin, failureOf, record, rejection, turnOf, type Context } from '../../tools.js';
@@ -11,7 +11,7 @@ const testUnix = testIf(!isWindows, 'Windows’ Unix sockets are not for Node');
 
 export function describePeerGone(context: Context): void {
   const tellsErrors = context.features.errors !== false;
-  const testLateReset = tellsErrors ? testReset : testIf(false, 'this poll(2) tells no POLLERR (T19)');
+  const testTold = tellsErrors ? testLateReset : testIf(false, 'this poll(2) tells no POLLERR (T19)');
   const openAndPause = { open: (opened: { pause(): unknown }) => void opened.pause() };
 
   describe('the peer is gone, paused connections', () => {
@@ -64,7 +64,7 @@ export function describePeerGone(context: Context): void {
       expect(told.events).toEqual(['open', 'data', 'end', 'close']);
     });
 
-    testReset('F23 what was sent before a reset comes first too', async () => {
+    testResetAfterBytes('F23 what was sent before a reset comes first too', async () => {
       const { told, peer, connection } = await context.accepted(openAndPause);
       peer.send('unread');
       await turnOf(context.reactor);
@@ -91,7 +91,7 @@ export function describePeerGone(context: Context): void {
       expect(await within(told.closed, 'close')).toBeNull();
     });
 
-    testLateReset('T59 F32 a reset after the peer’s end is told under allowHalfOpen', async () => {
+    testTold('T59 F32 a reset after the peer’s end is told under allowHalfOpen', async () => {
       const { told, peer, listener } = await context.accepted({}, { allowHalfOpen: true });
       peer.endWrite();
       await within(told.ended, 'end');
@@ -141,7 +141,7 @@ export function describePeerGone(context: Context): void {
       expect(await stream.read(new Uint8Array(1))).toBe(0);
     });
 
-    testReset('F23 bytes before a reset are read first', async () => {
+    testResetAfterBytes('F23 bytes before a reset are read first', async () => {
       const { stream, peer } = await context.acceptedStream();
       peer.send('unread');
       await turnOf(context.reactor);
@@ -153,7 +153,7 @@ export function describePeerGone(context: Context): void {
       expect((await rejection(stream.read(buffer)))?.code).toBe('ECONNRESET');
     });
 
-    testLateReset('F32 a reset after the peer’s end', async () => {
+    testTold('F32 a reset after the peer’s end', async () => {
       const { stream, peer } = await context.acceptedStream();
       peer.endWrite();
       expect(await within(stream.read(new Uint8Array(1)), 'read')).toBe(0);
