@@ -19,8 +19,9 @@ const isThere = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).st
 /** Why Wine 10 cannot be had here; '' when it can. */
 function withoutWine10() {
   if (process.getuid() !== 0) return 'it takes root';
-  if (spawnSync('unshare', ['--mount', 'true']).status !== 0)
-    return 'unshare(1) may not make a mount namespace';
+  const mount = ['sh', '-c', 'mount -t tmpfs none /mnt'];
+  if (spawnSync('unshare', ['--mount', '--propagation', 'private', ...mount]).status !== 0)
+    return 'nothing may be mounted in a mount namespace';
   if (!fs.existsSync(path.join(debian, 'ready')) && !isThere('debootstrap'))
     return 'debootstrap was not found (Debian: apt-get install debootstrap)';
   return '';

@@ -71,8 +71,8 @@ export function needUnixSockets(what: string): void {
 
 /**
  * Whether a poller tells of a socket's pending error where neither READABLE nor WRITABLE is asked
- * for: those with POLLERR. A kqueue has no filter for it, the poll(2) of a BSD tells it as readable and
- * writable (T19), and Windows to a receive alone.
+ * for: those with POLLERR. A kqueue has no filter for it, the poll(2) of a BSD tells it as readable
+ * and writable (T19), and Windows to a receive alone.
  */
 export function tellsErrorsAlone(backend: string): boolean {
   return backend === 'epoll' || (backend === 'poll' && native.pollTellsErrors?.() === 1);

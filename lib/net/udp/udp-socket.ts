@@ -316,8 +316,8 @@ export class UdpSocket extends UdpCore {
    * @throws (as rejection) TypeError, RangeError; EMSGSIZE, ENETUNREACH, EDESTADDRREQ, ECONNREFUSED
    * for an earlier one of a connected socket, and what else sendmsg(2) says: the socket goes on;
    * ENOBUFS, by which a BSD says that there is no room, when ten seconds of tries have brought
-   * nothing else; ERR_TRIPOLL_BUSY when 1024 wait already; ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it
-   * was not sent
+   * nothing else; ERR_TRIPOLL_BUSY when 1024 wait already; ERR_TRIPOLL_CLOSED; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT: it was not sent
    */
   send(buffer: Uint8Array, address?: SocketAddressInput, options?: SendOptions): Promise<number> {
     // Kept for a send in segments that the system made us begin one by one.

@@ -173,7 +173,7 @@ export function describeGivenFds(context: Context): void {
 
     test('options of a listening socket are set, also of one that was given', async () => {
       const { reactor } = context;
-      const socketOptions = { receiveBufferBytes: 16_384 };
+      const socketOptions = { receiveBufferBytes: 20_000 };
       const plain = context.own(await UnixListener.bind(newPath(), { reactor }));
       const set = context.own(await UnixListener.bind(newPath(), { reactor, socketOptions }));
       const { fd, path } = rawBound(SOCK_STREAM);
