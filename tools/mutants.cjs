@@ -25,6 +25,9 @@ const minutes = 60_000;
 
 // ---- modules, by StrykerJS ----
 
+/** Another module, or what esbuild puts behind the last: the exports, for Node's eyes alone. */
+const ENDS_MODULE = /^\/\/ (lib\/|Annotate the CommonJS)/;
+
 /**
  * The file and the lines, from 1, of a module within the bundles, where esbuild writes its name
  * above it.
@@ -36,7 +39,7 @@ function findModule(name) {
     const starts = lines.flatMap((line, index) => (line === `// lib/${name}.ts` ? [index] : []));
     if (starts.length === 0) continue;
     const ranges = starts.map((start) => {
-      const next = lines.findIndex((line, index) => index > start && /^\/\/ lib\//.test(line));
+      const next = lines.findIndex((line, index) => index > start && ENDS_MODULE.test(line));
       // Its list of exports, which the bundler makes, comes first.
       const isListed = /^var \w+_exports\b/.test(lines[start + 1]);
       const begin = isListed ? lines.indexOf('});', start) + 1 : start + 1;

@@ -58,6 +58,7 @@ describe('Unix addresses', () => {
     for (const name of [`${longest}x`, `${abstract}x`]) {
       const tooLong = { name: 'Error', code: 'ENAMETOOLONG', syscall: 'connect' };
       expect(thrownBy(() => sockaddr.encodeUnixAddress(name, 'connect'))).toMatchObject(tooLong);
+      expect(() => sockaddr.encodeUnixAddress(name)).toThrow(name);
     }
     expect(thrownBy(() => sockaddr.encodeUnixAddress(`${longest}x`)).syscall).toBe('bind');
     expect(() => sockaddr.encodeUnixAddress(`${longest}x`)).toThrow(

@@ -53,6 +53,27 @@ const turn = () =>
     setImmediate(resolve);
   });
 
+test('too long is told by the byte that shows it', async () => {
+  const source = new HeldSource();
+  const reading = new BufferedReader(source).readLine({ maxLengthBytes: 3 });
+  reading.catch(() => {});
+  await source.give('abc');
+  await source.give('d');
+  await expect(reading).rejects.toMatchObject(tooLong);
+});
+
+test('a line that the end cuts off is no line, and no end', async () => {
+  const { reader } = readerOf('ab');
+  await expect(reader.readLine()).rejects.toMatchObject(unexpectedEnd);
+  expect(text(await reader.readExactly(2))).toBe('ab');
+  expect(await reader.readLine()).toBeNull();
+});
+
+test('its iterator is one that can be iterated', () => {
+  const chunks = readerOf().reader[Symbol.asyncIterator]();
+  expect(chunks[Symbol.asyncIterator]()).toBe(chunks);
+});
+
 test('lines, counted bytes and a rest, in any order: what RESP and HTTP need', async () => {
   const { reader, source } = readerOf(
     '*2\r\n$3\r\nfo',
