@@ -48,6 +48,11 @@ describe('views', () => {
 });
 
 describe('maxLengthBytes', () => {
+  test('of a frame that has begun, not of those before it in the same chunk', () => {
+    const decoder = new LineDecoder({ maxLengthBytes: 10 });
+    expect(framesOf(decoder, bytesOf('12345678\n12345678'), bytesOf('\n'))).toHaveLength(2);
+  });
+
   test.each(formats)('$name: the longest passes, one more does not, and it stays so', (format) => {
     const random = { pick: (values: unknown[]) => values[0] } as never;
     // No byte of any delimiter.
