@@ -4,7 +4,7 @@
 //   npm run test:mutants -- timer slab       StrykerJS over these of test/mutants/modules.json
 //   npm run test:mutants -- guards           the guards of test/mutants/guards.json
 //   npm run test:mutants -- guards T10 6     those whose names begin so
-//   npm run test:mutants                     all: hours, and so not in .ci/run
+//   npm run test:mutants                     all: an hour or two, so not in .ci/run
 // StrykerJS changes the modules where they are in the bundles: no build for a mutant, and each runs
 // only the suites that concern its module. A guard is taken out in a copy in build-mutants/, which
 // is built, and the test that it names must fail. What survives all the same is explained: modules'
