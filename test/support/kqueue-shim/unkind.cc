@@ -57,6 +57,7 @@ const char* const kNames[] = {
 };
 
 std::set<std::string> ReadSwitches() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): it is set before the process starts, and never after.
   const char* text = getenv("TRIPOLL_UNKIND");
   std::set<std::string> names;
   const std::string list = text == nullptr ? "" : text;
