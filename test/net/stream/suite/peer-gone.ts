@@ -172,7 +172,7 @@ export function describePeerGone(context: Context): void {
       expect(await waiting).toEqual(reset);
       await expectNoSpin(context.reactor);
     };
-    const testLone = tellsErrors ? testUrgent : testLateReset;
+    const testLone = tellsErrors ? testUrgent : testTold;
     testLone('F32 a lone receiveUrgent() hears of a reset', () => resetUnder(false));
     testLone('F32 also when bytes before it are unread', () => resetUnder(true));
 
