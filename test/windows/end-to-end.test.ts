@@ -174,3 +174,25 @@ describeWindows('the IOCP backend under load', () => {
     DEADLINE_MS,
   );
 });
+
+// Windows takes a send whole, of any length (native/windows/net.h).
+describeWindows('a send', () => {
+  test('is given 256 KiB at most, as one buffer or as several, and a full socket says so', () => {
+    const fds: number[] = [];
+    expect(openSocketPair(fds, SOCK_NONBLOCK | SOCK_CLOEXEC)).toBe(0);
+    const [one = -1, other = -1] = fds;
+    const much = Buffer.alloc(20_000_000);
+    const most = 256 * 1024;
+    const sends = [() => sys.send(one, much, 0), () => sys.writev(one, [much.subarray(0, 1), much])];
+    for (const send of sends) {
+      const sent = send();
+      expect(sent).toBeGreaterThan(0);
+      expect(sent).toBeLessThanOrEqual(most);
+    }
+    let total = 0;
+    let sent = 0;
+    while (total < much.length && (sent = sys.send(one, much, 0)) > 0) total += sent;
+    expect(sent).toBe(-sys.errno.EAGAIN);
+    for (const fd of [one, other]) sys.close(fd);
+  });
+});
