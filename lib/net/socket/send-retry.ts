@@ -3,9 +3,9 @@ import { Readiness } from '../../poller/flags.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { Timer } from '../../reactor/timer.js';
 
-// A datagram that has found no room where no event tells of room (T62): a full Unix receiver of
-// Linux, and ENOBUFS, the only word of a BSD for a full receiver or a full interface. Such sockets
-// are writable all the time. No system says how long to wait; libuv tries as often as its loop
+// What has found no room where no event tells of room (T62): a full Unix receiver of Linux, and
+// ENOBUFS, the only word of a BSD for a full receiver or a full interface, and of any system that
+// is short of memory for a stream's bytes. Such sockets are writable all the time. No system says how long to wait; libuv tries as often as its loop
 // turns, which spins.
 
 /** How soon it is tried again: a full queue of an interface empties in about as long. */

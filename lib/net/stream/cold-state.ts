@@ -1,4 +1,5 @@
 import type { Waiter } from '../../reactor/waiter.js';
+import type { SendRetry } from '../socket/send-retry.js';
 import type { ConnectAttempt, Handshake, ReadOperation, StreamExtras } from './seams.js';
 
 export interface WaitingOperation {
@@ -21,10 +22,15 @@ export interface ColdState {
   reader: WaitingOperation | null;
   /** Handlers get no more bytes: a copy passes them on. */
   isTakenOver: boolean;
+  /** Once a write was told ENOBUFS. */
+  retry: SendRetry | null;
 }
 
 export function newColdState(): ColdState {
-  return { attempt: null, handshake: null, extras: null, peerLeft: null, reader: null, isTakenOver: false };
+  return {
+    ...{ attempt: null, handshake: null, extras: null, peerLeft: null },
+    ...{ reader: null, isTakenOver: false, retry: null },
+  };
 }
 
 /** Connecting has come to its end; returns what is still needed. */
@@ -34,7 +40,6 @@ export function dropAttempt(cold: ColdState | null): ColdState | null {
   cold.attempt = cold.handshake = null;
   attempt?.cancel();
   handshake?.cancel();
-  return cold.extras === null && cold.peerLeft === null && cold.reader === null && !cold.isTakenOver
-    ? null
-    : cold;
+  const { extras, peerLeft, reader, isTakenOver, retry } = cold;
+  return (extras ?? peerLeft ?? reader ?? retry) === null && !isTakenOver ? null : cold;
 }

@@ -31,6 +31,8 @@ export interface StreamFace extends EventHandler, Idler {
   updateInterest(): void;
   setStopped(how: typeof paused | typeof held, stop: boolean): void;
 
+  onReady(readiness: number): void;
+  onError(error: unknown): void;
   noteBytes(bytes: number): void;
   noteRead(bytes: number): void;
   noteWritten(bytes: number): void;

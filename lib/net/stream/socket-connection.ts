@@ -4,7 +4,7 @@ import { native } from '../../binding/native.js';
 import { checkBoolean, checkBytes, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { isFull, sendNow } from '../socket/stream-calls.js';
+import { sendNow } from '../socket/stream-calls.js';
 import { getArena } from './arena.js';
 import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
 import type { ConnectionProfile } from './connection-profile.js';
@@ -17,7 +17,7 @@ import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE, type WriteSource } from './write-queue.js';
-import { endWrite, pushSource } from './writing.js';
+import { endWrite, goesLater, pushSource } from './writing.js';
 
 /** Options of `write`. */
 export interface WriteOptions {
@@ -210,7 +210,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
       if (written > 0) this.noteWritten(written);
       if (written === chunk.length) return true;
       if (written < 0) {
-        if (!isFull(written) && written !== EINTR) {
+        if (!goesLater(this, written) && written !== EINTR) {
           if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
           this.fail(written, 'write');
           return false;
@@ -235,7 +235,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     if (this.writeEnded || this.closed) return this.refuseWrite();
     const written = this.canWriteNow ? native.sendv(this.fd, chunks, 0, MAX_VECTORS) : 0;
     if (written > 0) this.noteWritten(written);
-    if (written < 0 && !isFull(written) && written !== EINTR) {
+    if (written < 0 && !goesLater(this, written) && written !== EINTR) {
       this.fail(written, 'write');
       return false;
     }

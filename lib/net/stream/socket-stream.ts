@@ -5,11 +5,10 @@ import { checkBytes } from '../../binding/validate.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
-import { isFull } from '../socket/stream-calls.js';
 import { LOOK, lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
-import { closeAfterEnd, queueWrite, refusal } from './writing.js';
+import { closeAfterEnd, goesLater, queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE } from './write-queue.js';
@@ -268,10 +267,10 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
    *
    * @param buffer not to be changed until the promise settles
    * @returns how many bytes were written
-   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says;
-   * ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with
-   * `bytesWritten`, and if that is not 0 the stream is destroyed, because its peer has half a
-   * message
+   * @throws (as rejection) TypeError; EPIPE, ECONNRESET and what else send(2) says, but
+   * ENOBUFS only after ten seconds of it; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`;
+   * ABORT_ERR, ERR_TRIPOLL_TIMEOUT: with `bytesWritten`, and if that is not 0 the stream is
+   * destroyed, because its peer has half a message
    */
   write(buffer: Uint8Array, options?: CancelOptions): Promise<number> {
     return this.startWrite(buffer, false, options, null);
@@ -301,7 +300,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
       written = native.sendv(this.fd, buffers, 0, MAX_VECTORS);
       if (written > 0) this.noteWritten(written);
       if (written === EINTR) this.flushSoon();
-      else if (written < 0 && !isFull(written)) this.fail(written, 'write');
+      else if (written < 0 && !goesLater(this, written)) this.fail(written, 'write');
       this.checkCanWrite();
     }
     const { index, offset } = placeIn(buffers, Math.max(0, written));
@@ -335,7 +334,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
       if (written === EINTR) this.flushSoon();
       else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
-      else if (written < 0 && !isFull(written)) this.fail(written, 'write');
+      else if (written < 0 && !goesLater(this, written)) this.fail(written, 'write');
     }
     return this.#queueRest(buffer, all, Math.max(0, written), options, fds);
   }

@@ -218,6 +218,7 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   /** @internal Bytes were taken. */
   noteWritten(bytes: number): void {
     (this as Counters).bytesWritten += bytes;
+    this.cold?.retry?.reset();
     this.noteBytes(bytes);
   }
 
@@ -374,6 +375,7 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
     if (this.closed) return;
     this.state = State.closed(this.state);
     this.cold = dropAttempt(this.cold);
+    this.cold?.retry?.cancel();
     this.profile.idle?.remove(this);
     if (this.fd >= 0) releaseFd(this.fd, this.registration, State.isFdLost(this.state));
     this.registration = null;

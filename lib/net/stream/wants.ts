@@ -6,7 +6,9 @@ export function wantsOf(stream: StreamFace): number {
   const { state, cold } = stream;
   const endsLater = isWriteEnding(state) && (cold?.handshake ?? null) !== null;
   let wants = stream.wantsRead ? WANTS_READ : 0;
-  if (endsLater || (stream.hasQueued && !isCorked(state))) wants |= WANTS_WRITE;
+  // After an ENOBUFS the socket is writable all the time: a timer tells (T62).
+  const isHeldBack = isCorked(state) || (cold?.retry?.isWaiting ?? false);
+  if (endsLater || (stream.hasQueued && !isHeldBack)) wants |= WANTS_WRITE;
   if (stream.wantsPriority) wants |= WANTS_PRIORITY;
   return wants;
 }

@@ -1,8 +1,9 @@
-import { EINVAL, ENOTCONN } from '../../binding/errnos.js';
+import { EINVAL, ENOBUFS, ENOTCONN } from '../../binding/errnos.js';
 import { stateError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { StreamFace } from './face.js';
+import { SendRetry } from '../socket/send-retry.js';
 import { isFull } from '../socket/stream-calls.js';
 import * as State from './state.js';
 import type { WriteOperation, WriteQueue, WriteSource } from './write-queue.js';
@@ -13,6 +14,18 @@ import type { WriteOperation, WriteQueue, WriteSource } from './write-queue.js';
 /** Writes of one event before others get their turn; what is left over goes on in the next. */
 const WRITES_PER_EVENT = 16;
 const { SHUT_WR } = native.constants;
+
+/**
+ * Whether what a write said means later: when the socket is writable, or after an ENOBUFS in a
+ * while. That is transient, says send(2) of macOS and the BSDs, and libuv takes it for an EAGAIN;
+ * but the socket is writable meanwhile, so that to wait for that spins (libuv#5194), and it may be
+ * for ever (libuv#1573).
+ */
+export function goesLater(stream: StreamFace, errno: number): boolean {
+  if (errno !== ENOBUFS) return isFull(errno);
+  const cold = stream.ensureCold();
+  return (cold.retry ??= new SendRetry(stream.reactor, stream)).goesLater(errno);
+}
 
 /** As far as the socket takes it and the budget goes. False when it ended the stream. */
 export function writeQueued(stream: StreamFace, queue: WriteQueue, isCall: boolean): boolean {
@@ -26,7 +39,7 @@ export function writeQueued(stream: StreamFace, queue: WriteQueue, isCall: boole
       stream.destroy(error as Error);
       return false;
     }
-    if (isFull(written)) full = true;
+    if (goesLater(stream, written)) full = true;
     else if (written < 0) {
       stream.fail(written, 'write');
       return false;

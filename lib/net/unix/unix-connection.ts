@@ -1,4 +1,4 @@
-import { EAGAIN, EINTR, EMSGSIZE } from '../../binding/errnos.js';
+import { EINTR, EMSGSIZE } from '../../binding/errnos.js';
 import { systemError } from '../../binding/errors.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
@@ -16,6 +16,7 @@ import {
 import { adopt } from '../stream/opening.js';
 import { SocketConnection, type WriteOptions } from '../stream/socket-connection.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
+import { goesLater } from '../stream/writing.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
@@ -170,7 +171,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     if (written === chunk.length) return true;
     if (written > 0) return this.enqueue(chunk, written, null);
     if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
-    if (written !== EAGAIN && written !== EINTR) {
+    if (!goesLater(this, written) && written !== EINTR) {
       this.fail(written, 'write');
       return false;
     }

@@ -8,6 +8,7 @@ import { describeFailures } from './suite/failures.js';
 import { describeFlow } from './suite/flow.js';
 import { describeHandlerErrors } from './suite/handler-errors.js';
 import { describeListeners } from './suite/listeners.js';
+import { describeNoBuffers } from './suite/no-buffers.js';
 import { describePromises } from './suite/promises.js';
 import { describeGivingAway } from './suite/giving-away.js';
 import { describeReadable } from './suite/readable.js';
@@ -32,6 +33,7 @@ describeOn(
     describeGivingAway(context);
     describeReadable(context);
     describeVectors(context);
+    describeNoBuffers(context);
     describeStress(context);
   },
 );

@@ -1,8 +1,9 @@
-import { connectUnix, listenUnix, UnixStream, type PassedFds } from 'tripoll/net';
+import { connectUnix, listenUnix, UnixStream, type PassedFds, type UnixConnection } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { native } from '#lib/binding/native';
 import { until, within } from '../../../support/deadline.js';
 import { openedSince, openFds } from '../../../support/fds.js';
-import { deferred, record, rejection, type Context } from '../../tools.js';
+import { deferred, expectNoSpin, record, rejection, type Context } from '../../tools.js';
 import { bindUnix, closeAll, drainPipe, newPath, newPipe, unixPair } from '../tools.js';
 
 const { F_GETFD, FD_CLOEXEC } = sys.constants;
@@ -45,6 +46,42 @@ export function describeFdPassing(context: Context): void {
       sys.write(passed, Buffer.from('hello'));
       expect(drainPipe(readEnd)).toBe('hello');
       closeAll(passed, readEnd);
+    });
+
+    test('T62 ENOBUFS makes a send wait, with its fds: both styles', async () => {
+      const path = newPath();
+      const told = record();
+      context.own(listenUnix({ path, reactor: context.reactor }, told.handlers as object));
+      const stream = context.own(await UnixStream.connect(path, { reactor: context.reactor }));
+      const connection = (await within(told.opened, 'open')) as unknown as UnixConnection;
+      const passed: number[] = [];
+      const { sendMessage } = native;
+      let isShort = true;
+      const calls = jest
+        .spyOn(native, 'sendMessage')
+        .mockImplementation((...values) => (isShort ? -native.errnos.ENOBUFS : sendMessage(...values)));
+      try {
+        const pipes = [newPipe(), newPipe()] as const;
+        const send = stream.send(Buffer.from('a'), [pipes[0][1]]);
+        expect(connection.send(Buffer.from('b'), [pipes[1][1]])).toBe(true);
+        await expectNoSpin(context.reactor);
+        expect([calls.mock.calls.length < 40, stream.closed, connection.closed]).toEqual([
+          true,
+          false,
+          false,
+        ]);
+        isShort = false;
+        const { lengthBytes, fds } = await receive(stream);
+        expect([lengthBytes, fds.count]).toEqual([1, 1]);
+        passed.push(...fds.takeAll());
+        sys.write(passed[0]!, X);
+        expect(drainPipe(pipes[1][0])).toBe('x');
+        expect(await within(send, 'send')).toBe(1);
+        await until(() => told.received() === 1, 'the other');
+        closeAll(...passed, ...pipes.flat());
+      } finally {
+        calls.mockRestore();
+      }
     });
 
     test('T46 253 fds at once, in order; one more is refused', async () => {
