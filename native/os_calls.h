@@ -31,6 +31,8 @@ struct PollFacts {
 namespace tripoll::os {
 
 int Fstat(int fd, struct stat* status);
+// The permission bits. Of a socket Linux takes them; macOS and the BSDs say -EINVAL (fchmod(2)).
+int Fchmod(int fd, uint32_t mode);
 int Poll(pollfd* fds, size_t count, int timeout_ms);
 PollFacts FactsOfPoll();
 int Ioctl(int fd, unsigned long request, void* argument);

@@ -20,6 +20,8 @@ export interface NativeBinding {
 
   /** 1 where poll(2) tells that a socket has an error; Unix only. */
   pollTellsErrors?(): number;
+  /** Permission bits of what the fd is of; Unix only. */
+  fchmod?(fd: number, mode: number): number;
   pollerOpen(backend: string): number;
   pollerClose(poller: number): number;
   pollerEvents(poller: number): ArrayBuffer | number | undefined;

@@ -58,6 +58,7 @@ int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, b
 int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
 int Close(int fd) { return Result(close(fd)); }
 int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
+int Fchmod(int fd, uint32_t mode) { return Result(fchmod(fd, static_cast<mode_t>(mode))); }
 int Ioctl(int fd, unsigned long request, void* argument) {
   return CallIoctl(ioctl, fd, request, argument);
 }

@@ -100,6 +100,7 @@ int PollTellsErrors() { return os::FactsOfPoll().tells_errors ? 1 : 0; }
 
 const Export kExports[] = {
     {"pollTellsErrors", Call<PollTellsErrors>},
+    {"fchmod", Call<os::Fchmod>},
     {"bindBytes", Call<CallWithBytes<os::Bind>>},
     {"connectBytes", Call<CallWithBytes<os::Connect>>},
     {"nameBytes", Call<NameBytes>},

@@ -214,6 +214,7 @@ const templates: Record<string, () => unknown[]> = {
   grantpt: () => [listener],
   unlockpt: () => [listener],
   ptsname: () => [listener, {}],
+  fchmod: () => [listener, 0o600],
   fcntl: () => [flagged, c['F_GETFL'], 0],
   pipe2: () => [0, []],
   socketpair: () => [PAIR_DOMAIN, STREAM, 0, []],

@@ -149,6 +149,7 @@ CALL(Fcntl, (int fd, int command, int argument), (fd, command, argument))
 CALL(Pipe2, (int fds[2], int flags), (fds, flags))
 CALL(Close, (int fd), (fd))
 CALL(Fstat, (int fd, struct stat* status), (fd, status))
+CALL(Fchmod, (int fd, uint32_t mode), (fd, mode))
 int Poll(pollfd* fds, size_t count, int timeout_ms) {
   fault::RunBefore("Poll");
   if (const int error = fault::Take("Poll"); error) return -error;

@@ -1,4 +1,4 @@
-import { chmodSync, fchmodSync, lstatSync, realpathSync, rmSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, realpathSync, rmSync, unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
@@ -15,6 +15,7 @@ const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
  * (sosend_generic).
  */
 const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
+const EINVAL = errnoOf('EINVAL');
 const EADDRINUSE = errnoOf('EADDRINUSE');
 const ECONNREFUSED = errnoOf('ECONNREFUSED');
 const MAX_MODE = 0o777;
@@ -27,7 +28,8 @@ export type UnixSocketType = 'stream' | 'seqpacket';
 export interface UnixBindOptions {
   /**
    * Permission bits of the socket's file, of which connecting needs the one to write; default: what
-   * umask(2) leaves.
+   * umask(2) leaves. On Linux nobody finds the file with other bits; on macOS and the BSDs a
+   * datagram socket has umask's for a moment, while it is being bound.
    */
   mode?: number | undefined;
   /**
@@ -85,6 +87,17 @@ export function connectUnixSocket(address: UnixAddress, type: UnixSocketType): n
   throw systemError(error, 'connect', { address: unixAddressText(address) });
 }
 
+/**
+ * Or others could send to it in between: Linux gives the file the socket's own mode (unix_bind). By
+ * node:fs it is not to be had everywhere: Deno's knows only fds that it has opened itself.
+ */
+function setModeBeforeBind(fd: number, mode: number): void {
+  const error = native.fchmod?.(fd, mode) ?? 0;
+  // macOS and the BSDs keep no mode of a socket (T99). Nobody connects before listen(2), all the
+  // same.
+  if (error < 0 && error !== EINVAL) throw systemError(error, 'fchmod');
+}
+
 /** A socket with a name, which is taken away again when the socket has closed. */
 export class BoundUnixSocket {
   readonly fd: number;
@@ -109,9 +122,7 @@ export class BoundUnixSocket {
     this.fd = openSocket(type);
     try {
       applyOptions(this.fd, socketOptions);
-      // Before bind, or others could connect in between: Linux gives the file the socket's own mode
-      // (unix_bind).
-      if (mode !== undefined && this.#file !== null) fchmodSync(this.fd, mode);
+      if (mode !== undefined && this.#file !== null) setModeBeforeBind(this.fd, mode);
       this.#bind(address, bytes, type, unlinkStale);
       // And after it, for the bits that umask(2) took.
       if (mode !== undefined && this.#file !== null) chmodSync(this.#file, mode);

@@ -31,6 +31,7 @@ ssize_t __real_send(int fd, const void* buffer, size_t length, int flags);
 ssize_t __real_sendmsg(int fd, const msghdr* message, int flags);
 int __real_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags);
 int __real_fstat(int fd, struct stat* status);
+int __real_fchmod(int fd, mode_t mode);
 
 int __wrap_socket(int domain, int type, int protocol);
 int __wrap_socketpair(int domain, int type, int protocol, int fds[2]);
@@ -42,6 +43,7 @@ ssize_t __wrap_send(int fd, const void* buffer, size_t length, int flags);
 ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags);
 int __wrap_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags);
 int __wrap_fstat(int fd, struct stat* status);
+int __wrap_fchmod(int fd, mode_t mode);
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
@@ -53,7 +55,7 @@ const char* const kNames[] = {
     "enable-alone",  "no-buffers",  "dropped-syn",           "small-sockets",
     "full-backlog",  "hang-up-at-half-close",                "no-pollerr",
     "no-inodes",     "no-abstract-names",                    "no-seqpacket",
-    "one-loopback",  "whole-sends",
+    "no-socket-mode", "one-loopback", "whole-sends",
 };
 
 std::set<std::string> ReadSwitches() {
@@ -355,4 +357,9 @@ int __wrap_fstat(int fd, struct stat* status) {
     status->st_dev = 0;
   }
   return result;
+}
+
+int __wrap_fchmod(int fd, mode_t mode) {
+  const bool is_socket = kqueue_shim::IntOption(fd, SOL_SOCKET, SO_TYPE) >= 0;
+  return is_socket && Is(Unkind::kNoSocketMode) ? kqueue_shim::Refuse(EINVAL) : __real_fchmod(fd, mode);
 }

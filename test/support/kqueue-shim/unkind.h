@@ -16,6 +16,7 @@ enum class Unkind {
   kNoInodes,            // no-inodes: st_ino of sockets and pipes is 0 (FreeBSD, macOS)
   kNoAbstractNames,     // no-abstract-names
   kNoSeqpacket,         // no-seqpacket (macOS)
+  kNoSocketMode,        // no-socket-mode: fchmod of a socket is EINVAL (macOS, the BSDs)
   kOneLoopback,         // one-loopback: of 127/8 there is 127.0.0.1 alone
   kWholeSends,          // whole-sends: a stream that takes a byte takes all (Windows)
 };

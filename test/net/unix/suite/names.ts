@@ -79,7 +79,7 @@ export function describeNames(context: Context): void {
       stream.close();
     });
 
-    test.each([0o600, 0o666, 0o777])('mode %o, whatever umask says', async (mode) => {
+    test.each([0o600, 0o666, 0o777])('T99 mode %o, whatever umask says', async (mode) => {
       const before = process.umask(0o027);
       try {
         const { path } = await bindUnix(context, { mode });
