@@ -72,7 +72,10 @@ function runDeno(patterns) {
   const deno = path.join(install('runtimes', lockFiles), '@deno/linux-x64-glibc/deno');
   // What its workers leave would keep Jest from ending.
   const before = ['--runInBand', '--forceExit'];
-  return [runSuites('deno', [deno, 'run', '--allow-all'], patterns, { before })];
+  const command = [deno, 'run', '--allow-all', '--require', path.join(lockFiles, 'deno-start.cjs')];
+  // Else it asks its maker's server in the middle of a test.
+  const env = { DENO_NO_UPDATE_CHECK: '1' };
+  return [runSuites('deno', command, patterns, { before, env })];
 }
 
 const ARM64_TOOLS = {
@@ -111,7 +114,10 @@ function runArm64(patterns) {
   const before = ['--testTimeout=200000'];
   const leg = runSuites('arm64', [node], patterns, { before, env, timeout: 120 * 60_000 });
   if (patterns.length > 0) return [leg];
-  return [leg, runNativeTests('', { build: 'build-native-arm64', options: [`-D${toolchain}`] })];
+  console.log('- left out: native kqueue_*_test.cc: the imitation is made of epoll_pwait2, which qemu lacks');
+  const filter = ['--exclude-regex', '^kqueue_'];
+  const build = 'build-native-arm64';
+  return [leg, runNativeTests('', { build, options: [`-D${toolchain}`], filter })];
 }
 
 const RUNS = { nodes: runNodes, bun: runBun, deno: runDeno, arm64: runArm64 };
