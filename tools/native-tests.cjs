@@ -34,15 +34,21 @@ function folderOf(sanitize) {
   return sanitize === '' ? 'build-native' : `build-native-${sanitize.replace(/\W/g, '-')}`;
 }
 
-/** Returns what ran. `options` are CMake's. */
-function runNativeTests(sanitize = '', { build = folderOf(sanitize), options = [] } = {}) {
+/** Returns what ran. `options` are CMake's, `filter` is ctest's. */
+function runNativeTests(sanitize = '', { build = folderOf(sanitize), options = [], filter = [] } = {}) {
   if (spawnSync('cmake', ['--version']).status !== 0) return withoutCmake();
   const junit = path.join(root, build, 'junit.xml');
   fs.rmSync(junit, { force: true });
   if (!buildByCmake(build, '-DTRIPOLL_NATIVE_TESTS=ON', `-DTRIPOLL_SANITIZE=${sanitize}`, ...options))
     return failed('native');
   // Without the size ctest would cut off the line that is counted.
-  const flags = ['--output-on-failure', '--no-tests=error', '--test-output-size-passed', '1000000'];
+  const flags = [
+    '--output-on-failure',
+    '--no-tests=error',
+    '--test-output-size-passed',
+    '1000000',
+    ...filter,
+  ];
   const ok = run('ctest', ['--test-dir', build, ...flags, '--output-junit', junit]);
   const counted = count(fs.existsSync(junit) ? fs.readFileSync(junit, 'utf8') : '');
   // ctest's word counts above its report's: a run that it calls bad has at least one failure.

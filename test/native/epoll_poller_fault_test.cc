@@ -47,7 +47,7 @@ TEST(an_interrupted_pwait2_is_no_reason_to_fall_back) {
   fault::Reset();
   int error = 0;
   const auto poller = tripoll::EpollPoller::Open(&error);
-  fault::Inject("EpollPwait2", EINTR);
+  fault::Inject("EpollPwait2", EINTR, 2);
   std::vector<tripoll::EventRecord> out(tripoll::kEventBatchSize);
   CHECK_EQ(poller->Wait(kHalfMsNs, out.data()).count, 0);
   CHECK_EQ(poller->Wait(kHalfMsNs, out.data()).count, 0);
