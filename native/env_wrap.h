@@ -58,6 +58,7 @@ struct Environment {
   std::vector<std::unique_ptr<PollerEntry>> pollers;
   SharedBlock* arena = nullptr;  // what RecvArena reads into
   std::shared_ptr<void> raw;     // what this system's raw classes keep; it ends before the fds do
+  bool is_ending = false;  // JavaScript was ended in a call of ours, which it has not finished
 
   ~Environment();
 };
