@@ -30,6 +30,8 @@ struct PollFacts {
 
 namespace tripoll::os {
 
+// Opens what is there, close-on-exec.
+int OpenFile(const char* path, int flags);
 int Fstat(int fd, struct stat* status);
 // The permission bits. Of a socket Linux takes them; macOS and the BSDs say -EINVAL (fchmod(2)).
 int Fchmod(int fd, uint32_t mode);

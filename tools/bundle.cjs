@@ -87,7 +87,7 @@ const BUNDLES = {
  * Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when
  * a name of them is first read.
  */
-const SLOW_BUILTINS = ['node:tty', 'node:worker_threads'];
+const SLOW_BUILTINS = ['node:worker_threads'];
 
 const common = {
   absWorkingDir: root,

@@ -20,6 +20,8 @@ export interface NativeBinding {
 
   /** 1 where poll(2) tells that a socket has an error; Unix only. */
   pollTellsErrors?(): number;
+  /** Opens what is there, close-on-exec; Unix only. */
+  openFile?(path: Uint8Array, flags: number): number;
   /** Permission bits of what the fd is of; Unix only. */
   fchmod?(fd: number, mode: number): number;
   pollerOpen(backend: string): number;

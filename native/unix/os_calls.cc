@@ -57,6 +57,7 @@ int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, b
 int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
 int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
 int Close(int fd) { return Result(close(fd)); }
+int OpenFile(const char* path, int flags) { return Result(open(path, flags | O_CLOEXEC, 0)); }
 int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
 int Fchmod(int fd, uint32_t mode) { return Result(fchmod(fd, static_cast<mode_t>(mode))); }
 int Ioctl(int fd, unsigned long request, void* argument) {

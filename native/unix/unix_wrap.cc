@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "address_wrap.h"
 #include "call_wrap.h"
@@ -95,11 +96,20 @@ int SendMessageWithFds(int fd, Part from, Span words, Span name) {
   return SendMessage(fd, from, name, fds, static_cast<int>(count));
 }
 
+// Opens what is there; an fd.
+int OpenFile(Span path, Flags flags) {
+  // A copy ends with the NUL that the call needs, and one within it would hide the rest.
+  const std::string text(reinterpret_cast<const char*>(path.data), path.length);
+  if (text.find('\0') != std::string::npos) return -EINVAL;
+  return os::OpenFile(text.c_str(), static_cast<int>(flags) & ~O_CREAT);
+}
+
 // Whether poll(2) tells that a socket has an error.
 int PollTellsErrors() { return os::FactsOfPoll().tells_errors ? 1 : 0; }
 
 const Export kExports[] = {
     {"pollTellsErrors", Call<PollTellsErrors>},
+    {"openFile", Open<OpenFile>},
     {"fchmod", Call<os::Fchmod>},
     {"bindBytes", Call<CallWithBytes<os::Bind>>},
     {"connectBytes", Call<CallWithBytes<os::Connect>>},

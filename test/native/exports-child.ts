@@ -214,6 +214,7 @@ const templates: Record<string, () => unknown[]> = {
   grantpt: () => [listener],
   unlockpt: () => [listener],
   ptsname: () => [listener, {}],
+  openFile: () => [new Uint8Array([47]), 0],
   fchmod: () => [listener, 0o600],
   fcntl: () => [flagged, c['F_GETFL'], 0],
   pipe2: () => [0, []],
@@ -306,6 +307,7 @@ const OPENERS = [
   'inotifyInit',
   'dup',
   'posixOpenpt',
+  'openFile',
 ];
 
 /** Fds that a call opened are closed, so that thousands of calls fit. */

@@ -148,6 +148,7 @@ CALL(Writev, (int fd, const iovec* buffers, int count), (fd, buffers, count))
 CALL(Fcntl, (int fd, int command, int argument), (fd, command, argument))
 CALL(Pipe2, (int fds[2], int flags), (fds, flags))
 CALL(Close, (int fd), (fd))
+CALL(OpenFile, (const char* path, int flags), (path, flags))
 CALL(Fstat, (int fd, struct stat* status), (fd, status))
 CALL(Fchmod, (int fd, uint32_t mode), (fd, mode))
 int Poll(pollfd* fds, size_t count, int timeout_ms) {

@@ -7,11 +7,14 @@ import {
 } from '../../binding/errors.js';
 import { EAGAIN } from '../../binding/errnos.js';
 import { native } from '../../binding/native.js';
+import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { AsyncFd } from './async-fd.js';
 import type { SourceOptions } from './fd-owner.js';
 import { NO_VALUE } from './value-source.js';
+
+const { O_NONBLOCK } = native.constants;
 
 /** One of the names that an option has. @throws TypeError, RangeError */
 export function checkOneOf<Name extends string>(
@@ -42,6 +45,28 @@ export function ownFd(fd: number, syscall: string, options: SourceOptions, inter
     native.close(fd);
     throw error;
   }
+}
+
+/** @throws TypeError, RangeError */
+export function toPathBytes(path: unknown): Uint8Array {
+  if (typeof path !== 'string') checkBytes('path', path);
+  // A copy: the call wants memory that is all path.
+  const bytes = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path);
+  if (bytes.length === 0 || bytes.includes(0)) throw outOfRange('path', 'a path without a NUL', path);
+  return bytes;
+}
+
+/**
+ * Opens what is there, without waiting for it. Not by node:fs, which goes on to think the number its
+ * own when it has been closed here: Node closes it when a worker ends, Deno when it opens that
+ * number again, a stranger's by then (T82).
+ *
+ * @throws TypeError, RangeError; ENOENT, EACCES and what else open(2) says; ERR_TRIPOLL_UNSUPPORTED
+ */
+export function openPath(path: string, flags: number): number {
+  const bytes = toPathBytes(path);
+  const open = need(native.openFile, 'files that can be waited for');
+  return check(open(bytes, flags | O_NONBLOCK), 'open', path);
 }
 
 /** Waits for the one word that an eventfd and a timerfd are read as. @throws as `AsyncFd.io` */

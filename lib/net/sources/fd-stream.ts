@@ -1,12 +1,12 @@
-import { constants, openSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { constants } from 'node:fs';
 import { errnoOf, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFd, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
+import { terminalCalls } from '../../sys/terminal.js';
 import { AsyncFd } from '../fd/async-fd.js';
 import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { check, checkOneOf, ownFd } from '../fd/open-fd.js';
+import { check, checkOneOf, openPath, ownFd } from '../fd/open-fd.js';
 import { setCloseOnExec } from '../fd/close-on-exec.js';
 import { ByteFd } from './byte-fd.js';
 
@@ -74,7 +74,7 @@ export class FdStream extends ByteFd {
     const { flags, interest } = toDirection(direction);
     // A terminal must not become this process's controlling one: its hang-up would end a daemon
     // (open(2), O_NOCTTY).
-    const fd = openSync(path, flags | O_NONBLOCK | constants.O_NOCTTY);
+    const fd = openPath(path, flags | constants.O_NOCTTY);
     return new FdStream(ownFd(fd, 'open', options, interest));
   }
 
@@ -82,13 +82,14 @@ export class FdStream extends ByteFd {
    * A terminal that is open already, as standard input. The fd stays yours; O_NONBLOCK, which a
    * terminal shares with the shell, is put back on close and at the end of the process.
    *
-   * @throws TypeError, RangeError; ENOTTY; EEXIST
+   * @throws TypeError, RangeError; ENOTTY; EEXIST; ERR_TRIPOLL_UNSUPPORTED on Windows
    */
   static tty(fd: number, direction: FdDirection, options: SourceOptions = {}): FdStream {
     checkFd(fd);
     checkNames('options', options, SOURCE_NAMES);
     const { interest } = toDirection(direction);
-    if (!isatty(fd)) throw systemError(ENOTTY, 'isatty', { fd });
+    // As isatty(3) has it. Deno's node:tty knows only fds that it has opened itself.
+    if (terminalCalls.tcgetattr(fd, {}) < 0) throw systemError(ENOTTY, 'isatty', { fd });
     return new FdStream(new AsyncFd(fd, { reactor: options.reactor, interest, name: 'tty' }));
   }
   /**

@@ -1,12 +1,12 @@
 import { EAGAIN } from '../../binding/errnos.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { checkBytes, checkFlags, checkInteger, checkNames } from '../../binding/validate.js';
+import { checkFlags, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { check, checkOpen, need, ownFd } from '../fd/open-fd.js';
+import { check, checkOpen, need, ownFd, toPathBytes } from '../fd/open-fd.js';
 import { NO_VALUE, ValueSource } from '../fd/value-source.js';
 
 const { IN_CLOEXEC = 0, IN_NONBLOCK = 0, IN_IGNORED = 0x8000, IN_Q_OVERFLOW = 0x4000 } = native.constants;
@@ -33,15 +33,6 @@ export const DEFAULT_MASK =
 
 /** A name may begin with U+FEFF, which would else be taken for a byte order mark. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** @throws TypeError, RangeError */
-function toPathBytes(path: unknown): Uint8Array {
-  if (typeof path !== 'string') checkBytes('path', path);
-  // A copy: the call wants memory that is all path.
-  const bytes = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path);
-  if (bytes.length === 0 || bytes.includes(0)) throw outOfRange('path', 'a path without a NUL', path);
-  return bytes;
-}
 
 /** What happened to a watched file or folder, or an overflow. */
 export interface InotifyEvent {

@@ -1,11 +1,11 @@
-import { constants, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { closedError, outOfRange, unsupportedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { terminalCalls, type Termios } from '../../sys/terminal.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { checkOneOf, ownFd } from '../fd/open-fd.js';
+import { checkOneOf, openPath, ownFd } from '../fd/open-fd.js';
 import { ByteFd } from './byte-fd.js';
 import { lineConstant, readSettings, writeSettings } from './line-settings.js';
 
@@ -106,8 +106,7 @@ export class SerialPort extends ByteFd {
    */
   static open(path: string, options: SerialPortOptions): SerialPort {
     checkNames('options', options, SOURCE_NAMES, SETTING_NAMES);
-    const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
-    const fd = openSync(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const fd = openPath(path, constants.O_RDWR | constants.O_NOCTTY);
     try {
       applySettings(fd, options);
     } catch (error) {

@@ -1,13 +1,13 @@
-import { constants, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { invalidArgType, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { FdOwner, SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
-import { checkOneOf, need, ownFd } from '../fd/open-fd.js';
+import { checkOneOf, need, openPath, ownFd } from '../fd/open-fd.js';
 
-const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, O_NONBLOCK } = native.constants;
+const { IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000 } = native.constants;
 const DEVICE = '/dev/net/tun';
 /** IFNAMSIZ, without its NUL (linux/if.h). */
 const MAX_NAME_BYTES = 15;
@@ -52,7 +52,7 @@ export class TunDevice extends FdOwner {
       throw outOfRange('name', `at most ${MAX_NAME_BYTES} bytes long, without a NUL`, name);
     }
     const setInterface = need(native.tunSetInterface, 'TUN devices');
-    const fd = openSync(DEVICE, constants.O_RDWR | O_NONBLOCK);
+    const fd = openPath(DEVICE, constants.O_RDWR);
     const out = new Uint8Array(MAX_NAME_BYTES + 1);
     // Before it is registered: an fd without an interface is one that cannot be waited for.
     const length = setInterface(fd, name, (layer === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI, out);
