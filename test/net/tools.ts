@@ -14,6 +14,7 @@ import type {
 } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { testIf } from '../support/applies.js';
+import { canNest, hasBackend } from '../support/backends.js';
 import { until, within } from '../support/deadline.js';
 import { openedSince, openFds } from '../support/fds.js';
 import { pollTells } from '../support/kernel.js';
@@ -60,16 +61,19 @@ const isHere = ({ driver, backend }: (typeof LEGS)[keyof typeof LEGS]): boolean 
 /** Those that this system has. */
 export const legsHere = Object.values(LEGS).filter(isHere);
 
+type Leg = keyof typeof LEGS;
+
+/** Where nothing is nested (Bun, Deno), epoll runs under the watcher: there it is the default. */
+function legOf(leg: Leg): Leg {
+  return leg === 'nested epoll' && !canNest && hasBackend('epoll') ? 'watcher epoll' : leg;
+}
+
 /**
  * The same tests on each of these drivers and backends; what this system has not is skipped by its
  * name.
  */
-export function describeOn(
-  legs: readonly (keyof typeof LEGS)[],
-  title: string,
-  define: (context: Context) => void,
-): void {
-  for (const leg of legs) {
+export function describeOn(legs: readonly Leg[], title: string, define: (context: Context) => void): void {
+  for (const leg of new Set(legs.map(legOf))) {
     const { driver, backend, ...features } = LEGS[leg];
     const name = `${title}, ${leg}`;
     if (!isHere(LEGS[leg])) {

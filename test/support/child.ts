@@ -2,7 +2,7 @@ import { spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isWindows, slowness } from './platform.js';
+import { isDeno, isWindows, slowness } from './platform.js';
 
 /** The package's own folder, from out/test/support/. */
 export const packageRoot = path.join(__dirname, '../../..');
@@ -92,10 +92,16 @@ function run(what: readonly string[], options: ChildOptions): Promise<ChildResul
 }
 
 /**
+ * Half a second after its start Deno opens two sockets, which may then be those that the script has
+ * left itself; and it panics if it finds no fd. A listener of a signal has them opened at once.
+ */
+const firstLines = isDeno ? "process.on('SIGHUP', console.log).off('SIGHUP', console.log);\n" : '';
+
+/**
  * Runs CommonJS source in a Node of its own, which finds the built package as `require('tripoll')`.
  */
 export function runScript(source: string, options: ChildOptions = {}): Promise<ChildResult> {
-  return run(['-e', source], options);
+  return run(['-e', firstLines + source], options);
 }
 
 /** Runs a compiled file, named as from `test/` and without its ending: `'native/exports-child'`. */

@@ -1,7 +1,7 @@
 // An fd that its user closed behind the library, and whose number another file has by then (T02).
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { sys } from 'tripoll/raw';
-import { isWindows } from './platform.js';
+import { isDeno, isWindows } from './platform.js';
 
 const { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_TYPE } = sys.constants;
 
@@ -10,9 +10,9 @@ export interface Stranger {
   close(): void;
 }
 
-/** Behind our back: as the user's own code would. */
+/** Behind the stream's back: as the user's own code would. */
 export function closeForeign(fd: number): void {
-  if (isWindows) sys.close(fd);
+  if (isWindows || isDeno) sys.close(fd);
   else closeSync(fd);
 }
 
