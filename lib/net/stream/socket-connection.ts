@@ -17,7 +17,7 @@ import { peek, sendfile, type SendfileOptions } from './transfer.js';
 import type { QueuedFds } from '../message/outgoing-fds.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE, type WriteSource } from './write-queue.js';
-import { endWrite, goesLater, pushSource } from './writing.js';
+import { endWrite, goesLater, mayGoOn, pushSource } from './writing.js';
 
 /** Options of `write`. */
 export interface WriteOptions {
@@ -209,17 +209,14 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
         chunk === arena.lent ? native.sendArena(this.fd, chunk.length) : native.sendFrom(this.fd, chunk);
       if (written > 0) this.noteWritten(written);
       if (written === chunk.length) return true;
-      if (written < 0) {
-        if (!goesLater(this, written) && written !== EINTR) {
-          if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
-          this.fail(written, 'write');
-          return false;
-        }
-        if (written === EINTR) this.flushSoon();
-        written = 0;
+      if (written < 0 && written !== EINTR && !goesLater(this, written)) {
+        if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
+        this.fail(written, 'write');
+        return false;
       }
+      if (mayGoOn(written)) this.flushSoon();
     }
-    return this.enqueue(chunk, written, null, options?.keep);
+    return this.enqueue(chunk, Math.max(0, written), null, options?.keep);
   }
 
   /**
@@ -235,12 +232,12 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
     if (this.writeEnded || this.closed) return this.refuseWrite();
     const written = this.canWriteNow ? native.sendv(this.fd, chunks, 0, MAX_VECTORS) : 0;
     if (written > 0) this.noteWritten(written);
-    if (written < 0 && !goesLater(this, written) && written !== EINTR) {
+    if (written < 0 && written !== EINTR && !goesLater(this, written)) {
       this.fail(written, 'write');
       return false;
     }
-    if (written === EINTR) this.flushSoon();
     const { index, offset } = placeIn(chunks, Math.max(0, written));
+    if (index < chunks.length && mayGoOn(written)) this.flushSoon();
     chunks.slice(index).forEach((chunk, i) => this.isOpen && this.enqueue(chunk, i === 0 ? offset : 0, null));
     return this.isOpen && this.#isBelowHighWater();
   }

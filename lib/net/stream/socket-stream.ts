@@ -8,7 +8,7 @@ import type { SocketAddress } from '../../sys/address.js';
 import { LOOK, lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
-import { closeAfterEnd, goesLater, queueWrite, refusal } from './writing.js';
+import { closeAfterEnd, goesLater, mayGoOn, queueWrite, refusal } from './writing.js';
 import type { ReadOperation } from './seams.js';
 import { checkVector, placeIn } from './vectors.js';
 import { MAX_VECTORS, REFUSED_WHOLE } from './write-queue.js';
@@ -299,12 +299,12 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
     else if (this.canWriteNow) {
       written = native.sendv(this.fd, buffers, 0, MAX_VECTORS);
       if (written > 0) this.noteWritten(written);
-      if (written === EINTR) this.flushSoon();
-      else if (written < 0 && !goesLater(this, written)) this.fail(written, 'write');
+      if (written < 0 && written !== EINTR && !goesLater(this, written)) this.fail(written, 'write');
       this.checkCanWrite();
     }
     const { index, offset } = placeIn(buffers, Math.max(0, written));
     if (index === buffers.length) return Math.max(0, written);
+    if (mayGoOn(written)) this.flushSoon();
     return queueWrite(this, true, Math.max(0, written), options, (operation) => {
       this.ensureQueue().pushAll(buffers.slice(index), offset, operation);
       this.updateInterest();
@@ -332,7 +332,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
       }
       if (written > 0) this.noteWritten(written);
       if (written === buffer.length || (written > 0 && !all)) return Promise.resolve(written);
-      if (written === EINTR) this.flushSoon();
+      if (mayGoOn(written)) this.flushSoon();
       else if (REFUSED_WHOLE.has(written)) return Promise.reject(systemError(written, 'write'));
       else if (written < 0 && !goesLater(this, written)) this.fail(written, 'write');
     }

@@ -1,4 +1,4 @@
-import { EINVAL, ENOBUFS, ENOTCONN } from '../../binding/errnos.js';
+import { EINTR, EINVAL, ENOBUFS, ENOTCONN } from '../../binding/errnos.js';
 import { stateError, type TripollError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -25,6 +25,14 @@ export function goesLater(stream: StreamFace, errno: number): boolean {
   if (errno !== ENOBUFS) return isFull(errno);
   const cold = stream.ensureCold();
   return (cold.retry ??= new SendRetry(stream.reactor, stream)).goesLater(errno);
+}
+
+/**
+ * Whether what did not go is to be tried in the next turn, as the socket need not be full (T83): a
+ * part of it went, or a signal came in between.
+ */
+export function mayGoOn(written: number): boolean {
+  return written > 0 || written === EINTR;
 }
 
 /** As far as the socket takes it and the budget goes. False when it ended the stream. */

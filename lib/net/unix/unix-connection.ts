@@ -16,7 +16,7 @@ import {
 import { adopt } from '../stream/opening.js';
 import { SocketConnection, type WriteOptions } from '../stream/socket-connection.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
-import { goesLater } from '../stream/writing.js';
+import { goesLater, mayGoOn } from '../stream/writing.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
 import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/outgoing-fds.js';
@@ -169,14 +169,13 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     if (!this.canWriteNow) return this.enqueue(chunk, 0, outgoing.duplicate());
     const written = outgoing.send(this.fd, chunk);
     if (written === chunk.length) return true;
-    if (written > 0) return this.enqueue(chunk, written, null);
     if (REFUSED_WHOLE.has(written)) throw systemError(written, 'write');
-    if (!goesLater(this, written) && written !== EINTR) {
+    if (written < 0 && written !== EINTR && !goesLater(this, written)) {
       this.fail(written, 'write');
       return false;
     }
-    if (written === EINTR) this.flushSoon();
-    return this.enqueue(chunk, 0, outgoing.duplicate());
+    if (mayGoOn(written)) this.flushSoon();
+    return written > 0 ? this.enqueue(chunk, written, null) : this.enqueue(chunk, 0, outgoing.duplicate());
   }
 
   /** A message that has to wait is judged now: later there is nobody to throw to. */

@@ -1,9 +1,20 @@
 // Several buffers in one write, and what many small ones take while they wait.
 import { listenUnix, connectUnix, UnixStream, type UnixConnection } from 'tripoll/net';
+import { native } from '#lib/binding/native';
 import { until, within } from '../../../support/deadline.js';
 import { testSeqpacket } from '../../../support/kernel.js';
 import { closed, invalidType } from '../../../support/errors.js';
-import { digest, failureOf, pattern, rejection, turnOf, type Context } from '../../tools.js';
+import {
+  digest,
+  failureOf,
+  pattern,
+  portOf,
+  readToEnd,
+  record,
+  rejection,
+  turnOf,
+  type Context,
+} from '../../tools.js';
 import { newPath } from '../../unix/tools.js';
 import { blockedStream } from '../tools.js';
 
@@ -35,6 +46,49 @@ export function describeVectors(context: Context): void {
       const lengths = [before, Buffer.concat(parts), bytes('after')].map(({ length }) => length);
       expect(await within(Promise.all(writes), 'writes')).toEqual(lengths);
       expect(stream.bytesWritten).toBe(sent.length);
+    });
+
+    /** Each call takes a part, and the socket is not full; `body` has the calls swapped. */
+    async function inParts(body: () => Promise<void>): Promise<void> {
+      const { sendFrom } = native;
+      const spy = jest
+        .spyOn(native, 'sendFrom')
+        .mockImplementation((fd, buffer) => sendFrom(fd, buffer.subarray(0, 3)));
+      await body().finally(() => {
+        spy.mockRestore();
+      });
+    }
+
+    // Who has connected has asked for room already: no edge follows that the rest could wait for.
+    test('T83 promises: more buffers than a call takes, and a write of which a part went', async () => {
+      const { client, server } = await context.streamPair();
+      const parts = Array.from({ length: 200 }, (_, i) => pattern(2, i));
+      await turnOf(context.reactor);
+      expect(await within(client.writev(parts), 'writev')).toBe(400);
+      await inParts(async () => {
+        expect(await within(client.writeAll(bytes('in parts')), 'writeAll')).toBe(8);
+      });
+      client.end();
+      const wanted = Buffer.concat([...parts, bytes('in parts')]);
+      expect(digest(await readToEnd(server))).toBe(digest(wanted));
+    });
+
+    test('T83 handlers: more buffers than a call takes, and a write of which a part went', async () => {
+      const listener = await context.bind();
+      const told = record();
+      const connection = context.connect(portOf(listener), told.handlers);
+      const { stream: server } = await within(listener.accept(), 'accept');
+      context.own(server);
+      await within(told.opened, 'open');
+      await turnOf(context.reactor);
+      const parts = Array.from({ length: 200 }, (_, i) => pattern(2, i));
+      connection.writev(parts);
+      const buffer = new Uint8Array(1000);
+      for (let left = 400; left > 0;) left -= await within(server.read(buffer), 'the vectors');
+      await inParts(async () => {
+        connection.write(bytes('in parts'));
+        for (let left = 8; left > 0;) left -= await within(server.read(buffer), 'the parts');
+      });
     });
 
     test('promises: an abort before its first byte takes all of it back', async () => {
