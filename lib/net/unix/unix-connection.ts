@@ -14,6 +14,7 @@ import {
   type StreamHandlers,
 } from '../stream/connection-profile.js';
 import { adopt } from '../stream/opening.js';
+import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketConnection, type WriteOptions } from '../stream/socket-connection.js';
 import { REFUSED_WHOLE } from '../stream/write-queue.js';
 import { goesLater, mayGoOn } from '../stream/writing.js';
@@ -23,8 +24,7 @@ import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { StreamListener } from '../stream/stream-listener.js';
 import type { UnixStream } from './unix-stream.js';
-import { UnixConnectAttempt } from './unix-connect.js';
-import { checkType, isTooLong, toTraits, type UnixSocketType } from './unix-socket.js';
+import { checkType, isTooLong, toConnectSettings, toTraits, type UnixSocketType } from './unix-socket.js';
 
 /** Handlers of a connection on a Unix socket; all are optional. */
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
@@ -91,9 +91,9 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     const profile = toConnectionProfile(reactor, handlers, target, null, toTraits(type));
     const connection = new UnixConnection<Data>(profile);
     const aborted = abortedBefore(target);
-    const settings = { path: copiedAddress(path), type, signal, timeoutMs, tellsLater: true };
+    const settings = toConnectSettings(copiedAddress(path), type, { signal, timeoutMs }, true);
     if (aborted !== null) connection.destroy(aborted);
-    else connection.connectBy(new UnixConnectAttempt(connection, profile, settings));
+    else connection.connectBy(new RetriedConnect(connection, profile, settings));
     return connection;
   }
 

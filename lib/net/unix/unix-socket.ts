@@ -1,10 +1,13 @@
 import { chmodSync, lstatSync, realpathSync, rmSync, unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
+import { EAGAIN } from '../../binding/errnos.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkInteger } from '../../binding/validate.js';
+import type { CancelOptions } from '../../reactor/cancellation.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import type { RetriedConnectSettings } from '../stream/retried-connect.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
 import { encodeUnixAddress, unixAddressText, type UnixAddress } from '../../sys/sockaddr.js';
 
@@ -78,7 +81,7 @@ export function openUnnamed(): number {
  *
  * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
  */
-export function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number {
+function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number {
   const bytes = encodeUnixAddress(address, 'connect');
   const fd = openSocket(type);
   const error = native.connectBytes(fd, bytes);
@@ -96,6 +99,17 @@ function setModeBeforeBind(fd: number, mode: number): void {
   // macOS and the BSDs keep no mode of a socket (T99). Nobody connects before listen(2), all the
   // same.
   if (error < 0 && error !== EINVAL) throw systemError(error, 'fchmod');
+}
+
+/** How a stream connects: a full backlog (EAGAIN) is tried again until `timeoutMs` is over. */
+export function toConnectSettings(
+  path: UnixAddress,
+  type: UnixSocketType,
+  { signal, timeoutMs }: CancelOptions,
+  tellsLater: boolean,
+): RetriedConnectSettings {
+  const retries = (timeoutMs ?? 0) > 0 ? Infinity : 0;
+  return { open: () => connectUnixSocket(path, type), full: EAGAIN, retries, signal, timeoutMs, tellsLater };
 }
 
 /** A socket with a name, which is taken away again when the socket has closed. */

@@ -9,6 +9,7 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { copiedAddress, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { adopt } from '../stream/opening.js';
+import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { STREAM_NAMES, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
 import { readPeerCredentials, type PeerCredentials } from './credentials.js';
@@ -16,8 +17,7 @@ import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixStream } from './given-fd.js';
-import { UnixConnectAttempt } from './unix-connect.js';
-import { checkType, toTraits, type UnixSocketType } from './unix-socket.js';
+import { checkType, toConnectSettings, toTraits, type UnixSocketType } from './unix-socket.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
@@ -86,8 +86,8 @@ export class UnixStream extends SocketStream<string> {
     checkType(type);
     const profile = toUnixProfile(options, type);
     const stream = new UnixStream(profile);
-    const settings = { path: copiedAddress(path), type, signal, timeoutMs, tellsLater: false };
-    return stream.whenOpen(() => stream.connectBy(new UnixConnectAttempt(stream, profile, settings)));
+    const settings = toConnectSettings(copiedAddress(path), type, { signal, timeoutMs }, false);
+    return stream.whenOpen(() => stream.connectBy(new RetriedConnect(stream, profile, settings)));
   }
 
   /**

@@ -1,4 +1,3 @@
-import { EAGAIN } from '../../binding/errnos.js';
 import { closedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { Readiness } from '../../poller/flags.js';
@@ -6,18 +5,24 @@ import { watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
 import { releaseFd } from '../socket/release-fd.js';
-import { WANTS_READ } from '../stream/state.js';
-import type { ConnectAttempt, ConnectObserver } from '../stream/seams.js';
-import type { StreamProfile } from '../stream/stream-profile.js';
-import type { UnixAddress } from '../../sys/sockaddr.js';
-import { connectUnixSocket, type UnixSocketType } from './unix-socket.js';
+import type { ConnectAttempt, ConnectObserver } from './seams.js';
+import { WANTS_READ } from './state.js';
+import type { StreamProfile } from './stream-profile.js';
 
-/** No event tells that a full backlog has room again. */
-const BACKLOG_RETRY_MS = 10;
+/** No event tells that a listener that was full has room again. */
+const RETRY_MS = 10;
 
-export interface UnixConnectSettings extends CancelOptions {
-  readonly path: UnixAddress;
-  readonly type: UnixSocketType;
+export interface RetriedConnectSettings extends CancelOptions {
+  /**
+   * A connected fd.
+   *
+   * @throws what the system says; TypeError, RangeError for a wrong name
+   */
+  open(): number;
+  /** The errno of a listener that is full, after which it is tried again. */
+  readonly full: number;
+  /** How often: 0 is not at all, Infinity until `timeoutMs` is over. */
+  readonly retries: number;
   /**
    * The outcome is told in a later turn: to handlers, which are not to be called from within the
    * call that connects.
@@ -25,27 +30,26 @@ export interface UnixConnectSettings extends CancelOptions {
   readonly tellsLater: boolean;
 }
 
-/**
- * Connects a Unix socket, which happens at once; only a full backlog is tried again, until
- * `timeoutMs` is over.
- */
-export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
+/** Connects what connects at once, or says that the listener is full: then it is tried again. */
+export class RetriedConnect implements ConnectAttempt, EventHandler {
   readonly #observer: ConnectObserver;
   readonly #profile: StreamProfile;
-  readonly #settings: UnixConnectSettings;
+  readonly #settings: RetriedConnectSettings;
+  #retriesLeft: number;
   #connected: { readonly fd: number; readonly registration: Registration } | null = null;
   #retry: Timer | null = null;
   #forget: (() => void) | null = null;
   #disarm: (() => void) | null = null;
   #refed = true;
 
-  constructor(observer: ConnectObserver, profile: StreamProfile, settings: UnixConnectSettings) {
+  constructor(observer: ConnectObserver, profile: StreamProfile, settings: RetriedConnectSettings) {
     this.#observer = observer;
     this.#profile = profile;
     this.#settings = settings;
+    this.#retriesLeft = settings.retries;
   }
 
-  /** @throws TypeError, RangeError for a wrong path */
+  /** @throws TypeError, RangeError for a wrong name */
   start(): void {
     const { signal, timeoutMs } = this.#settings;
     if (signal !== undefined || timeoutMs !== undefined) {
@@ -55,13 +59,13 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   }
 
   #connect(): void {
-    const { path, type, tellsLater, timeoutMs = 0 } = this.#settings;
+    const { full, tellsLater } = this.#settings;
     const { reactor } = this.#profile;
     try {
-      this.#register(connectUnixSocket(path, type));
+      this.#register(this.#settings.open());
     } catch (error) {
       const { errno, code } = error as NodeJS.ErrnoException;
-      if (errno === EAGAIN && timeoutMs > 0) this.#connectLater();
+      if (errno === full && this.#retriesLeft-- > 0) this.#connectLater();
       else if (errno !== undefined || code === 'ERR_TRIPOLL_CLOSED') this.#fail(error as Error);
       else {
         this.cancel();
@@ -90,7 +94,7 @@ export class UnixConnectAttempt implements ConnectAttempt, EventHandler {
   #connectLater(): void {
     const { reactor } = this.#profile;
     this.#forget ??= reactor.registry.onClose(() => this.onReactorClose());
-    const retry = reactor.setTimer(BACKLOG_RETRY_MS, () => this.#connect());
+    const retry = reactor.setTimer(RETRY_MS, () => this.#connect());
     if (!this.#refed) retry.unref();
     this.#retry = retry;
   }
