@@ -122,7 +122,7 @@ describe('pages', () => {
 
 describe('docs/traps.md', () => {
   const traps = pageOf('docs/traps.md');
-  const sections = [...traps.text.matchAll(/^## (T\d\d) (\S.*)\n([^]*?)(?=^#|(?![^]))/gm)].map(
+  const sections = [...traps.text.matchAll(/^## (T\d{2,3}) (\S.*)\n([^]*?)(?=^#|(?![^]))/gm)].map(
     ({ 1: number, 3: body, index }) => ({ number: number!, body: body!, line: lineOf(traps.text, index) }),
   );
   const at = ({ number, line }: { number: string; line: number }): string =>
@@ -148,7 +148,7 @@ describe('docs/traps.md', () => {
     const cited = tree
       .filter(({ path }) => /^(lib|native|test|bench|examples)\//.test(path))
       .flatMap(({ path, text }) =>
-        [...text.matchAll(/\b(T\d\d)(?=\b|_)/g)].map(([, number]) => ({ path, number: number! })),
+        [...text.matchAll(/\b(T\d{2,3})(?=\b|_)/g)].map(([, number]) => ({ path, number: number! })),
       );
     expectNone(
       cited
@@ -234,8 +234,8 @@ describe('docs/traps.md', () => {
             ({ name }) => tests.find(({ path }) => path === name)?.text ?? '',
           );
           // To the first comma: what follows may be a part of the name, or another name.
-          const names = [...item.matchAll(/(?<=[:;,] )((?:[TF]\d\d )*T\d\d[ _][^;,…]*)/g)].map(([, name]) =>
-            name!.trim(),
+          const names = [...item.matchAll(/(?<=[:;,] )((?:[TF]\d{2,3} )*T\d{2,3}[ _][^;,…]*)/g)].map(
+            ([, name]) => name!.trim(),
           );
           return names
             .filter((name) => !files.some((text) => text.includes(name)))
