@@ -4,6 +4,7 @@
 #include "call_wrap.h"
 #include "windows/completion_port.h"
 #include "windows/error_wrap.h"
+#include "windows/pipe_wrap.h"
 #include "windows/raw_handles.h"
 
 #include "os_errno.h"
@@ -238,6 +239,7 @@ const Export kExports[] = {
 
 void ExportSystem(napi_env env, napi_value exports) {
   ExportErrors(env, exports);
+  ExportPipes(env, exports);
   ExportAll(env, exports, kExports);
 }
 

@@ -2,6 +2,7 @@
 
 #include "steady_time.h"
 #include "windows/net.h"
+#include "windows/pipe_calls.h"
 #include "windows/port_calls.h"
 #include "windows/win_error.h"
 
@@ -69,6 +70,7 @@ std::unique_ptr<Poller> IocpPoller::Open(int* error) {
   std::unique_ptr<IocpPoller> poller(new IocpPoller());
   *error = os::CreatePort(&poller->port_);
   if (*error < 0) return nullptr;
+  poller->pipes_ = std::make_unique<PipePort>(poller->port_);
   poller->packets_.resize(static_cast<size_t>(kEventBatchSize));
   return poller;
 }
@@ -86,16 +88,19 @@ void IocpPoller::DrainPolls() {
   for (const auto& sock : socks_) {
     if (IsInKernel(sock->state)) static_cast<void>(CancelAfdPoll(sock->group->afd, &sock->poll));
   }
+  pipes_->CancelAll();
   const int64_t until_ns = NowNs() + kMostDrainNs;
-  while (in_kernel_ > 0 && RemainingNs(until_ns) > 0) {
+  while (in_kernel_ + pipes_->in_kernel() > 0 && RemainingNs(until_ns) > 0) {
     ULONG packets = 0;
     if (os::WaitForPackets(port_, packets_.data(), static_cast<ULONG>(packets_.size()),
                            ToWaitMs(RemainingNs(until_ns)), &packets) != 0)
       break;
     for (ULONG i = 0; i < packets; i++) {
       if (packets_[i].lpCompletionKey == kPollKey) in_kernel_--;
+      if (packets_[i].lpCompletionKey >= PipePort::kFirstKey) pipes_->OnPacket(packets_[i]);
     }
   }
+  pipes_->End();
   // Better lost than written into when it is another's.
   if (in_kernel_ > 0) {
     for (auto& sock : socks_) static_cast<void>(sock.release());
@@ -147,6 +152,7 @@ bool IocpPoller::Owns(int fd, uint32_t slot, uint32_t generation, uint32_t* inde
 
 int IocpPoller::Add(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
+  if (IsPipe(r.fd)) return pipes_->Add(r);
   SOCKET base = INVALID_SOCKET;
   int error = os::CheckSocket(r.fd);
   if (error == 0) error = FindBaseSocket(os::ToSocket(r.fd), AskSocket, &base);
@@ -178,6 +184,7 @@ int IocpPoller::Add(const Registration& r) {
 
 int IocpPoller::Modify(const Registration& r) {
   if (!Supports(r.mode)) return -ENOTSUP;
+  if (pipes_->Owns(r.fd, r.slot, r.generation)) return pipes_->Modify(r);
   const std::lock_guard<std::mutex> lock(mutex_);
   uint32_t index = 0;
   if (!Owns(r.fd, r.slot, r.generation, &index)) return -ENOENT;
@@ -192,6 +199,7 @@ int IocpPoller::Modify(const Registration& r) {
 }
 
 int IocpPoller::Delete(int fd, uint32_t slot, uint32_t generation) {
+  if (pipes_->Owns(fd, slot, generation)) return pipes_->Delete(fd, slot, generation);
   const std::lock_guard<std::mutex> lock(mutex_);
   uint32_t index = 0;
   if (!Owns(fd, slot, generation, &index)) return 1;
@@ -340,6 +348,8 @@ void IocpPoller::TakePackets(ULONG packets, EventRecord* out, WaitResult* result
     const OVERLAPPED_ENTRY& entry = packets_[i];
     if (entry.lpCompletionKey == kPollKey) {
       if (OnPacket(ToIndex(entry), &out[result->count])) result->count++;
+    } else if (entry.lpCompletionKey >= PipePort::kFirstKey) {
+      pipes_->OnPacket(entry);
     } else if (entry.lpCompletionKey == kWakeKey) {
       result->woken = true;
       wake_pending_ = false;
@@ -356,6 +366,8 @@ WaitResult IocpPoller::Wait(int64_t timeout_ns, EventRecord* out) {
     Flush();
     WaitResult result;
     result.count = TakeFailures(out);
+    // Before the packets: a pipe stays ready until somebody reads, as the level says.
+    result.count += pipes_->Collect(out + result.count, kEventBatchSize - result.count);
     const bool at_once = result.count > 0;
     const ULONG room = static_cast<ULONG>(kEventBatchSize - result.count);
     const int64_t wait_ns = at_once ? 0 : RemainingNs(Earlier(until_ns, deadline_ns_));

@@ -8,6 +8,7 @@
 
 #include "poller.h"
 #include "windows/afd.h"
+#include "windows/pipe_port.h"
 #include "windows/sock_state.h"
 
 namespace tripoll {
@@ -70,6 +71,7 @@ class IocpPoller final : public Poller {
   void DrainPolls();
 
   HANDLE port_ = nullptr;
+  std::unique_ptr<PipePort> pipes_;  // has a mutex of its own, which is taken after ours
 
   std::mutex mutex_;  // guards all below but packets_, which is the waiting thread's
   std::vector<std::unique_ptr<Sock>> socks_;  // by index: what a packet carries, never a pointer

@@ -5,6 +5,7 @@
 
 #include "datagram_calls.h"
 #include "windows/net.h"
+#include "windows/pipe_calls.h"
 #include "windows/win_error.h"
 
 #include "os_errno.h"
@@ -127,6 +128,9 @@ int Recvmsg(int fd, msghdr* message, int flags) {
 }
 
 int Sendmsg(int fd, const msghdr* message, int flags) {
+  if (MayBePipe()) {
+    if (const auto pipe = PipeSend(fd, message->msg_iov, message->msg_iovlen)) return *pipe;
+  }
   WSABUF buffers[kMostVectors];
   WSAMSG native = ToNative(*message, buffers, 0);
   const auto native_flags = static_cast<DWORD>(flags);

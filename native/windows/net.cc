@@ -5,6 +5,7 @@
 
 #include "socket_calls.h"
 #include "windows/net.h"
+#include "windows/pipe_calls.h"
 #include "windows/win_error.h"
 
 #include "os_errno.h"
@@ -155,6 +156,9 @@ int Bind(int fd, const sockaddr* address, socklen_t length) {
 int Listen(int fd, int backlog) { return Result(fd, listen(ToSocket(fd), backlog)); }
 
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  if (MayBePipe()) {
+    if (const auto pipe = PipeAccept(fd)) return *pipe;
+  }
   const SOCKET socket = accept(ToSocket(fd), address, length);
   if (socket == INVALID_SOCKET) return ErrorOf(fd);
   const int accepted = ToFd(socket);
@@ -174,6 +178,9 @@ int Connect(int fd, const sockaddr* address, socklen_t length) {
 }
 
 int Recv(int fd, void* buffer, size_t length, int flags) {
+  if (MayBePipe()) {
+    if (const auto result = PipeRecv(fd, buffer, length, flags)) return *result;
+  }
   const int received = recv(ToSocket(fd), static_cast<char*>(buffer), ClampLength(length), flags);
   if (received != SOCKET_ERROR) return received;
   const int code = WSAGetLastError();
@@ -185,12 +192,21 @@ int Recv(int fd, void* buffer, size_t length, int flags) {
 }
 
 int Send(int fd, const void* buffer, size_t length, int flags) {
+  if (MayBePipe()) {
+    const iovec whole{const_cast<void*>(buffer), length};
+    if (const auto result = PipeSend(fd, &whole, 1)) return *result;
+  }
   const auto bytes = static_cast<int>(std::min<size_t>(length, kMostPerSend));
   const int sent = send(ToSocket(fd), static_cast<const char*>(buffer), bytes, flags);
   return sent == SOCKET_ERROR ? ErrorOfSend(fd, false) : sent;
 }
 
-int Shutdown(int fd, int how) { return Result(fd, shutdown(ToSocket(fd), how)); }
+int Shutdown(int fd, int how) {
+  if (MayBePipe()) {
+    if (const auto result = PipeShutdown(fd, how)) return *result;
+  }
+  return Result(fd, shutdown(ToSocket(fd), how));
+}
 
 int Getsockname(int fd, sockaddr* address, socklen_t* length) {
   const int error = Result(fd, getsockname(ToSocket(fd), address, length));
@@ -231,6 +247,12 @@ int Setsockopt(int fd, int level, int name, const void* value, socklen_t length)
 }
 
 int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  if (MayBePipe() && level == SOL_SOCKET && name == SO_ERROR && *length == kIntBytes) {
+    if (const auto error = PipeTakeError(fd)) {
+      std::memcpy(value, &*error, kIntBytes);
+      return 0;
+    }
+  }
   const socklen_t capacity = *length;
   const int error =
       Result(fd, getsockopt(ToSocket(fd), level, name, static_cast<char*>(value), length));
@@ -279,6 +301,11 @@ int Fcntl(int fd, int command, int argument) {
 int Pipe2(int /*fds*/[2], int /*flags*/) { return -ENOSYS; }
 
 // What is no socket is left alone.
-int Close(int fd) { return Result(fd, closesocket(ToSocket(fd))); }
+int Close(int fd) {
+  if (MayBePipe()) {
+    if (const auto result = PipeClose(fd)) return *result;
+  }
+  return Result(fd, closesocket(ToSocket(fd)));
+}
 
 }  // namespace tripoll::os
