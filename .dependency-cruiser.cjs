@@ -15,6 +15,7 @@ const ROOMS = [
   'net/stream',
   'net/tcp',
   'net/unix',
+  'net/pipe',
   'net/udp',
   'net/copy',
   'net/sources',
@@ -29,6 +30,7 @@ const ONLY = {
   poller: ['binding'],
   reactor: ['timer', 'poller', 'binding'],
   'net/unix': ['binding', 'sys', 'poller', 'reactor', 'net/socket', 'net/fd', 'net/message', 'net/stream'],
+  'net/pipe': ['binding', 'sys', 'poller', 'reactor', 'net/socket', 'net/stream'],
   'net/udp': ['binding', 'sys', 'poller', 'reactor', 'net/socket', 'net/fd'],
   'net/framing': ['binding', 'reactor'],
 };

@@ -19,14 +19,7 @@ const folder = path.join(dist, 'bundle');
  * one.
  */
 const BUNDLES = {
-  core: [
-    'index',
-    'net/index',
-    'net/tcp/index',
-    'reactor/choose-reactor',
-    'reactor/iterate',
-    'reactor/waiter',
-  ], // the reactor
+  core: ['index', 'net/index', 'net/tcp/index', 'reactor/choose-reactor', 'reactor/iterate'], // the reactor
   // What a socket of any kind needs.
   sockets: [
     'net/socket/encoded-option',
@@ -39,8 +32,9 @@ const BUNDLES = {
     'net/socket/send-retry',
     'net/socket/socket-name',
     'net/socket/stream-calls',
+    'reactor/waiter',
   ],
-  streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection'], // listening, connecting, and handlers
+  streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection', 'net/stream/retried-connect'], // listening, connecting, and handlers
   promises: ['net/tcp/tcp-stream'],
   extras: [
     'net/copy/copy',
@@ -63,6 +57,7 @@ const BUNDLES = {
     'net/socket/listen-fds',
   ],
   unix: ['net/unix/index'],
+  pipes: ['net/pipe/index'],
   sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
   datagrams: ['net/unix/unix-datagram'],
   udp: [

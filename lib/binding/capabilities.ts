@@ -25,6 +25,8 @@ export interface Capabilities {
   readonly udp: boolean;
   /** Unix sockets, and messages with addresses of any family; not on Windows. */
   readonly unixSockets: boolean;
+  /** `PipeStream` and `PipeListener`; Windows. */
+  readonly namedPipes: boolean;
   /** `copyBidirectional` can pass bytes on inside the kernel; Linux. */
   readonly splice: boolean;
   /** Streams have `sendfile`; Linux. */
@@ -54,6 +56,7 @@ function detect(): Capabilities {
     drivers: Object.freeze<DriverName[]>(nested ? ['nested', 'watcher', 'manual'] : ['watcher', 'manual']),
     udp: 'udpReceive' in native,
     unixSockets: 'sendMessage' in native,
+    namedPipes: native.pipeListen !== undefined,
     splice: native.spliceRelay !== undefined,
     sendfile: native.sendfile !== undefined,
     zeroCopy: native.zeroCopyCreate !== undefined,

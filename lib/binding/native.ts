@@ -183,6 +183,9 @@ export interface NativeBinding {
   ): number;
   portConnectPipe?(port: number, pipe: number): number;
   portCancel?(port: number, operation: number): number;
+  /** An fd to accept from; `remote`: 1 lets other machines connect. */
+  pipeListen?(name: Uint8Array, backlog: number, remote: number): number;
+  pipeConnect?(name: Uint8Array): number;
   pipeCreate?(name: Uint8Array, mostInstances: number): number;
   fileOpen?(name: Uint8Array, access: number, disposition: number): number;
   handleClose?(handle: number): number;

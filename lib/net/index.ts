@@ -20,3 +20,4 @@ export * from './udp/index.js';
 export { AsyncFd, type AsyncFdOptions, type FdCall } from './fd/async-fd.js';
 export * from './sources/index.js';
 export * from './unix/index.js';
+export * from './pipe/index.js';

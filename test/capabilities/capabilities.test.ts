@@ -28,8 +28,8 @@ test('capabilities are those that docs/portability.md tells of this platform', (
   const poller = new Poller();
   const supported = Object.entries(modes).filter(([, mode]) => poller.supports(mode));
   poller.close();
-  const { backends, drivers, udp, unixSockets, splice, sendfile, zeroCopy } = capabilities;
-  const here = { backends, drivers, udp, unixSockets, splice, sendfile, zeroCopy };
+  const { backends, drivers, udp, unixSockets, namedPipes, splice, sendfile, zeroCopy } = capabilities;
+  const here = { backends, drivers, udp, unixSockets, namedPipes, splice, sendfile, zeroCopy };
   expect({ ...here, modes: supported.map(([name]) => name) }).toEqual(
     recorded[columns[backends[0] ?? ''] ?? ''],
   );

@@ -64,8 +64,7 @@ TEST(a_write_is_idle_again_with_its_packet) {
             PipeAction::kSubmit);
   CheckStep(kWriting, PipeState::kPending, PipeInput::kShort, PipeState::kPending,
             PipeAction::kSubmit);
-  CheckStep(kWriting, PipeState::kPending, PipeInput::kPacket, PipeState::kIdle,
-            PipeAction::kNone);
+  CheckStep(kWriting, PipeState::kPending, PipeInput::kPacket, PipeState::kIdle, PipeAction::kNone);
   CheckStep(kWriting, PipeState::kPending, PipeInput::kFailure, PipeState::kEnded,
             PipeAction::kNone);
   CheckStep(kWriting, PipeState::kPending, PipeInput::kRefused, PipeState::kEnded,
@@ -87,8 +86,7 @@ TEST(T33_a_closed_half_waits_for_its_packet) {
   CheckStep(kWriting, PipeState::kPending, PipeInput::kClose, PipeState::kClosing,
             PipeAction::kLinger);
   for (const PipeHalf half : {kReading, kWriting}) {
-    CheckStep(half, PipeState::kClosing, PipeInput::kClose, PipeState::kClosing,
-              PipeAction::kNone);
+    CheckStep(half, PipeState::kClosing, PipeInput::kClose, PipeState::kClosing, PipeAction::kNone);
     CheckStep(half, PipeState::kClosing, PipeInput::kEnd, PipeState::kClosing, PipeAction::kNone);
     CheckStep(half, PipeState::kPending, PipeInput::kEnd, PipeState::kPending, PipeAction::kNone);
     for (const PipeInput packet : {PipeInput::kPacket, PipeInput::kFailure, PipeInput::kShort}) {
