@@ -90,6 +90,17 @@ function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number {
   throw systemError(error, 'connect', { address: unixAddressText(address) });
 }
 
+/** How a stream connects: a full backlog (EAGAIN) is tried again until `timeoutMs` is over. */
+export function toConnectSettings(
+  path: UnixAddress,
+  type: UnixSocketType,
+  { signal, timeoutMs }: CancelOptions,
+  tellsLater: boolean,
+): RetriedConnectSettings {
+  const retries = (timeoutMs ?? 0) > 0 ? Infinity : 0;
+  return { open: () => connectUnixSocket(path, type), full: EAGAIN, retries, signal, timeoutMs, tellsLater };
+}
+
 /**
  * Or others could send to it in between: Linux gives the file the socket's own mode (unix_bind). By
  * node:fs it is not to be had everywhere: Deno's knows only fds that it has opened itself.
