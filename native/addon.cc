@@ -95,6 +95,7 @@ NAPI_MODULE_INIT() {
   if (napi_add_env_cleanup_hook(env, CloseEnvironment, environment) != napi_ok) return nullptr;
   ExportSys(env, exports);
   ExportPoller(env, exports);
+  ExportAddresses(env, exports);
   ExportUdp(env, exports);
   ExportSystem(env, exports);
   ExportTables(env, exports);

@@ -176,6 +176,7 @@ void ExportAll(napi_env env, napi_value exports, const Export (&list)[kCount]) {
 // Each *_wrap file's contribution; ExportSystem calls those that not every system has.
 void ExportSys(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
+void ExportAddresses(napi_env env, napi_value exports);
 void ExportSystem(napi_env env, napi_value exports);
 void ExportMessages(napi_env env, napi_value exports);
 void ExportUdp(napi_env env, napi_value exports);

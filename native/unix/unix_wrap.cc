@@ -21,42 +21,6 @@ constexpr size_t kWord = sizeof(int32_t);
 // Words of a control block before its fds: flags, fds kept, fds closed, length of the name.
 constexpr size_t kControlWords = 4;
 
-template <int (*kCall)(int fd, const sockaddr* address, socklen_t length)>
-int CallWithBytes(int fd, Span bytes) {
-  SocketAddress address;
-  if (bytes.length > sizeof address.storage) return -ENAMETOOLONG;
-  if (bytes.length > 0) std::memcpy(&address.storage, bytes.data, bytes.length);
-  return kCall(fd, address.get(), static_cast<socklen_t>(bytes.length));
-}
-
-// The fd's own name, or its peer's: the length of the address, of which as much is in out as fits.
-int NameBytes(int fd, int is_peer, Span out) {
-  SocketAddress address;
-  const auto call = is_peer != 0 ? os::Getpeername : os::Getsockname;
-  const int error = call(fd, address.get(), &address.length);
-  if (error < 0) return error;
-  const size_t length = std::min(static_cast<size_t>(address.length), sizeof address.storage);
-  const size_t fitting = std::min(length, out.length);
-  if (fitting > 0) std::memcpy(out.data, &address.storage, fitting);
-  return static_cast<int>(length);
-}
-
-// An internet address as bytes; their number.
-int ToSockaddr(const AddressArgument& address, Span out) {
-  if (address.length > out.length) return -ENOBUFS;
-  std::memcpy(out.data, &address.storage, address.length);
-  return static_cast<int>(address.length);
-}
-
-// Fills out with { family, address, port, scopeId }.
-napi_value FromSockaddr(napi_env env, Span bytes, napi_value out) {
-  SocketAddress address;
-  if (bytes.length > 0) {
-    std::memcpy(&address.storage, bytes.data, std::min(bytes.length, sizeof address.storage));
-  }
-  return FillAddress(env, out, address);
-}
-
 // Fills the caller's control block. The fds are the environment's from here on: closed at its end,
 // if by then they are nobody's (T50).
 int ReceiveInto(Environment* environment, int fd, Span buffer, Span name, int flags, Span control) {
@@ -111,14 +75,9 @@ const Export kExports[] = {
     {"pollTellsErrors", Call<PollTellsErrors>},
     {"openFile", Open<OpenFile>},
     {"fchmod", Call<os::Fchmod>},
-    {"bindBytes", Call<CallWithBytes<os::Bind>>},
-    {"connectBytes", Call<CallWithBytes<os::Connect>>},
-    {"nameBytes", Call<NameBytes>},
     {"recvMessage", Call<RecvMessage>},
     {"recvMessageArena", Call<RecvMessageArena>},
     {"sendMessage", Call<SendMessageWithFds>},
-    {"toSockaddr", Call<ToSockaddr>},
-    {"fromSockaddr", Call<FromSockaddr>},
 };
 
 }  // namespace
