@@ -1,5 +1,6 @@
 #include "address.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "os_errno.h"
@@ -51,6 +52,12 @@ int FormatAddress(const SocketAddress& from, InternetAddress* to) {
   }
   to->address = text;
   return 0;
+}
+
+socklen_t UnixNameLength(const sockaddr* address, socklen_t length) {
+  constexpr auto kPath = static_cast<socklen_t>(offsetof(sockaddr, sa_data));
+  if (length <= kPath || address->sa_family != AF_UNIX) return length;
+  return address->sa_data[0] == '\0' ? kPath : length;
 }
 
 }  // namespace tripoll

@@ -27,6 +27,10 @@ struct SocketAddress {
 int ParseAddress(const InternetAddress& from, SocketAddress* to);
 int FormatAddress(const SocketAddress& from, InternetAddress* to);
 
+// The length of an address that Windows gave. An unnamed Unix socket's has no more than its family,
+// as on Linux: Windows gives 108 NULs, which would be an abstract name there (T102).
+socklen_t UnixNameLength(const sockaddr* address, socklen_t length);
+
 }  // namespace tripoll
 
 #endif  // TRIPOLL_ADDRESS_H_

@@ -6,6 +6,7 @@
 #include "windows/error_wrap.h"
 #include "windows/pipe_wrap.h"
 #include "windows/raw_handles.h"
+#include "windows/socket_files_wrap.h"
 
 #include "os_errno.h"
 
@@ -240,6 +241,7 @@ const Export kExports[] = {
 void ExportSystem(napi_env env, napi_value exports) {
   ExportErrors(env, exports);
   ExportPipes(env, exports);
+  ExportSocketFiles(env, exports);
   ExportAll(env, exports, kExports);
 }
 

@@ -3,6 +3,7 @@
 #include <climits>
 #include <cstring>
 
+#include "address.h"
 #include "socket_calls.h"
 #include "windows/net.h"
 #include "windows/pipe_calls.h"
@@ -210,6 +211,7 @@ int Shutdown(int fd, int how) {
 
 int Getsockname(int fd, sockaddr* address, socklen_t* length) {
   const int error = Result(fd, getsockname(ToSocket(fd), address, length));
+  if (error == 0) *length = UnixNameLength(address, *length);
   if (error != -EINVAL) return error;
   // Windows has no name for a socket before its bind; Unix says the wildcard address and port 0.
   WSAPROTOCOL_INFOW info{};
@@ -217,11 +219,14 @@ int Getsockname(int fd, sockaddr* address, socklen_t* length) {
   if (Getsockopt(fd, SOL_SOCKET, SO_PROTOCOL_INFOW, &info, &size) < 0) return error;
   std::memset(address, 0, static_cast<size_t>(*length));
   address->sa_family = static_cast<ADDRESS_FAMILY>(info.iAddressFamily);
+  *length = UnixNameLength(address, *length);
   return 0;
 }
 
 int Getpeername(int fd, sockaddr* address, socklen_t* length) {
-  return Result(fd, getpeername(ToSocket(fd), address, length));
+  const int error = Result(fd, getpeername(ToSocket(fd), address, length));
+  if (error == 0) *length = UnixNameLength(address, *length);
+  return error;
 }
 
 int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {

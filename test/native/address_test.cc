@@ -1,6 +1,7 @@
 // Addresses from text and back.
 #include "address.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "check.h"
@@ -80,3 +81,41 @@ TEST(another_family_is_EAFNOSUPPORT) {
 }
 
 RUN_TESTS()
+
+// Addresses of Unix sockets as Windows gives them.
+namespace {
+
+constexpr socklen_t kPath = static_cast<socklen_t>(offsetof(sockaddr, sa_data));
+// Of Windows' sockaddr_un (afunix.h).
+constexpr socklen_t kWhole = kPath + 108;
+
+struct Name {
+  alignas(sockaddr) unsigned char bytes[kWhole] = {};
+
+  Name(int family, const char* path, size_t length) {
+    get()->sa_family = static_cast<decltype(sockaddr::sa_family)>(family);
+    std::memcpy(bytes + kPath, path, length);
+  }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(bytes); }
+};
+
+}  // namespace
+
+TEST(a_unix_path_keeps_its_length) {
+  Name name(AF_UNIX, "C:/a", 5);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kPath + 5), kPath + 5);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kWhole), kWhole);
+}
+
+TEST(T102_an_unnamed_socket_has_no_more_than_its_family) {
+  Name name(AF_UNIX, "", 0);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kWhole), kPath);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kPath + 1), kPath);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kPath), kPath);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), 0), socklen_t{0});
+}
+
+TEST(other_families_keep_their_length) {
+  Name name(AF_INET, "", 0);
+  CHECK_EQ(tripoll::UnixNameLength(name.get(), kWhole), kWhole);
+}
