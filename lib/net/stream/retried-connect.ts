@@ -12,13 +12,20 @@ import type { StreamProfile } from './stream-profile.js';
 /** No event tells that a listener that was full has room again. */
 const RETRY_MS = 10;
 
+/** A socket whose connecting goes on. */
+export interface Connecting {
+  readonly fd: number;
+  /** Asked when the socket is ready: null once it is connected, undefined while it is not yet. */
+  outcome(): Error | null | undefined;
+}
+
 export interface RetriedConnectSettings extends CancelOptions {
   /**
-   * A connected fd.
+   * A connected fd, or one that will be.
    *
    * @throws what the system says; TypeError, RangeError for a wrong name
    */
-  open(): number;
+  open(): number | Connecting;
   /** The errno of a listener that is full, after which it is tried again. */
   readonly full: number;
   /** How often: 0 is not at all, Infinity until `timeoutMs` is over. */
@@ -30,13 +37,17 @@ export interface RetriedConnectSettings extends CancelOptions {
   readonly tellsLater: boolean;
 }
 
-/** Connects what connects at once, or says that the listener is full: then it is tried again. */
+/**
+ * Connects what connects at once, or is told of when it has; what says that the listener is full is
+ * tried again.
+ */
 export class RetriedConnect implements ConnectAttempt, EventHandler {
   readonly #observer: ConnectObserver;
   readonly #profile: StreamProfile;
   readonly #settings: RetriedConnectSettings;
   #retriesLeft: number;
   #connected: { readonly fd: number; readonly registration: Registration } | null = null;
+  #connecting: Connecting | null = null;
   #retry: Timer | null = null;
   #forget: (() => void) | null = null;
   #disarm: (() => void) | null = null;
@@ -62,7 +73,9 @@ export class RetriedConnect implements ConnectAttempt, EventHandler {
     const { full, tellsLater } = this.#settings;
     const { reactor } = this.#profile;
     try {
-      this.#register(this.#settings.open());
+      const opened = this.#settings.open();
+      this.#connecting = typeof opened === 'number' ? null : opened;
+      this.#register(typeof opened === 'number' ? opened : opened.fd);
     } catch (error) {
       const { errno, code } = error as NodeJS.ErrnoException;
       if (errno === full && this.#retriesLeft-- > 0) this.#connectLater();
@@ -73,6 +86,7 @@ export class RetriedConnect implements ConnectAttempt, EventHandler {
       }
       return;
     }
+    if (this.#connecting !== null) return;
     if (!tellsLater) this.onReady(0);
     // What is not in its interest would not be delivered.
     else if (this.#connected !== null)
@@ -81,8 +95,9 @@ export class RetriedConnect implements ConnectAttempt, EventHandler {
 
   #register(fd: number): void {
     const { reactor, interest, registration: profile } = this.#profile;
+    const first = this.#connecting === null ? interest.first(WANTS_READ) : interest.connecting;
     try {
-      const registration = reactor.registry.register(fd, interest.first(WANTS_READ), this, profile);
+      const registration = reactor.registry.register(fd, first, this, profile);
       if (!this.#refed) registration.unref();
       this.#connected = { fd, registration };
     } catch (error) {
@@ -101,6 +116,12 @@ export class RetriedConnect implements ConnectAttempt, EventHandler {
 
   onReady(readiness: number): void {
     if (this.#connected === null) return;
+    const outcome = this.#connecting === null ? null : this.#connecting.outcome();
+    if (outcome === undefined) return;
+    if (outcome !== null) {
+      this.#fail(outcome);
+      return;
+    }
     const { fd, registration } = this.#connected;
     this.#connected = null;
     this.cancel();
