@@ -51,6 +51,7 @@ const BUNDLES = {
   ],
   framing: ['net/framing/index'],
   fds: [
+    'binding/need-unix-messages',
     'net/message/message-receiver',
     'net/message/outgoing-fds',
     'net/message/passed-fds',

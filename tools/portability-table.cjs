@@ -13,7 +13,8 @@ const rows = {
   drivers: 'drivers, the default first',
   modes: 'modes of the default backend',
   udp: '`UdpSocket`, `bindUdp`',
-  unixSockets: 'Unix sockets, passing fds',
+  unixSockets: '`UnixStream`, `UnixListener`',
+  unixMessages: '`UnixDatagram`, seqpacket, pairs, passing fds',
   splice: '`copyBidirectional` inside the kernel',
   sendfile: '`sendfile`',
   zeroCopy: '`writeZeroCopy`',
@@ -21,6 +22,7 @@ const rows = {
 
 const text = (value) => {
   if (Array.isArray(value)) return value.map((name) => name.replace('|', ' with ')).join(', ');
+  if (typeof value === 'string') return value;
   return value ? 'yes' : 'no';
 };
 

@@ -1,4 +1,3 @@
-import { unsupportedError } from './errors.js';
 import { native } from './native.js';
 
 /** The JavaScript runtime that this is. */
@@ -23,8 +22,13 @@ export interface Capabilities {
   readonly drivers: readonly DriverName[];
   /** `UdpSocket` and `bindUdp`. */
   readonly udp: boolean;
-  /** Unix sockets, and messages with addresses of any family; not on Windows. */
+  /** `UnixStream` and `UnixListener`; on Windows where the system has AF_UNIX (10 1803 and later). */
   readonly unixSockets: boolean;
+  /**
+   * What Windows' Unix sockets have not: `UnixDatagram`, seqpacket, pairs, fds that are passed,
+   * `mode`; and sockets of messages of any other family.
+   */
+  readonly unixMessages: boolean;
   /** `PipeStream` and `PipeListener`; Windows. */
   readonly namedPipes: boolean;
   /** `copyBidirectional` can pass bytes on inside the kernel; Linux. */
@@ -55,7 +59,9 @@ function detect(): Capabilities {
     backends: Object.freeze([...backends]),
     drivers: Object.freeze<DriverName[]>(nested ? ['nested', 'watcher', 'manual'] : ['watcher', 'manual']),
     udp: 'udpReceive' in native,
-    unixSockets: 'sendMessage' in native,
+    // Only Windows has to be asked, and for its kernel no version stands: Wine has none.
+    unixSockets: native.hasUnixSockets?.() !== 0,
+    unixMessages: 'sendMessage' in native,
     namedPipes: native.pipeListen !== undefined,
     splice: native.spliceRelay !== undefined,
     sendfile: native.sendfile !== undefined,
@@ -66,11 +72,6 @@ function detect(): Capabilities {
 
 /** What this platform and runtime can do. */
 export const capabilities: Capabilities = detect();
-
-/** @throws ERR_TRIPOLL_UNSUPPORTED where `capabilities.unixSockets` is false */
-export function needUnixSockets(what: string): void {
-  if (!capabilities.unixSockets) throw unsupportedError(`this platform has no ${what} here`);
-}
 
 /**
  * Whether a poller tells of a socket's pending error where neither READABLE nor WRITABLE is asked

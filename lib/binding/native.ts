@@ -160,6 +160,12 @@ export interface NativeBinding {
    * is not known.
    */
   takeSystemCode?(errno: number): number;
+  /** 1 where a socket of AF_UNIX can be made. */
+  hasUnixSockets?(): number;
+  /** Which file of a Unix socket a path names, by 24 bytes; ENOTSOCK of another kind. */
+  socketFileId?(path: Uint8Array, out: Uint8Array): number;
+  /** Waits until a connect that went on has ended; what it failed with, or ETIMEDOUT. */
+  awaitConnect?(fd: number, timeoutMs: number): number;
   rawAlloc?(bytes: number): number;
   rawView?(block: number): ArrayBuffer | number;
   rawFree?(block: number): number;

@@ -1,4 +1,3 @@
-import { needUnixSockets } from '../binding/capabilities.js';
 import type { Constants } from '../binding/constant-names.js';
 import { native } from '../binding/native.js';
 import { invalidArgType } from '../binding/errors.js';
@@ -68,7 +67,6 @@ export const sys = {
   bindBytes(fd: number, address: Uint8Array): number {
     checkFd(fd);
     checkBytes('address', address);
-    needUnixSockets('bindBytes');
     return native.bindBytes(fd, address);
   },
 
@@ -76,7 +74,6 @@ export const sys = {
   connectBytes(fd: number, address: Uint8Array): number {
     checkFd(fd);
     checkBytes('address', address);
-    needUnixSockets('connectBytes');
     return native.connectBytes(fd, address);
   },
 

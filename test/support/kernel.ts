@@ -2,7 +2,7 @@
 import { capabilities } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { encodeUnixAddress } from '#lib/sys/sockaddr';
-import { testIf } from './applies.js';
+import { describeIf, testIf } from './applies.js';
 import { isWindows } from './platform.js';
 
 const { AF_INET, AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_CLOEXEC } = sys.constants;
@@ -17,6 +17,15 @@ function tries(family: number, type: number, call: (fd: number) => number): bool
 
 /** Linux and Windows have all of 127/8; elsewhere 127.0.0.1 is alone. */
 export const hasManyLoopbacks = tries(AF_INET, SOCK_STREAM, (fd) => sys.bind(fd, '127.0.0.2:0'));
+/** Not Windows before 10 1803, nor Wine. */
+export const hasUnixSockets = tries(AF_UNIX, SOCK_STREAM, () => 0);
+export const NO_UNIX_SOCKETS = 'this system has no AF_UNIX: a socket of it is refused';
+/** Of Unix sockets, what is not on Windows. */
+export const NO_UNIX_MESSAGES =
+  'Windows’ Unix sockets are streams: no datagrams, pairs, fds, permission bits, names that are no UTF-8';
+export const testUnixMessages = testIf(capabilities.unixMessages, NO_UNIX_MESSAGES);
+export const describeUnixMessages = describeIf(capabilities.unixMessages, NO_UNIX_MESSAGES);
+
 /** Names without a file: Linux. */
 export const hasAbstractNames =
   !isWindows &&

@@ -1,5 +1,4 @@
 // Addresses as bytes and back, without a socket: where each field is, and what is no address.
-import { capabilities } from 'tripoll';
 import { native } from '#lib/binding/native';
 import * as sockaddr from '#lib/sys/sockaddr';
 import { describeIf } from '../support/applies.js';
@@ -8,8 +7,6 @@ import { invalidType, outOfRange, thrownBy } from '../support/errors.js';
 const { AF_INET, AF_UNIX, SOCKADDR_FAMILY_OFFSET = 0, SOCKADDR_FAMILY_BYTES = 2 } = native.constants;
 const { SUN_PATH_OFFSET = 2, SUN_PATH_BYTES = 108 } = native.constants;
 const isLinux = process.platform === 'linux';
-/** Of what goes to native calls that Windows has not. */
-const describeUnix = describeIf(capabilities.unixSockets, 'Windows lacks these native calls');
 
 /** A number in the host's order, as so many bytes. */
 function hostBytes(value: number, size: 1 | 2 | 4): number[] {
@@ -111,7 +108,7 @@ describe('Unix addresses', () => {
   });
 });
 
-describeUnix('internet addresses', () => {
+describe('internet addresses', () => {
   test.each([
     { address: '127.0.0.1', port: 80, family: 'IPv4' },
     { address: '2001:db8::1', port: 65_535, family: 'IPv6' },
@@ -128,7 +125,7 @@ describeUnix('internet addresses', () => {
   });
 });
 
-describeUnix('a socket’s own', () => {
+describe('a socket’s own', () => {
   test('of what is no socket it is undefined, without an error', () => {
     for (const fd of [-1, 0x7ffffff0]) {
       for (const side of ['local', 'remote'] as const) {

@@ -1,7 +1,8 @@
 import { EAGAIN, EINTR, ENOBUFS } from '../../binding/errnos.js';
-import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
+import { capabilities } from '../../binding/capabilities.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { checkBytes } from '../../binding/validate.js';
 import { Interest } from '../../poller/flags.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
@@ -40,9 +41,9 @@ export abstract class MessageSocket<
 
   protected constructor(io: AsyncFd) {
     super(io);
-    if (capabilities.unixSockets) return;
+    if (capabilities.unixMessages) return;
     this.close();
-    needUnixSockets('sockets of messages');
+    needUnixMessages('sockets of messages');
   }
 
   protected override onClosed(reason: Error): void {

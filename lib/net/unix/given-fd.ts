@@ -1,6 +1,6 @@
-import { needUnixSockets } from '../../binding/capabilities.js';
 import { outOfRange } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { isUnixAddress, MAX_ADDRESS_BYTES } from '../../sys/sockaddr.js';
 import { checkGiven, checkListens, setGivenFlags, typeOfGiven } from '../socket/given-fd.js';
 import type { UnixSocketType } from './unix-socket.js';
@@ -21,7 +21,6 @@ function checkFamily(fd: number): void {
  * should not, or the reverse; ENOTSOCK, EBADF
  */
 export function typeOfUnixSocket(fd: number, listening: boolean): UnixSocketType {
-  needUnixSockets('Unix sockets');
   const type = typeOfGiven(fd);
   if (type !== SOCK_STREAM && type !== SOCK_SEQPACKET) {
     throw outOfRange('fd', 'a stream or seqpacket socket (SO_TYPE)', fd);
@@ -49,7 +48,7 @@ export function prepareUnixStream(fd: number): UnixSocketType {
  * @throws TypeError; RangeError for another kind; ENOTSOCK, EBADF
  */
 export function prepareUnixDatagram(fd: number): void {
-  needUnixSockets('Unix sockets');
+  needUnixMessages('datagram Unix sockets');
   if (typeOfGiven(fd) !== SOCK_DGRAM) throw outOfRange('fd', 'a datagram socket (SO_TYPE)', fd);
   checkFamily(fd);
   setGivenFlags(fd);

@@ -1,3 +1,4 @@
+import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { EINTR, EMSGSIZE } from '../../binding/errnos.js';
 import { systemError } from '../../binding/errors.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
@@ -53,11 +54,13 @@ export interface UnixConnectTarget extends UnixConnectOptions {
 
 const TARGET_NAMES = { path: true, type: true, signal: true, timeoutMs: true } as const;
 
-/** @throws TypeError */
+/** @throws TypeError; ERR_TRIPOLL_UNSUPPORTED for `fds` where none can be passed */
 export function checkUnixHandlers(handlers: unknown): void {
   checkHandlers(handlers);
   const { fds } = handlers as Partial<UnixHandlers>;
-  if (fds !== undefined) checkFunction('handlers.fds', fds);
+  if (fds === undefined) return;
+  checkFunction('handlers.fds', fds);
+  needUnixMessages('fds over Unix sockets');
 }
 
 /**
@@ -163,6 +166,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
    */
   send(chunk: Uint8Array, fds: readonly number[]): boolean {
     checkNotEmpty(chunk);
+    needUnixMessages('fds over Unix sockets');
     const outgoing = new OutgoingFds(fds);
     // It says why, and throws or returns false.
     if (this.closed || this.writeEnded) return super.write(chunk);

@@ -1,28 +1,33 @@
-import { chmodSync, lstatSync, realpathSync, rmSync, unlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { capabilities, needUnixSockets } from '../../binding/capabilities.js';
-import { EAGAIN } from '../../binding/errnos.js';
+import { chmodSync } from 'node:fs';
+import { capabilities } from '../../binding/capabilities.js';
+import { EAGAIN, EINPROGRESS, EINVAL, ENOTCONN } from '../../binding/errnos.js';
 import { errnoOf, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { checkInteger } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
-import type { RetriedConnectSettings } from '../stream/retried-connect.js';
+import type { Connecting, RetriedConnectSettings } from '../stream/retried-connect.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
-import { encodeUnixAddress, unixAddressText, type UnixAddress } from '../../sys/sockaddr.js';
+import {
+  encodeUnixAddress,
+  MAX_ADDRESS_BYTES,
+  unixAddressText,
+  type UnixAddress,
+} from '../../sys/sockaddr.js';
+import { connectErrno, ECONNREFUSED, identify, toFile, unlinkAny, unlinkIfSame } from './socket-file.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
-const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = native.constants;
+const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF, SUN_PATH_OFFSET = 2 } = native.constants;
 /**
  * What Linux keeps of the send buffer for itself (unix_dgram_sendmsg); the BSDs keep nothing
  * (sosend_generic).
  */
 const MESSAGE_OVERHEAD_BYTES = capabilities.backends.includes('epoll') ? 32 : 0;
-const EINVAL = errnoOf('EINVAL');
 const EADDRINUSE = errnoOf('EADDRINUSE');
-const ECONNREFUSED = errnoOf('ECONNREFUSED');
 const MAX_MODE = 0o777;
-const SLASH = 0x2f;
+/** An answer takes no longer that comes from this machine, be it ever so busy. */
+const PROBE_MS = 1000;
 
 /** `'seqpacket'`: connected as a stream, but what is written at once is read at once (unix(7)). */
 export type UnixSocketType = 'stream' | 'seqpacket';
@@ -46,7 +51,7 @@ export interface UnixBindOptions {
 const types = { stream: SOCK_STREAM, seqpacket: SOCK_SEQPACKET, datagram: SOCK_DGRAM };
 
 function openSocket(type: keyof typeof types): number {
-  needUnixSockets('Unix sockets');
+  if (type !== 'stream') needUnixMessages(`${type} Unix sockets`);
   const fd = native.socket(AF_UNIX, types[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'socket');
   return fd;
@@ -75,19 +80,38 @@ export function openUnnamed(): number {
   return openSocket('datagram');
 }
 
+/** @throws ERR_TRIPOLL_UNSUPPORTED: Windows binds them, and connects to none (WSL's issue 4240) */
+function checkNotAbstract(bytes: Uint8Array): void {
+  if (bytes[SUN_PATH_OFFSET] === 0) needUnixMessages('abstract names of Unix sockets');
+}
+
 /**
- * A connected socket. The system connects at once or not at all; EAGAIN means that the listener's
- * backlog is full.
+ * A connected socket. Unix connects at once or not at all; EAGAIN means that the listener's backlog
+ * is full. On Windows connecting may go on.
  *
  * @throws ENOENT, ECONNREFUSED, EACCES, EAGAIN, EPROTOTYPE and what else connect(2) says
  */
-function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number {
+function connectUnixSocket(address: UnixAddress, type: UnixSocketType): number | Connecting {
   const bytes = encodeUnixAddress(address, 'connect');
+  checkNotAbstract(bytes);
   const fd = openSocket(type);
   const error = native.connectBytes(fd, bytes);
   if (error === 0) return fd;
+  if (error === EINPROGRESS) return { fd, outcome: () => connectOutcome(fd, address) };
   native.close(fd);
-  throw systemError(error, 'connect', { address: unixAddressText(address) });
+  throw connectError(error, address);
+}
+
+function connectError(error: number, address: UnixAddress): Error {
+  return systemError(connectErrno(error, address), 'connect', { address: unixAddressText(address) });
+}
+
+/** Of a connect that went on: undefined while it does. */
+function connectOutcome(fd: number, address: UnixAddress): Error | null | undefined {
+  const error = native.takeSocketError(fd);
+  if (error < 0) return connectError(error, address);
+  // Spurious: it is neither connected nor refused yet (T44).
+  return native.nameBytes(fd, 1, new Uint8Array(MAX_ADDRESS_BYTES)) === ENOTCONN ? undefined : null;
 }
 
 /** How a stream connects: a full backlog (EAGAIN) is tried again until `timeoutMs` is over. */
@@ -112,17 +136,6 @@ function setModeBeforeBind(fd: number, mode: number): void {
   if (error < 0 && error !== EINVAL) throw systemError(error, 'fchmod');
 }
 
-/** How a stream connects: a full backlog (EAGAIN) is tried again until `timeoutMs` is over. */
-export function toConnectSettings(
-  path: UnixAddress,
-  type: UnixSocketType,
-  { signal, timeoutMs }: CancelOptions,
-  tellsLater: boolean,
-): RetriedConnectSettings {
-  const retries = (timeoutMs ?? 0) > 0 ? Infinity : 0;
-  return { open: () => connectUnixSocket(path, type), full: EAGAIN, retries, signal, timeoutMs, tellsLater };
-}
-
 /** A socket with a name, which is taken away again when the socket has closed. */
 export class BoundUnixSocket {
   readonly fd: number;
@@ -141,8 +154,12 @@ export class BoundUnixSocket {
     socketOptions: readonly EncodedOption[] = [],
   ) {
     const { mode, unlinkStale = false } = options;
-    if (mode !== undefined) checkInteger('mode', mode, 0, MAX_MODE);
+    if (mode !== undefined) {
+      checkInteger('mode', mode, 0, MAX_MODE);
+      needUnixMessages('permission bits of Unix sockets');
+    }
     const bytes = encodeUnixAddress(address);
+    checkNotAbstract(bytes);
     this.#file = toFile(address);
     this.fd = openSocket(type);
     try {
@@ -173,40 +190,8 @@ export class BoundUnixSocket {
 
   /** To be called when the fd has been closed. A file that is another's by now stays. */
   unlink(): void {
-    if (this.#file === null || this.#identity === null || identify(this.#file) !== this.#identity) return;
-    try {
-      unlinkSync(this.#file);
-    } catch {
-      // The program has given up its right to, or another was faster: the socket is closed all the
-      // same.
-    }
+    unlinkIfSame(this.#file, this.#identity);
   }
-}
-
-/**
- * The file of a name, wherever the working directory is when the socket closes; null for an
- * abstract name.
- */
-function toFile(address: UnixAddress): string | Buffer | null {
-  if (typeof address !== 'string') {
-    if (address[0] === 0) return null;
-    const file = Buffer.from(address);
-    return file[0] === SLASH ? file : Buffer.concat([workingFolder(), Buffer.of(SLASH), file]);
-  }
-  return address.startsWith('\0') ? null : resolve(address);
-}
-
-function workingFolder(): Buffer {
-  const folder = process.cwd();
-  // Node tells it as text, by which a name that is no UTF-8 is lost.
-  return folder.includes('\ufffd') ? realpathSync.native('.', { encoding: 'buffer' }) : Buffer.from(folder);
-}
-
-/** Device and inode of a socket's file; null when there is no such file. */
-function identify(file: string | Buffer | null): string | null {
-  if (file === null) return null;
-  const status = lstatSync(file, { bigint: true, throwIfNoEntry: false });
-  return status?.isSocket() === true ? `${status.dev}:${status.ino}` : null;
 }
 
 /** Whether a file that no socket listens on was there, and is gone. */
@@ -214,11 +199,12 @@ function removeStale(file: string | Buffer, bytes: Uint8Array, type: UnixSocketT
   const before = identify(file);
   if (before === null) return false;
   const probe = openSocket(type);
-  const error = native.connectBytes(probe, bytes);
+  let error = native.connectBytes(probe, bytes);
+  if (error === EINPROGRESS) error = native.awaitConnect?.(probe, PROBE_MS) ?? error;
   native.close(probe);
   // Any other answer comes from one that is alive: a full backlog, another type of socket, a
   // refusal.
   if (error !== ECONNREFUSED || identify(file) !== before) return false;
-  rmSync(file, { force: true });
+  unlinkAny(file);
   return true;
 }

@@ -1,7 +1,7 @@
 import { EMSGSIZE } from '../../binding/errnos.js';
-import { needUnixSockets } from '../../binding/capabilities.js';
 import { busyError, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCall, checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -99,7 +99,7 @@ export class UnixStream extends SocketStream<string> {
     checkNames('options', options, STREAM_NAMES, { type: true });
     const { type = 'stream' } = options;
     checkType(type);
-    needUnixSockets('Unix sockets');
+    needUnixMessages('pairs of Unix sockets');
     const profile = toUnixProfile(options, type);
     const kind = type === 'stream' ? SOCK_STREAM : SOCK_SEQPACKET;
     const fds: number[] = [];
@@ -188,6 +188,7 @@ export class UnixStream extends SocketStream<string> {
     checkCall(options, { maxFds: true });
     const { maxFds = MAX_FDS, signal, timeoutMs } = options;
     checkInteger('maxFds', maxFds, 0, MAX_FDS);
+    needUnixMessages('fds over Unix sockets');
     if (this.isWaiting) throw busyError('another read() is waiting');
     const pending: PendingReceive = { maxFds, fds: NO_FDS, truncated: false };
     this.#receiving = pending;
@@ -239,6 +240,7 @@ export class UnixStream extends SocketStream<string> {
    */
   async send(buffer: Uint8Array, fds: readonly number[], options?: CancelOptions): Promise<number> {
     checkNotEmpty(buffer);
+    needUnixMessages('fds over Unix sockets');
     return this.startWrite(buffer, true, options, new OutgoingFds(fds));
   }
 

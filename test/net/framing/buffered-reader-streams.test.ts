@@ -49,7 +49,7 @@ const kinds: Kind[] = [
   },
   {
     name: 'a Unix stream',
-    test: testIf(capabilities.unixSockets, 'this system has no Unix sockets'),
+    test: testIf(capabilities.unixMessages, 'this system has no pairs of Unix sockets'),
     open: (context) => {
       const [reader, writer] = UnixStream.pair({ reactor: context.reactor });
       return Promise.resolve({

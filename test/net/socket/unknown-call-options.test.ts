@@ -125,7 +125,7 @@ describe('an option that does not exist is a TypeError', () => {
     expectThrows(() => new Poller(wrong));
   });
 
-  describeIf(capabilities.unixSockets, 'no Unix sockets here')('Unix', () => {
+  describeIf(capabilities.unixMessages, 'it is of Unix')('Unix', () => {
     test('datagrams', async () => {
       const options = { reactor, ...wrong };
       expectThrows(

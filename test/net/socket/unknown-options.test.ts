@@ -97,7 +97,7 @@ describe('an option that does not exist is a TypeError, and nothing is opened', 
     own.close();
   });
 
-  testIf(capabilities.unixSockets, 'no Unix sockets here')('of a single call: Unix', async () => {
+  testIf(capabilities.unixMessages, 'no pairs of Unix sockets here')('of a single call: Unix', async () => {
     const own = new Reactor();
     const [stream, other] = UnixStream.pair({ reactor: own });
     for (const promise of [...of(stream), stream.receive(bytes, late), stream.send(bytes, [], late)]) {

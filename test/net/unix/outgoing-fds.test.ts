@@ -3,6 +3,7 @@ import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
 import { OutgoingFds } from '#lib/net/message/outgoing-fds';
 import { thrownBy } from '../../support/errors.js';
+import { describeUnixMessages } from '../../support/kernel.js';
 import { openedSince, openFds } from '../../support/fds.js';
 import { openPipe } from '../../support/pairs.js';
 
@@ -13,22 +14,24 @@ afterEach(() => {
   native.fcntl = fcntl;
 });
 
-test.each([1, 2, 3])('T46 EMFILE at duplicate %i of three: those before it are closed', (failing) => {
-  const pipe: number[] = [];
-  openPipe(pipe);
-  const [read = -1, write = -1] = pipe;
-  const fds = new OutgoingFds([read, write, read]);
-  const before = openFds();
-  let duplicates = 0;
-  native.fcntl = (fd, command, argument) => {
-    const fails = command === F_DUPFD_CLOEXEC && ++duplicates === failing;
-    return fails ? -sys.errno.EMFILE : fcntl(fd, command, argument);
-  };
-  expect(thrownBy(() => fds.duplicate()).code).toBe('EMFILE');
-  expect(duplicates).toBe(failing);
-  expect(openedSince(before)).toEqual([]);
-  native.fcntl = fcntl;
-  fds.duplicate().close();
-  expect(openedSince(before)).toEqual([]);
-  for (const fd of pipe) sys.close(fd);
+describeUnixMessages('fds to pass', () => {
+  test.each([1, 2, 3])('T46 EMFILE at duplicate %i of three: those before it are closed', (failing) => {
+    const pipe: number[] = [];
+    openPipe(pipe);
+    const [read = -1, write = -1] = pipe;
+    const fds = new OutgoingFds([read, write, read]);
+    const before = openFds();
+    let duplicates = 0;
+    native.fcntl = (fd, command, argument) => {
+      const fails = command === F_DUPFD_CLOEXEC && ++duplicates === failing;
+      return fails ? -sys.errno.EMFILE : fcntl(fd, command, argument);
+    };
+    expect(thrownBy(() => fds.duplicate()).code).toBe('EMFILE');
+    expect(duplicates).toBe(failing);
+    expect(openedSince(before)).toEqual([]);
+    native.fcntl = fcntl;
+    fds.duplicate().close();
+    expect(openedSince(before)).toEqual([]);
+    for (const fd of pipe) sys.close(fd);
+  });
 });

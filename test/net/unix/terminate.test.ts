@@ -1,7 +1,11 @@
 import { expectCleanExit, runFile } from '../../support/child.js';
+import { testUnixMessages } from '../../support/kernel.js';
 
-test('T46 T50 fds that nobody took are closed when their thread is terminated, taken ones are not', async () => {
-  const result = await runFile('net/unix/terminate-child');
-  expectCleanExit(result);
-  expect(result.stdout).toBe('untaken closed, taken open\n');
-});
+testUnixMessages(
+  'T46 T50 fds that nobody took are closed when their thread is terminated, taken ones are not',
+  async () => {
+    const result = await runFile('net/unix/terminate-child');
+    expectCleanExit(result);
+    expect(result.stdout).toBe('untaken closed, taken open\n');
+  },
+);

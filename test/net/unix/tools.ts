@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { UnixListener, UnixStream, type UnixListenOptions, type UnixStreamOptions } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { identify } from '#lib/net/unix/socket-file';
 import { within } from '../../support/deadline.js';
 import type { Context } from '../tools.js';
 import { temporaryFolder } from '../../support/folders.js';
@@ -15,6 +16,9 @@ let names = 0;
 export function newPath(): string {
   return path.join(folder, `socket-${++names}`);
 }
+
+/** `lstat` says so too, but not on Windows (T103). */
+export const isSocketFile = (at: string): boolean => identify(at) !== null;
 
 export async function bindUnix(
   context: Context,
