@@ -35,7 +35,7 @@ function run(command, args) {
 
 function nativeFiles() {
   const files = [];
-  for (const folder of ['native', 'test/native', 'bench/native']) {
+  for (const folder of ['native', 'test/native', 'test/support', 'bench/native']) {
     if (!fs.existsSync(path.join(root, folder))) continue;
     for (const name of fs.readdirSync(path.join(root, folder), { recursive: true })) {
       if (/\.(cc|c|h)$/.test(name) && !/^build[/\\]/.test(name)) files.push(path.join(folder, name));

@@ -61,7 +61,7 @@ const switches = new Set((process.env['TRIPOLL_UNKIND'] ?? '').split(','));
  * cannot be found out by trying.
  */
 export function isUnkind(name: string): boolean {
-  return switches.has(name) || (name !== 'whole-sends' && switches.has('all'));
+  return switches.has(name) || switches.has('all');
 }
 
 const isLinux = capabilities.platform === 'linux';

@@ -49,8 +49,8 @@ struct Knote {
   struct kevent event {};  // flags: those of its adding
   bool disabled = false;
   bool queued = false;
-  // What NetBSD's KN_ACTIVE is: something happened, and has not been told. Kept only where EV_ENABLE
-  // goes by it.
+  // What NetBSD's KN_ACTIVE is: something happened, and has not been told. Kept only where
+  // EV_ENABLE goes by it.
   bool active = false;
   bool triggered = false;  // EVFILT_USER
 };

@@ -55,8 +55,6 @@ int Poll(pollfd* fds, size_t count, int timeout_ms) {
   return ready;
 }
 
-PollFacts FactsOfPoll() {
-  return {!Is(Unkind::kNoPollerr), !Is(Unkind::kHangUpAtHalfClose)};
-}
+PollFacts FactsOfPoll() { return {!Is(Unkind::kNoPollerr), !Is(Unkind::kHangUpAtHalfClose)}; }
 
 }  // namespace tripoll::os

@@ -52,10 +52,9 @@ namespace kqueue_shim {
 namespace {
 
 const char* const kNames[] = {
-    "enable-alone",  "no-buffers",  "dropped-syn",           "small-sockets",
-    "full-backlog",  "hang-up-at-half-close",                "no-pollerr",
-    "no-inodes",     "no-abstract-names",                    "no-seqpacket",
-    "no-socket-mode", "one-loopback", "whole-sends",
+    "enable-alone",          "no-buffers",   "dropped-syn", "small-sockets",     "full-backlog",
+    "hang-up-at-half-close", "no-pollerr",   "no-inodes",   "no-abstract-names", "no-seqpacket",
+    "no-socket-mode",        "one-loopback", "whole-sends",
 };
 
 std::set<std::string> ReadSwitches() {
@@ -77,7 +76,6 @@ constexpr int kSmallBytes = 16 * 1024;
 constexpr int kSmallSegment = 1448;
 // somaxconn of the BSDs.
 constexpr int kMostBacklog = 128;
-constexpr int kHugeBytes = 1 << 29;
 
 int IntOption(int fd, int level, int name) {
   int value = -1;
@@ -154,7 +152,8 @@ int BoundTo(int port) {
   const std::lock_guard<std::mutex> lock(bound_mutex);
   const auto found = bound_by_port.find(port);
   if (found == bound_by_port.end()) return -1;
-  return PortOf(found->second) == port && IntOption(found->second, SOL_SOCKET, SO_TYPE) == SOCK_STREAM
+  return PortOf(found->second) == port &&
+                 IntOption(found->second, SOL_SOCKET, SO_TYPE) == SOCK_STREAM
              ? found->second
              : -1;
 }
@@ -213,46 +212,13 @@ Result ToNoBuffers(int fd, Result result) {
   return result;
 }
 
-// Sends all of what begins to go. It needs CAP_NET_ADMIN, without which Linux takes less.
-class Grown {
- public:
-  explicit Grown(int fd) : fd_(fd), before_(IntOption(fd, SOL_SOCKET, SO_SNDBUF)) {
-    SetOption(fd_, SOL_SOCKET, SO_SNDBUFFORCE, kHugeBytes);
-  }
-  Grown(const Grown&) = delete;
-  Grown& operator=(const Grown&) = delete;
-  ~Grown() { SetOption(fd_, SOL_SOCKET, SO_SNDBUFFORCE, before_ / 2); }
-
- private:
-  int fd_;
-  int before_;
-};
-
-// The rest of a message of which `sent` bytes went; what of it goes now.
-ssize_t SendRest(int fd, const msghdr& message, size_t sent, int flags) {
-  ssize_t total = 0;
-  size_t skip = sent;
-  for (size_t i = 0; i < message.msg_iovlen; i++) {
-    const iovec& part = message.msg_iov[i];
-    const size_t from = std::min(skip, part.iov_len);
-    skip -= from;
-    if (from == part.iov_len) continue;
-    const ssize_t went = __real_send(fd, static_cast<const char*>(part.iov_base) + from,
-                                     part.iov_len - from, flags);
-    if (went > 0) total += went;
-    if (went < 0 || static_cast<size_t>(went) < part.iov_len - from) break;
-  }
-  return total;
-}
-
 bool IsStream(int fd) { return IntOption(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM; }
 
 }  // namespace
 
 bool Is(Unkind what) {
   static const std::set<std::string> switches = ReadSwitches();
-  if (switches.count(kNames[static_cast<size_t>(what)]) > 0) return true;
-  return what != Unkind::kWholeSends && switches.count("all") > 0;
+  return switches.count(kNames[static_cast<size_t>(what)]) > 0 || switches.count("all") > 0;
 }
 
 }  // namespace kqueue_shim
@@ -314,15 +280,7 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
 }
 
 ssize_t __wrap_send(int fd, const void* buffer, size_t length, int flags) {
-  const ssize_t sent = kqueue_shim::ToNoBuffers(fd, __real_send(fd, buffer, length, flags));
-  if (sent <= 0 || static_cast<size_t>(sent) == length || !Is(Unkind::kWholeSends) ||
-      !kqueue_shim::IsStream(fd)) {
-    return sent;
-  }
-  const kqueue_shim::Grown grown(fd);
-  const ssize_t rest =
-      __real_send(fd, static_cast<const char*>(buffer) + sent, length - static_cast<size_t>(sent), flags);
-  return sent + std::max<ssize_t>(rest, 0);
+  return kqueue_shim::ToNoBuffers(fd, __real_send(fd, buffer, length, flags));
 }
 
 ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
@@ -331,10 +289,7 @@ ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
       error != 0) {
     return kqueue_shim::Refuse(error);
   }
-  const ssize_t sent = kqueue_shim::ToNoBuffers(fd, __real_sendmsg(fd, message, flags));
-  if (sent <= 0 || !Is(Unkind::kWholeSends) || !kqueue_shim::IsStream(fd)) return sent;
-  const kqueue_shim::Grown grown(fd);
-  return sent + kqueue_shim::SendRest(fd, *message, static_cast<size_t>(sent), flags);
+  return kqueue_shim::ToNoBuffers(fd, __real_sendmsg(fd, message, flags));
 }
 
 int __wrap_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
@@ -361,5 +316,6 @@ int __wrap_fstat(int fd, struct stat* status) {
 
 int __wrap_fchmod(int fd, mode_t mode) {
   const bool is_socket = kqueue_shim::IntOption(fd, SOL_SOCKET, SO_TYPE) >= 0;
-  return is_socket && Is(Unkind::kNoSocketMode) ? kqueue_shim::Refuse(EINVAL) : __real_fchmod(fd, mode);
+  return is_socket && Is(Unkind::kNoSocketMode) ? kqueue_shim::Refuse(EINVAL)
+                                                : __real_fchmod(fd, mode);
 }
