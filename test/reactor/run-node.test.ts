@@ -4,7 +4,7 @@ import { canNest, systemBackend } from '../support/backends.js';
 import { expectCleanExit, runFile, runScript } from '../support/child.js';
 import { type BackendName, capabilities } from 'tripoll';
 import { testIf } from '../support/applies.js';
-import { isWindows, isOldWine } from '../support/platform.js';
+import { isOldWine, isWindows, slowness } from '../support/platform.js';
 
 const HOST = '127.0.0.1';
 const DEADLINE_MS = 60_000;
@@ -63,19 +63,25 @@ describe.each(kinds.filter(([, backend]) => capabilities.backends.includes(backe
     let lines: readonly unknown[] = [];
     let result: unknown;
 
-    beforeAll(async () => {
-      const server = net.createServer((socket) => {
-        socket.on('error', () => {});
-        socket.pipe(socket);
-      });
-      await once(server.listen(0, HOST), 'listening');
-      const args = [backend, refed, String((server.address() as net.AddressInfo).port), where];
-      const { stdout, ...rest } = await runFile('reactor/run-node-child', { args, deadlineMs: DEADLINE_MS });
-      server.close();
-      result = rest;
-      const whole = stdout.split('\n').filter((line) => line !== '');
-      lines = whole.map((line) => JSON.parse(line) as unknown);
-    }, DEADLINE_MS + 5000);
+    beforeAll(
+      async () => {
+        const server = net.createServer((socket) => {
+          socket.on('error', () => {});
+          socket.pipe(socket);
+        });
+        await once(server.listen(0, HOST), 'listening');
+        const args = [backend, refed, String((server.address() as net.AddressInfo).port), where];
+        const { stdout, ...rest } = await runFile('reactor/run-node-child', {
+          args,
+          deadlineMs: DEADLINE_MS,
+        });
+        server.close();
+        result = rest;
+        const whole = stdout.split('\n').filter((line) => line !== '');
+        lines = whole.map((line) => JSON.parse(line) as unknown);
+      },
+      DEADLINE_MS * slowness + 5000,
+    );
 
     for (const [name, why] of Object.entries(leftOut)) testIf(false, why)(name);
 

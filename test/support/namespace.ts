@@ -1,6 +1,7 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { testIf, testWith } from './applies.js';
 import { packageRoot } from './child.js';
+import { slowness } from './platform.js';
 import { missingTool } from './tools.js';
 
 export interface NamespaceOptions {
@@ -31,7 +32,7 @@ export function inNamespace(
     cwd: packageRoot,
     encoding: 'utf8',
     env: { ...process.env, ...env },
-    timeout: timeoutMs,
+    timeout: timeoutMs * slowness,
   });
 }
 
