@@ -1,8 +1,8 @@
 'use strict';
 // `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
-// of test/support/kqueue-shim into build-kqueue/, and runs every suite with it that uses a poller.
-// It shows the logic of that file, not what a kernel of macOS or a BSD does. Then the suites that
-// reach the system once more, with all that other kernels do and Linux does not
+// of test/support/kqueue-shim into build-kqueue/, and runs every suite with it but project/ and
+// windows/. It shows the logic of that file, not what a kernel of macOS or a BSD does. Then all of
+// them once more, with all that other kernels do and Linux does not
 // (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
 // these, or `--unkind=all`; other arguments are patterns for Jest, which then runs alone. Its last
 // line is "N passed, N failed".
@@ -23,17 +23,8 @@ const UNKIND = '--unkind=';
 const given = process.argv.slice(2);
 const switches = given.find((argument) => argument.startsWith(UNKIND))?.slice(UNKIND.length);
 const only = given.filter((argument) => !argument.startsWith(UNKIND));
-// Fds that only Linux has, and what is about Windows.
-const notHere = ['net/fd/fd.test', 'net/sources/', 'project/', 'windows/'];
-// What no kernel has a part in, and the examples, which show and do not prove.
-const pure = [
-  'capabilities/',
-  'examples/',
-  'net/framing/',
-  'net/stream/state',
-  'reactor/simulation/',
-  'timer/',
-];
+// What is about this project's own files, and about Windows: no addon has a part in it.
+const notHere = ['project/', 'windows/'];
 
 function runLeg(name, patterns, added = {}) {
   const leg = runJest(path.join(folder, 'jest.json'), patterns, { ...env, ...added });
@@ -44,7 +35,7 @@ function runLeg(name, patterns, added = {}) {
 const legs = [];
 if (switches === undefined) legs.push(runLeg('jest', only.length > 0 ? only : suitesBut(...notHere)));
 if (switches !== undefined || only.length === 0) {
-  const patterns = only.length > 0 ? only : suitesBut(...notHere, ...pure);
+  const patterns = only.length > 0 ? only : suitesBut(...notHere);
   const unkind = switches ?? 'all';
   legs.push(runLeg(`jest, unkind: ${unkind}`, patterns, { TRIPOLL_UNKIND: unkind }));
 }

@@ -2,4 +2,4 @@
 import { describeOn } from '../tools.js';
 import { describeAsyncFd } from './suite/async-fd.js';
 
-describeOn(['nested epoll', 'watcher poll'], 'any fd', describeAsyncFd);
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'any fd', describeAsyncFd);

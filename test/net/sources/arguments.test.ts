@@ -15,6 +15,7 @@ import {
   UdpSocket,
 } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { describeLinuxFds } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy } from '../../support/errors.js';
 import { temporaryFolder } from '../../support/folders.js';
@@ -22,21 +23,23 @@ import { describeOn, rejection } from '../tools.js';
 
 const { IN_CREATE = 0 } = sys.constants;
 
-describeOn(['nested epoll', 'watcher poll'], 'arguments of sources', (context) => {
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'arguments of sources', (context) => {
   const options = (): { reactor: Reactor } => ({ reactor: context.reactor });
 
-  test.each([
-    [1.5, outOfRange],
-    [-1, outOfRange],
-    [NaN, outOfRange],
-    [2n ** 64n - 1n, outOfRange],
-    ['x', invalidType],
-    ['1', invalidType],
-    [null, invalidType],
-    [{}, invalidType],
-  ])('F18 F35 EventFd.add(%p) rejects with a code', async (count, expected) => {
-    const counter = context.own(new EventFd(options()));
-    expect(await rejection(counter.add(count as never))).toEqual(expected);
+  describeLinuxFds('counters', () => {
+    test.each([
+      [1.5, outOfRange],
+      [-1, outOfRange],
+      [NaN, outOfRange],
+      [2n ** 64n - 1n, outOfRange],
+      ['x', invalidType],
+      ['1', invalidType],
+      [null, invalidType],
+      [{}, invalidType],
+    ])('F18 F35 EventFd.add(%p) rejects with a code', async (count, expected) => {
+      const counter = context.own(new EventFd(options()));
+      expect(await rejection(counter.add(count as never))).toEqual(expected);
+    });
   });
 
   test.each(['bad', 'toString', '', 7, undefined, null])(
@@ -71,7 +74,7 @@ describeOn(['nested epoll', 'watcher poll'], 'arguments of sources', (context) =
     expect(await rejection(bound)).toEqual(outOfRange);
   });
 
-  describe('names of files', () => {
+  describeLinuxFds('names of files', () => {
     const folder = temporaryFolder();
     let folders = 0;
     async function eventOf(name: string | Buffer): Promise<{ name: string; nameBytes: Buffer }> {

@@ -12,7 +12,7 @@ import { describeOn, rejection } from '../tools.js';
 
 const { F_GETFD, F_GETFL, FD_CLOEXEC, O_NONBLOCK, F_DUPFD_CLOEXEC } = sys.constants;
 
-describeOn(['nested epoll', 'watcher poll'], 'terminals', (context) => {
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'terminals', (context) => {
   const options = (): { reactor: Reactor } => ({ reactor: context.reactor });
   const openPty = (size = {}): Pty => context.own(Pty.open({ ...options(), ...size }));
   const openPort = (pty: Pty, settings = {}): SerialPort =>

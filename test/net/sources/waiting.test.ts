@@ -6,6 +6,7 @@ import type { Reactor } from 'tripoll';
 import { Interest } from 'tripoll';
 import { EventFd, FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { describeLinuxFds, testLinuxFds } from '../../support/applies.js';
 import { runScript, expectCleanExit } from '../../support/child.js';
 import { until, within } from '../../support/deadline.js';
 import { temporaryFolder } from '../../support/folders.js';
@@ -15,10 +16,10 @@ const { IN_CREATE = 0, F_DUPFD_CLOEXEC } = sys.constants;
 /** More than a pipe holds. */
 const MUCH = 300_000;
 
-describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
+describeOn(['nested epoll', 'watcher kqueue', 'watcher poll'], 'who waits', (context) => {
   const options = (): { reactor: Reactor } => ({ reactor: context.reactor });
 
-  describe('inotify', () => {
+  describeLinuxFds('inotify', () => {
     const folder = temporaryFolder();
     let folders = 0;
     function watch(): { inotify: Inotify; create(name: string): void } {
@@ -84,7 +85,7 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
   });
 
   describe('AsyncFd', () => {
-    test('calls are made in order, also when somebody asks in the turn of the event', async () => {
+    testLinuxFds('calls are made in order, also when somebody asks in the turn of the event', async () => {
       const { reader, writer } = FdStream.pipe(options());
       context.own(reader);
       context.own(writer);
@@ -111,8 +112,10 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
       expect(await within(Promise.all([first, second!]), 'both')).toEqual(['a', 'b']);
     });
 
-    test('F16 the timeout of an AsyncFd that is unref’d keeps no process alive, in whatever order', async () => {
-      const script = `
+    testLinuxFds(
+      'F16 the timeout of an AsyncFd that is unref’d keeps no process alive, in whatever order',
+      async () => {
+        const script = `
         const { Reactor } = require('tripoll');
         const { EventFd, FdStream, Inotify, TimerFd } = require('tripoll/net');
         const reactor = new Reactor({ driver: '${context.reactor.driver}', backend: '${context.reactor.backend}' });
@@ -125,10 +128,11 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
         writer.unref();
         new Inotify({ reactor }).unref().next({ timeoutMs: 60_000 }).catch(() => {});
         new TimerFd({ reactor }).unref().expired({ timeoutMs: 60_000 }).catch(() => {});`;
-      expectCleanExit(await runScript(script, { deadlineMs: 20_000 }));
-    });
+        expectCleanExit(await runScript(script, { deadlineMs: 20_000 }));
+      },
+    );
 
-    test('F16 and while it is ref’d, it does', async () => {
+    testLinuxFds('F16 and while it is ref’d, it does', async () => {
       const script = `
         const { EventFd } = require('tripoll/net');
         const counter = new EventFd();
@@ -136,7 +140,7 @@ describeOn(['nested epoll', 'watcher poll'], 'who waits', (context) => {
       expect((await runScript(script)).stdout).toBe('ERR_TRIPOLL_TIMEOUT\n');
     });
 
-    test('F18 a timeout tells the time that it was given', async () => {
+    testLinuxFds('F18 a timeout tells the time that it was given', async () => {
       const counter = context.own(new EventFd(options()));
       const waiting = counter.take({ timeoutMs: 50 });
       expect((await rejectionError(waiting)).message).toBe('The operation took longer than 50 ms');

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { FdStream, Inotify, type InotifyEvent } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 
+import { describeLinuxFds } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
 import { makeFifo } from '../../../support/fifo.js';
 import { packageRoot } from '../../../support/child.js';
@@ -98,7 +99,7 @@ export function describeFiles(context: Context): void {
       // script(1) makes the terminal; the shell in it looks at the flags before and after.
       const flags = 'grep flags /proc/self/fdinfo/0';
       const child = path.join(packageRoot, 'out/test/net/sources/tty-child.js');
-      const backend = context.features.edge ? 'epoll' : 'poll';
+      const backend = context.reactor.backend;
       const inner = `${flags}; '${process.execPath}' '${child}'; ${flags}`;
       const terminal = spawn('script', ['-qec', inner, '/dev/null'], {
         cwd: packageRoot,
@@ -125,7 +126,7 @@ export function describeFiles(context: Context): void {
     });
   });
 
-  describe('inotify', () => {
+  describeLinuxFds('inotify', () => {
     async function take(inotify: Inotify, count: number): Promise<InotifyEvent[]> {
       const events: InotifyEvent[] = [];
       while (events.length < count) events.push(await within(inotify.next(), `event ${events.length}`));

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Reactor, type BackendName } from 'tripoll';
 import { EventFd, Inotify, PidFd, signal, TimerFd } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { testLinuxFds } from '../../../support/applies.js';
 import { expectCleanExit, runScript } from '../../../support/child.js';
 import { until, within } from '../../../support/deadline.js';
 import { closed, invalidType, state, thrownBy } from '../../../support/errors.js';
@@ -17,7 +18,7 @@ let folders = 0;
 
 export function describeHandlers(context: Context): void {
   describe('subscribe', () => {
-    test('eventfd: what take() would give, in turns of the reactor', async () => {
+    testLinuxFds('eventfd: what take() would give, in turns of the reactor', async () => {
       const counter = context.own(new EventFd({ reactor: context.reactor, initial: 2 }));
       const told: [bigint, boolean][] = [];
       const { turns } = context.reactor.inspect();
@@ -39,7 +40,7 @@ export function describeHandlers(context: Context): void {
       expect(told.length).toBe(2);
     });
 
-    test('a semaphore: one call for each, more than one event gives', async () => {
+    testLinuxFds('a semaphore: one call for each, more than one event gives', async () => {
       const counter = context.own(new EventFd({ reactor: context.reactor, initial: 100, semaphore: true }));
       let calls = 0;
       counter.subscribe({ value: (_, count) => (calls += Number(count)) });
@@ -48,7 +49,7 @@ export function describeHandlers(context: Context): void {
       expect(calls).toBe(100);
     });
 
-    test('timerfd: how often it expired', async () => {
+    testLinuxFds('timerfd: how often it expired', async () => {
       const timer = context.own(new TimerFd({ reactor: context.reactor }));
       let times = 0;
       timer.subscribe({ value: (_, count) => (times += count) });
@@ -56,7 +57,7 @@ export function describeHandlers(context: Context): void {
       await until(() => times >= 100, '100 times');
     });
 
-    test('inotify: all events that one read brings, in order', async () => {
+    testLinuxFds('inotify: all events that one read brings, in order', async () => {
       const watched = path.join(folder, `watched-${++folders}`);
       mkdirSync(watched);
       const inotify = context.own(new Inotify({ reactor: context.reactor }));
@@ -69,7 +70,7 @@ export function describeHandlers(context: Context): void {
       expect(names).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
     });
 
-    test('pidfd: once, and then it is quiet', async () => {
+    testLinuxFds('pidfd: once, and then it is quiet', async () => {
       const child = spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' });
       const process_ = context.own(new PidFd(child.pid!, { reactor: context.reactor }));
       let calls = 0;
@@ -81,7 +82,7 @@ export function describeHandlers(context: Context): void {
       expect(context.reactor.inspect().events - events).toBeLessThan(5);
     });
 
-    test('what a handler throws, or rejects with, is told, and the source goes on', async () => {
+    testLinuxFds('what a handler throws, or rejects with, is told, and the source goes on', async () => {
       const counter = context.own(new EventFd({ reactor: context.reactor, initial: 3, semaphore: true }));
       const errors: string[] = [];
       let calls = 0;
@@ -97,29 +98,30 @@ export function describeHandlers(context: Context): void {
       expect(errors).toEqual(['thrown', 'rejected']);
     });
 
-    test.each(['close', 'reactor'])('close is told once, and last: by %s', async (how) => {
-      const reactor = new Reactor({ backend: context.reactor.backend as BackendName });
-      const counter = new EventFd({ reactor, initial: 9, semaphore: true });
-      const told: string[] = [];
-      const over = deferred<undefined>();
-      counter.subscribe({
-        value() {
-          told.push('value');
-          if (how === 'close') counter.close();
-          else reactor.close();
-        },
-        close(source) {
-          told.push(`close ${source === counter}`);
-          over.resolve(undefined);
-        },
+    for (const how of ['close', 'reactor'])
+      testLinuxFds(`close is told once, and last: by ${how}`, async () => {
+        const reactor = new Reactor({ backend: context.reactor.backend as BackendName });
+        const counter = new EventFd({ reactor, initial: 9, semaphore: true });
+        const told: string[] = [];
+        const over = deferred<undefined>();
+        counter.subscribe({
+          value() {
+            told.push('value');
+            if (how === 'close') counter.close();
+            else reactor.close();
+          },
+          close(source) {
+            told.push(`close ${source === counter}`);
+            over.resolve(undefined);
+          },
+        });
+        await within(over.promise, 'close');
+        counter.close();
+        reactor.close();
+        expect(told).toEqual(['value', 'close true']);
       });
-      await within(over.promise, 'close');
-      counter.close();
-      reactor.close();
-      expect(told).toEqual(['value', 'close true']);
-    });
 
-    test('bad input', () => {
+    testLinuxFds('bad input', () => {
       const { reactor } = context;
       const counter = context.own(new EventFd({ reactor }));
       for (const wrong of [

@@ -1,11 +1,12 @@
 import { EventFd, TimerFd } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
+import { describeLinuxFds } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
 import { thrownBy } from '../../../support/errors.js';
 import { rejection, type Context } from '../../tools.js';
 
 export function describeKernelObjects(context: Context): void {
-  describe('eventfd', () => {
+  describeLinuxFds('eventfd', () => {
     test('counts, and is taken whole', async () => {
       const counter = context.own(new EventFd({ reactor: context.reactor, initial: 2 }));
       expect(await within(counter.take(), 'take')).toBe(2n);
@@ -37,7 +38,7 @@ export function describeKernelObjects(context: Context): void {
     });
   });
 
-  describe('timerfd', () => {
+  describeLinuxFds('timerfd', () => {
     test.each(['monotonic', 'realtime', 'boottime'] as const)(
       '%s: once, and again and again',
       async (clock) => {

@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { childExit, PidFd } from 'tripoll/net';
 import { expectCleanExit, packageRoot, runFile, runScript } from '../../../support/child.js';
+import { describeLinuxFds } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
 import { thrownBy } from '../../../support/errors.js';
 import { rejection, type Context } from '../../tools.js';
 
 export function describeProcesses(context: Context): void {
-  describe('processes', () => {
+  describeLinuxFds('processes', () => {
     test('childExit says when, and leaves Node its child', async () => {
       const child = spawn('sh', ['-c', 'read line; exit 5'], { stdio: ['pipe', 'ignore', 'ignore'] });
       const exited = once(child, 'exit');
@@ -29,7 +30,7 @@ export function describeProcesses(context: Context): void {
     test('a child that Node does not know: reaped, with its status', async () => {
       // The shell's children become Node's when it becomes Node.
       const script = path.join(packageRoot, 'out/test/net/sources/reap-child.js');
-      const backend = context.features.edge ? 'epoll' : 'poll';
+      const backend = context.reactor.backend;
       // One ends after the exec, or the shell would reap it; neither keeps our pipe open.
       const children = `(sleep 0.3; exit 7) >/dev/null & a=$!; sleep 30 >/dev/null & b=$!;`;
       const child = spawn('sh', ['-c', `${children} exec "$0" "$1" $a $b`, process.execPath, script], {
@@ -63,7 +64,7 @@ export function describeProcesses(context: Context): void {
 
   // In a child: Jest gives its tests a copy of `process`, whose listeners hear no signals.
   test('signals: remembered once each, told, cancelled, left alone afterwards', async () => {
-    const backend = context.features.edge ? 'epoll' : 'poll';
+    const backend = context.reactor.backend;
     const result = await runFile('net/sources/signal-child', { env: { TRIPOLL_BACKEND: backend } });
     expectCleanExit(result);
     expect(result.stdout).toBe('ok\n');
