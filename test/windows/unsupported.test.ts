@@ -6,7 +6,7 @@ import { capabilities } from 'tripoll';
 import { connectUnix, listenUnix, UnixDatagram, UnixListener, UnixStream } from 'tripoll/net';
 import { Epoll, Kqueue, sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
-import { record, rejection, rejectionError } from '../net/tools.js';
+import { LOOPBACK, record, refusingPort, rejection, rejectionError } from '../net/tools.js';
 import { describeIf } from '../support/applies.js';
 import { thrownBy, unsupported } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
@@ -69,7 +69,28 @@ describeIf(capabilities.platform === 'win32', 'it is about Windows')('files of U
     expect(find(join(folder, 'none', 'below'))).toBe(-sys.errno.ENOENT);
     expect(find('a\0b')).toBe(-sys.errno.EINVAL);
     expect(find(file, new Uint8Array(23))).toBe(-sys.errno.ENOBUFS);
-    expect(native.awaitConnect?.(-1, 0)).toBe(-sys.errno.EBADF);
+  });
+
+  test('T105 the end of a connect is waited for, or its time', () => {
+    const { AF_INET, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = sys.constants;
+    const { EBADF, ECONNREFUSED, EINPROGRESS, ETIMEDOUT } = sys.errno;
+    const open = (): number => sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const connectTo = (port: number): [number, number | undefined] => {
+      const fd = open();
+      expect(sys.connect(fd, { host: LOOPBACK, port })).toBe(-EINPROGRESS);
+      return [fd, native.awaitConnect?.(fd, 10_000)];
+    };
+    const [listener, idle] = [open(), open()];
+    const name: { port?: number } = {};
+    sys.bind(listener, { host: LOOPBACK, port: 0 });
+    sys.listen(listener, 1);
+    sys.getsockname(listener, name);
+    const connected = connectTo(name.port ?? 0);
+    const refused = connectTo(refusingPort());
+    expect([connected[1], refused[1]]).toEqual([0, -ECONNREFUSED]);
+    expect(native.awaitConnect?.(listener, 1)).toBe(-ETIMEDOUT);
+    expect(native.awaitConnect?.(-1, 0)).toBe(-EBADF);
+    for (const fd of [listener, idle, connected[0], refused[0]]) sys.close(fd);
   });
 });
 

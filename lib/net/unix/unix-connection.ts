@@ -162,7 +162,7 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
    * @param chunk at least one byte long
    * @param fds at most 253 numbers
    * @throws as `write`; RangeError; EBADF; ETOOMANYREFS, EMSGSIZE, by which nothing was sent;
-   * EMFILE when they have to wait and cannot be duplicated
+   * EMFILE when they have to wait and cannot be duplicated; ERR_TRIPOLL_UNSUPPORTED on Windows
    */
   send(chunk: Uint8Array, fds: readonly number[]): boolean {
     checkNotEmpty(chunk);

@@ -43,7 +43,8 @@ export interface UnixBindOptions {
   /**
    * A socket's file that nobody listens on any more (connect(2) says ECONNREFUSED) is unlinked
    * first, instead of EADDRINUSE; default false. Two programs that do so at the very same time can
-   * take each other's name away.
+   * take each other's name away. The BSDs, macOS and Windows refuse what finds a full backlog too:
+   * there a listener that is so busy loses its name.
    */
   unlinkStale?: boolean | undefined;
 }
@@ -202,8 +203,8 @@ function removeStale(file: string | Buffer, bytes: Uint8Array, type: UnixSocketT
   let error = native.connectBytes(probe, bytes);
   if (error === EINPROGRESS) error = native.awaitConnect?.(probe, PROBE_MS) ?? error;
   native.close(probe);
-  // Any other answer comes from one that is alive: a full backlog, another type of socket, a
-  // refusal.
+  // Any other answer comes from one that is alive: a full backlog on Linux, another type of socket,
+  // a refusal.
   if (error !== ECONNREFUSED || identify(file) !== before) return false;
   unlinkAny(file);
   return true;

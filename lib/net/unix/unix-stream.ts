@@ -93,7 +93,8 @@ export class UnixStream extends SocketStream<string> {
   /**
    * Two connected sockets, unnamed.
    *
-   * @throws TypeError, RangeError; EMFILE and what else socketpair(2) says; ERR_TRIPOLL_CLOSED
+   * @throws TypeError, RangeError; EMFILE and what else socketpair(2) says; ERR_TRIPOLL_CLOSED;
+   * ERR_TRIPOLL_UNSUPPORTED on Windows
    */
   static pair(options: UnixStreamOptions = {}): [UnixStream, UnixStream] {
     checkNames('options', options, STREAM_NAMES, { type: true });
@@ -182,7 +183,7 @@ export class UnixStream extends SocketStream<string> {
    * bytes are the last of the receive. On a stream there may be earlier bytes before them: say in
    * the bytes where fds belong.
    *
-   * @throws (as rejection) as `read`
+   * @throws (as rejection) as `read`; ERR_TRIPOLL_UNSUPPORTED on Windows
    */
   async receive(buffer: Uint8Array, options: ReceiveOptions = {}): Promise<Received> {
     checkCall(options, { maxFds: true });
@@ -236,7 +237,8 @@ export class UnixStream extends SocketStream<string> {
    * @param buffer at least one byte long
    * @param fds at most 253 numbers
    * @throws (as rejection) TypeError, RangeError; EBADF; ETOOMANYREFS when too many fds are on
-   * their way (unix(7)); EMFILE when they have to wait and cannot be duplicated; else as `write`
+   * their way (unix(7)); EMFILE when they have to wait and cannot be duplicated;
+   * ERR_TRIPOLL_UNSUPPORTED on Windows; else as `write`
    */
   async send(buffer: Uint8Array, fds: readonly number[], options?: CancelOptions): Promise<number> {
     checkNotEmpty(buffer);
