@@ -73,6 +73,8 @@ int ConnectToPipe(const std::string& name) {
                                     OPEN_EXISTING, flags, nullptr);
   if (handle == kNoHandle) return FromWinError(GetLastError());
   const auto pipe = std::make_shared<Pipe>(handle);
+  // Windows resolves `..`, which leads from the pipes to any file or device.
+  if (GetFileType(handle) != FILE_TYPE_PIPE) return -EINVAL;
   const std::lock_guard<std::mutex> lock(PipesMutex());
   return OpenPipeFd(pipe);
 }

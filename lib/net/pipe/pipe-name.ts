@@ -3,6 +3,8 @@ import { native } from '../../binding/native.js';
 
 /** What names begin with; Windows makes no difference between upper and lower case. */
 const PREFIX = /^\\\\[.?]\\pipe\\/i;
+/** Windows would resolve it, and leave the pipes for any file or device (T106). */
+const WAY_OUT = /[\\/]\.{1,2}(?:[\\/]|$)/;
 /** Of a whole name, in UTF-16 units (Microsoft's "Pipe Names"). */
 const MAX_NAME_UNITS = 256;
 const ENAMETOOLONG = errnoOf('ENAMETOOLONG');
@@ -21,9 +23,10 @@ function encodePipeName(path: string, syscall: string): Uint8Array {
 export function checkPipeName(path: unknown, syscall: string): asserts path is string {
   if (typeof path !== 'string') throw invalidArgType('path', 'a string', path);
   const prefix = PREFIX.exec(path)?.[0].length ?? path.length;
+  const isWrong = prefix === path.length || path.includes('\0') || WAY_OUT.test(path.slice(prefix - 1));
   // A surrogate that stands alone would be another name in UTF-8.
-  if (prefix === path.length || path.includes('\0') || /\p{Surrogate}/u.test(path)) {
-    throw outOfRange('path', String.raw`a name after \\.\pipe\ or \\?\pipe\, without a NUL`, path);
+  if (isWrong || /\p{Surrogate}/u.test(path)) {
+    throw outOfRange('path', String.raw`a name after \\.\pipe\ or \\?\pipe\, without NUL and ..`, path);
   }
   if (path.length > MAX_NAME_UNITS) throw systemError(ENAMETOOLONG, syscall, { address: path });
 }

@@ -57,6 +57,26 @@ export function describeEnds(context: Context): void {
       expect(thrownBy(() => connection.write(Buffer.from('x')))).toEqual(closed);
     });
 
+    test('F23 a paused connection hears that its peer is gone, unless bytes wait before it', async () => {
+      const { listener, path: at } = await bindPipe(context);
+      for (const bytes of ['', 'unread']) {
+        const told = record({ open: (connection) => void connection.pause() });
+        const connection = connectPipe({ path: at, reactor: context.reactor }, told.handlers as object);
+        const { stream } = await within(listener.accept(), 'accept');
+        context.own(stream);
+        await within(told.opened, 'open');
+        await stream.writeAll(Buffer.from(bytes));
+        stream.close();
+        if (bytes !== '') {
+          await expectNoSpin(context.reactor);
+          expect(told.events).toEqual(['open']);
+          connection.resume();
+        }
+        expect(await within(told.closed, 'close')).toBeNull();
+        expect(told.bytes().toString()).toBe(bytes);
+      }
+    });
+
     test('T100 what was written is not lost by a close at once', async () => {
       const { client, server } = await pipePair(context);
       const sent = pattern(128 * 1024);

@@ -1,6 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { connectPipe, listenPipe, PipeListener, PipeStream } from 'tripoll/net';
+import { errnoOf } from '#lib/binding/errors';
+import { native } from '#lib/binding/native';
 import { within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy, timedOut } from '../../../support/errors.js';
+import { temporaryFolder } from '../../../support/folders.js';
 import { type Context, rejection } from '../../tools.js';
 import { bindPipe, newName } from '../tools.js';
 
@@ -23,6 +28,19 @@ export function describeNames(context: Context): void {
       const long = `${newName()}${'x'.repeat(256)}`;
       expect(await rejection(PipeStream.connect(long))).toMatchObject({ code: 'ENAMETOOLONG' });
       expect(await rejection(PipeListener.bind(long))).toMatchObject({ code: 'ENAMETOOLONG' });
+    });
+
+    test('T106 a way out of the pipes, to a file, is refused by name, and would not be opened', async () => {
+      const file = path.join(temporaryFolder(), 'file');
+      writeFileSync(file, '');
+      const name = `\\\\.\\pipe\\..\\${file.replaceAll('/', '\\')}`;
+      for (const wrong of [name, '\\\\.\\pipe\\..', '\\\\.\\pipe\\a/../../NUL', '\\\\?\\pipe\\.']) {
+        expect(await rejection(PipeStream.connect(wrong))).toEqual(outOfRange);
+        expect(await rejection(PipeListener.bind(wrong))).toEqual(outOfRange);
+      }
+      expect(native.pipeConnect?.(Buffer.from(name))).toBe(errnoOf('EINVAL'));
+      const { reactor } = context;
+      (await PipeListener.bind(`${newName()}..\\..x\\...`, { reactor })).close();
     });
 
     test('options of sockets, and of a wrong size, are refused', async () => {
