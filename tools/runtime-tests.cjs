@@ -84,7 +84,8 @@ function runNodes(args) {
 
 function runBun(patterns) {
   const bun = path.join(install('runtimes', lockFiles), '@oven/bun-linux-x64/bin/bun');
-  return [runSuites('bun', [bun], patterns, { before: ['--runInBand'] })];
+  const command = [bun, '--preload', path.join(lockFiles, 'bun-start.cjs')];
+  return [runSuites('bun', command, patterns, { before: ['--runInBand'] })];
 }
 
 function runDeno(patterns) {
