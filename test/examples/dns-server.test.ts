@@ -1,5 +1,7 @@
 import { UdpSocket } from 'tripoll/net';
+import { testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
+import { isUnkind } from '../support/kernel.js';
 import { inNamespace, testInNamespace } from '../support/namespace.js';
 import { Random, testSeed } from '../support/random.js';
 import { describeWithTools } from '../support/tools.js';
@@ -70,7 +72,11 @@ describeWithTools('dig')('dig', () => {
 // A network namespace with four ports to give away.
 const FOUR_PORTS = 'ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range';
 
-testInNamespace(FOUR_PORTS)('port 0 is a number that both protocols have free', () => {
+// The imitation of a dropped SYN listens and connects itself.
+const testFourPorts = isUnkind('dropped-syn')
+  ? testIf(false, 'the kqueue shim takes three of the four ports')
+  : testInNamespace(FOUR_PORTS);
+testFourPorts('port 0 is a number that both protocols have free', () => {
   // UDP has one of the four left; TCP's first pick is another.
   const script = `
     const example = process.argv[1];

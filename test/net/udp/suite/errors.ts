@@ -1,4 +1,5 @@
 import { DatagramBatch, UdpSocket, type UdpEndpoint, type UdpOptions } from 'tripoll/net';
+import { sys } from 'tripoll/raw';
 import { describeIf, testIf } from '../../../support/applies.js';
 import { systemBackend } from '../../../support/backends.js';
 import { expectNoSpin, rejection, type Context } from '../../tools.js';
@@ -13,6 +14,7 @@ import {
   endpoint,
   has,
   hostPortOf,
+  swapped,
   testRefusal,
   V4,
   V6,
@@ -35,6 +37,56 @@ export function describeErrors(context: Context): void {
     if (receiveErrors) expect(errors[0]).toMatchObject({ port: dead.port, origin: 'icmp' });
     expect(client.closed).toBe(false);
   }
+
+  // A batch that takes datagrams one by one may meet an error behind them; recvmmsg(2) keeps it for
+  // the next call. No kernel over loopback says it when it is wanted.
+  const withErrorBehind = (body: () => Promise<void>): Promise<void> => {
+    let told = false;
+    const behind: Parameters<typeof swapped<'udpReceive'>>[1] =
+      (real) =>
+      (...values) => {
+        const received = real(...values);
+        const [, records] = values;
+        if (received > 0 && !told) {
+          told = true;
+          new Uint32Array(records.buffer, records.byteOffset)[1] = sys.errno['ECONNREFUSED'] ?? 0;
+        }
+        return received;
+      };
+    return swapped('udpReceive', behind, body);
+  };
+
+  describe('an error behind the datagrams of a batch', () => {
+    test('promises: they come first, and the next receive is told, once', async () => {
+      const server = await bound(context);
+      const client = await connected(context, server);
+      await withErrorBehind(async () => {
+        await client.send(bytesOf('first'));
+        const batch = new DatagramBatch();
+        expect(await within(server.recvMany(batch), 'the datagrams')).toBe(1);
+        expect((await rejection(server.receive(new Uint8Array(9))))?.code).toBe('ECONNREFUSED');
+        await client.send(bytesOf('2nd'));
+        expect((await within(server.receive(new Uint8Array(9)), 'the next')).lengthBytes).toBe(3);
+      });
+    });
+
+    test('handlers: they come first, then the error, and the endpoint goes on', async () => {
+      const told: unknown[] = [];
+      const server = endpoint(context, {
+        datagrams: (_self, batch) => told.push(batch.count),
+        error: (_self, error) => told.push((error as NodeJS.ErrnoException).code),
+      });
+      const client = await connected(context, server);
+      await withErrorBehind(async () => {
+        await client.send(bytesOf('first'));
+        await until(() => told.length === 2, 'the error');
+        await client.send(bytesOf('2nd'));
+        await until(() => told.length === 3, 'the next');
+      });
+      expect(told).toEqual([1, 'ECONNREFUSED', 1]);
+      expect(server.closed).toBe(false);
+    });
+  });
 
   describe('errors that come back', () => {
     for (const host of [V4, V6]) {
