@@ -1,5 +1,5 @@
 // What the tests of named pipes share.
-import { PipeListener, PipeStream, type PipeListenerBindOptions, type PipeStreamOptions } from 'tripoll/net';
+import { PipeListener, PipeStream, type PipeListenerBindOptions } from 'tripoll/net';
 import { within } from '../../support/deadline.js';
 import type { Context } from '../tools.js';
 
@@ -19,13 +19,10 @@ export async function bindPipe(
   return { listener: context.own(listener), path: at };
 }
 
-export async function pipePair(
-  context: Context,
-  options: PipeStreamOptions = {},
-): Promise<{ client: PipeStream; server: PipeStream }> {
-  const { listener, path } = await bindPipe(context, options);
+export async function pipePair(context: Context): Promise<{ client: PipeStream; server: PipeStream }> {
+  const { listener, path } = await bindPipe(context);
   const [client, { stream }] = await within(
-    Promise.all([PipeStream.connect(path, { reactor: context.reactor, ...options }), listener.accept()]),
+    Promise.all([PipeStream.connect(path, { reactor: context.reactor }), listener.accept()]),
     'connected pair',
   );
   listener.close();

@@ -210,7 +210,9 @@ export function describeEnds(context: Context): void {
     });
 
     test('an idle connection ends by its time limit', async () => {
-      const { client } = await pipePair(context, { idleTimeoutMs: 50 });
+      const { listener, path: at } = await bindPipe(context);
+      const client = await PipeStream.connect(at, { reactor: context.reactor, idleTimeoutMs: 50 });
+      context.own((await within(listener.accept(), 'accept')).stream);
       expect(await rejection(within(client.read(Buffer.alloc(1)), 'the time limit'))).toMatchObject({
         code: 'ERR_TRIPOLL_TIMEOUT',
       });
