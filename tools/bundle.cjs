@@ -132,7 +132,8 @@ async function analyse(names) {
     if (entryPoint === undefined) continue;
     const imports = metafile.inputs[entryPoint].imports.filter((imported) => imported.external !== true);
     modules.set(moduleName(entryPoint), {
-      exports,
+      // A module without exports has this one, to esbuild.
+      exports: exports.filter((name) => name !== 'default'),
       imports: imports.map((imported) => moduleName(imported.path)),
     });
   }
@@ -228,9 +229,10 @@ function makeCheaper(file) {
     // Three places: where it is declared, filled and handed out. One that is filled further stays.
     if (text.split(new RegExp(`\\b${name}\\b`)).length !== 4 || name === 'stdin_exports') continue;
     const [declared, get] = [`var ${name} = {};\n__export(${name}, {`, `get_${name}`];
+    // Handed out first: what is declared then reads the same.
     text = text
-      .replace(declared, `var ${name};\nvar ${get} = () => ${name} ??= __filled({`)
-      .replace(`() => ${name}`, `() => ${get}()`);
+      .replace(`() => ${name}`, `() => ${get}()`)
+      .replace(declared, `var ${name};\nvar ${get} = () => ${name} ??= __filled({`);
   }
   const earlier = new Set();
   text = text.replace(/^(var lib\d* = )require\("\.\/(\w+)\.js"\)\[/gm, (_, start, bundle) => {
