@@ -69,6 +69,8 @@ const BUNDLES = {
     'net/udp/udp-socket',
   ],
   raw: ['raw/index', 'sys/terminal'],
+  node: ['node/index', 'node/net'],
+  register: ['node/register'],
   // Last: what all others use now and then.
   options: [
     'net/socket/given-fd',

@@ -176,10 +176,12 @@ test.each(bundles)('it does not matter that %s is loaded first', async (bundle) 
     for (const other of ${JSON.stringify(bundles)}) require('./dist/bundle/' + other + '.js');
     const own = Object.entries(first).map(([name, module]) => ({ name, module, file: require('./dist/' + name + '.js') }));
     const handsOutAnother = ({ module, file }) => Object.keys(module).some((key) => module[key] !== file[key]);
+    // connect and others of node:net's shape are other functions.
+    const ofSockets = own.filter(({ name }) => !name.startsWith('node/'));
     const isExportedAsAnother = ([key, value]) => typeof value === 'function' && exported.has(key) && exported.get(key) !== value;
     console.log(JSON.stringify({
       files: own.filter(handsOutAnother).map(({ name }) => name),
-      entries: own.flatMap(({ module }) => Object.entries(module)).filter(isExportedAsAnother).map(([key]) => key),
+      entries: ofSockets.flatMap(({ module }) => Object.entries(module)).filter(isExportedAsAnother).map(([key]) => key),
       loaded: loaded(),
     }));`;
   expect(await runChild(script)).toEqual({ files: [], entries: [], loaded: [...bundles].sort() });

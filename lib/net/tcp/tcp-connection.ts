@@ -86,6 +86,14 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     if (connection.isOpen) connection.onOpen();
   }
 
+  /** @internal For `lib/node`: a connected socket from elsewhere, that stays its owner's if this fails. */
+  static given(fd: number, profile: ConnectionProfile): TcpConnection {
+    const connection = new TcpConnection(profile);
+    adopt(connection, fd, true);
+    if (connection.isOpen) native.ownFd(fd);
+    return connection;
+  }
+
   /** @internal For `connect`. */
   static connecting<Data>(
     to: ConnectTarget | string,

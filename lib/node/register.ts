@@ -1,0 +1,138 @@
+import { Module, syncBuiltinESMExports, register } from 'node:module';
+import * as nodeModule from 'node:module';
+import * as nodeNet from 'node:net';
+import { hookHttp, hookServers, hookTls } from './hooks.js';
+import {
+  connect,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+  Socket,
+} from './net.js';
+
+// `node --require tripoll/register app.js`: what asks for node:net gets tripoll's, and http, https,
+// http2 and tls use it. Node's own modules keep the classes of node:net, which TLS and standard
+// input and output need.
+
+type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
+type Loader = typeof Module & { _load: Load };
+
+/** `net.Server` stays Node's class, of which http's and tls' are heirs: it has our methods. */
+const hookedNet = {
+  ...nodeNet,
+  connect,
+  createConnection: connect,
+  Socket,
+  Stream: Socket,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+  createServer: (...args: ConstructorParameters<typeof nodeNet.Server>) => new nodeNet.Server(...args),
+};
+Reflect.deleteProperty(hookedNet, 'default');
+
+/** What has to be done to a module before a program has it. */
+const HOOKS: Record<string, (exports: never) => void> = {
+  http: hookHttp,
+  tls: hookTls,
+};
+/** These lead to them. */
+const NEEDS: Record<string, readonly string[]> = {
+  http: ['http'],
+  _http_agent: ['http'],
+  https: ['http', 'tls'],
+  http2: ['tls'],
+  tls: ['tls'],
+  _tls_wrap: ['tls'],
+};
+const hooked = new Set<string>();
+
+const loader = Module as Loader;
+const load = loader._load;
+
+/** The exports that a program gets for a name; undefined where nothing is changed. */
+function replacementOf(request: string): object | undefined {
+  const name = request.startsWith('node:') ? request.slice(5) : request;
+  if (name === 'net') return hookedNet;
+  let isNew = false;
+  for (const needed of NEEDS[name] ?? []) {
+    if (hooked.has(needed)) continue;
+    hooked.add(needed);
+    HOOKS[needed]?.(load.call(Module, `node:${needed}`, null, false) as never);
+    isNew = true;
+  }
+  if (isNew) syncBuiltinESMExports();
+  return undefined;
+}
+
+/** A module of ours asks for what is Node's. */
+function isOwn(parent: unknown): boolean {
+  const { filename } = (parent ?? {}) as { filename?: string };
+  return filename?.startsWith(__dirname) === true;
+}
+
+function hookRequire(): void {
+  loader._load = function (request, parent, isMain) {
+    const replacement = typeof request === 'string' && !isOwn(parent) ? replacementOf(request) : undefined;
+    return replacement ?? load.call(this, request, parent, isMain);
+  };
+  const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => unknown };
+  if (getBuiltinModule === undefined) return;
+  Object.assign(process, {
+    getBuiltinModule: (name: unknown) =>
+      (typeof name === 'string' ? replacementOf(name) : undefined) ??
+      getBuiltinModule.call(process, name as string),
+  });
+}
+
+/** For `import`: a module that hands out what `require` gives. */
+function facade(): string {
+  const names = Object.keys(hookedNet).join(', ');
+  const source = `import { createRequire } from 'node:module';
+const net = createRequire('file:///tripoll')('node:net');
+export default net;
+export const { ${names} } = net;`;
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
+
+type Resolve = (specifier: string, context: unknown, next: (...args: unknown[]) => unknown) => unknown;
+type RegisterHooks = (hooks: { resolve: Resolve }) => void;
+
+function hookImport(): void {
+  const url = facade();
+  const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
+  if (registerHooks !== undefined) {
+    registerHooks({
+      resolve: (specifier, context, next) => {
+        // A `require` is ours already.
+        const { conditions = [] } = context as { conditions?: readonly string[] };
+        if (conditions.includes('require') || replacementOf(specifier) === undefined)
+          return next(specifier, context);
+        return { url, format: 'module', shortCircuit: true };
+      },
+    });
+    return;
+  }
+  for (const name of Object.keys(HOOKS)) replacementOf(name);
+  const hook = `export function resolve(specifier, context, next) {
+  const isNet = specifier === 'net' || specifier === 'node:net';
+  return isNet ? { url: ${JSON.stringify(url)}, format: 'module', shortCircuit: true } : next(specifier, context);
+}`;
+  register(`data:text/javascript,${encodeURIComponent(hook)}`);
+}
+
+/** It listens through its primary, by Node's own handles. */
+function isClusterWorker(): boolean {
+  if (process.channel === undefined) return false;
+  return (load.call(Module, 'node:cluster', null, false) as { isWorker: boolean }).isWorker;
+}
+
+// http2 and fetch() connect by these.
+Object.assign(load.call(Module, 'node:net', null, false) as object, { connect, createConnection: connect });
+if (!isClusterWorker()) hookServers();
+hookRequire();
+hookImport();
+
+export {};

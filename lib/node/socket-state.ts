@@ -1,0 +1,143 @@
+import type { Duplex } from 'node:stream';
+import type { SocketOptions } from './socket-options.js';
+import { Transport, type Connection, type TransportUser } from './transport.js';
+import { UserBuffer } from './user-buffer.js';
+
+/** A stream, as its state sees it. */
+export interface StreamUser extends Duplex {
+  connecting: boolean;
+}
+
+/** What a `Socket` remembers, and what its connection tells it. */
+export class SocketState implements TransportUser {
+  readonly #socket: StreamUser;
+  readonly transport = new Transport(this);
+  readonly userBuffer: UserBuffer | null;
+  /** It has, or is about to have, a connection. */
+  isActive = false;
+  isResetting = false;
+  /** What is written before `connect` is called waits for it. */
+  waitsForConnect = false;
+  isRefed = true;
+  noDelay: boolean;
+  keepAlive: boolean;
+  keepAliveDelaySeconds: number;
+  /** A write that waits for the connection. */
+  pendingBytes = 0;
+  #timer: NodeJS.Timeout | null = null;
+  /** Ends an attempt to connect, or a look-up. */
+  #cancel: (() => void) | null = null;
+  #follow: ((refed: boolean) => unknown) | null = null;
+  #queuedBytes = 0;
+
+  constructor(socket: StreamUser, options: SocketOptions) {
+    this.#socket = socket;
+    this.noDelay = Boolean(options.noDelay);
+    this.keepAlive = Boolean(options.keepAlive);
+    this.keepAliveDelaySeconds = toSeconds(options.keepAliveInitialDelay);
+    this.userBuffer = UserBuffer.from(options.onread, socket);
+  }
+
+  /** From here on it is the stream's; it does not read yet. */
+  open(connection: Connection): void {
+    this.#cancel = this.#follow = null;
+    this.isActive = true;
+    this.transport.open(connection);
+    this.transport.setRefed(this.isRefed);
+    if (this.noDelay) this.transport.setOption('tcpNoDelay', true);
+    if (this.keepAlive) this.applyKeepAlive();
+  }
+
+  setRefed(refed: boolean): void {
+    this.isRefed = refed;
+    this.transport.setRefed(refed);
+    this.#follow?.(refed);
+  }
+
+  applyKeepAlive(): void {
+    this.transport.setOption('keepAlive', this.keepAlive);
+    if (this.keepAlive && this.keepAliveDelaySeconds > 0)
+      this.transport.setOption('tcpKeepIdleSeconds', this.keepAliveDelaySeconds);
+  }
+
+  /** An attempt begins. */
+  begin(): void {
+    this.isActive = true;
+    this.transport.forget();
+  }
+
+  /** How to end what is under way, and how it is to keep the process alive. */
+  canCancel(cancel: () => void, follow: (refed: boolean) => unknown): void {
+    this.#cancel = cancel;
+    this.#follow = follow;
+  }
+
+  /** It is over, whatever it was doing; true when there was something to end. */
+  end(): boolean {
+    const wasActive = this.isActive;
+    this.isActive = false;
+    this.clearTimer();
+    this.#cancel?.();
+    this.#cancel = this.#follow = null;
+    if (this.isResetting) this.transport.reset?.();
+    this.isResetting = false;
+    this.transport.close();
+    return wasActive;
+  }
+
+  startReading(): void {
+    const { transport, userBuffer } = this;
+    transport.startReading(() => userBuffer?.deliverRest(() => transport.isReading) ?? true);
+  }
+
+  // ---- idle time ----
+
+  setTimer(delayMs: number, onTimeout: () => void): void {
+    this.clearTimer();
+    if (delayMs > 0) this.#timer = setTimeout(() => this.#expire(onTimeout), delayMs).unref();
+  }
+
+  clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** A write that makes progress is no idle time. */
+  #expire(onTimeout: () => void): void {
+    const before = this.#queuedBytes;
+    this.#queuedBytes = this.transport.queuedBytes;
+    if (before > 0 && before !== this.#queuedBytes) this.#timer?.refresh();
+    else onTimeout();
+  }
+
+  noteWrite(): void {
+    this.onActivity();
+    this.#queuedBytes = this.transport.queuedBytes;
+  }
+
+  // ---- what the connection tells ----
+
+  onActivity(): void {
+    this.#timer?.refresh();
+  }
+
+  onBytes(chunk: Uint8Array): boolean {
+    if (this.userBuffer !== null) return this.userBuffer.deliver(chunk, () => this.transport.isReading);
+    // The chunk is only lent.
+    return this.#socket.push(Buffer.from(chunk));
+  }
+
+  onEnd(): void {
+    this.#socket.push(null);
+    this.#socket.read(0);
+  }
+
+  onFailed(error: Error): void {
+    this.#socket.destroy(error);
+  }
+}
+
+/** Whole seconds of a duration in milliseconds; what is no number is 0. */
+export function toSeconds(delayMs: unknown): number {
+  return Math.trunc(Number(delayMs ?? 0) / 1000) || 0;
+}

@@ -1,0 +1,323 @@
+import { errnoOf } from '../binding/errors.js';
+import { native } from '../binding/native.js';
+import type { SocketAddress } from '../sys/address.js';
+import type { StreamHandlers } from '../net/stream/connection-profile.js';
+import type { SocketConnection } from '../net/stream/socket-connection.js';
+import type { SettableSocketOptions } from '../net/socket/socket-options.js';
+import { asNodeError, callError } from './errors.js';
+
+const EPIPE = errnoOf('EPIPE');
+
+/** A connection of either family. */
+export type Connection = SocketConnection<unknown, SocketAddress | string> & {
+  /** Of TCP only. */
+  reset?(): void;
+};
+
+/** What a write is answered with. */
+type Done = (error?: Error | null) => void;
+
+/** What a transport tells the stream that it serves. */
+export interface TransportUser {
+  /** Takes bytes of its own; false when it wants no more for now. */
+  onBytes(chunk: Uint8Array): boolean;
+  /** The peer has ended its side. */
+  onEnd(): void;
+  /** The connection is over, by this error. */
+  onFailed(error: Error): void;
+  /** Bytes were moved: it is not idle. */
+  onActivity(): void;
+}
+
+/** `{ address, port, family }`, or nothing of it, as node:net's `address()`. */
+export interface SocketName {
+  /** An IP address. */
+  address?: string;
+  /** `'IPv4'` or `'IPv6'`. */
+  family?: string;
+  /** 0 to 65535. */
+  port?: number;
+}
+
+/**
+ * Water marks by which `write` returns false as long as anything waits, and `drain` comes when
+ * nothing does: streams do the counting.
+ */
+export const UNBUFFERED = {
+  highWaterMarkBytes: 0,
+  lowWaterMarkBytes: 0,
+  maxQueuedBytes: Number.MAX_SAFE_INTEGER, // one chunk at a time: a stream's own `highWaterMark` bounds it
+  allowHalfOpen: true, // a Duplex ends its own side
+} as const;
+
+/**
+ * Joins a `stream.Duplex` to a connection: bytes one way while they are wanted, one write at a time
+ * the other way. As under libuv, only a connection that reads, or has a write under way, keeps the
+ * process alive.
+ */
+export class Transport {
+  readonly #user: TransportUser;
+  #connection: Connection | null = null;
+  #isReading = false;
+  /** The peer has ended its side, which nobody has been told. */
+  #hasEnd = false;
+  #isRefed = true;
+  #writeDone: Done | null = null;
+  /** The connection has closed by itself. */
+  #isOver = false;
+  #local: SocketName | null = null;
+  #remote: SocketName | null = null;
+  #bytesRead = 0;
+  /** Bytes that were handed over, whether the socket has taken them yet or not. */
+  bytesDispatched = 0;
+
+  constructor(user: TransportUser) {
+    this.#user = user;
+  }
+
+  /** The connection is this transport's from here on. */
+  open(connection: Connection): void {
+    this.#connection = connection;
+    connection.data = this;
+    this.#local = null;
+    connection.pause();
+    this.#followRefs();
+  }
+
+  /** For another connection of the same stream. */
+  forget(): void {
+    this.#connection = null;
+    this.#isReading = this.#hasEnd = this.#isOver = false;
+    this.#local = null;
+    this.#remote = null;
+    this.#bytesRead = 0;
+    this.bytesDispatched = 0;
+  }
+
+  get isOpen(): boolean {
+    return this.#connection !== null;
+  }
+
+  /** Whether it can be reset. */
+  get reset(): (() => void) | undefined {
+    const connection = this.#connection;
+    return connection?.reset?.bind(connection);
+  }
+
+  get bytesRead(): number {
+    return this.#connection?.bytesRead ?? this.#bytesRead;
+  }
+
+  /** Bytes of the write under way that the socket has not taken. */
+  get queuedBytes(): number {
+    return this.#connection?.queuedBytes ?? 0;
+  }
+
+  // ---- names ----
+
+  get local(): SocketName {
+    this.#local ??= toName(this.#connection?.localAddress);
+    return this.#local ?? {};
+  }
+
+  get remote(): SocketName {
+    this.#remote ??= toName(this.#connection?.remoteAddress);
+    return this.#remote ?? {};
+  }
+
+  /** Both sides are about to have ended, by which the connection closes: who asks may ask later. */
+  #keepNames(): void {
+    this.#local ??= toName(this.#connection?.localAddress);
+    this.#remote ??= toName(this.#connection?.remoteAddress);
+  }
+
+  // ---- options ----
+
+  /** Sets an option of TCP; what the socket says to it is nobody's concern, as under node:net. */
+  setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
+    if (this.reset === undefined) return;
+    try {
+      this.#connection?.setOption(name, value);
+    } catch {
+      // Closed, or reset, which a read or a write tells.
+    }
+  }
+
+  setRefed(refed: boolean): void {
+    this.#isRefed = refed;
+    this.#followRefs();
+  }
+
+  #followRefs(): void {
+    if (this.#isRefed && (this.#isReading || this.#writeDone !== null)) this.#connection?.ref();
+    else this.#connection?.unref();
+  }
+
+  // ---- reading ----
+
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** @param deliverRest gives what was held back before; false when it is stopped again */
+  startReading(deliverRest: () => boolean): void {
+    if (this.#isReading || this.#connection === null) return;
+    this.#isReading = true;
+    if (!deliverRest()) this.stopReading();
+    else if (this.#hasEnd) this.#tellEnd();
+    else {
+      this.#followRefs();
+      this.#connection?.resume();
+    }
+  }
+
+  stopReading(): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    this.#connection?.pause();
+    this.#followRefs();
+  }
+
+  // ---- writing ----
+
+  /** One write at a time: `done` comes before the next. */
+  write(chunk: Uint8Array, done: Done): void {
+    this.#send(done, chunk.length, (connection) => connection.write(chunk, { keep: true }));
+  }
+
+  writev(chunks: readonly Uint8Array[], done: Done): void {
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#send(done, bytes, (connection) => connection.writev(chunks));
+  }
+
+  #send(done: Done, bytes: number, send: (connection: Connection) => boolean): void {
+    const connection = this.#connection;
+    if (connection === null || this.#isOver) {
+      done(callError(EPIPE, 'write'));
+      return;
+    }
+    if (connection.closed) {
+      // It has failed, and the turn's end will tell why.
+      this.#writeDone = done;
+      return;
+    }
+    this.bytesDispatched += bytes;
+    if (send(connection)) {
+      done();
+      return;
+    }
+    this.#writeDone = done;
+    this.#followRefs();
+  }
+
+  /** All has been written: ends our side. As under libuv it is done in a later phase of the loop. */
+  end(done: Done): void {
+    const connection = this.#connection;
+    if (connection !== null && !connection.closed) {
+      if (connection.readEnded) this.#keepNames();
+      connection.end();
+    }
+    setImmediate(done);
+  }
+
+  /** Ends it at once. */
+  close(): void {
+    const connection = this.#connection;
+    const done = this.#writeDone;
+    if (connection === null) return;
+    this.#bytesRead = connection.bytesRead;
+    this.#connection = null;
+    this.#writeDone = null;
+    connection.data = undefined;
+    connection.close();
+    done?.(null);
+  }
+
+  // ---- what the connection tells ----
+
+  onData(chunk: Uint8Array): void {
+    this.#user.onActivity();
+    if (!this.#user.onBytes(chunk)) this.stopReading();
+  }
+
+  onDrain(): void {
+    const done = this.#writeDone;
+    if (done === null) return;
+    this.#writeDone = null;
+    this.#followRefs();
+    this.#user.onActivity();
+    done();
+  }
+
+  /**
+   * Who does not read hears of the end when it would be read; others after all that the last bytes
+   * have set off, as of a call of its own: an answer to them is written before the end is seen.
+   */
+  onEnd(): void {
+    if (this.#connection?.writeEnded === true) this.#keepNames();
+    this.#hasEnd = true;
+    setImmediate(() => {
+      if (this.#hasEnd && this.#isReading) this.#tellEnd();
+    });
+  }
+
+  #tellEnd(): void {
+    this.#hasEnd = this.#isReading = false;
+    this.#user.onEnd();
+    this.#followRefs();
+  }
+
+  /** It is over: by itself when both sides have ended, or by an error. */
+  onClose(error: Error | null): void {
+    const done = this.#writeDone;
+    const { readEnded = false } = this.#connection ?? {};
+    this.#writeDone = null;
+    this.#isOver = true;
+    if (this.#connection !== null) this.#bytesRead = this.#connection.bytesRead;
+    // Under libuv nobody looks at a socket whose end was read: only a write tells that it broke.
+    if (error === null || (readEnded && done === null)) {
+      done?.();
+      return;
+    }
+    const reason = asNodeError(error);
+    // Not at once either: it would take bytes away that were read just now.
+    setImmediate(() => {
+      if (this.#connection === null) return;
+      if (done === null) this.#user.onFailed(reason);
+      else done(reason);
+    });
+  }
+}
+
+function toName(name: SocketAddress | string | undefined): SocketName | null {
+  if (name === undefined) return null;
+  if (typeof name === 'string') return {};
+  const { address, port, family, scopeId = 0 } = name;
+  return { address: scopeId === 0 ? address : `${address}%${scopeId}`, family, port };
+}
+
+/** Calls on behalf of an event: what a listener of the stream throws is uncaught, as node:net's. */
+function tell(connection: Connection, call: (transport: Transport) => void): void {
+  const transport = connection.data as Transport | undefined;
+  if (transport === undefined) return;
+  try {
+    call(transport);
+  } catch (error) {
+    native.fatalException(error);
+  }
+}
+
+/** The handlers of a connection that has a transport. */
+export const TRANSPORT_HANDLERS: StreamHandlers<Connection> = {
+  data(connection, chunk) {
+    const transport = connection.data as Transport | undefined;
+    try {
+      transport?.onData(chunk);
+    } catch (error) {
+      native.fatalException(error);
+    }
+  },
+  drain: (connection) => tell(connection, (transport) => transport.onDrain()),
+  end: (connection) => tell(connection, (transport) => transport.onEnd()),
+  close: (connection, error) => tell(connection, (transport) => transport.onClose(error)),
+};

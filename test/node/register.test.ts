@@ -1,0 +1,143 @@
+// `node --require tripoll/register`: whole programs on tripoll, unchanged.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { capabilities } from 'tripoll';
+import { testIf } from '../support/applies.js';
+import { packageRoot, runScript } from '../support/child.js';
+import { temporaryFolder } from '../support/folders.js';
+
+const register = path.join(packageRoot, 'dist/node/register.js');
+// Of 127.0.0.1, signed by itself, made for this test: it protects nothing.
+const SECRETS = `const secrets = {
+  key: \`-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq01HH/112IpBtqJ+
+ggwOY1RLArXnTmWn0bB3n/uMwwmhRANCAAR3IK20s1DXrpXp4qWeCgRIc63SKOXs
+PuKMN+ehLHEjTD/04ETkEy3p4CmZ6aJ3QdoGfVtIN7nPnusFE85MP+ww
+-----END PRIVATE KEY-----\`,
+  cert: \`-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUQhQCUg4ouhEs/A+A0G8C9D1xZrMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyOTAyMzMzM1oYDzIxMjYxMTA1
+MDIzMzMzWjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAR3IK20s1DXrpXp4qWeCgRIc63SKOXsPuKMN+ehLHEjTD/04ETkEy3p
+4CmZ6aJ3QdoGfVtIN7nPnusFE85MP+wwo1MwUTAdBgNVHQ4EFgQUFVD0hcXyMiOL
+nsPXLRnThBW26UcwHwYDVR0jBBgwFoAUFVD0hcXyMiOLnsPXLRnThBW26UcwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAilhkStkJGzU6Ydw9U2k0
+bWGGInjgYuXN5VZpo3NRN7oCIGjO1tJ/cQ5n1J/Ct19BMwoMIFrVh72VxINSwFsY
+TKZy
+-----END CERTIFICATE-----\`,
+};`;
+
+async function runHooked(source: string, nodeOptions: readonly string[] = []): Promise<unknown> {
+  const { stdout, stderr } = await runScript(source, {
+    nodeOptions: ['--require', register, ...nodeOptions],
+  });
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
+}
+
+const runs = testIf(capabilities.runtime === 'node', 'it leads Node’s own modules to ours');
+
+runs('http: a server and a client, whose sockets are tripoll’s', async () => {
+  const source = `
+    const http = require('http'), net = require('net');
+    const seen = [];
+    const isOurs = (socket) => socket.constructor === net.Socket && socket._handle === null;
+    const server = http.createServer((request, response) => {
+      seen.push(isOurs(request.socket), request.socket.remoteAddress);
+      request.pipe(response);
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      const request = http.request({ port, host: '127.0.0.1', method: 'POST' }, (response) => {
+        seen.push(isOurs(response.socket));
+        response.setEncoding('utf8').on('data', (text) => seen.push(text));
+        response.on('end', () => server.close(() => console.log(JSON.stringify(seen))));
+      });
+      request.end('body');
+    });`;
+  expect(await runHooked(source)).toEqual([true, '127.0.0.1', true, 'body']);
+});
+
+runs('https, tls and http2: handshakes, names, ends', async () => {
+  const source = `${SECRETS}
+    const https = require('https'), http2 = require('http2'), tls = require('tls'), net = require('net');
+    const { once } = require('events');
+    const isOurs = (socket) => socket._handle._parentWrap?.stream?.constructor === net.Socket;
+    const insecure = { rejectUnauthorized: false, host: '127.0.0.1', agent: false };
+    (async () => {
+      const seen = [];
+      const web = https.createServer(secrets, (request, response) => {
+        seen.push(isOurs(request.socket), request.socket.remoteAddress);
+        response.end('https');
+      }).listen(0, '127.0.0.1');
+      await once(web, 'listening');
+      const [response] = await once(https.get({ ...insecure, port: web.address().port }), 'response');
+      seen.push(isOurs(response.socket), response.socket.remotePort === web.address().port);
+      seen.push((await response.setEncoding('utf8').toArray()).join(''));
+      await new Promise((resolve) => web.close(resolve));
+
+      const raw = tls.createServer(secrets, (socket) => socket.end('tls')).listen(0, '127.0.0.1');
+      await once(raw, 'listening');
+      const socket = tls.connect({ ...insecure, port: raw.address().port });
+      const events = [];
+      for (const name of ['connect', 'secureConnect', 'end', 'close']) socket.on(name, () => events.push(name));
+      socket.setEncoding('utf8').on('data', (text) => seen.push(text));
+      await once(socket, 'close');
+      seen.push(...events, socket instanceof net.Socket);
+      await new Promise((resolve) => raw.close(resolve));
+
+      const two = http2.createSecureServer(secrets);
+      two.on('stream', (stream) => stream.respond({ ':status': 200 }) ?? stream.end('http2'));
+      two.listen(0, '127.0.0.1');
+      await once(two, 'listening');
+      const session = http2.connect('https://127.0.0.1:' + two.address().port, { rejectUnauthorized: false });
+      seen.push((await session.request({ ':path': '/' }).setEncoding('utf8').toArray()).join(''));
+      session.close();
+      await new Promise((resolve) => two.close(resolve));
+      console.log(JSON.stringify(seen));
+    })();`;
+  expect(await runHooked(source)).toEqual([
+    ...[true, '127.0.0.1', true, true, 'https'],
+    ...['tls', 'connect', 'secureConnect', 'end', 'close', true],
+    'http2',
+  ]);
+});
+
+runs('import, require and getBuiltinModule give the same, and Node’s own streams stay', async () => {
+  const source = `
+    import net, { Socket, createServer } from 'node:net';
+    import { createRequire } from 'node:module';
+    const required = createRequire(import.meta.url)('net');
+    const builtin = process.getBuiltinModule?.('node:net') ?? required;
+    const { spawn } = await import('node:child_process');
+    const child = spawn(process.execPath, ['-p', '1'], { env: {} });
+    const text = (await child.stdout.setEncoding('utf8').toArray()).join('').trim();
+    const server = createServer((socket) => socket.end('x')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const socket = new Socket().connect(server.address().port, '127.0.0.1');
+    const got = (await socket.setEncoding('utf8').toArray()).join('');
+    server.close();
+    console.log(JSON.stringify([net.Socket === Socket, required.Socket === Socket, builtin.Socket === Socket,
+      socket._handle, text, got]));`;
+  expect(await runHooked(source, ['--input-type=module'])).toEqual([true, true, true, null, '1', 'x']);
+});
+
+runs('a cluster: its workers serve, by Node’s own handles', async () => {
+  const file = path.join(temporaryFolder(), 'worker.cjs');
+  writeFileSync(
+    file,
+    `const net = require('net');
+    const server = net.createServer((socket) => socket.end('served'));
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1');
+      socket.setEncoding('utf8').on('data', (text) => process.send(text, () => process.disconnect()));
+      socket.on('close', () => server.close());
+    });`,
+  );
+  const source = `
+    const cluster = require('cluster');
+    cluster.setupPrimary({ exec: process.argv[1], execArgv: ['--require', ${JSON.stringify(register)}] });
+    cluster.fork().on('message', (text) => console.log(JSON.stringify(text)));`;
+  const { stdout } = await runScript(source, { args: [file], nodeOptions: ['--require', register] });
+  expect(JSON.parse(stdout)).toBe('served');
+});
