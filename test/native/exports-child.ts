@@ -257,6 +257,12 @@ const templates: Record<string, () => unknown[]> = {
   portConnect: () => [port, rawSocket, c['AF_INET'], '127.0.0.1', 9, 0],
   portConnectPipe: () => [port, rawSocket],
   portCancel: () => [port, 0],
+  pipeListen: () => [bytes(), 1, 0],
+  pipeConnect: () => [bytes()],
+  hasUnixSockets: () => [],
+  socketFileId: () => [bytes(), bytes()],
+  // Writable: no time is waited.
+  awaitConnect: () => [socket, 1],
   pipeCreate: () => [bytes(), 1],
   fileOpen: () => [bytes(), 0, 3],
   handleClose: () => [2 ** 31 - 4],

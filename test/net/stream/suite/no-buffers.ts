@@ -8,13 +8,16 @@ import { expectNoSpin, rejection, turnOf, type Context } from '../../tools.js';
 const { ENOBUFS } = native.errnos;
 const bytes = (text: string): Buffer => Buffer.from(text);
 
+const SENDS = ['send', 'sendv', 'sendFrom', 'sendArena', 'sendMessage'] as const;
+
 /** All that sends on a stream says ENOBUFS, until `end`. */
 class Shortage {
   #isShort = true;
   calls = 0;
   /** This call alone goes through. */
   exception = 0;
-  readonly #spies = (['send', 'sendv', 'sendFrom', 'sendArena', 'sendMessage'] as const).map((name) => {
+  // Windows has no sendMessage.
+  readonly #spies = SENDS.filter((name) => name in native).map((name) => {
     const real = native[name] as (...values: unknown[]) => number;
     return jest.spyOn(native, name).mockImplementation((...values: unknown[]) => {
       this.calls++;
