@@ -68,6 +68,6 @@ const isLinux = capabilities.platform === 'linux';
 
 /** What poll(2) tells here, where systems differ (T19, T09). */
 export const pollTells = {
-  errors: isLinux && !isUnkind('no-pollerr'),
+  errors: isLinux && !isUnkind('no-pollerr') && !isUnkind('hang-up-at-half-close'),
   strangers: isLinux && !isUnkind('no-inodes'),
 };

@@ -12,6 +12,9 @@ namespace {
 using kqueue_shim::Is;
 using kqueue_shim::Unkind;
 
+// XNU has one only with the other.
+bool HasNoPollerr() { return Is(Unkind::kNoPollerr) || Is(Unkind::kHangUpAtHalfClose); }
+
 bool IsSocket(int fd) {
   int type = 0;
   socklen_t length = sizeof type;
@@ -27,7 +30,7 @@ bool IsDatagramSocket(int fd) {
 short ToUnkind(const pollfd& asked) {
   int said = asked.revents;
   // An error is ready to read and to write.
-  if ((said & POLLERR) != 0 && Is(Unkind::kNoPollerr) && IsSocket(asked.fd))
+  if ((said & POLLERR) != 0 && HasNoPollerr() && IsSocket(asked.fd))
     said = (said & ~POLLERR) | (asked.events & (POLLIN | POLLOUT));
   if (Is(Unkind::kHangUpAtHalfClose) && (said & (POLLRDHUP | POLLHUP)) != 0)
     said = (said & ~(POLLRDHUP | POLLOUT)) | POLLHUP | (asked.events & POLLIN);
@@ -55,6 +58,6 @@ int Poll(pollfd* fds, size_t count, int timeout_ms) {
   return ready;
 }
 
-PollFacts FactsOfPoll() { return {!Is(Unkind::kNoPollerr), !Is(Unkind::kHangUpAtHalfClose)}; }
+PollFacts FactsOfPoll() { return {!HasNoPollerr(), !Is(Unkind::kHangUpAtHalfClose)}; }
 
 }  // namespace tripoll::os

@@ -11,7 +11,7 @@ enum class Unkind {
   kDroppedSyn,         // dropped-syn: to a port that is bound and does not listen (NetBSD, XNU)
   kSmallSockets,       // small-sockets: a stream takes some 50 KB (NetBSD, FreeBSD: 49 to 74)
   kFullBacklog,        // full-backlog: 128 at most, and a reset beyond (FreeBSD)
-  kHangUpAtHalfClose,  // hang-up-at-half-close: POLLHUP for either direction (XNU)
+  kHangUpAtHalfClose,  // hang-up-at-half-close: POLLHUP for either direction, and no POLLERR (XNU)
   kNoPollerr,          // no-pollerr: of a socket (FreeBSD, NetBSD)
   kNoInodes,           // no-inodes: st_ino of sockets and pipes is 0 (FreeBSD, macOS)
   kNoAbstractNames,    // no-abstract-names
