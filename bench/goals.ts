@@ -17,6 +17,7 @@ const asC: Goal = { required: 1.1, stretch: 1.04, direction: 'at most' };
 const promisesAsC: Goal = { required: 1.15, stretch: 1.08, direction: 'at most' };
 const asBefore: Goal = { required: 1.02, direction: 'at most' };
 const cheaperThanNode: Goal = { required: 1.4, stretch: 1.55, direction: 'at least' };
+const shapeThanNode: Goal = { required: 1.25, stretch: 1.4, direction: 'at least' };
 
 export const saturatedCoreShare = 0.95;
 
@@ -33,6 +34,7 @@ export const echoRatios: readonly RatioGoal[] = [
   { of: 'node-net', to: 'nested', ...cheaperThanNode },
   { of: 'node-net', to: 'watcher', ...cheaperThanNode },
   { of: 'node-net', to: 'promises', ...none },
+  { of: 'node-net', to: 'node-shape', ...shapeThanNode },
   { of: 'context', to: 'nested', required: 1.02, direction: 'at most' },
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'libuv-naive', to: 'raw-epoll', ...none },

@@ -10,6 +10,7 @@ export const sideNames = [
   'promises',
   'promise-floor',
   'node-net',
+  'node-shape',
   'nested-before',
   'watcher-before',
   'run-before',
@@ -17,7 +18,7 @@ export const sideNames = [
 ] as const;
 
 /** What the quick run compares, so that it measures for less than a minute. */
-const onlyInFull: readonly string[] = ['run', 'context', 'promise-floor'];
+const onlyInFull: readonly string[] = ['run', 'context', 'promise-floor', 'node-shape'];
 /** An older build of tripoll beside this one (`--before`): each after its younger self. */
 export const beforeSides = sideNames
   .filter((name) => name.endsWith('-before'))
@@ -43,7 +44,8 @@ export const sides: Readonly<Record<SideName, Side>> = {
   context: { label: 'tripoll handlers, with a store', entry: 'tripoll-handlers.js', args: ['context'] },
   promises: { label: 'tripoll promises, nested', entry: 'tripoll-promises.js', args: [] },
   'promise-floor': { label: 'handlers and two awaits', entry: 'promise-floor.js', args: [] },
-  'node-net': { label: 'node:net', entry: 'node-net.js', args: [] },
+  'node-net': { label: 'node:net', entry: 'node-net.js', args: ['node:net'] },
+  'node-shape': { label: 'tripoll/node', entry: 'node-net.js', args: ['tripoll/node'] },
   'nested-before': { label: 'before: nested', entry: 'tripoll-handlers.js', args: ['nested'] },
   'watcher-before': { label: 'before: watcher', entry: 'tripoll-handlers.js', args: ['watcher'] },
   'run-before': { label: 'before: run()', entry: 'tripoll-handlers.js', args: ['run'] },

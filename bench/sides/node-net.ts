@@ -1,6 +1,8 @@
+// The same program on node:net and on tripoll/node, which is loaded only where it is asked for.
 // Shared functions, as our handlers are: a closure per socket would be counted against node:net
 // when idle.
-import { createServer } from 'node:net';
+import { createRequire } from 'node:module';
+import type * as net from 'node:net';
 import type { Socket } from 'node:net';
 import { enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
 
@@ -19,6 +21,7 @@ function onError(this: Socket): void {
 }
 
 enterSideProcess();
+const { createServer } = createRequire(__filename)(process.argv[2] ?? '') as typeof net;
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', onData);
   socket.on('error', onError);
