@@ -26,7 +26,6 @@ using tripoll::PipeHalf;
 using tripoll::PipeInput;
 using tripoll::PipeState;
 using tripoll::PipeStep;
-using tripoll::ToPipeReadiness;
 
 constexpr PipeHalf kReading = PipeHalf::kReading;
 constexpr PipeHalf kWriting = PipeHalf::kWriting;

@@ -3,8 +3,10 @@ import path from 'node:path';
 import { connectPipe, listenPipe, PipeListener, PipeStream } from 'tripoll/net';
 import { errnoOf } from '#lib/binding/errors';
 import { native } from '#lib/binding/native';
+import { testIf } from '../../../support/applies.js';
 import { within } from '../../../support/deadline.js';
 import { invalidType, outOfRange, thrownBy, timedOut } from '../../../support/errors.js';
+import { isOldWine } from '../../../support/platform.js';
 import { temporaryFolder } from '../../../support/folders.js';
 import { type Context, rejection } from '../../tools.js';
 import { bindPipe, newName } from '../tools.js';
@@ -67,18 +69,21 @@ export function describeNames(context: Context): void {
       expect(listener.localAddress).toBe(path);
     });
 
-    test('T101 a name in use is EADDRINUSE, also by a connection, and free when that has closed', async () => {
-      const { listener, path } = await bindPipe(context);
-      const { reactor } = context;
-      expect(await rejection(PipeListener.bind(path, { reactor }))).toMatchObject({ code: 'EADDRINUSE' });
-      const client = await PipeStream.connect(path, { reactor });
-      const { stream } = await within(listener.accept(), 'accept');
-      listener.close();
-      expect(await rejection(PipeListener.bind(path, { reactor }))).toMatchObject({ code: 'EADDRINUSE' });
-      client.close();
-      stream.close();
-      (await PipeListener.bind(path, { reactor })).close();
-    });
+    testIf(!isOldWine, 'Wine 8 gives a name away twice')(
+      'T101 a name in use is EADDRINUSE, also by a connection, and free when that has closed',
+      async () => {
+        const { listener, path } = await bindPipe(context);
+        const { reactor } = context;
+        expect(await rejection(PipeListener.bind(path, { reactor }))).toMatchObject({ code: 'EADDRINUSE' });
+        const client = await PipeStream.connect(path, { reactor });
+        const { stream } = await within(listener.accept(), 'accept');
+        listener.close();
+        expect(await rejection(PipeListener.bind(path, { reactor }))).toMatchObject({ code: 'EADDRINUSE' });
+        client.close();
+        stream.close();
+        (await PipeListener.bind(path, { reactor })).close();
+      },
+    );
 
     test('nobody listens: ENOENT', async () => {
       const path = newName();
