@@ -6,7 +6,8 @@ import {
   type ConnectionProfile,
   type SocketConnectionOptions,
 } from '../stream/connection-profile.js';
-import { StreamListener, type AcceptedStream, type DropHandlers } from '../stream/stream-listener.js';
+import type { DropHandlers } from '../stream/listen-options.js';
+import { StreamListener, type AcceptedStream } from '../stream/stream-listener.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { PipeConnection, type PipeHandlers } from './pipe-connection.js';
 import { checkPipeName, listenAt } from './pipe-name.js';
@@ -98,18 +99,6 @@ export class PipeListener extends StreamListener<PipeStream, string, PipeConnect
     const target = withOptions<PipeListenTarget, string>(place, options, (path) => ({ path }));
     checkHandlers(handlers);
     return new PipeListener(target.path, target, handlers);
-  }
-
-  protected configure(): void {
-    // A pipe has nothing like NODELAY.
-  }
-
-  protected get mayBlock(): boolean {
-    return false;
-  }
-
-  protected isBlocked(): boolean {
-    return false;
   }
 
   protected toConnection(fd: number, profile: ConnectionProfile): void {

@@ -34,3 +34,25 @@ export const LISTEN_NAMES: Readonly<Record<OwnNames, true>> = {
 
 /** The name of the option of a listener for promises. */
 export const DROP_NAME = { drop: true } as const;
+
+/** Why a connection was dropped before its `open`. */
+export interface DropInfo<Address> {
+  /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
+  readonly reason: 'no-fd' | 'max-connections' | 'blocked' | 'socket-option';
+  /** The peer, where it is still known. */
+  readonly address: Address | undefined;
+  /**
+   * With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what
+   * setsockopt(2) said.
+   */
+  readonly error?: Error;
+}
+
+/**
+ * What a listener calls besides the handlers of its connections: one of `listen` among its
+ * handlers, of `bind` among its options.
+ */
+export interface DropHandlers<Listener, Address> {
+  /** A connection was accepted only to be closed. */
+  drop?(listener: Listener, info: DropInfo<Address>): void;
+}

@@ -11,7 +11,13 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { iterate } from '../../reactor/iterate.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
-import { DROP_NAME, LISTEN_NAMES, type StreamListenOptions } from './listen-options.js';
+import {
+  DROP_NAME,
+  LISTEN_NAMES,
+  type DropHandlers,
+  type DropInfo,
+  type StreamListenOptions,
+} from './listen-options.js';
 import {
   shutdown,
   type ShutdownHost,
@@ -63,28 +69,6 @@ const TRY_NEXT = errnosOf(
 );
 /** Nothing is wrong with the listener, but there is no room (T40). */
 const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
-
-/** Why a connection was dropped before its `open`. */
-export interface DropInfo<Address> {
-  /** `'no-fd'`: the process or the system had no file descriptor, or no memory, left. */
-  readonly reason: 'no-fd' | 'max-connections' | 'blocked' | 'socket-option';
-  /** The peer, where it is still known. */
-  readonly address: Address | undefined;
-  /**
-   * With `'no-fd'` what accept(2) said, with `'socket-option'` (of `acceptedSocketOptions`) what
-   * setsockopt(2) said.
-   */
-  readonly error?: Error;
-}
-
-/**
- * What a listener calls besides the handlers of its connections: one of `listen` among its
- * handlers, of `bind` among its options.
- */
-export interface DropHandlers<Listener, Address> {
-  /** A connection was accepted only to be closed. */
-  drop?(listener: Listener, info: DropInfo<Address>): void;
-}
 
 /** What `accept` gives. */
 export interface AcceptedStream<Stream, Address> {
@@ -178,14 +162,25 @@ export abstract class StreamListener<
 
   // ---- what a subclass supplies ----
 
-  /** What a new connection is given before anybody has it. */
-  protected abstract configure(fd: number): void;
-  /** Whether peers have to be judged at all. */
-  protected abstract readonly mayBlock: boolean;
-  protected abstract isBlocked(address: Address | undefined): boolean;
   protected abstract toConnection(fd: number, profile: ConnectionProfile): void;
   protected abstract toStream(fd: number, profile: StreamProfile): Stream;
   protected abstract nameOf(side: 'local' | 'remote', fd: number): Address | undefined;
+
+  // ---- what only some have ----
+
+  /** What a new connection is given before anybody has it. */
+  protected configure(_fd: number): void {
+    // TCP_NODELAY, of TCP.
+  }
+
+  /** Whether peers have to be judged at all. */
+  protected get mayBlock(): boolean {
+    return false;
+  }
+
+  protected isBlocked(_address: Address | undefined): boolean {
+    return false;
+  }
 
   /** Address that it listens on; undefined once closed. */
   get localAddress(): Address | undefined {

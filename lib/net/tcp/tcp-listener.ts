@@ -7,13 +7,12 @@ import { openListener, takeListener, type ListenOptions } from './open-listener.
 import type { SettableSocketOptions } from '../socket/socket-options.js';
 import { withOptions } from '../socket/place.js';
 import { socketName } from '../socket/socket-name.js';
-import {
-  StreamListener,
-  type AcceptedStream,
-  type DropHandlers,
-  type DropInfo as StreamDropInfo,
-} from '../stream/stream-listener.js';
-import type { StreamListenOptions } from '../stream/listen-options.js';
+import { StreamListener, type AcceptedStream } from '../stream/stream-listener.js';
+import type {
+  DropHandlers,
+  DropInfo as StreamDropInfo,
+  StreamListenOptions,
+} from '../stream/listen-options.js';
 import { TCP_TRAITS, type StreamProfile } from '../stream/stream-profile.js';
 import { checkTcpHandlers, TcpConnection, type TcpHandlers } from './tcp-connection.js';
 import { TcpStream } from './tcp-stream.js';
@@ -151,7 +150,7 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
     this.#defersAccept = null;
   }
 
-  protected configure(fd: number): void {
+  protected override configure(fd: number): void {
     if (!this.#noDelay || this.#inheritsNoDelay === true) return;
     // Asked of the first connection: a system call less for each of the others.
     this.#inheritsNoDelay ??= isSet(fd, TCP_NODELAY);
@@ -159,11 +158,11 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
     if (!this.#inheritsNoDelay) native.setsockoptInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   }
 
-  protected get mayBlock(): boolean {
+  protected override get mayBlock(): boolean {
     return this.#blockList !== undefined;
   }
 
-  protected isBlocked(address: SocketAddress | undefined): boolean {
+  protected override isBlocked(address: SocketAddress | undefined): boolean {
     const family = address?.family === 'IPv6' ? 'ipv6' : 'ipv4';
     return address !== undefined && this.#blockList?.check(address.address, family) === true;
   }

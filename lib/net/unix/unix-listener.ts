@@ -5,14 +5,13 @@ import { unixAddressText, unixName, unixNameAsBytes, type UnixAddress } from '..
 import { withOptions } from '../socket/place.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { setGivenFlags } from '../socket/given-fd.js';
-import type { StreamListenOptions } from '../stream/listen-options.js';
+import type { DropHandlers, StreamListenOptions } from '../stream/listen-options.js';
 import type { ConnectionProfile } from '../stream/connection-profile.js';
 import {
   DEFAULT_BACKLOG,
   MAX_BACKLOG,
   StreamListener,
   type AcceptedStream,
-  type DropHandlers,
 } from '../stream/stream-listener.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { typeOfUnixSocket } from './given-fd.js';
@@ -135,18 +134,6 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
     checkUnixHandlers(handlers);
     const where = target.fd === undefined ? { path: target.path } : { fd: target.fd };
     return new UnixListener(where, target, handlers);
-  }
-
-  protected configure(): void {
-    // A Unix socket has nothing like NODELAY.
-  }
-
-  protected get mayBlock(): boolean {
-    return false;
-  }
-
-  protected isBlocked(): boolean {
-    return false;
   }
 
   protected toConnection(fd: number, profile: ConnectionProfile): void {
