@@ -1,4 +1,5 @@
 import { busyError, closedError } from '../../binding/errors.js';
+import { native } from '../../binding/native.js';
 import { endRegistration } from '../socket/release-fd.js';
 import type { StreamFace } from './face.js';
 import { wantsOf } from './wants.js';
@@ -16,6 +17,7 @@ export function adopt(stream: StreamFace, fd: number, isGiven = false): void {
   try {
     register(stream);
     stream.profile.idle?.add(stream);
+    if (isGiven) native.ownFd(fd);
   } catch (error) {
     if (isGiven) stream.state = State.fdLost(stream.state);
     stream.destroy(error as Error);

@@ -90,7 +90,6 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   static given(fd: number, profile: ConnectionProfile): TcpConnection {
     const connection = new TcpConnection(profile);
     adopt(connection, fd, true);
-    if (connection.isOpen) native.ownFd(fd);
     return connection;
   }
 

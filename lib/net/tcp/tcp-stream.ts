@@ -1,4 +1,3 @@
-import { native } from '../../binding/native.js';
 import { checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -76,7 +75,6 @@ export class TcpStream extends SocketStream {
     const stream = new TcpStream(profile);
     adopt(stream, fd, true);
     if (stream.failure !== null) throw stream.failure;
-    native.ownFd(fd);
     return Promise.resolve(stream);
   }
 

@@ -1,7 +1,6 @@
 import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { EINTR, EMSGSIZE } from '../../binding/errnos.js';
 import { systemError } from '../../binding/errors.js';
-import { native } from '../../binding/native.js';
 import { checkFunction, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { abortedBefore, checkCancelTypes, type CancelOptions } from '../../reactor/cancellation.js';
@@ -83,7 +82,6 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
   static given(fd: number, profile: ConnectionProfile): UnixConnection {
     const connection = new UnixConnection(profile);
     adopt(connection, fd, true);
-    if (connection.isOpen) native.ownFd(fd);
     return connection;
   }
 

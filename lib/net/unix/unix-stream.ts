@@ -128,7 +128,6 @@ export class UnixStream extends SocketStream<string> {
     const stream = new UnixStream(profile);
     adopt(stream, fd, true);
     if (stream.failure !== null) throw stream.failure;
-    native.ownFd(fd);
     return Promise.resolve(stream);
   }
 
