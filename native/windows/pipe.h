@@ -108,7 +108,8 @@ class Pipe final : public PipeObject, public std::enable_shared_from_this<Pipe> 
   bool lingers_ = false;  // its write goes on after the close
   int read_error_ = 0;    // 0: a clean end
   int write_error_ = 0;
-  // The kernel writes into these until their packets have come (T33).
+  // SAFETY: the kernel writes into these until their packets have come (T33): until then the port's
+  // list, or what it leaks at its end, keeps the pipe.
   OVERLAPPED read_{};  // of a read of no bytes, or of the wait for a client
   OVERLAPPED write_{};
   char nothing_ = 0;
