@@ -249,6 +249,16 @@ export interface Recording {
   received(): number;
 }
 
+/** Sends back what comes, and stops reading while the peer does. */
+export const echoHandlers: TcpHandlers = {
+  data(connection, chunk) {
+    if (!connection.write(chunk)) connection.pause();
+  },
+  drain(connection) {
+    connection.resume();
+  },
+};
+
 export function record(overrides: TcpHandlers = {}): Recording {
   const opened = deferred<TcpConnection>();
   const ended = deferred<undefined>();

@@ -4,6 +4,9 @@ import { Reactor } from 'tripoll';
 import { connectUnix, UnixListener, UnixStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
+import { RetriedConnect } from '#lib/net/stream/retried-connect';
+import type { ConnectObserver } from '#lib/net/stream/seams';
+import { toStreamProfile, UNIX_TRAITS } from '#lib/net/stream/stream-profile';
 import { describeIf } from '../../support/applies.js';
 import { within } from '../../support/deadline.js';
 import { openedSince, openFds } from '../../support/fds.js';
@@ -11,7 +14,7 @@ import { hasUnixSockets, NO_UNIX_SOCKETS } from '../../support/kernel.js';
 import { record, rejectionError } from '../tools.js';
 import { newPath } from './tools.js';
 
-const { ECONNREFUSED, EINPROGRESS, ENOTCONN } = sys.errno;
+const { EAGAIN, ECONNREFUSED, EINPROGRESS, ENOTCONN } = sys.errno;
 const { connectBytes, nameBytes, takeSocketError } = native;
 
 describeIf(hasUnixSockets, NO_UNIX_SOCKETS)('T105 a connect that goes on', () => {
@@ -78,6 +81,21 @@ describeIf(hasUnixSockets, NO_UNIX_SOCKETS)('T105 a connect that goes on', () =>
     expect(await within(told.closed, 'close')).toMatchObject(refused);
     expect(told.events).toEqual(['error', 'close']);
     expect(openedSince(before)).toEqual([]);
+  });
+
+  test('a listener that stays full is tried so often, and no more', async () => {
+    const profile = toStreamProfile(reactor, null, null, UNIX_TRAITS);
+    let opened = 0;
+    const failed = new Promise<Error>((resolve) => {
+      const observer = { onConnectFailed: resolve } as unknown as ConnectObserver;
+      const open = (): number => {
+        opened++;
+        throw Object.assign(new Error('full'), { errno: -EAGAIN });
+      };
+      new RetriedConnect(observer, profile, { open, full: -EAGAIN, retries: 3, tellsLater: false }).start();
+    });
+    expect(await within(failed, 'the error')).toMatchObject({ errno: -EAGAIN });
+    expect(opened).toBe(4);
   });
 
   test('that is given up closes the fd: by its time, its signal, its reactor', async () => {

@@ -1,6 +1,6 @@
 import { connectPipe, listenPipe, PipeStream } from 'tripoll/net';
 import { until, within } from '../../../support/deadline.js';
-import { type Context, digest, expectNoSpin, pattern, record, rejection } from '../../tools.js';
+import { type Context, digest, echoHandlers, expectNoSpin, pattern, record, rejection } from '../../tools.js';
 import { bindPipe, newName, pipePair } from '../tools.js';
 
 const BIG = 10 * 1024 * 1024;
@@ -40,12 +40,7 @@ export function describeBytes(context: Context): void {
 
     test('an echo of 10 MB, handlers', async () => {
       const path = newName();
-      const served = record({
-        data(connection, chunk) {
-          if (!connection.write(chunk)) connection.pause();
-        },
-        drain: (connection) => connection.resume(),
-      });
+      const served = record(echoHandlers);
       context.own(listenPipe({ path, reactor: context.reactor }, served.handlers as object));
       const sent = pattern(BIG);
       let at = 0;

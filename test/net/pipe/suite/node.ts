@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { listenPipe, PipeStream } from 'tripoll/net';
 import { until, within } from '../../../support/deadline.js';
-import { type Context, digest, pattern, record } from '../../tools.js';
+import { type Context, digest, echoHandlers, pattern, record } from '../../tools.js';
 import { newName } from '../tools.js';
 
 const BIG = 1_000_000;
@@ -11,12 +11,7 @@ export function describeNode(context: Context): void {
   describe('with node:net', () => {
     test('Node’s client: an echo, and its end', async () => {
       const path = newName();
-      const served = record({
-        data(connection, chunk) {
-          if (!connection.write(chunk)) connection.pause();
-        },
-        drain: (connection) => connection.resume(),
-      });
+      const served = record(echoHandlers);
       context.own(listenPipe({ path, reactor: context.reactor }, served.handlers as object));
       const sent = pattern(BIG);
       const chunks: Buffer[] = [];

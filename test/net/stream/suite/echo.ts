@@ -1,18 +1,8 @@
 import type { TcpHandlers, TcpStream } from 'tripoll/net';
 import { within } from '../../../support/deadline.js';
-import { type Context, digest, pattern, portOf, readToEnd, record } from '../../tools.js';
+import { type Context, digest, echoHandlers, pattern, portOf, readToEnd, record } from '../../tools.js';
 
 const BIG = 8 * 1024 * 1024;
-
-/** Sends back what comes, and stops reading while the peer does. */
-const echoHandlers: TcpHandlers = {
-  data(connection, chunk) {
-    if (!connection.write(chunk)) connection.pause();
-  },
-  drain(connection) {
-    connection.resume();
-  },
-};
 
 async function echoUntilEnd(stream: TcpStream): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);

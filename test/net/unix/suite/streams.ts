@@ -10,6 +10,7 @@ import { closed, thrownBy } from '../../../support/errors.js';
 import {
   type Context,
   digest,
+  echoHandlers,
   failureOf,
   pattern,
   readToEnd,
@@ -86,12 +87,7 @@ export function describeStreams(context: Context): void {
 
     test('4 MB both ways, handlers', async () => {
       const path = newPath();
-      const served = record({
-        data(connection, chunk) {
-          if (!connection.write(chunk)) connection.pause();
-        },
-        drain: (connection) => connection.resume(),
-      });
+      const served = record(echoHandlers);
       const listener = context.own(listenUnix({ path, reactor: context.reactor }, served.handlers as object));
       const sent = pattern(BIG);
       let at = 0;
