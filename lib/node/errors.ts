@@ -91,10 +91,6 @@ export function invalidAddressFamily(family: unknown, host: unknown, port: unkno
   return Object.assign(coded(RangeError, 'ERR_INVALID_ADDRESS_FAMILY', message), { host, port });
 }
 
-export function invalidFdType(type: string): Error {
-  return coded(TypeError, 'ERR_INVALID_FD_TYPE', `Unsupported fd type: ${type}`);
-}
-
 export const alreadyListening = (): Error =>
   coded(Error, 'ERR_SERVER_ALREADY_LISTEN', 'Listen method has been called more than once without closing.');
 export const serverNotRunning = (): Error => coded(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.');

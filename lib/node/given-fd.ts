@@ -22,7 +22,8 @@ export function openGivenFd(fd: number | undefined): Connection | null | undefin
   const toProfile = (traits: typeof TCP_TRAITS) =>
     toConnectionProfile(chooseReactor(undefined), TRANSPORT_HANDLERS, UNBUFFERED, null, traits);
   if (isFit(() => prepareStreamFd(fd))) return TcpConnection.given(fd, toProfile(TCP_TRAITS));
-  if (isFit(() => prepareUnixStream(fd) === 'stream' || Promise.reject(new Error())))
+  let type = '';
+  if (isFit(() => (type = prepareUnixStream(fd))) && type === 'stream')
     return UnixConnection.given(fd, toProfile(UNIX_TRAITS));
   return null;
 }

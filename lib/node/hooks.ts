@@ -29,19 +29,22 @@ function isNodes(server: { _handle?: unknown }, args: readonly unknown[]): boole
   );
 }
 
+const METHODS = [
+  'listen',
+  'close',
+  'address',
+  'getConnections',
+  'ref',
+  'unref',
+  '_emitCloseIfDrained',
+  Symbol.asyncDispose,
+] as const;
+
 /** Every server of Node's classes (http, https, http2, tls, net) listens on tripoll. */
 export function hookServers(): void {
   const prototype = NodeServer.prototype as unknown as Methods;
   const ours = ServerShape.prototype as unknown as Methods;
-  for (const name of [
-    'listen',
-    'close',
-    'address',
-    'getConnections',
-    'ref',
-    'unref',
-    '_emitCloseIfDrained',
-  ]) {
+  for (const name of METHODS) {
     const original = prototype[name];
     const replacement = ours[name];
     if (original === undefined || replacement === undefined) continue;
@@ -58,11 +61,6 @@ export function hookServers(): void {
     get(this: { _handle?: unknown }) {
       return Boolean(this._handle) || (listening?.call(this) as boolean);
     },
-  });
-  Object.defineProperty(prototype, Symbol.asyncDispose, {
-    value: ServerShape.prototype[Symbol.asyncDispose],
-    writable: true,
-    configurable: true,
   });
 }
 

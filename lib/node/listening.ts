@@ -1,6 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { lookup } from 'node:dns';
 import { promisify } from 'node:util';
+import { EAFNOSUPPORT, EINVAL } from '../binding/errnos.js';
 import { errnoOf } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import { listen } from '../net/tcp/tcp-listener.js';
@@ -20,8 +21,7 @@ import { TRANSPORT_HANDLERS, UNBUFFERED, type Connection, type SocketName } from
 
 /** As libuv: the kernel takes 511 for 512. */
 const DEFAULT_BACKLOG = 511;
-const EINVAL = errnoOf('EINVAL');
-const EAFNOSUPPORT = errnoOf('EAFNOSUPPORT');
+const EADDRNOTAVAIL = errnoOf('EADDRNOTAVAIL');
 const ANY_V4 = '0.0.0.0';
 const ANY_V6 = '::';
 
@@ -100,7 +100,7 @@ export function listenServer(server: ServerFace, args: readonly unknown[]): void
   const backlog = options.backlog || backlogArgument || DEFAULT_BACKLOG;
   const { fd, path } = options;
   if (typeof fd === 'number' && fd >= 0) {
-    openListener(server, undefined, 0, (handlers) => listenOnFd(fd, handlers));
+    openListener(server, undefined, 0, (handlers) => listenOnFd(fd, backlog, handlers));
     return;
   }
   const isAnyPort = args.length === 0 || typeof args[0] === 'function' || options.port === null;
@@ -156,8 +156,6 @@ function openAnywhere(server: ServerFace, port: number, settings: TcpSettings): 
   });
 }
 
-const EADDRNOTAVAIL = errnoOf('EADDRNOTAVAIL');
-
 function openTcp(server: ServerFace, address: string, port: number, settings: TcpSettings): void {
   openListener(server, address, port, (handlers) => listenOnAddress(address, port, settings, handlers));
 }
@@ -181,8 +179,8 @@ function listenOnPath(server: ServerFace, options: ListenOptions, path: string, 
 }
 
 /** A socket that listens already, or is bound: TCP or Unix. */
-function listenOnFd(fd: number, handlers: object): Listener {
-  native.listen(fd, DEFAULT_BACKLOG);
+function listenOnFd(fd: number, backlog: number, handlers: object): Listener {
+  if (native.listen(fd, backlog) < 0) throw callError(EINVAL, 'listen');
   for (const attempt of [
     () => listen({ fd, noDelay: false, ...UNBUFFERED }, handlers),
     () => listenUnix({ fd, ...UNBUFFERED }, handlers),

@@ -1,4 +1,3 @@
-import { Module, syncBuiltinESMExports, register } from 'node:module';
 import * as nodeModule from 'node:module';
 import * as nodeNet from 'node:net';
 import { hookHttp, hookServers, hookTls } from './hooks.js';
@@ -14,6 +13,8 @@ import {
 // `node --require tripoll/register app.js`: what asks for node:net gets tripoll's, and http, https,
 // http2 and tls use it. Node's own modules keep the classes of node:net, which TLS and standard
 // input and output need.
+
+const { Module, register, syncBuiltinESMExports } = nodeModule;
 
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
 type Loader = typeof Module & { _load: Load };

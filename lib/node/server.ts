@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { checkNumber } from './arguments.js';
+import { checkBlockList, checkNumber } from './arguments.js';
 import { invalidArgType } from './errors.js';
 import {
   addressOf,
@@ -120,7 +120,8 @@ export class ServerShape extends EventEmitter {
 }
 
 function initialize(server: ServerShape, options: ServerOptions): void {
-  const { keepAliveInitialDelay, highWaterMark } = options;
+  const { blockList, keepAliveInitialDelay, highWaterMark } = options;
+  checkBlockList('options.blockList', blockList);
   if (keepAliveInitialDelay !== undefined)
     checkNumber('options.keepAliveInitialDelay', keepAliveInitialDelay);
   if (highWaterMark !== undefined) checkNumber('options.highWaterMark', highWaterMark);
@@ -133,7 +134,7 @@ function initialize(server: ServerShape, options: ServerOptions): void {
     noDelay: Boolean(options.noDelay),
     keepAlive: Boolean(options.keepAlive),
     keepAliveInitialDelay: toSeconds(Math.max(0, keepAliveInitialDelay ?? 0)),
-    blockList: options.blockList,
+    blockList,
   });
   if (highWaterMark !== undefined && highWaterMark >= 0) Object.assign(server, { highWaterMark });
 }

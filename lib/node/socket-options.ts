@@ -1,6 +1,6 @@
 import type { DuplexOptions } from 'node:stream';
 import type { LookupFunction } from 'node:net';
-import { checkNumber } from './arguments.js';
+import { checkBlockList, checkNumber } from './arguments.js';
 import { invalidArgValue } from './errors.js';
 import type { OnReadOptions } from './user-buffer.js';
 
@@ -61,7 +61,8 @@ export function checkSocketOptions(options: SocketOptions): SocketOptions {
   for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
     if (options[name]) throw invalidArgValue(`options.${name}`, options[name], 'is not supported');
   }
-  const { keepAliveInitialDelay } = options;
+  const { blockList, keepAliveInitialDelay } = options;
+  checkBlockList('options.blockList', blockList);
   if (keepAliveInitialDelay === undefined) return options;
   checkNumber('options.keepAliveInitialDelay', keepAliveInitialDelay);
   return { ...options, keepAliveInitialDelay: Math.max(0, keepAliveInitialDelay) };

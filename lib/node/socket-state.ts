@@ -79,7 +79,7 @@ export class SocketState implements TransportUser {
     this.clearTimer();
     this.#cancel?.();
     this.#cancel = this.#follow = null;
-    if (this.isResetting) this.transport.reset?.();
+    if (this.isResetting) this.transport.reset();
     this.isResetting = false;
     this.transport.close();
     return wasActive;

@@ -69,6 +69,7 @@ class SocketShape extends Duplex {
     if (this._parent?.connecting === true) return this;
     const port = checkConnectPlace(options);
     const state = this[STATE];
+    // That of an end that is over; TLS' stays.
     if (Object.hasOwn(this, 'write') && !this.allowHalfOpen) delete (this as Partial<this>).write;
     if (this.destroyed || !state.isActive) {
       (this as unknown as { _undestroy(): void })._undestroy();
@@ -157,7 +158,6 @@ class SocketShape extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const state = this[STATE];
     this.connecting = false;
-    state.onActivity();
     if (state.end()) {
       const hadError = error !== null && error !== undefined;
       setImmediate(() => this.emit('close', hadError));
@@ -183,7 +183,7 @@ class SocketShape extends Duplex {
     const state = this[STATE];
     if (!state.isActive) return this.destroy(socketClosed());
     if (this.connecting) this.once('connect', () => this._reset());
-    else if (state.transport.isOpen && state.transport.reset === undefined) throw invalidHandleType();
+    else if (state.transport.isOpen && !state.transport.isTcp) throw invalidHandleType();
     else this._reset();
     return this;
   }

@@ -98,10 +98,14 @@ export class Transport {
     return this.#connection !== null;
   }
 
-  /** Whether it can be reset. */
-  get reset(): (() => void) | undefined {
-    const connection = this.#connection;
-    return connection?.reset?.bind(connection);
+  /** Whether it is TCP: it can be reset, and has TCP's options. */
+  get isTcp(): boolean {
+    return this.#connection?.reset !== undefined;
+  }
+
+  /** Closes a TCP connection with a RST. */
+  reset(): void {
+    this.#connection?.reset?.();
   }
 
   get bytesRead(): number {
@@ -135,7 +139,7 @@ export class Transport {
 
   /** Sets an option of TCP; what the socket says to it is nobody's concern, as under node:net. */
   setOption<Name extends keyof SettableSocketOptions>(name: Name, value: SettableSocketOptions[Name]): void {
-    if (this.reset === undefined) return;
+    if (!this.isTcp) return;
     try {
       this.#connection?.setOption(name, value);
     } catch {

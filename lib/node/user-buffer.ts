@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
-import { invalidArgType } from './errors.js';
+import { ENOBUFS } from '../binding/errnos.js';
+import { callError, invalidArgType } from './errors.js';
 
 /** The option `onread`: bytes come in one buffer, by a call, whose `this` is the Socket, and not as chunks of a stream. */
 export interface OnReadOptions {
@@ -9,21 +10,26 @@ export interface OnReadOptions {
   callback(bytesRead: number, buffer: Uint8Array): boolean | undefined;
 }
 
+/** The Socket, to which the calls belong. */
+interface BufferUser {
+  destroy(error: Error): unknown;
+}
+
 /** What a user's own buffer is filled with, and what did not fit while reading was stopped. */
 export class UserBuffer {
   readonly #options: OnReadOptions;
-  readonly #socket: unknown;
+  readonly #socket: BufferUser;
   #buffer: Uint8Array;
   #rest: Uint8Array | null = null;
 
-  private constructor(options: OnReadOptions, socket: unknown) {
+  private constructor(options: OnReadOptions, socket: BufferUser) {
     this.#socket = socket;
     this.#options = options;
     this.#buffer = this.#next();
   }
 
   /** Null unless both parts are there. */
-  static from(options: Partial<OnReadOptions> | null | undefined, socket: unknown): UserBuffer | null {
+  static from(options: Partial<OnReadOptions> | null | undefined, socket: BufferUser): UserBuffer | null {
     if (typeof options !== 'object' || options === null) return null;
     const { buffer, callback } = options;
     if (!isUint8Array(buffer) && typeof buffer !== 'function') return null;
@@ -43,13 +49,18 @@ export class UserBuffer {
     let offset = 0;
     while (offset < chunk.length) {
       const part = chunk.subarray(offset, offset + this.#buffer.length);
-      if (part.length === 0) return true; // a buffer of no length takes nothing
+      if (part.length === 0) {
+        // As libuv of a buffer that has no room.
+        this.#socket.destroy(callError(ENOBUFS, 'read'));
+        return false;
+      }
       this.#buffer.set(part);
       offset += part.length;
-      const wantsMore = this.#callBack(part.length) !== false && isReading();
+      const wantsMore = this.#callBack(part.length) !== false;
       if (wantsMore) this.#buffer = this.#next();
-      else if (offset < chunk.length) this.#rest = Uint8Array.from(chunk.subarray(offset));
-      if (!wantsMore) return false;
+      if (wantsMore && isReading()) continue;
+      if (offset < chunk.length) this.#rest = Uint8Array.from(chunk.subarray(offset));
+      return false;
     }
     return true;
   }

@@ -5,10 +5,14 @@ import { once } from 'node:events';
 import nodeNet from 'node:net';
 import path from 'node:path';
 import { capabilities } from 'tripoll';
+import { sys } from 'tripoll/raw';
 import * as tripollNet from '#lib/node/net';
 import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { temporaryFolder } from '../support/folders.js';
+import { testSeqpacket } from '../support/kernel.js';
+
+const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = sys.constants;
 
 type Net = typeof nodeNet;
 
@@ -296,6 +300,15 @@ function behaves(name: string, net: Net): void {
       expect(seen.every((part) => part.length <= 4)).toBe(true);
     });
 
+    test('onread: a buffer without room is an error, and no byte lost in silence', async () => {
+      const { port } = await serve((socket) => socket.write('abc'));
+      const socket = toPort(port, { onread: { buffer: Buffer.alloc(0), callback: () => true } });
+      expect((await within(once(socket, 'error'), 'error'))[0]).toMatchObject({
+        code: 'ENOBUFS',
+        message: 'read ENOBUFS',
+      });
+    });
+
     test('of several addresses one that fails is passed over', async () => {
       const { port } = await serve((socket) => socket.end('here'));
       const attempts: unknown[] = [];
@@ -404,6 +417,33 @@ function behaves(name: string, net: Net): void {
       expect(seen).toEqual(['mine']);
     });
 
+    if (capabilities.unixMessages) {
+      const pairOf = (type: number): [number, number] => {
+        const pair: number[] = [];
+        const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+        expect(sys.socketpair(pair, AF_UNIX, type | flags)).toBe(0);
+        return pair as [number, number];
+      };
+
+      test('fds of connected sockets become Sockets', async () => {
+        const [one, other] = pairOf(SOCK_STREAM).map((fd) => new net.Socket({ fd }));
+        sockets.add(one!).add(other!);
+        one!.end('by fd');
+        expect(await readAll(other!)).toBe('by fd');
+      });
+
+      testSeqpacket('fds of sockets of messages are refused, by Socket and by listen', async () => {
+        const messages = pairOf(SOCK_SEQPACKET);
+        const refused = coded('ERR_INVALID_FD_TYPE');
+        for (const fd of messages) expect(() => new net.Socket({ fd })).toThrow(refused);
+        const server = net.createServer().listen({ fd: messages[0] });
+        expect((await within(once(server, 'error'), 'error'))[0]).toMatchObject({
+          message: 'listen EINVAL: invalid argument',
+        });
+        for (const fd of messages) sys.close(fd);
+      });
+    }
+
     if (capabilities.unixSockets) {
       test('paths: an echo, no names of ports, and errors', async () => {
         const file = path.join(temporaryFolder(), 's');
@@ -426,6 +466,23 @@ function behaves(name: string, net: Net): void {
     }
   });
 }
+
+describeIf(capabilities.runtime === 'node', 'it leads to Node’s own net')('tripoll/node/net alone', () => {
+  test.each([
+    () => new tripollNet.Server({ blockList: {} as never }),
+    () => new tripollNet.Socket({ blockList: {} as never }),
+  ])('a block list that is none is refused at once', (make) => {
+    expect(make).toThrow(coded('ERR_INVALID_ARG_TYPE'));
+  });
+
+  test('a Socket by fd is ours, where it is a stream socket', async () => {
+    const pair: number[] = [];
+    sys.socketpair(pair, AF_UNIX, SOCK_STREAM);
+    const [one, other] = pair.map((fd) => new tripollNet.Socket({ fd }));
+    expect([one!._handle, other!._handle]).toEqual([null, null]);
+    for (const socket of [one!, other!]) await within(once(socket.destroy(), 'close'), 'close');
+  });
+});
 
 behaves('node:net', nodeNet);
 behaves('tripoll/node/net', tripollNet as unknown as Net);

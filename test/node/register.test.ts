@@ -58,6 +58,20 @@ runs('http: a server and a client, whose sockets are tripoll’s', async () => {
   expect(await runHooked(source)).toEqual([true, '127.0.0.1', true, 'body']);
 });
 
+runs('fetch connects by tripoll', async () => {
+  const source = `
+    const http = require('http');
+    const seen = [];
+    require('diagnostics_channel').subscribe('tripoll.net.client.socket', () => seen.push('ours'));
+    const server = http.createServer((request, response) => response.end('fetched'));
+    server.listen(0, '127.0.0.1', async () => {
+      const url = 'http://127.0.0.1:' + server.address().port;
+      seen.push(await (await fetch(url, { headers: { connection: 'close' } })).text());
+      server.close(() => console.log(JSON.stringify(seen)));
+    });`;
+  expect(await runHooked(source)).toEqual(['ours', 'fetched']);
+});
+
 runs('https, tls and http2: handshakes, names, ends', async () => {
   const source = `${SECRETS}
     const https = require('https'), http2 = require('http2'), tls = require('tls'), net = require('net');
