@@ -2,7 +2,7 @@ import { spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isDeno, isWindows, slowness } from './platform.js';
+import { isBun, isDeno, isWindows, slowness } from './platform.js';
 
 /** The package's own folder, from out/test/support/. */
 export const packageRoot = path.join(__dirname, '../../..');
@@ -50,7 +50,10 @@ interface Output {
   read(): { stdout: string; stderr: string };
 }
 
-/** Files: under Wine a Node whose output is a pipe says EBADF. */
+/**
+ * Files: under Wine a Node whose output is a pipe says EBADF, and in Bun the fds of such pipes are
+ * closed some time after the child's `close`.
+ */
 function outputToFiles(): Output {
   const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-child-'));
   const names = ['stdout', 'stderr'].map((name) => path.join(folder, name));
@@ -70,7 +73,7 @@ function run(what: readonly string[], options: ChildOptions): Promise<ChildResul
   const { args = [], nodeOptions = [], env = {}, deadlineMs = 15_000 } = options;
   const [command, commandArguments] = commandLine([...nodeOptions, ...what, ...args], options);
   return new Promise((resolve, reject) => {
-    const files = isWindows ? outputToFiles() : null;
+    const files = isWindows || isBun ? outputToFiles() : null;
     const child = spawn(command, commandArguments, {
       cwd: packageRoot,
       env: { ...process.env, NODE_OPTIONS: '', ...env },

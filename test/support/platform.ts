@@ -4,6 +4,7 @@ export const isWindows = capabilities.platform === 'win32';
 
 /** Its node:fs knows only fds that it has opened itself, and says EBADF of others. */
 export const isDeno = capabilities.runtime === 'deno';
+export const isBun = capabilities.runtime === 'bun';
 
 /** The Wine's version, set by tools/windows-tests.cjs; 0 on Windows itself, and elsewhere. */
 const wineVersion = Number(process.env['TRIPOLL_WINE'] ?? 0);
