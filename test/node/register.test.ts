@@ -5,27 +5,10 @@ import { capabilities } from 'tripoll';
 import { testIf } from '../support/applies.js';
 import { packageRoot, runScript } from '../support/child.js';
 import { temporaryFolder } from '../support/folders.js';
+import { secrets } from '../support/secrets.js';
 
 const register = path.join(packageRoot, 'dist/node/register.js');
-// Of 127.0.0.1, signed by itself, made for this test: it protects nothing.
-const SECRETS = `const secrets = {
-  key: \`-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq01HH/112IpBtqJ+
-ggwOY1RLArXnTmWn0bB3n/uMwwmhRANCAAR3IK20s1DXrpXp4qWeCgRIc63SKOXs
-PuKMN+ehLHEjTD/04ETkEy3p4CmZ6aJ3QdoGfVtIN7nPnusFE85MP+ww
------END PRIVATE KEY-----\`,
-  cert: \`-----BEGIN CERTIFICATE-----
-MIIBfzCCASWgAwIBAgIUQhQCUg4ouhEs/A+A0G8C9D1xZrMwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyOTAyMzMzM1oYDzIxMjYxMTA1
-MDIzMzMzWjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAR3IK20s1DXrpXp4qWeCgRIc63SKOXsPuKMN+ehLHEjTD/04ETkEy3p
-4CmZ6aJ3QdoGfVtIN7nPnusFE85MP+wwo1MwUTAdBgNVHQ4EFgQUFVD0hcXyMiOL
-nsPXLRnThBW26UcwHwYDVR0jBBgwFoAUFVD0hcXyMiOLnsPXLRnThBW26UcwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAilhkStkJGzU6Ydw9U2k0
-bWGGInjgYuXN5VZpo3NRN7oCIGjO1tJ/cQ5n1J/Ct19BMwoMIFrVh72VxINSwFsY
-TKZy
------END CERTIFICATE-----\`,
-};`;
+const SECRETS = `const secrets = ${JSON.stringify(secrets)};`;
 
 async function runHooked(source: string, nodeOptions: readonly string[] = []): Promise<unknown> {
   const { stdout, stderr } = await runScript(source, {
