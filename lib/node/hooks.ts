@@ -6,6 +6,7 @@ import { connect } from './net.js';
 import { ServerShape } from './server.js';
 import { carryTls, STATE, type Socket } from './socket.js';
 import type { ConnectOptions } from './socket-options.js';
+import { mendStreamWrap } from './stream-wrap.js';
 
 // How the modules of Node that use sockets are led to ours. Their own classes stay.
 
@@ -87,6 +88,7 @@ const PLACE_NAMES = [
 ] as const;
 
 export function hookTls(module: typeof tls): void {
+  mendStreamWrap(module);
   const { connect: original } = module;
   const connectTls = (...args: unknown[]): tls.TLSSocket => {
     const [base, callback] = normalizeArguments<ConnectOptions & { socket?: unknown }>(args);

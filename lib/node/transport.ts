@@ -51,6 +51,14 @@ export const UNBUFFERED = {
 } as const;
 
 /**
+ * Of a wrapped stream: a write's end is told a phase later, and what an HTTP/2 session has waiting
+ * for it goes out in the phase after that.
+ */
+const QUIET_PHASES = 3;
+/** Of one who goes on writing: an answer of headers, body and trailers takes nine. */
+const MAX_PHASES = 12;
+
+/**
  * Joins a `stream.Duplex` to a connection: bytes one way while they are wanted, one write at a time
  * the other way. As under libuv, only a connection that reads, or has a write under way, keeps the
  * process alive.
@@ -70,6 +78,8 @@ export class Transport {
   #bytesRead = 0;
   /** Bytes that were handed over, whether the socket has taken them yet or not. */
   bytesDispatched = 0;
+  /** Node's wrapper serves the stream (stream-wrap.ts): its answers come some phases later. */
+  isWrapped = false;
 
   constructor(user: TransportUser) {
     this.#user = user;
@@ -260,8 +270,18 @@ export class Transport {
   onEnd(): void {
     if (this.#connection?.writeEnded === true) this.#keepNames();
     this.#hasEnd = true;
+    if (this.isWrapped) this.#tellEndWhenQuiet(QUIET_PHASES, MAX_PHASES);
+    else this.#tellEndWhenQuiet(1, 1);
+  }
+
+  /** Once so many phases of the loop have gone by without a write, or `left` in all. */
+  #tellEndWhenQuiet(phases: number, left: number): void {
+    const { bytesDispatched } = this;
     setImmediate(() => {
-      if (this.#hasEnd && this.#isReading) this.#tellEnd();
+      if (!this.#hasEnd || !this.#isReading) return;
+      const isQuiet = bytesDispatched === this.bytesDispatched;
+      if (left <= 1 || (isQuiet && phases <= 1)) this.#tellEnd();
+      else this.#tellEndWhenQuiet(isQuiet ? phases - 1 : QUIET_PHASES, left - 1);
     });
   }
 
