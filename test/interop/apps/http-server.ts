@@ -1,5 +1,5 @@
-// A server of bodies, as Node's users write it: `node http-server.js http|https|h2|h2c`, then its
-// timeouts as JSON. GET /bytes/N gives N bytes, with ?chunked without saying how many; POST /hash
+// A server of bodies, as Node's users write it: `node http-server.js http|https|h2|h2c OPTIONS`, the
+// latter as JSON; with a `path` among them it listens there. GET /bytes/N gives N bytes, with ?chunked without saying how many; POST /hash
 // says what came, POST /echo sends it back; GET /state says what the server has seen.
 import { reportAtEnd, sayReady } from '../report.js';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,15 +13,8 @@ import { secrets } from '../../support/secrets.js';
 import { bodyOf, newHash } from '../body.js';
 
 const [, , kind = 'http', given = '{}'] = process.argv;
-const options = JSON.parse(given) as Readonly<Record<string, number>>;
-const seen = {
-  requests: 0,
-  connections: 0,
-  continues: 0,
-  upgrades: 0,
-  aborted: 0,
-  clientErrors: [] as string[],
-};
+const options = JSON.parse(given) as Readonly<Record<string, number | string>>;
+const seen = { requests: 0, connections: 0, continues: 0, upgrades: 0, aborted: 0 };
 
 function sendBytes(request: IncomingMessage, response: ServerResponse, lengthBytes: number): void {
   if (!request.url!.includes('chunked')) response.setHeader('content-length', lengthBytes);
@@ -75,14 +68,6 @@ const MAKERS: Record<string, () => unknown> = {
 const server = MAKERS[kind]!() as Server;
 
 server.on('connection', () => seen.connections++);
-server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-  seen.clientErrors.push(error.code ?? error.message);
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : status;
-  if (socket.writable) socket.end(`HTTP/1.1 ${late}\r\nconnection: close\r\n\r\n`);
-  else socket.destroy(error);
-});
 if (kind === 'http') {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     seen.continues++;
@@ -96,7 +81,8 @@ if (kind === 'http') {
     socket.pipe(socket);
   });
 }
-server.listen(0, '127.0.0.1', () => sayReady({ port: (server.address() as AddressInfo).port }));
+const place = options['path'] === undefined ? { port: 0, host: '127.0.0.1' } : { path: options['path'] };
+server.listen(place, () => sayReady({ port: (server.address() as AddressInfo).port }));
 reportAtEnd(
   () =>
     new Promise((resolve) => {
