@@ -1,5 +1,4 @@
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
-import { channel } from 'node:diagnostics_channel';
 import { checkBoolean, checkInt32, normalizeArguments } from './arguments.js';
 import { autoSelect } from './connecting.js';
 import { Server, type ServerOptions } from './server.js';
@@ -8,14 +7,11 @@ import type { ConnectOptions } from './socket-options.js';
 
 // The exports of node:net.
 
-const clientSockets = channel('tripoll.net.client.socket');
-
 /** A new Socket, connecting: `(options, cb)`, `(port, host, cb)` or `(path, cb)`. */
 function connect(...args: unknown[]): Socket {
   const normalized = normalizeArguments<ConnectOptions>(args);
   const [options] = normalized;
   const socket = new Socket(options);
-  if (clientSockets.hasSubscribers) clientSockets.publish({ socket });
   if (options.timeout) socket.setTimeout(options.timeout ?? 0);
   return socket.connect(normalized);
 }

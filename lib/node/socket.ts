@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { Socket as NodeSocket } from 'node:net';
 import {
@@ -16,6 +17,8 @@ import type { Connection, SocketName } from './transport.js';
 
 /** Where a Socket keeps what is not its users'. */
 export const STATE = Symbol('tripoll.socket');
+
+const clientSockets = channel('tripoll.net.client.socket');
 
 type WriteDone = (error?: Error | null) => void;
 
@@ -77,6 +80,8 @@ class SocketShape extends Duplex {
     }
     state.onActivity();
     this.connecting = true;
+    // Most clients of databases make a Socket, and connect it later.
+    if (clientSockets.hasSubscribers) clientSockets.publish({ socket: this });
     connectSocket(this, state, options, port);
     return this;
   }

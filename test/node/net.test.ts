@@ -1,6 +1,7 @@
 // One suite for node:net and for tripoll's: what both do is written once. What differs stands in
 // docs/node.md.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import nodeNet from 'node:net';
 import path from 'node:path';
@@ -483,6 +484,22 @@ describeIf(capabilities.runtime === 'node', 'it leads to Node’s own net')('tri
     expect([one!._handle, other!._handle]).toEqual([null, null]);
     for (const socket of [one!, other!]) await within(once(socket.destroy(), 'close'), 'close');
   });
+});
+
+test('the channel of client sockets tells each that connects, also one made before', async () => {
+  const server = nodeNet.createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  await within(once(server, 'listening'), 'listening');
+  const { port } = server.address() as nodeNet.AddressInfo;
+  const told: unknown[] = [];
+  const onSocket = (message: unknown): unknown => told.push((message as { socket: unknown }).socket);
+  subscribe('tripoll.net.client.socket', onSocket);
+  const made = new tripollNet.Socket();
+  expect(told).toEqual([]);
+  const sockets = [made.connect(port, '127.0.0.1'), tripollNet.connect(port, '127.0.0.1')];
+  expect(told.map((socket) => sockets.indexOf(socket as never))).toEqual([0, 1]);
+  unsubscribe('tripoll.net.client.socket', onSocket);
+  await within(Promise.all(sockets.map((socket) => once(socket.resume(), 'close'))), 'close');
+  await closed(server);
 });
 
 behaves('node:net', nodeNet);
