@@ -1,0 +1,164 @@
+// A program that uses PostgreSQL by `postgres`: `node postgres.js PLACE` (PostgresPlace as JSON).
+import { once } from 'node:events';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from 'tripoll/node';
+import { newHash } from '../body.js';
+import { load } from '../packages.js';
+import { report, sayReady } from '../report.js';
+import { rowsOf, type PostgresPlace } from '../rows.js';
+
+interface Query extends Promise<readonly Readonly<Record<string, unknown>>[]> {
+  execute(): Query;
+  cancel(): void;
+  readable(): Promise<Readable>;
+  writable(): Promise<Writable>;
+}
+interface Sql {
+  (strings: TemplateStringsArray, ...values: readonly unknown[]): Query;
+  json(value: unknown): unknown;
+  reserve(): Promise<Sql & { release(): void }>;
+  listen(channel: string, heard: (payload: string) => void): Promise<unknown>;
+  notify(channel: string, payload: string): Promise<unknown>;
+  end(): Promise<void>;
+}
+const postgres = load<(options: object) => Sql>('postgres');
+
+const { ca, byOption, copyBytes, ...place } = JSON.parse(process.argv[2]!) as PostgresPlace;
+
+/** A socket of ours that is connected: postgres asks for each connection. */
+async function openSocket(options: {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  readonly path: string | false | undefined;
+}): Promise<unknown> {
+  const { host, port, path } = options;
+  for (;;) {
+    const socket = path ? connect(path) : connect({ host: host[0]!, port: port[0]! });
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch {
+      // postgres never asks again for one that it was refused.
+      await pause(10);
+    }
+  }
+}
+
+const sql = postgres({
+  ...place,
+  max: 10,
+  /** Seconds; by itself it would wait longer each time. */
+  backoff: () => 0.01,
+  ...(ca === undefined ? {} : { ssl: { ca, checkServerIdentity: () => undefined } }),
+  ...(byOption ? { socket: openSocket } : {}),
+});
+
+async function askParametrised(): Promise<{ queries: number; sum: number }> {
+  const names = Array.from({ length: 1000 }, (_, i) => `é${'x'.repeat(i)}`);
+  const answers = await Promise.all(
+    names.map(
+      (name, i) =>
+        sql`select ${i}::int + 1 as next, ${name}::text as name, ${Buffer.alloc(i, i)}::bytea as bytes,
+          ${sql.json({ i }) as string}::jsonb as document`,
+    ),
+  );
+  let sum = 0;
+  for (const [i, rows] of answers.entries()) {
+    const { next, name, bytes, document } = rows[0]!;
+    if (name !== names[i] || !Buffer.alloc(i, i).equals(bytes as Buffer)) throw new Error(`answer ${i}`);
+    if ((document as { i: number }).i !== i) throw new Error(`document ${i}`);
+    sum += next as number;
+  }
+  return { queries: answers.length, sum };
+}
+
+async function copyInAndOut(lengthBytes: number): Promise<Readonly<Record<string, unknown>>> {
+  const reserved = await sql.reserve();
+  await reserved`create temporary table rows (number int, text text)`;
+  const hashIn = newHash();
+  const rows = Readable.from(rowsOf(lengthBytes, hashIn));
+  await pipeline(rows, await reserved`copy rows from stdin`.writable());
+  const hashOut = newHash();
+  let bytes = 0;
+  for await (const chunk of await reserved`copy rows to stdout`.readable()) {
+    bytes += (chunk as Buffer).length;
+    hashOut.update(chunk as Buffer);
+  }
+  reserved.release();
+  return { bytes, same: hashIn.digest('hex') === hashOut.digest('hex') };
+}
+
+async function listen(): Promise<{ heard: number; inOrder: boolean }> {
+  const heard: string[] = [];
+  let isAll: () => void;
+  const all = new Promise<void>((resolve) => {
+    isAll = resolve;
+  });
+  await sql.listen('tidings', (payload) => {
+    if (heard.push(payload) === 100) isAll();
+  });
+  const payload = (i: number): string => `${i} ${'n'.repeat(i * 70)}`;
+  for (let i = 0; i < 100; i++) await sql.notify('tidings', payload(i));
+  await all;
+  return { heard: heard.length, inOrder: heard.every((text, i) => text === payload(i)) };
+}
+
+/** A request to cancel that comes before the query has begun is nothing to the server. */
+async function sleeps(pid: unknown): Promise<void> {
+  const ask = () => sql`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`;
+  while ((await ask()).length === 0) await pause(1);
+}
+
+/** By another connection's query, and by the protocol's own request. */
+async function cancel(): Promise<readonly unknown[]> {
+  const codeOf = (query: Query): Promise<unknown> =>
+    query.then(
+      () => 'none',
+      (error: unknown) => (error as NodeJS.ErrnoException).code,
+    );
+  const reserved = await sql.reserve();
+  const [{ pid } = { pid: 0 }] = await reserved`select pg_backend_pid() as pid`;
+  const first = codeOf(reserved`select pg_sleep(60)`.execute());
+  await sleeps(pid);
+  await sql`select pg_cancel_backend(${pid})`;
+  const codes = [await first];
+  const query = reserved`select pg_sleep(60)`.execute();
+  const second = codeOf(query);
+  await sleeps(pid);
+  query.cancel();
+  codes.push(await second);
+  reserved.release();
+  return codes;
+}
+
+/** Asks until the server has gone and come again. */
+async function outlive(): Promise<Readonly<Record<string, unknown>>> {
+  const askAll = () => Promise.allSettled(Array.from({ length: 10 }, () => sql`select 1`));
+  await askAll();
+  sayReady({ port: 0 });
+  let failed = 0;
+  for (;;) {
+    const wrong = (await askAll()).filter(({ status }) => status === 'rejected').length;
+    if (failed > 0 && wrong === 0) return { after: 10 };
+    failed += wrong;
+    await pause(5);
+  }
+}
+
+async function main(): Promise<void> {
+  const done =
+    copyBytes === undefined
+      ? await outlive()
+      : {
+          ...(await askParametrised()),
+          ...(await listen()),
+          cancelled: await cancel(),
+          copied: await copyInAndOut(copyBytes),
+        };
+  await sql.end();
+  report(done);
+}
+
+void main();
