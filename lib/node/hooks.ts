@@ -88,7 +88,8 @@ const PLACE_NAMES = [
 ] as const;
 
 export function hookTls(module: typeof tls): void {
-  mendStreamWrap(module);
+  const wrapPrototype = mendStreamWrap(module);
+  if (wrapPrototype !== undefined) forwardToRaw(wrapPrototype as Methods, wrappedBy);
   const { connect: original } = module;
   const connectTls = (...args: unknown[]): tls.TLSSocket => {
     const [base, callback] = normalizeArguments<ConnectOptions & { socket?: unknown }>(args);
@@ -109,7 +110,7 @@ export function hookTls(module: typeof tls): void {
     }
   };
   Object.assign(module, { connect: connectTls });
-  forwardToRaw(module.TLSSocket.prototype as unknown as Methods);
+  forwardToRaw(module.TLSSocket.prototype as unknown as Methods, securedBy);
 }
 
 /** `connect`, which a TLS socket over a stream does not tell by itself. */
@@ -129,15 +130,22 @@ function isOurs(value: unknown): value is Socket {
   return (value as Partial<Socket> | null | undefined)?.[STATE] !== undefined;
 }
 
-/** The Socket below a TLS socket, if it is one of ours. */
-function rawOf(secured: unknown): Socket | undefined {
-  const { _handle } = secured as { _handle?: { _parentWrap?: { stream?: unknown } } | null };
-  const stream = _handle?._parentWrap?.stream;
-  return isOurs(stream) ? stream : undefined;
-}
+type Below = (socket: unknown) => Socket | undefined;
 
-/** What a TLS socket over a stream does not pass on: names, and options of the connection. */
-function forwardToRaw(prototype: Methods): void {
+/** The Socket below Node's wrapper of a stream, if it is one of ours: HTTP/2 without TLS has it. */
+const wrappedBy: Below = (wrap) => {
+  const { stream } = wrap as { stream?: unknown };
+  return isOurs(stream) ? stream : undefined;
+};
+
+/** The Socket below a TLS socket, if it is one of ours. */
+const securedBy: Below = (secured) => {
+  const { _handle } = secured as { _handle?: { _parentWrap?: object } | null };
+  return _handle?._parentWrap === undefined ? undefined : wrappedBy(_handle._parentWrap);
+};
+
+/** What a socket over a stream does not pass on: names, and options of the connection. */
+function forwardToRaw(prototype: Methods, rawOf: Below): void {
   const forward = (name: string, call: (raw: Socket, args: unknown[]) => unknown): void => {
     const original = prototype[name];
     const method: Method = function (...args) {

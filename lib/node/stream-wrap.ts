@@ -29,16 +29,17 @@ function makeWrap({ TLSSocket, createSecureContext }: typeof tls): StreamWrap | 
 /**
  * Has a write or a shutdown that comes while a shutdown is under way fail, as that of a socket of
  * the system's does. HTTP/2 sessions write then: an answer, when the client has gone (T107).
+ * Returns the wrapper's prototype; undefined where there is none.
  */
-export function mendStreamWrap(module: typeof tls): void {
+export function mendStreamWrap(module: typeof tls): object | undefined {
   const wrap = makeWrap(module);
-  if (wrap === undefined) return;
+  if (wrap === undefined) return undefined;
   const symbols = Object.getOwnPropertySymbols(wrap);
   const [write, shutdown] = REQUESTS.map((name) => symbols.find(({ description }) => description === name));
   const prototype = Object.getPrototypeOf(wrap) as Record<string, WrapMethod>;
   const { doWrite, doShutdown } = prototype;
   if (write === undefined || shutdown === undefined || doWrite === undefined || doShutdown === undefined)
-    return;
+    return undefined;
   prototype['doWrite'] = function (...args) {
     const state = this.stream[STATE];
     if (state !== undefined) state.transport.isWrapped = true;
@@ -48,4 +49,5 @@ export function mendStreamWrap(module: typeof tls): void {
   prototype['doShutdown'] = function (...args) {
     return this[shutdown] !== null ? errnoOf('ENOTCONN') : doShutdown.apply(this, args);
   };
+  return prototype;
 }

@@ -40,3 +40,30 @@ runs('T107 http2: a client that ends its side with its request', async () => {
     first: true,
   });
 });
+
+runs('T108 http2 without TLS: names and options are those of the Socket below', async () => {
+  const source = `
+    const http2 = require('http2'), net = require('net');
+    const { setNoDelay } = net.Socket.prototype;
+    let noDelay = 0;
+    net.Socket.prototype.setNoDelay = function (...args) {
+      noDelay++;
+      return setNoDelay.apply(this, args);
+    };
+    const server = http2.createServer(({ socket }, response) => {
+      const { remoteAddress, localAddress, localPort } = socket;
+      response.end(JSON.stringify({ remoteAddress, localAddress, isPort: localPort === server.address().port }));
+    });
+    server.listen(0, '127.0.0.1', async () => {
+      const session = http2.connect('http://127.0.0.1:' + server.address().port);
+      const seen = JSON.parse((await session.request().setEncoding('utf8').toArray()).join(''));
+      session.close();
+      server.close(() => console.log(JSON.stringify({ ...seen, noDelay })));
+    });`;
+  expect(reportOf(await runScript(source, { nodeOptions: ['--require', register] }))).toEqual({
+    remoteAddress: '127.0.0.1',
+    localAddress: '127.0.0.1',
+    isPort: true,
+    noDelay: 2,
+  });
+});
