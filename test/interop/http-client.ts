@@ -13,6 +13,7 @@ export async function curl(args: readonly string[], options: ProgramOptions = {}
 /** What the app has seen: this is one more request, of one more connection. */
 export interface State {
   readonly requests: number;
+  readonly uploads: number;
   readonly connections: number;
   readonly continues: number;
   readonly aborted: number;

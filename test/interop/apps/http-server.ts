@@ -14,7 +14,7 @@ import { bodyOf, newHash } from '../body.js';
 
 const [, , kind = 'http', given = '{}'] = process.argv;
 const options = JSON.parse(given) as Readonly<Record<string, number | string>>;
-const seen = { requests: 0, connections: 0, continues: 0, upgrades: 0, aborted: 0 };
+const seen = { requests: 0, uploads: 0, connections: 0, continues: 0, upgrades: 0, aborted: 0 };
 
 function sendBytes(request: IncomingMessage, response: ServerResponse, lengthBytes: number): void {
   if (!request.url!.includes('chunked')) response.setHeader('content-length', lengthBytes);
@@ -28,6 +28,7 @@ function sendBytes(request: IncomingMessage, response: ServerResponse, lengthByt
 
 function sendHash(request: IncomingMessage, response: ServerResponse): void {
   const hash = newHash();
+  seen.uploads++;
   let lengthBytes = 0;
   request.on('data', (chunk: Buffer) => {
     lengthBytes += chunk.length;
