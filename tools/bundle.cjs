@@ -71,6 +71,7 @@ const BUNDLES = {
   raw: ['raw/index', 'sys/terminal'],
   node: ['node/index', 'node/net'],
   register: ['node/register'],
+  dgram: ['node/dgram'],
   // Last: what all others use now and then.
   options: [
     'net/socket/given-fd',

@@ -58,7 +58,7 @@ export function checkBoolean(name: string, value: unknown): asserts value is boo
   if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
 }
 
-function checkString(name: string, value: unknown): asserts value is string {
+export function checkString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
 }
 

@@ -16,12 +16,18 @@ export interface NodeSystemError extends Error {
 type ErrorClass = new (message: string) => Error;
 
 /** With the code in the first line of the stack, as Node's own. */
-function coded(Class: ErrorClass, code: string, message: string): NodeJS.ErrnoException {
+export function coded(
+  Class: ErrorClass,
+  code: string,
+  message: string,
+  name = Class.name,
+): NodeJS.ErrnoException {
   const error = new Class(message) as NodeJS.ErrnoException;
-  const { name } = error;
   const field = { configurable: true, enumerable: false, writable: true };
   Object.defineProperty(error, 'name', { ...field, value: `${name} [${code}]` });
   Error.captureStackTrace(error, coded);
+  // Node makes its text when it is first read.
+  Reflect.get(error, 'stack');
   delete (error as Partial<Error>).name;
   Object.defineProperty(error, 'toString', { ...field, value: () => `${name} [${code}]: ${message}` });
   error.code = code;
@@ -72,8 +78,8 @@ function grouped(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, '_');
 }
 
-export function badPort(name: string, value: unknown): Error {
-  const message = `${name} should be >= 0 and < 65536. ${received(value)}.`;
+export function badPort(name: string, value: unknown, bound: '>' | '>=' = '>='): Error {
+  const message = `${name} should be ${bound} 0 and < 65536. ${received(value)}.`;
   return coded(RangeError, 'ERR_SOCKET_BAD_PORT', message);
 }
 
@@ -109,7 +115,7 @@ export function endedByPeer(): Error {
 }
 
 /** The name and the words of a negative errno. */
-function describe(errno: number): readonly [string, string] {
+export function describe(errno: number): readonly [string, string] {
   return getSystemErrorMap().get(errno) ?? [`Unknown system error ${errno}`, ''];
 }
 

@@ -1,5 +1,7 @@
 import * as nodeModule from 'node:module';
 import * as nodeNet from 'node:net';
+import { isClusterWorker } from './cluster-worker.js';
+import * as dgram from './dgram.js';
 import { hookHttp, hookServers, hookTls } from './hooks.js';
 import {
   connect,
@@ -10,8 +12,8 @@ import {
   Socket,
 } from './net.js';
 
-// `node --require tripoll/register app.js`: what asks for node:net gets tripoll's, and http, https,
-// http2 and tls use it. Node's own modules keep the classes of node:net, which TLS and standard
+// `node --require tripoll/register app.js`: what asks for node:net or node:dgram gets tripoll's, and
+// http, https, http2 and tls use it. Node's own modules keep the classes of node:net, which TLS and standard
 // input and output need.
 
 const { Module, register, syncBuiltinESMExports } = nodeModule;
@@ -33,6 +35,16 @@ const hookedNet = {
   createServer: (...args: ConstructorParameters<typeof nodeNet.Server>) => new nodeNet.Server(...args),
 };
 Reflect.deleteProperty(hookedNet, 'default');
+
+let hookedDgram: object | undefined;
+/** Made when it is first asked for: it loads what UDP needs. */
+function toHookedDgram(): object {
+  const { createSocket, Socket: DgramSocket } = dgram;
+  const own = { createSocket, Socket: DgramSocket };
+  return (hookedDgram ??= { ...(load.call(Module, 'node:dgram', null, false) as object), ...own });
+}
+/** Exports of node:dgram. */
+const DGRAM_NAMES = ['_createSocketHandle', 'createSocket', 'Socket'];
 
 /** What has to be done to a module before a program has it. */
 const HOOKS: Record<string, (exports: never) => void> = {
@@ -57,6 +69,7 @@ const load = loader._load;
 function replacementOf(request: string): object | undefined {
   const name = request.startsWith('node:') ? request.slice(5) : request;
   if (name === 'net') return hookedNet;
+  if (name === 'dgram') return toHookedDgram();
   let isNew = false;
   for (const needed of NEEDS[name] ?? []) {
     if (hooked.has(needed)) continue;
@@ -89,12 +102,11 @@ function hookRequire(): void {
 }
 
 /** For `import`: a module that hands out what `require` gives. */
-function facade(): string {
-  const names = Object.keys(hookedNet).join(', ');
+function facade(name: string, names: readonly string[]): string {
   const source = `import { createRequire } from 'node:module';
-const net = createRequire('file:///tripoll')('node:net');
-export default net;
-export const { ${names} } = net;`;
+const own = createRequire('file:///tripoll')('node:${name}');
+export default own;
+export const { ${names.join(', ')} } = own;`;
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }
 
@@ -102,14 +114,18 @@ type Resolve = (specifier: string, context: unknown, next: (...args: unknown[]) 
 type RegisterHooks = (hooks: { resolve: Resolve }) => void;
 
 function hookImport(): void {
-  const url = facade();
+  const urls: Record<string, string> = {
+    net: facade('net', Object.keys(hookedNet)),
+    dgram: facade('dgram', DGRAM_NAMES),
+  };
   const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
   if (registerHooks !== undefined) {
     registerHooks({
       resolve: (specifier, context, next) => {
         // A `require` is ours already.
         const { conditions = [] } = context as { conditions?: readonly string[] };
-        if (conditions.includes('require') || replacementOf(specifier) === undefined)
+        const url = urls[specifier.replace(/^node:/, '')];
+        if (conditions.includes('require') || replacementOf(specifier) === undefined || url === undefined)
           return next(specifier, context);
         return { url, format: 'module', shortCircuit: true };
       },
@@ -117,17 +133,12 @@ function hookImport(): void {
     return;
   }
   for (const name of Object.keys(HOOKS)) replacementOf(name);
-  const hook = `export function resolve(specifier, context, next) {
-  const isNet = specifier === 'net' || specifier === 'node:net';
-  return isNet ? { url: ${JSON.stringify(url)}, format: 'module', shortCircuit: true } : next(specifier, context);
+  const hook = `const urls = new Map(Object.entries(${JSON.stringify(urls)}));
+export function resolve(specifier, context, next) {
+  const url = urls.get(specifier.replace(/^node:/, ''));
+  return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
 }`;
   register(`data:text/javascript,${encodeURIComponent(hook)}`);
-}
-
-/** It listens through its primary, by Node's own handles. */
-function isClusterWorker(): boolean {
-  if (process.channel === undefined) return false;
-  return (load.call(Module, 'node:cluster', null, false) as { isWorker: boolean }).isWorker;
 }
 
 // http2 and fetch() connect by these.

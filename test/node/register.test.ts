@@ -138,3 +138,73 @@ runs('a cluster: its workers serve, by Node’s own handles', async () => {
   const { stdout } = await runScript(source, { args: [file], nodeOptions: ['--require', register] });
   expect(JSON.parse(stdout)).toBe('served');
 });
+
+runs(
+  'dgram: require, import and getBuiltinModule give tripoll’s, which keeps a process alive while bound',
+  async () => {
+    const source = `
+    const dgram = require('dgram');
+    let count = 0;
+    require('diagnostics_channel').subscribe('tripoll.udp.socket', () => count++);
+    import('node:dgram').then(({ default: imported, createSocket, Socket }) => {
+      const same = [imported === dgram, createSocket === dgram.createSocket, Socket === dgram.Socket];
+      same.push((process.getBuiltinModule?.('dgram') ?? dgram) === dgram);
+      const seen = [...same, ...Object.keys(dgram).sort()];
+      const server = createSocket('udp4', (message) => {
+        process.once('uncaughtException', (error) => seen.push(error.message));
+        if (seen.push(String(message)) < 10) throw new Error('of a listener');
+        server.close(() => console.log(JSON.stringify([...seen, count])));
+      });
+      const idle = createSocket('udp4').bind(0).unref();
+      server.bind(0, '127.0.0.1', () => {
+        const client = createSocket('udp4').unref();
+        for (const text of ['one', 'two']) client.send(text, server.address().port, '127.0.0.1');
+      });
+    });`;
+    const { stdout, stderr } = await runScript(source, { nodeOptions: ['--require', register] });
+    expect(stderr).toBe('');
+    const names = ['Socket', '_createSocketHandle', 'createSocket'];
+    expect(JSON.parse(stdout)).toEqual([true, true, true, true, ...names, 'one', 'of a listener', 'two', 3]);
+  },
+);
+
+runs(
+  'dgram in a cluster: its workers share a port by Node’s own handles, and have their own too',
+  async () => {
+    const file = path.join(temporaryFolder(), 'worker.cjs');
+    writeFileSync(
+      file,
+      `const dgram = require('dgram');
+    const shared = dgram.createSocket('udp4');
+    const own = dgram.createSocket('udp4', (message) => {
+      process.send([shared instanceof dgram.Socket, shared.address().address, String(message)], () => process.disconnect());
+      shared.close(() => own.close());
+    });
+    shared.on('message', (message, { port, address }) => shared.send(message, port, address));
+    shared.bind(0, '127.0.0.1', () => own.send('shared', shared.address().port, '127.0.0.1'));`,
+    );
+    const source = `
+    const cluster = require('cluster');
+    cluster.setupPrimary({ exec: process.argv[1], execArgv: ['--require', ${JSON.stringify(register)}] });
+    cluster.fork().on('message', (seen) => console.log(JSON.stringify(seen)));`;
+    const { stdout } = await runScript(source, { args: [file], nodeOptions: ['--require', register] });
+    expect(JSON.parse(stdout)).toEqual([true, '127.0.0.1', 'shared']);
+  },
+);
+
+runs('an error’s stack begins with its class and its code, as Node’s', async () => {
+  const source = `
+    const net = require('net'), dgram = require('dgram');
+    const first = (call) => { try { call(); } catch (error) { return error.stack.split(':', 1)[0]; } };
+    const socket = new net.Socket(), udp = dgram.createSocket('udp4');
+    console.log(JSON.stringify([
+      first(() => socket.connect({ port: 65536 })),
+      first(() => udp.disconnect()),
+      first(() => udp.getRecvBufferSize()),
+    ]));`;
+  expect(await runHooked(source)).toEqual([
+    'RangeError [ERR_SOCKET_BAD_PORT]',
+    'Error [ERR_SOCKET_DGRAM_NOT_CONNECTED]',
+    'SystemError [ERR_SOCKET_BUFFER_SIZE]',
+  ]);
+});
