@@ -69,7 +69,7 @@ const BUNDLES = {
     'net/udp/udp-socket',
   ],
   raw: ['raw/index', 'sys/terminal'],
-  node: ['node/index', 'node/net'],
+  node: ['node/index', 'node/net', 'node/cluster-worker'],
   register: ['node/register'],
   dgram: ['node/dgram'],
   // Last: what all others use now and then.

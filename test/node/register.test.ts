@@ -208,3 +208,13 @@ runs('an error’s stack begins with its class and its code, as Node’s', async
     'SystemError [ERR_SOCKET_BUFFER_SIZE]',
   ]);
 });
+
+runs('without the hook node:net and node:dgram stay Node’s, whatever of tripoll is loaded', async () => {
+  const source = `
+    const net = require('net'), dgram = require('dgram');
+    const { connect } = net;
+    for (const name of ['net', 'dgram', 'index']) require(process.argv[1] + '/' + name + '.js');
+    console.log(JSON.stringify([require('net') === net, net.connect === connect, require('dgram') === dgram]));`;
+  const { stdout, stderr } = await runScript(source, { args: [path.dirname(register)] });
+  expect([stdout, stderr]).toEqual(['[true,true,true]\n', '']);
+});
