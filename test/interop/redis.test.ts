@@ -2,9 +2,10 @@
 // by ioredis' Connector.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { packageRoot } from '../support/child.js';
 import { secrets } from '../support/secrets.js';
 import type { RedisPlace } from './apps/redis.js';
-import { folderFor, freePort, runApp, startProgram, testWithPrograms } from './tools.js';
+import { folderFor, freePort, outputOf, runApp, startProgram, testWithPrograms } from './tools.js';
 
 const VALUE_BYTES = 64 << 20;
 const LESS_BYTES = 4 << 20;
@@ -65,4 +66,34 @@ for (const [name, client, byOption, placeOf] of CASES)
     expect(done).toEqual({ last: 10_000, inOrder: true, valueBytes: place.valueBytes, same: true });
     // One asks, one listens.
     expect(tripoll).toEqual({ accepted: 0, connected: 2 });
+  });
+
+// The example is a server of ours; these are Redis' own clients.
+const withClients = testWithPrograms('redis-benchmark', 'redis-cli');
+
+for (const [name, option] of [
+  ['resp-server', '--run'],
+  ['resp-server on node:net', '--node'],
+] as const)
+  withClients(`${name} serves redis-benchmark and redis-cli`, async () => {
+    const port = await freePort();
+    const file = path.join(packageRoot, 'out/examples/resp-server.js');
+    const server = await startProgram(process.execPath, (output) => output.includes('redis://'), {
+      args: [file, String(port), option],
+    });
+    const tests = ['-t', 'ping,set,get,incr,lpush,lpop,lrange_100,mset'];
+    for (const pipelined of ['1', '16']) {
+      const args = ['-p', String(port), '-n', '2000', '-c', '20', '-P', pipelined, '-q', ...tests];
+      const said = await outputOf('redis-benchmark', { args });
+      expect(said).not.toMatch(/error|warning/i);
+      // Each in two forms, or with what it needs.
+      expect(said.match(/ requests per second/g)).toHaveLength(10);
+    }
+    const ask = (...words: string[]): Promise<string> =>
+      outputOf('redis-cli', { args: ['-p', String(port), ...words] });
+    expect(await ask('set', 'key', 'a b')).toBe('OK\n');
+    expect(await ask('get', 'key')).toBe('a b\n');
+    expect(await ask('nonsense', 'x')).toContain("ERR unknown command 'nonsense'");
+    expect(server.output().trimEnd()).toBe(`redis://127.0.0.1:${port}`);
+    await server.stop('SIGINT');
   });
