@@ -1,4 +1,4 @@
-export { copyBidirectional, type CopyOptions, type CopyResult } from './copy/copy.js';
+export { copyBidirectional, type Copyable, type CopyOptions, type CopyResult } from './copy/copy.js';
 export type { SocketStream } from './stream/socket-stream.js';
 export { ReadHalf, WriteHalf } from './stream/split.js';
 export * from './tcp/index.js';

@@ -172,3 +172,6 @@ export function attemptsError(errors: readonly Error[]): AggregateError {
   Object.defineProperty(error, 'message', { value: '', configurable: true, writable: true });
   return Object.assign(error, { code });
 }
+
+/** A stream closed before its end. */
+export const prematureClose = (): Error => coded(Error, 'ERR_STREAM_PREMATURE_CLOSE', 'Premature close');

@@ -1,5 +1,6 @@
-import { errnoOf } from '../binding/errors.js';
+import { closedError, errnoOf } from '../binding/errors.js';
 import { native } from '../binding/native.js';
+import type { Reactor } from '../reactor/reactor.js';
 import type { SocketAddress } from '../sys/address.js';
 import type { StreamHandlers } from '../net/stream/connection-profile.js';
 import type { SocketConnection } from '../net/stream/socket-connection.js';
@@ -232,6 +233,23 @@ export class Transport {
       connection.end();
     }
     setImmediate(done);
+  }
+
+  /**
+   * Gives the connection's fd away, of which nothing more is told here.
+   *
+   * @throws ERR_TRIPOLL_BUSY while a write waits; ERR_TRIPOLL_CLOSED, also before it is connected
+   */
+  release(): { fd: number; reactor: Reactor; isTcp: boolean } {
+    const connection = this.#connection;
+    if (connection === null) throw closedError('Socket');
+    const { isTcp } = this;
+    const { reactor } = connection;
+    this.#keepNames();
+    const fd = connection.intoFd();
+    this.#isReading = this.#hasEnd = false;
+    this.close();
+    return { fd, reactor, isTcp };
   }
 
   /** Ends it at once. */

@@ -7,6 +7,7 @@ import {
   watchCancel,
   type CancelOptions,
 } from '../../reactor/cancellation.js';
+import type { Reactor } from '../../reactor/reactor.js';
 import { SplicePipe, spliceOneWay } from './splice.js';
 import type { AnyStream as Stream } from '../stream/transfer.js';
 
@@ -51,6 +52,16 @@ export interface CopyResult {
   readonly bytesFromB: number;
 }
 
+/** What can be copied besides streams and connections: what `fromDuplex` of `tripoll/node` gives. */
+export interface Copyable {
+  /** Its timers are used for `timeoutMs`. */
+  readonly reactor: Reactor;
+  /** Ends our side, when all is written. */
+  end(): void;
+  /** Closes it at once. */
+  close(): void;
+}
+
 /** How one direction passes on its bytes; resolves when its end was passed on. */
 type OneWay = (from: Stream, to: Stream, unread: Uint8Array | undefined) => Promise<number>;
 
@@ -78,11 +89,21 @@ async function copy(from: Stream, to: Stream, buffer: Uint8Array): Promise<numbe
  * ERR_TRIPOLL_TIMEOUT; ERR_TRIPOLL_UNSUPPORTED for `splice` where there is none
  */
 export async function copyBidirectional(
-  a: Stream,
-  b: Stream,
+  a: Stream | Copyable,
+  b: Stream | Copyable,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
-  const { bufferBytes, unreadFromA, unreadFromB } = checkArguments(a, b, options);
+  checkStream('a', a, options);
+  checkStream('b', b, options);
+  return copyStreams(a, b, options, checkOptions(options));
+}
+
+async function copyStreams(
+  a: Stream,
+  b: Stream,
+  options: CopyOptions,
+  { bufferBytes, unreadFromA, unreadFromB }: ReturnType<typeof checkOptions>,
+): Promise<CopyResult> {
   for (const stream of [a, b]) stream.takeOver();
   const pipes: SplicePipe[] = [];
   let failure: Error | null = abortedBefore(options);
@@ -136,13 +157,7 @@ function throughPipe(pipes: SplicePipe[], bufferBytes: number): OneWay {
 }
 
 /** What is wrong is thrown before anything is touched. */
-function checkArguments(
-  a: Stream,
-  b: Stream,
-  options: CopyOptions,
-): CopyOptions & { readonly bufferBytes: number } {
-  checkStream('a', a);
-  checkStream('b', b);
+function checkOptions(options: CopyOptions): CopyOptions & { readonly bufferBytes: number } {
   checkNames('options', options, NAMES);
   checkCancelTypes(options);
   const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
@@ -154,9 +169,14 @@ function checkArguments(
   return { ...options, bufferBytes };
 }
 
-function checkStream(name: string, stream: Stream): void {
+function checkStream(
+  name: string,
+  stream: Stream | Copyable,
+  options: CopyOptions,
+): asserts stream is Stream {
   // Not by instanceof: see errors.ts.
-  if (typeof (stream as Partial<Stream> | null | undefined)?.copyFrom !== 'function') {
-    throw invalidArgType(name, 'a stream or a connection', stream);
-  }
+  const { copyFrom, readWith } = (stream ?? {}) as Partial<Stream>;
+  if (typeof copyFrom !== 'function') throw invalidArgType(name, 'a stream or a connection', stream);
+  if (options?.splice === true && typeof readWith !== 'function')
+    throw invalidArgType(name, 'a socket, with splice', stream);
 }
