@@ -29,10 +29,7 @@ describeOn(LEGS, 'toDuplex', (context) => {
   for (const kind of kinds) {
     onNode(`a ${kind}: 3 MB both ways, what was read first, half-close`, async () => {
       const { socket, peer } = await pairOf(context, kind);
-      const duplex = owned(
-        context,
-        toDuplex(socket, { unread: Buffer.from('first'), allowHalfOpen: true }),
-      );
+      const duplex = owned(context, toDuplex(socket, { unread: Buffer.from('first'), allowHalfOpen: true }));
       expect(duplex.readyState).toBe('open');
       peer.end(big);
       const all = await readAll(duplex);
