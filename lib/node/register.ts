@@ -43,7 +43,7 @@ function toHookedDgram(): object {
   const own = { createSocket, Socket: DgramSocket };
   return (hookedDgram ??= { ...(load.call(Module, 'node:dgram', null, false) as object), ...own });
 }
-/** Exports of node:dgram. */
+/** Exports of node:dgram, of a Node that has no `registerHooks`. */
 const DGRAM_NAMES = ['_createSocketHandle', 'createSocket', 'Socket'];
 
 /** What has to be done to a module before a program has it. */
@@ -114,24 +114,21 @@ type Resolve = (specifier: string, context: unknown, next: (...args: unknown[]) 
 type RegisterHooks = (hooks: { resolve: Resolve }) => void;
 
 function hookImport(): void {
-  const urls: Record<string, string> = {
-    net: facade('net', Object.keys(hookedNet)),
-    dgram: facade('dgram', DGRAM_NAMES),
-  };
   const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
   if (registerHooks !== undefined) {
     registerHooks({
       resolve: (specifier, context, next) => {
         // A `require` is ours already.
         const { conditions = [] } = context as { conditions?: readonly string[] };
-        const url = urls[specifier.replace(/^node:/, '')];
-        if (conditions.includes('require') || replacementOf(specifier) === undefined || url === undefined)
-          return next(specifier, context);
+        const replacement = conditions.includes('require') ? undefined : replacementOf(specifier);
+        if (replacement === undefined) return next(specifier, context);
+        const url = facade(specifier.replace(/^node:/, ''), Object.keys(replacement));
         return { url, format: 'module', shortCircuit: true };
       },
     });
     return;
   }
+  const urls = { net: facade('net', Object.keys(hookedNet)), dgram: facade('dgram', DGRAM_NAMES) };
   for (const name of Object.keys(HOOKS)) replacementOf(name);
   const hook = `const urls = new Map(Object.entries(${JSON.stringify(urls)}));
 export function resolve(specifier, context, next) {
