@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { closedError, errnoOf } from '../binding/errors.js';
 import { native } from '../binding/native.js';
 import type { Reactor } from '../reactor/reactor.js';
@@ -213,7 +214,7 @@ export class Transport {
     }
     if (connection.closed) {
       // It has failed, and the turn's end will tell why.
-      this.#writeDone = done;
+      this.#writeDone = AsyncResource.bind(done);
       return;
     }
     this.bytesDispatched += bytes;
@@ -221,7 +222,8 @@ export class Transport {
       done();
       return;
     }
-    this.#writeDone = done;
+    // Else it would be called in the context of the connection's events.
+    this.#writeDone = AsyncResource.bind(done);
     this.#followRefs();
   }
 
