@@ -315,6 +315,20 @@ function behaves(name: string, dgram: Dgram): void {
       expect(await failed(wrong)).toMatchObject({ message: 'bind EINVAL ::1', code: 'EINVAL' });
     });
 
+    test('an address of the other family is EINVAL', async () => {
+      const error = async (socket: nodeDgram.Socket, ip: string) => {
+        const result = sent((done) => socket.send('x', 9, ip, done)).then(String);
+        return result.catch((reason: unknown) => (reason as Error).message);
+      };
+      expect([await error(create(), '::1'), await error(create('udp6'), V4)]).toEqual([
+        'send EINVAL ::1:9',
+        `send EINVAL ${V4}:9`,
+      ]);
+      const socket = create();
+      socket.connect(9, '::1');
+      expect((await failed(socket)).message).toBe('connect EINVAL ::1:9');
+    });
+
     test('reuseAddr: two on one port', async () => {
       const one = await bind({ type: 'udp4', reuseAddr: true });
       const other = create({ type: 'udp4', reuseAddr: true });

@@ -1,9 +1,9 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket } from 'node:dgram';
 import { lookup as dnsLookup } from 'node:dns';
 import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
 import { native } from '../../binding/native.js';
+import { newContext } from '../../reactor/context.js';
 import { checkBlockList, checkFunction, checkNumber } from '../arguments.js';
 import { outOfRange } from '../errors.js';
 import { badType, notRunning } from './errors.js';
@@ -77,7 +77,7 @@ export class DatagramState implements TransportUser {
   queue: (() => void)[] | undefined = undefined;
   reuseAddr: unknown;
   /** As it was when the Socket was made. */
-  readonly context = new AsyncResource('tripoll');
+  readonly context = newContext();
   readonly #socket: EventEmitter;
   readonly #find: (address: string, family: never, callback: LookupCallback) => void;
   readonly #family: 4 | 6;

@@ -83,6 +83,7 @@ function toName({ address, family, port, scopeId = 0 }: SocketAddress): SocketNa
 export class DatagramTransport extends UdpCore {
   readonly #user: TransportUser;
   readonly #family: 4 | 6;
+  /** As long as the program makes it, as libuv's: `getSendQueueSize()` is there to look at it. */
   readonly #outgoing: Outgoing[] = [];
   #isReceiving = false;
   #isRefed = true;
@@ -259,6 +260,8 @@ export class DatagramTransport extends UdpCore {
 
   /** Null: later. */
   #try({ payload, place }: Outgoing): number | null {
+    // The system would take IPv4 on a socket of IPv6, and has another word for the reverse.
+    if (place !== undefined && place.startsWith('[') !== (this.#family === 6)) return EINVAL;
     record ??= new DatagramRecords(1);
     try {
       record.begin(0, payload.length);
