@@ -1,5 +1,6 @@
 import * as nodeModule from 'node:module';
 import * as nodeNet from 'node:net';
+import { pathToFileURL } from 'node:url';
 import { isClusterWorker } from './cluster-worker.js';
 import * as dgram from './dgram.js';
 import { hookHttp, hookServers, hookTls } from './hooks.js';
@@ -103,8 +104,10 @@ function hookRequire(): void {
 
 /** For `import`: a module that hands out what `require` gives. */
 function facade(name: string, names: readonly string[]): string {
+  // Of any file that is not ours: a URL of Windows has a drive.
+  const from = JSON.stringify(pathToFileURL('/tripoll').href);
   const source = `import { createRequire } from 'node:module';
-const own = createRequire('file:///tripoll')('node:${name}');
+const own = createRequire(${from})('node:${name}');
 export default own;
 export const { ${names.join(', ')} } = own;`;
   return `data:text/javascript,${encodeURIComponent(source)}`;

@@ -8,10 +8,11 @@ import path from 'node:path';
 import { capabilities } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import * as tripollNet from '#lib/node/net';
-import { describeIf } from '../support/applies.js';
+import { describeIf, testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { temporaryFolder } from '../support/folders.js';
 import { testSeqpacket } from '../support/kernel.js';
+import { isWine } from '../support/platform.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = sys.constants;
 
@@ -111,7 +112,8 @@ function behaves(name: string, net: Net): void {
       expect(server.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port });
     });
 
-    test('20 MB both ways, with pauses, byte for byte', async () => {
+    const testBulk = testIf(!isWine || !isOurs, 'Wine drops what it has queued of a send when the socket closes');
+    testBulk('20 MB both ways, with pauses, byte for byte', async () => {
       const block = Buffer.alloc(1 << 20, 0);
       for (let i = 0; i < block.length; i++) block[i] = (i * 7 + (i >> 8)) & 0xff;
       const { port } = await serve((socket) => socket.pipe(socket));
@@ -477,7 +479,8 @@ describeIf(capabilities.runtime === 'node', 'it leads to Node’s own net')('tri
     expect(make).toThrow(coded('ERR_INVALID_ARG_TYPE'));
   });
 
-  test('a Socket by fd is ours, where it is a stream socket', async () => {
+  const testPairs = testIf(capabilities.unixMessages, 'Windows has no socketpair');
+  testPairs('a Socket by fd is ours, where it is a stream socket', async () => {
     const pair: number[] = [];
     sys.socketpair(pair, AF_UNIX, SOCK_STREAM);
     const [one, other] = pair.map((fd) => new tripollNet.Socket({ fd }));
