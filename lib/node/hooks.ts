@@ -155,8 +155,8 @@ function forwardToRaw(prototype: Methods, rawOf: Below): void {
     };
     Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
   };
-  forward('_getpeername', (raw) => raw[STATE].transport.remote);
-  forward('_getsockname', (raw) => raw[STATE].transport.local);
+  forward('_getpeername', (raw) => raw[STATE].remote);
+  forward('_getsockname', (raw) => raw[STATE].local);
   forward('setNoDelay', (raw, [enable]) => raw.setNoDelay(enable));
   forward('setKeepAlive', (raw, [enable, delay]) => raw.setKeepAlive(enable, delay as number));
   forward('ref', (raw) => raw.ref());

@@ -87,7 +87,7 @@ function releaseOurs(socket: Socket): ReleasedSocket {
   if (state.waitsForConnect) throw stateError('TLS is over it');
   if (state.userBuffer !== null) throw stateError('it reads into a buffer of its own (onread)');
   const { writableEnded } = socket;
-  const { fd, reactor, isTcp } = state.transport.release();
+  const { fd, reactor, isTcp } = state.release();
   const unread = takeUnread(socket);
   socket.destroy();
   return { fd, unread, isTcp, writeEnded: writableEnded, reactor };

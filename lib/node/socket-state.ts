@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { SocketOptions } from './socket-options.js';
-import { Transport, type Connection, type TransportUser } from './transport.js';
+import { Transport, type Connection } from './transport.js';
 import { UserBuffer } from './user-buffer.js';
 
 /** A stream, as its state sees it. */
@@ -9,16 +9,14 @@ export interface StreamUser extends Duplex {
 }
 
 /** What a `Socket` remembers, and what its connection tells it. */
-export class SocketState implements TransportUser {
+export class SocketState extends Transport {
   readonly #socket: StreamUser;
-  readonly transport = new Transport(this);
   readonly userBuffer: UserBuffer | null;
   /** It has, or is about to have, a connection. */
   isActive = false;
   isResetting = false;
   /** What is written before `connect` is called waits for it. */
   waitsForConnect = false;
-  isRefed = true;
   noDelay: boolean;
   keepAlive: boolean;
   keepAliveDelaySeconds: number;
@@ -31,6 +29,7 @@ export class SocketState implements TransportUser {
   #queuedBytes = 0;
 
   constructor(socket: StreamUser, options: SocketOptions) {
+    super();
     this.#socket = socket;
     this.noDelay = Boolean(options.noDelay);
     this.keepAlive = Boolean(options.keepAlive);
@@ -42,28 +41,26 @@ export class SocketState implements TransportUser {
   open(connection: Connection): void {
     this.#cancel = this.#follow = null;
     this.isActive = true;
-    this.transport.open(connection);
-    this.transport.setRefed(this.isRefed);
-    if (this.noDelay) this.transport.setOption('tcpNoDelay', true);
+    this.attach(connection);
+    if (this.noDelay) this.setOption('tcpNoDelay', true);
     if (this.keepAlive) this.applyKeepAlive();
   }
 
-  setRefed(refed: boolean): void {
-    this.isRefed = refed;
-    this.transport.setRefed(refed);
+  override setRefed(refed: boolean): void {
+    super.setRefed(refed);
     this.#follow?.(refed);
   }
 
   applyKeepAlive(): void {
-    this.transport.setOption('keepAlive', this.keepAlive);
+    this.setOption('keepAlive', this.keepAlive);
     if (this.keepAlive && this.keepAliveDelaySeconds > 0)
-      this.transport.setOption('tcpKeepIdleSeconds', this.keepAliveDelaySeconds);
+      this.setOption('tcpKeepIdleSeconds', this.keepAliveDelaySeconds);
   }
 
   /** An attempt begins. */
   begin(): void {
     this.isActive = true;
-    this.transport.forget();
+    this.forget();
   }
 
   /** How to end what is under way, and how it is to keep the process alive. */
@@ -79,15 +76,14 @@ export class SocketState implements TransportUser {
     this.clearTimer();
     this.#cancel?.();
     this.#cancel = this.#follow = null;
-    if (this.isResetting) this.transport.reset();
+    if (this.isResetting) this.reset();
     this.isResetting = false;
-    this.transport.close();
+    this.close();
     return wasActive;
   }
 
-  startReading(): void {
-    const { transport, userBuffer } = this;
-    transport.startReading(() => userBuffer?.deliverRest(() => transport.isReading) ?? true);
+  protected override deliverRest(): boolean {
+    return this.userBuffer?.deliverRest(() => this.isReading) ?? true;
   }
 
   // ---- idle time ----
@@ -105,34 +101,48 @@ export class SocketState implements TransportUser {
   /** A write that makes progress is no idle time. */
   #expire(onTimeout: () => void): void {
     const before = this.#queuedBytes;
-    this.#queuedBytes = this.transport.queuedBytes;
+    this.#queuedBytes = this.queuedBytes;
     if (before > 0 && before !== this.#queuedBytes) this.#timer?.refresh();
     else onTimeout();
   }
 
-  noteWrite(): void {
+  // ---- writing ----
+
+  writeNow(bytes: Uint8Array, done: (error?: Error | null) => void): void {
     this.onActivity();
-    this.#queuedBytes = this.transport.queuedBytes;
+    this.write(bytes, done);
+    this.#noteWrite();
+  }
+
+  writevNow(chunks: readonly Uint8Array[], done: (error?: Error | null) => void): void {
+    this.onActivity();
+    this.writev(chunks, done);
+    this.#noteWrite();
+  }
+
+  #noteWrite(): void {
+    this.onActivity();
+    this.#queuedBytes = this.queuedBytes;
   }
 
   // ---- what the connection tells ----
 
-  onActivity(): void {
+  override onActivity(): void {
     this.#timer?.refresh();
   }
 
-  onBytes(chunk: Uint8Array): boolean {
-    if (this.userBuffer !== null) return this.userBuffer.deliver(chunk, () => this.transport.isReading);
+  protected override onBytes(chunk: Uint8Array): boolean {
+    if (this.userBuffer !== null) return this.userBuffer.deliver(chunk, () => this.isReading);
     // The chunk is only lent.
     return this.#socket.push(Buffer.from(chunk));
   }
 
-  onEnd(): void {
+  protected override onPeerEnd(): void {
     this.#socket.push(null);
     this.#socket.read(0);
   }
 
-  onFailed(error: Error): void {
+  protected override onFailed(error: Error): void {
     this.#socket.destroy(error);
   }
 }

@@ -13,7 +13,7 @@ import { closedBeforeConnection, endedByPeer, invalidHandleType, socketClosed } 
 import { openGivenFd } from './given-fd.js';
 import { checkSocketOptions, type ConnectOptions, type SocketOptions } from './socket-options.js';
 import { SocketState, toSeconds } from './socket-state.js';
-import type { Connection, SocketName } from './transport.js';
+import { sumOf, type Connection, type SocketName } from './transport.js';
 
 /** Where a Socket keeps what is not its users'. */
 export const STATE = Symbol('tripoll.socket');
@@ -114,8 +114,8 @@ class SocketShape extends Duplex {
 
   /** Stops `data`, and with it, soon, the peer. */
   override pause(): this {
-    const { userBuffer, transport } = this[STATE];
-    if (userBuffer !== null && !this.connecting) transport.stopReading();
+    const state = this[STATE];
+    if (state.userBuffer !== null && !this.connecting) state.stopReading();
     return super.pause();
   }
 
@@ -136,7 +136,9 @@ class SocketShape extends Duplex {
   /** @internal */
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: WriteDone): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    whenConnected(this, bytes.length, done, (state) => state.transport.write(bytes, done));
+    const state = this[STATE];
+    if (state.isActive && !this.connecting) state.writeNow(bytes, done);
+    else whenConnected(this, bytes.length, done, () => this._write(bytes, encoding, done));
   }
 
   /** @internal */
@@ -147,14 +149,15 @@ class SocketShape extends Duplex {
     const all = chunks.map(({ chunk, encoding }) =>
       typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
     );
-    const bytes = all.reduce((sum, { length }) => sum + length, 0);
-    whenConnected(this, bytes, done, (state) => state.transport.writev(all, done));
+    const state = this[STATE];
+    if (state.isActive && !this.connecting) state.writevNow(all, done);
+    else whenConnected(this, sumOf(all), done, () => this._writev(chunks, done));
   }
 
   /** @internal */
   override _final(done: WriteDone): void {
     if (this.pending) this.once('connect', () => this._final(done));
-    else this[STATE].transport.end(() => done());
+    else this[STATE].endWriting(() => done());
   }
 
   // ---- the end ----
@@ -188,7 +191,7 @@ class SocketShape extends Duplex {
     const state = this[STATE];
     if (!state.isActive) return this.destroy(socketClosed());
     if (this.connecting) this.once('connect', () => this._reset());
-    else if (state.transport.isOpen && !state.transport.isTcp) throw invalidHandleType();
+    else if (state.isOpen && !state.isTcp) throw invalidHandleType();
     else this._reset();
     return this;
   }
@@ -240,7 +243,7 @@ class SocketShape extends Duplex {
     const noDelay = Boolean(enable);
     const isNew = noDelay !== state.noDelay;
     state.noDelay = noDelay;
-    if (isNew) state.transport.setOption('tcpNoDelay', noDelay);
+    if (isNew) state.setOption('tcpNoDelay', noDelay);
     return this;
   }
 
@@ -267,52 +270,52 @@ class SocketShape extends Duplex {
 
   /** Our end; `{}` before it is connected, once closed, and of a path. */
   address(): SocketName {
-    return this[STATE].transport.local;
+    return this[STATE].local;
   }
 
   /** Our end. */
   get localAddress(): string | undefined {
-    return this[STATE].transport.local.address;
+    return this[STATE].local.address;
   }
 
   /** Our end. */
   get localPort(): number | undefined {
-    return this[STATE].transport.local.port;
+    return this[STATE].local.port;
   }
 
   /** Our end: `'IPv4'` or `'IPv6'`. */
   get localFamily(): string | undefined {
-    return this[STATE].transport.local.family;
+    return this[STATE].local.family;
   }
 
   /** The peer. */
   get remoteAddress(): string | undefined {
-    return this[STATE].transport.remote.address;
+    return this[STATE].remote.address;
   }
 
   /** The peer. */
   get remotePort(): number | undefined {
-    return this[STATE].transport.remote.port;
+    return this[STATE].remote.port;
   }
 
   /** The peer: `'IPv4'` or `'IPv6'`. */
   get remoteFamily(): string | undefined {
-    return this[STATE].transport.remote.family;
+    return this[STATE].remote.family;
   }
 
   /** Bytes that the socket has given. */
   get bytesRead(): number {
-    return this[STATE].transport.bytesRead;
+    return this[STATE].bytesRead;
   }
 
   /** Bytes given to `write`, those that wait too. */
   get bytesWritten(): number | undefined {
     if (this[STATE] === undefined) return undefined; // of the prototype
-    const { transport, pendingBytes } = this[STATE];
+    const { bytesDispatched, pendingBytes } = this[STATE];
     const waiting = this as unknown as {
       writableBuffer?: { chunk: Uint8Array | string; encoding: BufferEncoding }[];
     };
-    let bytes = transport.bytesDispatched + pendingBytes;
+    let bytes = bytesDispatched + pendingBytes;
     for (const { chunk, encoding } of waiting.writableBuffer ?? [])
       bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length;
     return bytes;
@@ -320,7 +323,7 @@ class SocketShape extends Duplex {
 
   /** @internal */
   get _bytesDispatched(): number {
-    return this[STATE].transport.bytesDispatched;
+    return this[STATE].bytesDispatched;
   }
 
   /** As `writableLength`; undefined once closed. */
@@ -342,32 +345,21 @@ function setRefed<T extends SocketShape>(socket: T, refed: boolean): T {
   return socket;
 }
 
-/** Writes now, or as soon as it is connected. */
-function whenConnected(
-  socket: SocketShape,
-  bytes: number,
-  done: WriteDone,
-  write: (state: SocketState) => void,
-): void {
+/** Writes as soon as it is connected, or says that it never will be. */
+function whenConnected(socket: SocketShape, bytes: number, done: WriteDone, write: () => void): void {
   const state = socket[STATE];
-  if (socket.connecting || (state.waitsForConnect && !state.isActive && !socket.destroyed)) {
-    state.pendingBytes = bytes;
-    const onClose = (): void => done(closedBeforeConnection());
-    socket.once('connect', () => {
-      socket.off('close', onClose);
-      whenConnected(socket, bytes, done, write);
-    });
-    socket.once('close', onClose);
-    return;
-  }
-  state.pendingBytes = 0;
-  if (!state.isActive) {
+  if (!socket.connecting && (!state.waitsForConnect || socket.destroyed)) {
     done(socketClosed());
     return;
   }
-  state.onActivity();
-  write(state);
-  state.noteWrite();
+  state.pendingBytes = bytes;
+  const onClose = (): void => done(closedBeforeConnection());
+  socket.once('connect', () => {
+    socket.off('close', onClose);
+    state.pendingBytes = 0;
+    write();
+  });
+  socket.once('close', onClose);
 }
 
 /** `write` once the peer has ended its side, and ours has ended with it. */

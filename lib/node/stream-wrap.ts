@@ -42,7 +42,7 @@ export function mendStreamWrap(module: typeof tls): object | undefined {
     return undefined;
   prototype['doWrite'] = function (...args) {
     const state = this.stream[STATE];
-    if (state !== undefined) state.transport.isWrapped = true;
+    if (state !== undefined) state.isWrapped = true;
     const isBusy = this[shutdown] !== null || this[write] !== null;
     return isBusy ? errnoOf('EPIPE') : doWrite.apply(this, args);
   };

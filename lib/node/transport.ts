@@ -19,18 +19,6 @@ export type Connection = SocketConnection<unknown, SocketAddress | string> & {
 /** What a write is answered with. */
 type Done = (error?: Error | null) => void;
 
-/** What a transport tells the stream that it serves. */
-export interface TransportUser {
-  /** Takes bytes of its own; false when it wants no more for now. */
-  onBytes(chunk: Uint8Array): boolean;
-  /** The peer has ended its side. */
-  onEnd(): void;
-  /** The connection is over, by this error. */
-  onFailed(error: Error): void;
-  /** Bytes were moved: it is not idle. */
-  onActivity(): void;
-}
-
 /** `{ address, port, family }`, or nothing of it, as node:net's `address()`. */
 export interface SocketName {
   /** An IP address. */
@@ -52,6 +40,13 @@ export const UNBUFFERED = {
   allowHalfOpen: true, // a Duplex ends its own side
 } as const;
 
+/** A stream's chunk stays as it is until its write is answered. */
+const KEPT = { keep: true } as const;
+
+export function sumOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
+}
+
 /**
  * Of a wrapped stream: a write's end is told a phase later, and what an HTTP/2 session has waiting
  * for it goes out in the phase after that.
@@ -65,30 +60,34 @@ const MAX_PHASES = 12;
  * the other way. As under libuv, only a connection that reads, or has a write under way, keeps the
  * process alive.
  */
-export class Transport {
-  readonly #user: TransportUser;
+export abstract class Transport {
   #connection: Connection | null = null;
   #isReading = false;
   /** The peer has ended its side, which nobody has been told. */
   #hasEnd = false;
-  #isRefed = true;
   #writeDone: Done | null = null;
   /** The connection has closed by itself. */
   #isOver = false;
   #local: SocketName | null = null;
   #remote: SocketName | null = null;
   #bytesRead = 0;
+  isRefed = true;
   /** Bytes that were handed over, whether the socket has taken them yet or not. */
   bytesDispatched = 0;
   /** Node's wrapper serves the stream (stream-wrap.ts): its answers come some phases later. */
   isWrapped = false;
 
-  constructor(user: TransportUser) {
-    this.#user = user;
-  }
+  /** Takes bytes that are only lent; false when it wants no more for now. */
+  protected abstract onBytes(chunk: Uint8Array): boolean;
+  /** The peer has ended its side. */
+  protected abstract onPeerEnd(): void;
+  /** The connection is over, by this error. */
+  protected abstract onFailed(error: Error): void;
+  /** Bytes were moved: it is not idle. */
+  abstract onActivity(): void;
 
   /** The connection is this transport's from here on. */
-  open(connection: Connection): void {
+  protected attach(connection: Connection): void {
     this.#connection = connection;
     connection.data = this;
     this.#local = null;
@@ -97,7 +96,7 @@ export class Transport {
   }
 
   /** For another connection of the same stream. */
-  forget(): void {
+  protected forget(): void {
     this.#connection = null;
     this.#isReading = this.#hasEnd = this.#isOver = false;
     this.#local = null;
@@ -116,7 +115,7 @@ export class Transport {
   }
 
   /** Closes a TCP connection with a RST. */
-  reset(): void {
+  protected reset(): void {
     this.#connection?.reset?.();
   }
 
@@ -160,12 +159,12 @@ export class Transport {
   }
 
   setRefed(refed: boolean): void {
-    this.#isRefed = refed;
+    this.isRefed = refed;
     this.#followRefs();
   }
 
   #followRefs(): void {
-    if (this.#isRefed && (this.#isReading || this.#writeDone !== null)) this.#connection?.ref();
+    if (this.isRefed && (this.#isReading || this.#writeDone !== null)) this.#connection?.ref();
     else this.#connection?.unref();
   }
 
@@ -175,11 +174,13 @@ export class Transport {
     return this.#isReading;
   }
 
-  /** @param deliverRest gives what was held back before; false when it is stopped again */
-  startReading(deliverRest: () => boolean): void {
+  /** Gives what was held back before; false when it is stopped again. */
+  protected abstract deliverRest(): boolean;
+
+  startReading(): void {
     if (this.#isReading || this.#connection === null) return;
     this.#isReading = true;
-    if (!deliverRest()) this.stopReading();
+    if (!this.deliverRest()) this.stopReading();
     else if (this.#hasEnd) this.#tellEnd();
     else {
       this.#followRefs();
@@ -197,28 +198,34 @@ export class Transport {
   // ---- writing ----
 
   /** One write at a time: `done` comes before the next. */
-  write(chunk: Uint8Array, done: Done): void {
-    this.#send(done, chunk.length, (connection) => connection.write(chunk, { keep: true }));
+  protected write(chunk: Uint8Array, done: Done): void {
+    const connection = this.#beginWrite(chunk.length, done);
+    if (connection !== null) this.#finishWrite(connection.write(chunk, KEPT), done);
   }
 
-  writev(chunks: readonly Uint8Array[], done: Done): void {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    this.#send(done, bytes, (connection) => connection.writev(chunks));
+  protected writev(chunks: readonly Uint8Array[], done: Done): void {
+    const connection = this.#beginWrite(sumOf(chunks), done);
+    if (connection !== null) this.#finishWrite(connection.writev(chunks), done);
   }
 
-  #send(done: Done, bytes: number, send: (connection: Connection) => boolean): void {
+  /** Null when there is nothing to write to, which `done` is told, now or later. */
+  #beginWrite(bytes: number, done: Done): Connection | null {
     const connection = this.#connection;
     if (connection === null || this.#isOver) {
       done(callError(EPIPE, 'write'));
-      return;
+      return null;
     }
     if (connection.closed) {
       // It has failed, and the turn's end will tell why.
       this.#writeDone = AsyncResource.bind(done);
-      return;
+      return null;
     }
     this.bytesDispatched += bytes;
-    if (send(connection)) {
+    return connection;
+  }
+
+  #finishWrite(isTaken: boolean, done: Done): void {
+    if (isTaken) {
       done();
       return;
     }
@@ -228,7 +235,7 @@ export class Transport {
   }
 
   /** All has been written: ends our side. As under libuv it is done in a later phase of the loop. */
-  end(done: Done): void {
+  endWriting(done: Done): void {
     const connection = this.#connection;
     if (connection !== null && !connection.closed) {
       if (connection.readEnded) this.#keepNames();
@@ -255,7 +262,7 @@ export class Transport {
   }
 
   /** Ends it at once. */
-  close(): void {
+  protected close(): void {
     const connection = this.#connection;
     const done = this.#writeDone;
     if (connection === null) return;
@@ -270,8 +277,8 @@ export class Transport {
   // ---- what the connection tells ----
 
   onData(chunk: Uint8Array): void {
-    this.#user.onActivity();
-    if (!this.#user.onBytes(chunk)) this.stopReading();
+    this.onActivity();
+    if (!this.onBytes(chunk)) this.stopReading();
   }
 
   onDrain(): void {
@@ -279,7 +286,7 @@ export class Transport {
     if (done === null) return;
     this.#writeDone = null;
     this.#followRefs();
-    this.#user.onActivity();
+    this.onActivity();
     done();
   }
 
@@ -307,7 +314,7 @@ export class Transport {
 
   #tellEnd(): void {
     this.#hasEnd = this.#isReading = false;
-    this.#user.onEnd();
+    this.onPeerEnd();
     this.#followRefs();
   }
 
@@ -327,7 +334,7 @@ export class Transport {
     // Not at once either: it would take bytes away that were read just now.
     setImmediate(() => {
       if (this.#connection === null) return;
-      if (done === null) this.#user.onFailed(reason);
+      if (done === null) this.onFailed(reason);
       else done(reason);
     });
   }

@@ -112,24 +112,31 @@ function behaves(name: string, net: Net): void {
       expect(server.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port });
     });
 
-    const testBulk = testIf(!isWine || !isOurs, 'Wine drops what it has queued of a send when the socket closes');
-    testBulk('20 MB both ways, with pauses, byte for byte', async () => {
-      const block = Buffer.alloc(1 << 20, 0);
-      for (let i = 0; i < block.length; i++) block[i] = (i * 7 + (i >> 8)) & 0xff;
-      const { port } = await serve((socket) => socket.pipe(socket));
-      const socket = toPort(port);
-      let received = 0;
-      let wrong = 0;
-      socket.on('data', (chunk: Buffer) => {
-        for (const byte of chunk) wrong += byte === block[received++ % block.length] ? 0 : 1;
-        socket.pause();
-        setImmediate(() => socket.resume());
-      });
-      for (let i = 0; i < 20; i++) if (!socket.write(block)) await within(once(socket, 'drain'), 'drain');
-      socket.end();
-      await within(once(socket, 'end'), 'end', 60_000);
-      expect([received, wrong]).toEqual([20 * block.length, 0]);
-    }, 90_000);
+    const testBulk = testIf(
+      !isWine || !isOurs,
+      'Wine drops what it has queued of a send when the socket closes',
+    );
+    testBulk(
+      '20 MB both ways, with pauses, byte for byte',
+      async () => {
+        const block = Buffer.alloc(1 << 20, 0);
+        for (let i = 0; i < block.length; i++) block[i] = (i * 7 + (i >> 8)) & 0xff;
+        const { port } = await serve((socket) => socket.pipe(socket));
+        const socket = toPort(port);
+        let received = 0;
+        let wrong = 0;
+        socket.on('data', (chunk: Buffer) => {
+          for (const byte of chunk) wrong += byte === block[received++ % block.length] ? 0 : 1;
+          socket.pause();
+          setImmediate(() => socket.resume());
+        });
+        for (let i = 0; i < 20; i++) if (!socket.write(block)) await within(once(socket, 'drain'), 'drain');
+        socket.end();
+        await within(once(socket, 'end'), 'end', 60_000);
+        expect([received, wrong]).toEqual([20 * block.length, 0]);
+      },
+      90_000,
+    );
 
     test('a peer that does not read holds the writer back', async () => {
       const { port } = await serve((socket) => socket.pause());
