@@ -3,10 +3,10 @@ import { Server as NodeServer } from 'node:net';
 import type * as tls from 'node:tls';
 import { normalizeArguments } from './arguments.js';
 import { connect } from './net.js';
+import { forwardToSockets, isOurs } from './node-wrappers.js';
 import { ServerShape } from './server.js';
-import { carryTls, STATE, type Socket } from './socket.js';
+import { carryTls, type Socket } from './socket.js';
 import type { ConnectOptions } from './socket-options.js';
-import { mendStreamWrap } from './stream-wrap.js';
 
 // How the modules of Node that use sockets are led to ours. Their own classes stay.
 
@@ -88,8 +88,7 @@ const PLACE_NAMES = [
 ] as const;
 
 export function hookTls(module: typeof tls): void {
-  const wrapPrototype = mendStreamWrap(module);
-  if (wrapPrototype !== undefined) forwardToRaw(wrapPrototype as Methods, wrappedBy);
+  forwardToSockets(module);
   const { connect: original } = module;
   const connectTls = (...args: unknown[]): tls.TLSSocket => {
     const [base, callback] = normalizeArguments<ConnectOptions & { socket?: unknown }>(args);
@@ -110,7 +109,6 @@ export function hookTls(module: typeof tls): void {
     }
   };
   Object.assign(module, { connect: connectTls });
-  forwardToRaw(module.TLSSocket.prototype as unknown as Methods, securedBy);
 }
 
 /** `connect`, which a TLS socket over a stream does not tell by itself. */
@@ -124,41 +122,4 @@ function followConnect(secured: tls.TLSSocket, socket: Socket): tls.TLSSocket {
     secured.emit('ready');
   });
   return secured;
-}
-
-function isOurs(value: unknown): value is Socket {
-  return (value as Partial<Socket> | null | undefined)?.[STATE] !== undefined;
-}
-
-type Below = (socket: unknown) => Socket | undefined;
-
-/** The Socket below Node's wrapper of a stream, if it is one of ours: HTTP/2 without TLS has it. */
-const wrappedBy: Below = (wrap) => {
-  const { stream } = wrap as { stream?: unknown };
-  return isOurs(stream) ? stream : undefined;
-};
-
-/** The Socket below a TLS socket, if it is one of ours. */
-const securedBy: Below = (secured) => {
-  const { _handle } = secured as { _handle?: { _parentWrap?: object } | null };
-  return _handle?._parentWrap === undefined ? undefined : wrappedBy(_handle._parentWrap);
-};
-
-/** What a socket over a stream does not pass on: names, and options of the connection. */
-function forwardToRaw(prototype: Methods, rawOf: Below): void {
-  const forward = (name: string, call: (raw: Socket, args: unknown[]) => unknown): void => {
-    const original = prototype[name];
-    const method: Method = function (...args) {
-      const raw = rawOf(this);
-      const result = raw === undefined ? original?.apply(this, args) : call(raw, args);
-      return result === raw && raw !== undefined ? this : result;
-    };
-    Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
-  };
-  forward('_getpeername', (raw) => raw[STATE].remote);
-  forward('_getsockname', (raw) => raw[STATE].local);
-  forward('setNoDelay', (raw, [enable]) => raw.setNoDelay(enable));
-  forward('setKeepAlive', (raw, [enable, delay]) => raw.setKeepAlive(enable, delay as number));
-  forward('ref', (raw) => raw.ref());
-  forward('unref', (raw) => raw.unref());
 }

@@ -10,7 +10,8 @@ import type { SocketState } from './socket-state.js';
 /** The wrapper, as far as it is looked at. */
 interface StreamWrap {
   readonly [request: symbol]: unknown;
-  readonly stream: { readonly [STATE]?: SocketState };
+  readonly stream: Duplex & { readonly [STATE]?: SocketState };
+  readonly _handle: { finishWrite(request: unknown, status: number): void } | null;
 }
 type WrapMethod = (this: StreamWrap, ...args: unknown[]) => number;
 
@@ -27,9 +28,10 @@ function makeWrap({ TLSSocket, createSecureContext }: typeof tls): StreamWrap | 
 }
 
 /**
- * Has a write or a shutdown that comes while a shutdown is under way fail, as that of a socket of
- * the system's does. HTTP/2 sessions write then: an answer, when the client has gone (T107).
- * Returns the wrapper's prototype; undefined where there is none.
+ * Mends the wrapper for our Sockets. Several writes may be under way: HTTP/2 has more than one when a
+ * session ends. One that comes while a shutdown is under way fails, as that of a socket of the
+ * system's does: HTTP/2 sessions write then an answer, when the client has gone (T107). Returns the
+ * wrapper's prototype; undefined where there is none.
  */
 export function mendStreamWrap(module: typeof tls): object | undefined {
   const wrap = makeWrap(module);
@@ -42,12 +44,59 @@ export function mendStreamWrap(module: typeof tls): object | undefined {
     return undefined;
   prototype['doWrite'] = function (...args) {
     const state = this.stream[STATE];
+    const isOurs = state !== undefined;
     if (state !== undefined) state.isWrapped = true;
-    const isBusy = this[shutdown] !== null || this[write] !== null;
-    return isBusy ? errnoOf('EPIPE') : doWrite.apply(this, args);
+    if (this[shutdown] !== null || (this[write] !== null && !isOurs)) return errnoOf('EPIPE');
+    return isOurs ? writeAll(this, args[0], args[1] as Uint8Array[]) : doWrite.apply(this, args);
   };
   prototype['doShutdown'] = function (...args) {
     return this[shutdown] !== null ? errnoOf('ENOTCONN') : doShutdown.apply(this, args);
   };
   return prototype;
+}
+
+const finishedOf = new WeakMap<StreamWrap, FinishedWrites>();
+
+function writeAll(wrap: StreamWrap, request: unknown, chunks: readonly Uint8Array[]): number {
+  const { _handle: handle, stream } = wrap;
+  if (handle === null) return 0; // closed: nobody waits for it
+  const finished = finishedOf.get(wrap) ?? new FinishedWrites(stream);
+  finishedOf.set(wrap, finished);
+  let left = chunks.length;
+  const done = (error?: NodeJS.ErrnoException | null): void => {
+    const isBroken = error !== null && error !== undefined;
+    if (left === 0 || (--left > 0 && !isBroken)) return;
+    left = 0;
+    finished.add(() => handle.finishWrite(request, isBroken ? (error.errno ?? errnoOf('EPIPE')) : 0));
+  };
+  stream.cork();
+  for (const chunk of chunks) stream.write(chunk, done);
+  stream.uncork();
+  return 0;
+}
+
+/**
+ * Writes that are done, of which Node is told when its call has returned, and before it sees what
+ * the peer has answered to them: a stream of HTTP/2 that the answer ends would wait for its write
+ * without end (T110).
+ */
+class FinishedWrites {
+  #waiting: (() => void)[] = [];
+
+  constructor(stream: Duplex) {
+    const tell = (): void => this.#tell();
+    // Before the wrapper's own listeners.
+    for (const event of ['data', 'end']) stream.prependListener(event, tell);
+  }
+
+  add(finish: () => void): void {
+    this.#waiting.push(finish);
+    if (this.#waiting.length === 1) setImmediate(() => this.#tell());
+  }
+
+  #tell(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const finish of waiting) finish();
+  }
 }

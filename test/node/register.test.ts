@@ -101,6 +101,37 @@ runs('https, tls and http2: handshakes, names, ends', async () => {
   ]);
 });
 
+runs('http2: a session that connects says so, and has names', async () => {
+  const source = `
+    const http2 = require('http2'), net = require('net');
+    const server = http2.createServer((request, response) => request.pipe(response));
+    server.listen(0, '127.0.0.1', async () => {
+      const seen = [];
+      const session = http2.connect('http://127.0.0.1:' + server.address().port);
+      seen.push(session.connecting, session.alpnProtocol === undefined);
+      session.on('connect', () => seen.push(session.connecting, session.alpnProtocol,
+        session.socket.remotePort === server.address().port, session.socket.remoteAddress));
+      const request = session.request({ ':method': 'POST' });
+      request.end('body');
+      seen.push((await request.setEncoding('utf8').toArray()).join(''));
+      session.close();
+      server.close();
+      const refused = http2.connect('http://127.0.0.1:1');
+      refused.destroy();
+      refused.on('close', () => {
+        seen.push(refused.destroyed);
+        http2.connect('http://127.0.0.1:1').on('error', ({ code }) => {
+          seen.push(code);
+          console.log(JSON.stringify(seen));
+        });
+      });
+    });`;
+  expect(await runHooked(source)).toEqual([
+    ...[true, true, false, 'h2c', true, '127.0.0.1', 'body'],
+    ...[true, 'ECONNREFUSED'],
+  ]);
+});
+
 runs('import, require and getBuiltinModule give the same, and Node’s own streams stay', async () => {
   const source = `
     import net, { Socket, createServer } from 'node:net';
