@@ -5,3 +5,4 @@ export type { ByteEnds } from './byte-ends.js';
 export type { AnySocket } from './release.js';
 export { toDuplex, type ToDuplexOptions } from './to-duplex.js';
 export { toWebStreams, type ToWebStreamsOptions, type WebStreams } from './to-web-streams.js';
+export { serveHttp } from './serve-http.js';

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { EAFNOSUPPORT, EINVAL } from '../binding/errnos.js';
 import { errnoOf } from '../binding/errors.js';
 import { native } from '../binding/native.js';
+import type { StreamHandlers } from '../net/stream/connection-profile.js';
 import { listen } from '../net/tcp/tcp-listener.js';
 import { listenUnix } from '../net/unix/unix-listener.js';
 import type { SocketAddress } from '../sys/address.js';
@@ -202,10 +203,7 @@ function openListener(
   port: number,
   open: (handlers: object) => Listener,
 ): void {
-  const handlers = {
-    ...TRANSPORT_HANDLERS,
-    open: (connection: Connection) => onConnection(server, connection),
-  };
+  const handlers = handlersOf(server);
   let listener: Listener;
   try {
     listener = open(handlers);
@@ -223,6 +221,14 @@ function openListener(
   server._connectionKey = `${family}:${String(address)}:${port}`;
   if (listens.hasSubscribers) listens.asyncEnd.publish({ server });
   process.nextTick(() => isListening(server) && server.emit('listening'));
+}
+
+/** Those of a listener whose connections are a server's. */
+export function handlersOf(server: ServerFace): StreamHandlers<Connection> {
+  return {
+    ...TRANSPORT_HANDLERS,
+    open: (connection) => onConnection(server, connection),
+  };
 }
 
 /** A connection: what its listeners throw is uncaught, as under node:net. */

@@ -126,6 +126,15 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
     await writer.close();
   },
 
+  async 'docs/node.md: A server of Node on a listener, 1'(start) {
+    const port = await freePort();
+    const running = start({ '8080': String(port) });
+    (await connectTo(port)).destroy();
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    expect(await response.text()).toBe('hello, 127.0.0.1\n');
+    expect(running.errors()).toBe('');
+  },
+
   async 'README.md: Errors, 1'(start) {
     const running = start({ '127.0.0.1:1': `127.0.0.1:${await freePort()}` });
     await running.printed(/^nobody listens there$/m);

@@ -37,6 +37,7 @@ import {
   toSettings,
   type ConnectionProfile,
   CONNECTION_NAMES,
+  type SocketConnectionOptions,
   type StreamHandlers,
 } from './connection-profile.js';
 
@@ -109,10 +110,10 @@ export abstract class StreamListener<
   readonly reactor: Reactor;
   #fd = -1;
   readonly #registration: Registration;
-  readonly #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
+  #handlers: (StreamHandlers<never> & DropHandlers<never, never>) | null;
   readonly #dropHandlers: DropHandlers<never, never>;
   /** What its connections share; a promise-style listener has none for handlers. */
-  readonly #profile: StreamProfile | ConnectionProfile;
+  #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
   readonly #acceptedOptions: readonly EncodedOption[];
   /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
@@ -273,8 +274,8 @@ export abstract class StreamListener<
   }
 
   async #acceptNext(options: CancelOptions): Promise<IteratorResult<Stream, void>> {
-    if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
     while (!this.closed) {
+      if (this.#handlers !== null) throw stateError('iteration of a listener with handlers');
       try {
         return { done: false, value: (await this.accept(options)).stream };
       } catch (error) {
@@ -398,6 +399,15 @@ export abstract class StreamListener<
     if (fd >= 0) native.close(fd);
     this.#spareFd = openSpare();
     if (fd >= 0) this.#tellDrop({ reason: 'no-fd', address, error });
+  }
+
+  /** @internal New connections call these; `drop` stays. @throws ERR_TRIPOLL_CLOSED, ERR_TRIPOLL_STATE */
+  takeOver(handlers: StreamHandlers<never>, options: SocketConnectionOptions): void {
+    if (this.closed) throw closedError('Listener');
+    if (this.#waiting.length > 0) throw stateError('another user while accept() waits');
+    this.#handlers = handlers;
+    this.#profile = { ...this.#profile, handlers, settings: toSettings(options), listener: this };
+    this.#updateInterest();
   }
 
   /** The interest follows what is wanted: nobody waits, nothing is accepted. */
