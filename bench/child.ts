@@ -30,9 +30,15 @@ export class Child {
   #failure: Error | null = null;
   #ended: string | null = null;
 
-  constructor(name: string, command: string, args: readonly string[]) {
+  constructor(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = process.env,
+    as: Readonly<{ uid?: number; gid?: number; cwd?: string }> = {},
+  ) {
     this.#name = name;
-    this.#process = spawn(command, args);
+    this.#process = spawn(command, args, { env, ...as });
     alive.add(this.#process);
     this.#closed = once(this.#process, 'close').catch(() => undefined); // a failed spawn: see 'error' below
     this.#listen();

@@ -22,6 +22,7 @@ const pingPongSides: readonly SideName[] = [
   ...(['nested-before', 'watcher-before', 'run-before'] as const),
 ];
 const idleRounds = 3;
+const idleSides = ['node-shape', 'node-net'] as const;
 const requireProcesses = 11;
 const timerRounds = 7;
 const fairnessSeconds = 5;
@@ -63,16 +64,16 @@ class Bench {
 
   async #idle(): Promise<void> {
     const connections = this.#options.idleConnections;
-    const theirs = this.#options.beforeFolder === null ? 'node-net' : 'nested-before';
+    const theirs = this.#options.beforeFolder === null ? idleSides : (['nested-before'] as const);
     const samples = await measureIdleRss(
-      ['nested', theirs],
+      ['nested', ...theirs],
       connections,
       idleRounds,
       this.#cores,
       this.#progress,
     );
     this.results['idle'] = samples;
-    this.#print(renderIdle(samples, 'nested', theirs));
+    this.#print(renderIdle(samples));
   }
 
   async #require(): Promise<void> {

@@ -60,7 +60,11 @@ export const pingPongRatios: readonly RatioGoal[] = [
   })),
 ];
 
-export const idleRssGoal: Goal = { required: 1 / 5, stretch: 1 / 10, direction: 'at most' };
+export const idleRatios: readonly RatioGoal[] = [
+  { of: 'nested', to: 'node-net', required: 1 / 5, stretch: 1 / 10, direction: 'at most' },
+  { of: 'node-shape', to: 'node-net', required: 1, stretch: 1 / 2, direction: 'at most' },
+  { of: 'nested', to: 'nested-before', ...none },
+];
 export const requireGoalMs: Goal = { required: 10, direction: 'at most' };
 
 export const timersGoal: Goal = { required: 1 / 3, direction: 'at most' };

@@ -30,8 +30,10 @@ export function requireEntry(isBefore: boolean): string {
     : path.join(__dirname, 'require-child.js');
 }
 
+export const sideFile = (file: string): string => path.join(__dirname, 'sides', file);
+
 /** How to start a file of bench/sides: a command and its arguments. */
 export const sideCommand = (file: string, ...args: string[]): [string, string[]] => [
   process.execPath,
-  [path.join(__dirname, 'sides', file), ...args],
+  [sideFile(file), ...args],
 ];

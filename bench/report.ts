@@ -1,6 +1,6 @@
 // The tables. Nothing here knows a result in advance: only the goals are fixed.
 import type { EchoResult, Sample } from './echo-rounds.js';
-import { idleRssGoal, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
+import { idleRatios, requireGoalMs, saturatedCoreShare, timersGoal } from './goals.js';
 import type { RatioGoal } from './goals.js';
 import type { RequireTimes } from './require-time.js';
 import type { IdleSample } from './idle-rss.js';
@@ -88,21 +88,21 @@ export function renderEcho(result: EchoResult, goals: readonly RatioGoal[]): str
   );
 }
 
-export function renderIdle(samples: readonly IdleSample[], ours: SideName, theirs: SideName): string {
+/** Of the sides that were measured, and of the ratios whose two sides were. */
+export function renderIdle(samples: readonly IdleSample[]): string {
+  const names = [...new Set(samples.map(({ side }) => side))];
   const bytesOf = (side: SideName) =>
     samples.filter((sample) => sample.side === side).map((s) => s.bytesPerConnection);
-  const rows = [ours, theirs].map((side) =>
+  const rows = names.map((side) =>
     goalRow(`${sides[side].label}, bytes`, spreadOf(bytesOf(side)), { direction: 'at most' }, 0),
   );
-  rows.push(
-    goalRow(
-      `${sides[ours].label} / ${sides[theirs].label}`,
-      pairedRatios(bytesOf(ours), bytesOf(theirs)),
-      idleRssGoal,
-      3,
-    ),
-  );
-  for (const side of [ours, theirs]) {
+  for (const goal of idleRatios) {
+    const { of, to } = goal;
+    if (!names.includes(of) || !names.includes(to)) continue;
+    const ratio = pairedRatios(bytesOf(of), bytesOf(to));
+    rows.push(goalRow(`${sides[of].label} / ${sides[to].label}`, ratio, goal, 3));
+  }
+  for (const side of names) {
     const cpu = samples.filter((sample) => sample.side === side).map((s) => s.idleCpuUsecPerSecond);
     rows.push(
       goalRow(`${sides[side].label}, CPU-us in a second`, spreadOf(cpu), { direction: 'at most' }, 0),
