@@ -8,6 +8,7 @@ import {
   checkSignal,
   normalizeArguments,
 } from './arguments.js';
+import { toBytes, toPieces, type Chunk } from './chunks.js';
 import { connectSocket } from './connecting.js';
 import { closedBeforeConnection, endedByPeer, invalidHandleType, socketClosed } from './errors.js';
 import { openGivenFd } from './given-fd.js';
@@ -135,23 +136,19 @@ class SocketShape extends Duplex {
 
   /** @internal */
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: WriteDone): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    const bytes = toBytes(chunk, encoding);
     const state = this[STATE];
     if (state.isActive && !this.connecting) state.writeNow(bytes, done);
     else whenConnected(this, bytes.length, done, () => this._write(bytes, encoding, done));
   }
 
   /** @internal */
-  override _writev(
-    chunks: { chunk: Uint8Array | string; encoding: BufferEncoding }[],
-    done: WriteDone,
-  ): void {
-    const all = chunks.map(({ chunk, encoding }) =>
-      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
-    );
+  override _writev(chunks: Chunk[], done: WriteDone): void {
     const state = this[STATE];
-    if (state.isActive && !this.connecting) state.writevNow(all, done);
-    else whenConnected(this, sumOf(all), done, () => this._writev(chunks, done));
+    const pieces = toPieces(chunks);
+    if (pieces.length === 1) this._write(pieces[0]!, 'utf8', done);
+    else if (state.isActive && !this.connecting) state.writevNow(pieces, done);
+    else whenConnected(this, sumOf(pieces), done, () => this._writev(chunks, done));
   }
 
   /** @internal */
