@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { exampleFile } from '../examples/example.js';
 import { secrets } from '../support/secrets.js';
 import { within } from '../support/deadline.js';
 import type { PostgresPlace } from './rows.js';
@@ -12,6 +13,7 @@ import {
   nobody,
   outputOf,
   runApp,
+  runProgram,
   startApp,
   startProgram,
   testWithPrograms,
@@ -97,6 +99,25 @@ const LINKS: readonly [string, number, (folder: string) => Partial<PostgresPlace
   ['TLS', LESS_BYTES, () => ({ ca: secrets.cert })],
   ['a Unix socket', LESS_BYTES, (folder) => ({ host: folder })],
 ];
+
+withPostgres(
+  'the client of the examples logs in by SCRAM, and is told of a wrong password',
+  async () => {
+    const { port } = await placeOf({});
+    const ask = (password: string) => {
+      const url = `postgres://tester:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+      const query = 'select $1::int + $2::int as sum, repeat($3, 100000) as long';
+      const args = [exampleFile('postgres-on-tripoll'), url, query, '40', '2', 'x'];
+      return runProgram(process.execPath, { args });
+    };
+    const stdout = `sum\tlong\n42\t${'x'.repeat(100_000)}\n`;
+    expect(await ask(PASSWORD)).toEqual({ code: 0, stdout, stderr: '' });
+    const { code, stderr } = await ask('wrong');
+    expect(code).toBe(1);
+    expect(stderr).toContain('(28P01)');
+  },
+  30_000,
+);
 
 for (const client of ['pg', 'postgres'])
   for (const [way, byOption] of WAYS) {
