@@ -155,6 +155,7 @@ for (const client of ['pg', 'postgres'])
       const ended = once(app.program.child, 'close');
       await server!.stop('SIGINT');
       server = await startServer(cluster!);
+      if (client === 'postgres') app.program.child.kill('SIGUSR2');
       await within(ended, 'queries after the restart');
       const { tripoll, ...done } = await app.stop();
       expect(done).toEqual({ after: 10 });

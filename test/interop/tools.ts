@@ -3,14 +3,18 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chmodSync, chownSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../examples/example.js';
 import { testWith, type Register } from '../support/applies.js';
 import { packageRoot } from '../support/child.js';
 import { within } from '../support/deadline.js';
 import { slowness } from '../support/platform.js';
+
+// Of no range that connect() takes from: a server that is down for a moment finds it free again.
+export { freePort };
 
 const debian = JSON.parse(
   readFileSync(path.join(packageRoot, 'tools/interop/debian.json'), 'utf8'),
@@ -199,16 +203,6 @@ export async function startProgram(
     await pause(ASK_AGAIN_MS);
   }
   return program;
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Whether something accepts connections at a port of 127.0.0.1, or at a path. */
