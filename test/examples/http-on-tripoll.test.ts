@@ -1,9 +1,13 @@
 import http from 'node:http';
+import { capabilities } from 'tripoll';
+import { testIf } from '../support/applies.js';
 import { expectExit, freePort, runExample, startServer } from './example.js';
+
+const onNode = testIf(capabilities.runtime === 'node', 'Node’s own http is on our sockets');
 
 const start = () => startServer('http-on-tripoll', ['serve', '0'], /^http:\/\/127\.0\.0\.1:(\d+)\//m);
 
-test('notes are put, read and deleted, and SIGINT ends it', async () => {
+onNode('notes are put, read and deleted, and SIGINT ends it', async () => {
   const { running, port } = await start();
   const url = `http://127.0.0.1:${port}/notes/a`;
   await expectExit(runExample('http-on-tripoll', ['put', url, 'some words']), 0, '');
@@ -16,7 +20,7 @@ test('notes are put, read and deleted, and SIGINT ends it', async () => {
   await expectExit(running, 0, '');
 });
 
-test('what is too long, elsewhere, or no method of its own is refused', async () => {
+onNode('what is too long, elsewhere, or no method of its own is refused', async () => {
   const { port } = await start();
   const url = `http://127.0.0.1:${port}/notes/a`;
   const statusOf = async (place: string, init: RequestInit): Promise<number> =>
