@@ -133,8 +133,12 @@ describeOn(LEGS, 'fromDuplex', (context) => {
       const { client, server } = await tlsPair(ours);
       const writer = new BatchWriter(from(client));
       const lines = Array.from({ length: 2000 }, (_, i) => `line ${i} ${'x'.repeat(i % 300)}`);
-      for (const line of lines) await writer.write(Buffer.from(`${line}\n`));
-      const ended = writer.end();
+      const writeAll = async (): Promise<void> => {
+        for (const line of lines) await writer.write(Buffer.from(`${line}\n`));
+        await writer.end();
+      };
+      // While they are read: a socket may take less than all.
+      const ended = writeAll();
       const got: string[] = [];
       const reader = new LineReader(from(server));
       for (;;) {
