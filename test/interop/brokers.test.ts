@@ -1,8 +1,17 @@
 // Real brokers, mosquitto and NATS, with the clients `mqtt` and `nats`, whose sockets are tripoll's.
-import { chownSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { secrets } from '../support/secrets.js';
-import { accepts, folderFor, freePort, nobody, runApp, startProgram, testWithPrograms } from './tools.js';
+import {
+  accepts,
+  folderFor,
+  freePort,
+  nobody,
+  runApp,
+  startProgram,
+  testWithPrograms,
+  writerIn,
+} from './tools.js';
 
 interface Broker {
   readonly port: number;
@@ -13,12 +22,7 @@ let mosquitto: Promise<Broker> | undefined;
 async function startMosquitto(): Promise<Broker> {
   const user = nobody();
   const folder = folderFor(user);
-  const write = (name: string, text: string): string => {
-    const file = path.join(folder, name);
-    writeFileSync(file, text, { mode: 0o600 });
-    if (user !== undefined) chownSync(file, user.uid, user.gid);
-    return file;
-  };
+  const write = writerIn(folder, user);
   const [port, tlsPort] = [await freePort(), await freePort()];
   const settings = [
     'allow_anonymous true',

@@ -1,10 +1,18 @@
 // A real MariaDB with the client `mysql2`, whose sockets are tripoll's: by the hook, and by its
 // option `stream`.
-import { chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { secrets } from '../support/secrets.js';
 import type { MysqlPlace } from './apps/mysql2.js';
-import { folderFor, freePort, nobody, outputOf, runApp, startProgram, testWithPrograms } from './tools.js';
+import {
+  folderFor,
+  freePort,
+  nobody,
+  outputOf,
+  runApp,
+  startProgram,
+  testWithPrograms,
+  writerIn,
+} from './tools.js';
 
 const PASSWORD = 'of this test only';
 
@@ -17,12 +25,7 @@ let server: Promise<Server> | undefined;
 async function startServer(): Promise<Server> {
   const user = nobody();
   const folder = folderFor(user);
-  const write = (name: string, text: string): string => {
-    const file = path.join(folder, name);
-    writeFileSync(file, text, { mode: 0o600 });
-    if (user !== undefined) chownSync(file, user.uid, user.gid);
-    return file;
-  };
+  const write = writerIn(folder, user);
   const port = await freePort();
   const data = `--datadir=${path.join(folder, 'data')}`;
   const how = { cwd: folder, user, env: { HOME: folder } };

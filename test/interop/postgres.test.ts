@@ -1,7 +1,6 @@
 // A real PostgreSQL with the clients `pg` and `postgres`, whose sockets are tripoll's: by the hook,
 // and by each client's own option.
 import { once } from 'node:events';
-import { chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exampleFile } from '../examples/example.js';
 import { secrets } from '../support/secrets.js';
@@ -17,6 +16,7 @@ import {
   startApp,
   startProgram,
   testWithPrograms,
+  writerIn,
   type Program,
 } from './tools.js';
 
@@ -36,12 +36,7 @@ let server: Program | undefined;
 async function makeCluster(): Promise<Cluster> {
   const user = nobody();
   const folder = folderFor(user);
-  const write = (name: string, text: string): string => {
-    const file = path.join(folder, name);
-    writeFileSync(file, text, { mode: 0o600 });
-    if (user !== undefined) chownSync(file, user.uid, user.gid);
-    return file;
-  };
+  const write = writerIn(folder, user);
   const password = write('password', PASSWORD);
   const data = path.join(folder, 'data');
   const args = ['--no-sync', '--auth=scram-sha-256', '--username=tester', `--pwfile=${password}`];

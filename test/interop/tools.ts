@@ -2,7 +2,16 @@
 // installs them: Debian's programs are in its PATH, npm's packages in its NODE_PATH.
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, chownSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -69,6 +78,19 @@ export function folderFor(user?: { uid: number; gid: number }): string {
   chmodSync(folder, 0o755);
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   return folder;
+}
+
+/** Writes a file into a folder, which only its owner reads; returns its path. */
+export function writerIn(
+  folder: string,
+  user?: { uid: number; gid: number },
+): (name: string, text: string) => string {
+  return (name, text) => {
+    const file = path.join(folder, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    if (user !== undefined) chownSync(file, user.uid, user.gid);
+    return file;
+  };
 }
 
 /**
