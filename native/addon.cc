@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "constants.h"
+#include "detached_registry.h"
 #include "env_wrap.h"
 
 namespace tripoll {
@@ -74,6 +75,7 @@ void CloseEnvironment(void* data) {
   environment->pollers.clear();
   environment->raw.reset();
   environment->fds.CloseAll();
+  CloseDetachedOf(environment);
 }
 
 void DeleteEnvironment(napi_env /*env*/, void* data, void* /*hint*/) {
@@ -94,6 +96,7 @@ NAPI_MODULE_INIT() {
   }
   if (napi_add_env_cleanup_hook(env, CloseEnvironment, environment) != napi_ok) return nullptr;
   ExportSys(env, exports);
+  ExportDetached(env, exports);
   ExportPoller(env, exports);
   ExportAddresses(env, exports);
   ExportUdp(env, exports);

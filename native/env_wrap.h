@@ -175,6 +175,7 @@ void ExportAll(napi_env env, napi_value exports, const Export (&list)[kCount]) {
 
 // Each *_wrap file's contribution; ExportSystem calls those that not every system has.
 void ExportSys(napi_env env, napi_value exports);
+void ExportDetached(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);
 void ExportAddresses(napi_env env, napi_value exports);
 void ExportSystem(napi_env env, napi_value exports);

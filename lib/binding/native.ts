@@ -77,6 +77,12 @@ export interface NativeBinding {
   close(fd: number): number;
   disownFd(fd: number): number;
   ownFd(fd: number): number;
+  /** `out`: two doubles, the id and the key of what is detached. */
+  detachFd(fd: number, kind: number, out: Uint8Array): number;
+  /** The fd, this thread's from here on; ENOENT, or EINVAL if it is of another kind. */
+  claimFd(id: number, key: number, kind: number): number;
+  ownDetached(id: number, key: number): number;
+  closeDetached(id: number, key: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, out: Uint8Array): number;
   setsockoptInt(fd: number, level: number, name: number, value: number): number;

@@ -223,6 +223,10 @@ const templates: Record<string, () => unknown[]> = {
   close: () => [2 ** 31 - 1],
   disownFd: () => [2 ** 31 - 1],
   ownFd: () => [listener],
+  detachFd: () => [detachableFd(), 1, bytes()],
+  claimFd: () => [1, 2, 3],
+  ownDetached: () => [1, 2],
+  closeDetached: () => [1, 2],
   setsockopt: () => [listener, 1, 2, bytes()],
   getsockopt: () => [listener, 1, 2, bytes()],
   setsockoptInt: () => [listener, 1, 2, 1],
@@ -294,6 +298,12 @@ const templates: Record<string, () => unknown[]> = {
   kevent: () => [kqueue, new Uint8Array(0), kevents(), 0],
 };
 
+let detachable = -1;
+function detachableFd(): number {
+  if (detachable < 0) detachable = sys.socket(c.AF_INET, STREAM);
+  return detachable;
+}
+
 /** Where a good number would really wait, a bad value must be no number that means a time. */
 const WAITS: Record<string, number> = { pollerWait: 1, epollPwait2: 2, portWait: 2, kevent: 3 };
 
@@ -327,6 +337,12 @@ function cleanUp(name: string, values: readonly unknown[], result: unknown): voi
   if (['pipeCreate', 'fileOpen'].includes(name) && opened >= 0) native.handleClose?.(opened);
   if (name === 'pollerOpen' && opened >= 0) native.pollerClose(opened);
   if (name === 'driverStart' && opened === 0) native.driverClose(values[0] as number);
+  if (name === 'detachFd' && opened === 0) {
+    detachable = -1;
+    const { buffer, byteOffset } = values[2] as Uint8Array;
+    const [id = 0, key = 0] = new Float64Array(buffer.slice(byteOffset, byteOffset + 16));
+    if (native.closeDetached(id, key) !== 0) throw new Error('detachFd told no name');
+  }
   const out = { pipe2: values[1], socketpair: values[3] }[name];
   if (opened === 0 && Array.isArray(out)) for (const fd of (out as number[]).slice(0, 2)) native.close(fd);
 }

@@ -35,7 +35,7 @@ const TARGETS = [
 ];
 const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
 const NAPI_VERSION = 8;
-const TESTS = ['threads', 'waker_registry', 'fd_table', 'address'];
+const TESTS = ['threads', 'waker_registry', 'detached_registry', 'fd_table', 'address'];
 const KQUEUE_TESTS = ['kqueue_rules', 'kqueue_poller', 'kqueue_fork'];
 
 function run(command, args, options = {}) {
