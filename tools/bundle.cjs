@@ -72,6 +72,7 @@ const BUNDLES = {
   node: ['node/index', 'node/net', 'node/cluster-worker'],
   register: ['node/register'],
   dgram: ['node/dgram'],
+  runtime: ['runtime/index', 'runtime/scheduler/scheduler'],
   // Last: what all others use now and then.
   options: [
     'net/socket/given-fd',

@@ -1,0 +1,1 @@
+export { createScheduler, type SchedulerOptions, type WorkerStats } from './scheduler/scheduler.js';
