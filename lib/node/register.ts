@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { isClusterWorker } from './cluster-worker.js';
 import * as dgram from './dgram.js';
 import { hookHttp, hookServers, hookTls } from './hooks.js';
+import { mendHttp2Streams } from './http2-streams.js';
 import {
   connect,
   getDefaultAutoSelectFamily,
@@ -44,20 +45,36 @@ function toHookedDgram(): object {
   const own = { createSocket, Socket: DgramSocket };
   return (hookedDgram ??= { ...(load.call(Module, 'node:dgram', null, false) as object), ...own });
 }
-/** Exports of node:dgram, of a Node that has no `registerHooks`. */
-const DGRAM_NAMES = ['_createSocketHandle', 'createSocket', 'Socket'];
+/** Exports of modules that are loaded when they are asked for, of a Node that has no `registerHooks`. */
+const LATE_NAMES = {
+  dgram: ['_createSocketHandle', 'createSocket', 'Socket'],
+  http2: [
+    'connect',
+    'constants',
+    'createServer',
+    'createSecureServer',
+    'getDefaultSettings',
+    'getPackedSettings',
+    'getUnpackedSettings',
+    'performServerHandshake',
+    'sensitiveHeaders',
+    'Http2ServerRequest',
+    'Http2ServerResponse',
+  ],
+};
 
 /** What has to be done to a module before a program has it. */
 const HOOKS: Record<string, (exports: never) => void> = {
   http: hookHttp,
   tls: hookTls,
+  http2: mendHttp2Streams,
 };
 /** These lead to them. */
 const NEEDS: Record<string, readonly string[]> = {
   http: ['http'],
   _http_agent: ['http'],
   https: ['http', 'tls'],
-  http2: ['tls'],
+  http2: ['tls', 'http2'],
   tls: ['tls'],
   _tls_wrap: ['tls'],
 };
@@ -131,8 +148,9 @@ function hookImport(): void {
     });
     return;
   }
-  const urls = { net: facade('net', Object.keys(hookedNet)), dgram: facade('dgram', DGRAM_NAMES) };
-  for (const name of Object.keys(HOOKS)) replacementOf(name);
+  const urls: Record<string, string> = { net: facade('net', Object.keys(hookedNet)) };
+  for (const [name, names] of Object.entries(LATE_NAMES)) urls[name] = facade(name, names);
+  for (const name of Object.keys(HOOKS)) if (urls[name] === undefined) replacementOf(name);
   const hook = `const urls = new Map(Object.entries(${JSON.stringify(urls)}));
 export function resolve(specifier, context, next) {
   const url = urls.get(specifier.replace(/^node:/, ''));

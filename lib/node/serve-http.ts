@@ -1,3 +1,4 @@
+import type * as http2 from 'node:http2';
 import { Server as NodeServer } from 'node:net';
 import type * as tls from 'node:tls';
 import { stateError } from '../binding/errors.js';
@@ -6,6 +7,7 @@ import type { TcpListener } from '../net/tcp/tcp-listener.js';
 import type { UnixListener } from '../net/unix/unix-listener.js';
 import { alreadyListening, invalidArgType } from './errors.js';
 import { handlersOf, type ServerFace } from './listening.js';
+import { mendHttp2Streams } from './http2-streams.js';
 import { forwardToSockets } from './node-wrappers.js';
 import { UNBUFFERED } from './transport.js';
 
@@ -73,7 +75,8 @@ export function serveHttp<Server extends NodeServer>(
   const face = server as unknown as ServerFace & { _handle: ListenerHandle | null };
   listener.takeOver(handlersOf(face), UNBUFFERED);
   served.add(listener);
-  forwardToSockets(loadTls());
+  forwardToSockets(load('node:tls') as typeof tls);
+  if (isHttp2(server)) mendHttp2Streams(load('node:http2') as typeof http2);
   const { localAddress } = listener;
   if (typeof localAddress === 'string') face._pipeName = localAddress;
   face._listeningId++;
@@ -87,8 +90,13 @@ function isHeirOf(Class: { prototype: object }, value: unknown): boolean {
   return Object.prototype.isPrototypeOf.call(Class.prototype, value as object);
 }
 
+/** Those of HTTP/2 have it, and no other. */
+function isHttp2(server: NodeServer): boolean {
+  return typeof (server as Partial<http2.Http2Server>).updateSettings === 'function';
+}
+
 /** Not for who only wants a Socket; and not by import(), which Jest refuses. */
-function loadTls(): typeof tls {
+function load(name: string): unknown {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
-  return require('node:tls') as typeof tls;
+  return require(name) as unknown;
 }

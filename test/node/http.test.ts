@@ -10,8 +10,7 @@ import { capabilities } from '#lib/index';
 import { listen, TcpListener } from '#lib/net/tcp/tcp-listener';
 import { listenUnix, UnixListener } from '#lib/net/unix/unix-listener';
 import { serveHttp, Socket } from '#lib/node/index';
-import { describeIf, testIf } from '../support/applies.js';
-import { hasBackend } from '../support/backends.js';
+import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { temporaryFolder } from '../support/folders.js';
 import { secrets } from '../support/secrets.js';
@@ -47,7 +46,6 @@ const WAYS: Readonly<Record<string, Listen>> = {
 };
 
 // Of a test's own: how soon a server looks for what is late.
-const testTaken = testIf(hasBackend('epoll'), 'other systems leave a write in the socket for longer');
 const LATE = { headersTimeout: 40, requestTimeout: 80, connectionsCheckingInterval: 10 };
 
 const textOf = async (stream: AsyncIterable<unknown>): Promise<string> => {
@@ -293,8 +291,7 @@ describeIf(capabilities.runtime === 'node', 'it is about Node’s own servers')(
     await within(sessionEnd, 'the end of the session');
   });
 
-  // Not mended where the socket has not taken the write when the answer comes: docs/traps.md.
-  testTaken('T110 http2: an upload that is refused in the middle ends on both sides', async () => {
+  test('T110 http2: an upload that is refused in the middle ends on both sides', async () => {
     const server = serveHttp(listen(local, {}), http2.createServer());
     server.on('stream', (stream) => {
       setImmediate(() => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { capabilities } from 'tripoll';
 import { testIf } from '../support/applies.js';
 import { packageRoot, reportOf, runScript } from '../support/child.js';
+import { secrets } from '../support/secrets.js';
 
 const register = path.join(packageRoot, 'dist/node/register.js');
 const runs = testIf(capabilities.runtime === 'node', 'it leads Node’s own modules to ours');
@@ -65,5 +66,129 @@ runs('T108 http2 without TLS: names and options are those of the Socket below', 
     localAddress: '127.0.0.1',
     isPort: true,
     noDelay: 2,
+  });
+});
+
+/** A peer of HTTP/2 that sends the frames it is told to, and `eventsOf` a stream, up to `close`. */
+const FRAMES = `
+  const http2 = require('http2'), net = require('net'), tls = require('tls');
+  const { once } = require('events');
+  const secrets = ${JSON.stringify(secrets)};
+  const frame = (type, flags, id, payload = '') => {
+    const bytes = Buffer.from(payload, 'hex');
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(bytes.length, 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(id, 5);
+    return Buffer.concat([head, bytes]);
+  };
+  const SETTINGS = frame(4, 0, 0), ACK = frame(4, 1, 0), RESET = frame(3, 0, 1, '00000000');
+  const WIDE = Buffer.concat([frame(4, 0, 0, '00047fffffff'), frame(8, 0, 0, '70000000')]); // all windows
+  const REFUSAL = frame(1, 5, 1, '8c'); // :status 400, END_STREAM
+  /** Has all of a window: answers. */
+  const whenFull = (socket, call) => {
+    let bytes = 0;
+    socket.on('error', () => {}).on('data', ({ length }) => {
+      if (bytes < 65_535 && (bytes += length) >= 65_535) call();
+    });
+  };
+  const listening = async (server) => {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return server.address().port;
+  };
+  const eventsOf = async (stream) => {
+    const events = [];
+    for (const event of ['response', 'aborted', 'end', 'error']) stream.on(event, () => events.push(event));
+    await once(stream, 'close');
+    return [...events.sort(), stream.rstCode];
+  };
+  const report = (events) => {
+    console.log(JSON.stringify(events));
+    process.exit();
+  };`;
+
+/** What must have happened to a stream that was refused in the middle, in this order or that. */
+const REFUSED = ['aborted', 'end', 'response', 0];
+
+describe.each(capabilities.backends)('T110 http2 on %s', (backend) => {
+  const eventsIn = async (source: string): Promise<unknown> => {
+    const options = { nodeOptions: ['--require', register], env: { TRIPOLL_BACKEND: backend } };
+    return reportOf(await runScript(`${FRAMES}\n(async () => {${source}})();`, options));
+  };
+
+  for (const scheme of ['http', 'https'])
+    runs(`${scheme}: an answer and a reset that come together end an upload`, async () => {
+      const source = `
+        const isTls = ${scheme === 'https'};
+        const open = (socket) => {
+          socket.write(Buffer.concat([SETTINGS, ACK]));
+          whenFull(socket, () => socket.write(Buffer.concat([REFUSAL, RESET])));
+        };
+        const server = isTls
+          ? tls.createServer({ ...secrets, ALPNProtocols: ['h2'] }, open)
+          : net.createServer(open);
+        const url = '${scheme}://127.0.0.1:' + (await listening(server));
+        const session = http2.connect(url, { rejectUnauthorized: false });
+        const sent = session.request({ ':method': 'POST' });
+        // More than the window of a stream: the rest is never sent.
+        sent.write(Buffer.alloc(65_536));
+        sent.write(Buffer.alloc(65_536));
+        report(await eventsOf(sent.resume()));`;
+      expect(await eventsIn(source)).toEqual(REFUSED);
+    });
+
+  runs('an answer that is read long after its reset ends an upload', async () => {
+    const source = `
+      const server = net.createServer((socket) => {
+        socket.write(Buffer.concat([SETTINGS, ACK]));
+        const answer = [frame(1, 4, 1, '8c'), frame(0, 1, 1, '62'), RESET];
+        whenFull(socket, () => socket.write(Buffer.concat(answer)));
+      });
+      const session = http2.connect('http://127.0.0.1:' + (await listening(server)));
+      const sent = session.request({ ':method': 'POST' });
+      sent.write(Buffer.alloc(65_536));
+      sent.once('aborted', () => setImmediate(() => sent.resume()));
+      report(await eventsOf(sent));`;
+    expect(await eventsIn(source)).toEqual(REFUSED);
+  });
+
+  runs('an answer that comes while a write waits for the socket ends it when that is done', async () => {
+    const source = `
+      const seen = [];
+      let sent, isDone = false;
+      const server = net.createServer((socket) => {
+        socket.write(Buffer.concat([WIDE, ACK]));
+        whenFull(socket, () => {
+          socket.pause().write(Buffer.concat([REFUSAL, RESET]), () => {
+            seen.push(!isDone && !sent.closed);
+            socket.resume();
+          });
+        });
+      });
+      const session = http2.connect('http://127.0.0.1:' + (await listening(server)));
+      await once(session, 'remoteSettings');
+      sent = session.request({ ':method': 'POST' });
+      // More than loopback has room for, less than the memory of a session.
+      sent.write(Buffer.alloc(9 << 20), () => (isDone = true));
+      const events = await eventsOf(sent.resume());
+      report([...seen, ...events]);`;
+    expect(await eventsIn(source)).toEqual([true, ...REFUSED]);
+  });
+
+  runs('a client that resets what waits for its window ends the response', async () => {
+    const source = `
+      const server = http2.createServer();
+      server.on('stream', async (stream) => {
+        stream.respond({ ':status': 200 });
+        stream.write(Buffer.alloc(65_536));
+        stream.write(Buffer.alloc(65_536));
+        report(await eventsOf(stream));
+      });
+      const socket = net.connect(await listening(server), '127.0.0.1');
+      const request = frame(1, 5, 1, '828684410131'); // GET / of "1"
+      socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n'), SETTINGS, request]));
+      whenFull(socket, () => socket.write(RESET));`;
+    expect(await eventsIn(source)).toEqual(['aborted', 'end', 0]);
   });
 });
