@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream';
+// Not the globals, which fake timers replace: node:net's own time is real under them.
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { SocketOptions } from './socket-options.js';
 import { Transport, type Connection } from './transport.js';
 import { UserBuffer } from './user-buffer.js';
@@ -23,6 +25,11 @@ export class SocketState extends Transport {
   /** A write that waits for the connection. */
   pendingBytes = 0;
   #timer: NodeJS.Timeout | null = null;
+  #idleMs = 0;
+  /** When bytes were last moved, while there is a timer. */
+  #activeAtMs = 0;
+  /** It was told, and is again when it is idle again. */
+  #isExpired = false;
   /** Ends an attempt to connect, or a look-up. */
   #cancel: (() => void) | null = null;
   #follow: ((refed: boolean) => unknown) | null = null;
@@ -90,20 +97,38 @@ export class SocketState extends Transport {
 
   setTimer(delayMs: number, onTimeout: () => void): void {
     this.clearTimer();
-    if (delayMs > 0) this.#timer = setTimeout(() => this.#expire(onTimeout), delayMs).unref();
+    if (delayMs === 0) return;
+    this.#idleMs = delayMs;
+    this.#activeAtMs = this.turnTimeMs();
+    this.#arm(delayMs, onTimeout);
+  }
+
+  #arm(delayMs: number, onTimeout: () => void): void {
+    this.#timer = setTimeout(() => this.#expire(onTimeout), delayMs).unref();
   }
 
   clearTimer(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#isExpired = false;
   }
 
-  /** A write that makes progress is no idle time. */
+  /**
+   * Activity only notes the time: a timer that is set anew for each message costs more. A write that
+   * makes progress is no idle time.
+   */
   #expire(onTimeout: () => void): void {
     const before = this.#queuedBytes;
     this.#queuedBytes = this.queuedBytes;
-    if (before > 0 && before !== this.#queuedBytes) this.#timer?.refresh();
-    else onTimeout();
+    if (before > 0 && before !== this.#queuedBytes) this.onActivity();
+    // A timer counts whole milliseconds, and may be early by one.
+    const leftMs = this.#activeAtMs + this.#idleMs - this.turnTimeMs();
+    if (leftMs >= 1) {
+      this.#arm(leftMs, onTimeout);
+      return;
+    }
+    this.#isExpired = true;
+    onTimeout();
   }
 
   // ---- writing ----
@@ -128,7 +153,10 @@ export class SocketState extends Transport {
   // ---- what the connection tells ----
 
   override onActivity(): void {
-    this.#timer?.refresh();
+    if (this.#timer === null) return;
+    this.#activeAtMs = this.turnTimeMs();
+    if (this.#isExpired) this.#timer.refresh();
+    this.#isExpired = false;
   }
 
   protected override onBytes(chunk: Uint8Array): boolean {

@@ -1,10 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import { closedError, errnoOf } from '../binding/errors.js';
+import { nowMs } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { SocketAddress } from '../sys/address.js';
 import type { StreamHandlers } from '../net/stream/connection-profile.js';
-import type { SocketConnection } from '../net/stream/socket-connection.js';
+import { KEPT, type SocketConnection } from '../net/stream/socket-connection.js';
 import type { SettableSocketOptions } from '../net/socket/socket-options.js';
 import { asNodeError, callError } from './errors.js';
 
@@ -39,9 +40,6 @@ export const UNBUFFERED = {
   maxQueuedBytes: Number.MAX_SAFE_INTEGER, // one chunk at a time: a stream's own `highWaterMark` bounds it
   allowHalfOpen: true, // a Duplex ends its own side
 } as const;
-
-/** A stream's chunk stays as it is until its write is answered. */
-const KEPT = { keep: true } as const;
 
 export function sumOf(chunks: readonly Uint8Array[]): number {
   return chunks.reduce((sum, { length }) => sum + length, 0);
@@ -128,6 +126,11 @@ export abstract class Transport {
     return this.#connection?.queuedBytes ?? 0;
   }
 
+  /** The time, read once for all that an event sets off. */
+  protected turnTimeMs(): number {
+    return this.#connection?.reactor.turnTimeMs() ?? nowMs();
+  }
+
   // ---- names ----
 
   get local(): SocketName {
@@ -200,6 +203,7 @@ export abstract class Transport {
   /** One write at a time: `done` comes before the next. */
   protected write(chunk: Uint8Array, done: Done): void {
     const connection = this.#beginWrite(chunk.length, done);
+    // A stream's chunk stays as it is until its write is answered.
     if (connection !== null) this.#finishWrite(connection.write(chunk, KEPT), done);
   }
 

@@ -280,13 +280,29 @@ function behaves(name: string, net: Net): void {
       }
     });
 
-    test('timeout is told, and activity puts it off', async () => {
+    test('timeout is told when it is idle, and again after what comes next', async () => {
       const { port } = await serve((socket) => socket.resume());
       const socket = toPort(port);
       socket.setTimeout(30);
       await within(once(socket, 'timeout'), 'timeout');
       expect(socket.timeout).toBe(30);
       expect(socket.destroyed).toBe(false);
+      socket.write('x');
+      await within(once(socket, 'timeout'), 'timeout again');
+    });
+
+    test('activity of either side puts timeout off, by all its length', async () => {
+      const { port } = await serve((socket) => socket.pipe(socket));
+      const socket = toPort(port);
+      await within(once(socket, 'connect'), 'connect');
+      socket.setTimeout(150);
+      let activeMs = 0;
+      setTimeout(() => socket.write('x'), 75);
+      socket.once('data', () => (activeMs = performance.now()));
+      await within(once(socket, 'timeout'), 'timeout');
+      // Both count whole milliseconds.
+      expect(performance.now() - activeMs).toBeGreaterThan(147);
+      expect(activeMs).toBeGreaterThan(0);
     });
 
     test('onread fills one buffer, and false stops it', async () => {

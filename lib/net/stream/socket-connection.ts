@@ -29,6 +29,9 @@ export interface WriteOptions {
   keep?: boolean | undefined;
 }
 
+/** @internal A stream's own, which need not be looked at for each chunk. */
+export const KEPT: WriteOptions = Object.freeze({ keep: true });
+
 const WRITE_NAMES = { keep: true } as const;
 function checkWriteOptions(options: WriteOptions): void {
   checkNames('options', options, WRITE_NAMES);
@@ -199,7 +202,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
    * @throws TypeError when it is no Uint8Array; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE after `end()`
    */
   write(chunk: Uint8Array, options?: WriteOptions): boolean {
-    if (options !== undefined) checkWriteOptions(options);
+    if (options !== undefined && options !== KEPT) checkWriteOptions(options);
     if (this.writeEnded || this.closed) return this.refuseWrite();
     let written = 0;
     if (this.canWriteNow) {
