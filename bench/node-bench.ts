@@ -90,11 +90,15 @@ function respWork(pipeline: string, goal: Goal): Work {
   return {
     title: `RESP server, redis-benchmark -t get -P ${pipeline}`,
     sides: [
-      { name: 'node:net', args: [[], 'resp.js', entry, 'node:net'] },
-      { name: 'tripoll', args: [[], 'resp.js', entry, 'tripoll'] },
+      { name: 'node:net', args: [[], 'resp.js', entry, '--node'] },
+      { name: 'nested', args: [[], 'resp.js', entry, ''] },
+      { name: 'run()', args: [[], 'resp.js', entry, '--run'] },
     ],
     load: redisBenchmark(pipeline),
-    ratios: [['node:net', 'tripoll', goal]],
+    ratios: [
+      ['node:net', 'nested', goal],
+      ['node:net', 'run()', goal],
+    ],
   };
 }
 

@@ -20,12 +20,21 @@ const replies = new Replies();
 // ---- tripoll ----
 
 const KEPT = { keep: true };
-const COPIED = { keep: false };
+
+let lent: Uint8Array = Buffer.alloc(0);
+let lentBuffer = Buffer.from(lent.buffer);
+
+/** The chunk as a Buffer. Chunks of one length are mostly the same view: it is made once then. */
+function toBuffer(chunk: Uint8Array): Buffer {
+  if (chunk === lent) return lentBuffer;
+  lent = chunk;
+  return (lentBuffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+}
 
 function overTripoll(connection: TcpConnection<Session>): Transport {
   return {
     // What cannot be sent at once is copied, unless it is kept.
-    write: (bytes, isKept) => connection.write(bytes, isKept ? KEPT : COPIED),
+    write: (bytes, isKept) => (isKept ? connection.write(bytes, KEPT) : connection.write(bytes)),
     pause: () => connection.pause(),
     resume: () => connection.resume(),
     end: () => connection.end(),
@@ -45,7 +54,7 @@ function serveByTripoll(port: number): void {
         connection.data = new Session(database, replies, overTripoll(connection));
       },
       data(connection, chunk) {
-        connection.data?.take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+        connection.data?.take(toBuffer(chunk));
       },
       drain(connection) {
         connection.data?.drain();

@@ -226,6 +226,8 @@ const LOOP_BYTES = 24;
 export class Replies {
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #length = 0;
+  /** What was sent last, a view of the buffer. */
+  #sent = NOTHING;
   #sink: ReplySink | null = null;
   #isTaken = true;
 
@@ -237,8 +239,12 @@ export class Replies {
 
   /** Sends what there is; returns false when the client reads too slowly. */
   flush(): boolean {
-    if (this.#length > 0) this.#send(this.#buffer.subarray(0, this.#length), false);
+    const length = this.#length;
     this.#length = 0;
+    if (length === 0) return this.#isTaken;
+    // Many replies are as long as the last one.
+    if (this.#sent.length !== length) this.#sent = this.#buffer.subarray(0, length);
+    this.#send(this.#sent, false);
     return this.#isTaken;
   }
 
