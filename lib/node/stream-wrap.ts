@@ -7,24 +7,56 @@ import type { SocketState } from './socket-state.js';
 // Node's own modules take our Socket through a wrapper (JSStreamSocket), which ends the process by
 // an assertion where a socket of the system's says EPIPE.
 
+/** The wrapper's own handle, which Node's C++ writes to. */
+interface WrapHandle {
+  finishWrite(request: unknown, status: number): void;
+}
+
 /** The wrapper, as far as it is looked at. */
 interface StreamWrap {
   readonly [request: symbol]: unknown;
   readonly stream: Duplex & { readonly [STATE]?: SocketState };
-  readonly _handle: { finishWrite(request: unknown, status: number): void } | null;
+  readonly _handle: WrapHandle | null;
 }
 type WrapMethod = (this: StreamWrap, ...args: unknown[]) => number;
 
 const REQUESTS = ['kCurrentWriteRequest', 'kCurrentShutdownRequest'] as const;
 
-/** A wrapper of nothing; undefined where Node makes none, or another one. */
-function makeWrap({ TLSSocket, createSecureContext }: typeof tls): StreamWrap | undefined {
+/** What a TLS socket has in place of a handle of the system's. */
+interface TlsHandle {
+  readonly _parentWrap?: StreamWrap;
+}
+
+/** That of a TLS socket over nothing; undefined where Node makes none. */
+function makeHandle({ TLSSocket, createSecureContext }: typeof tls): TlsHandle | undefined {
   const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
   // No authorities: it would take long to read them.
   const secured = new TLSSocket(stream, { secureContext: createSecureContext({ ca: [] }) });
-  const { _handle } = secured as unknown as { _handle?: { _parentWrap?: StreamWrap } };
+  const { _handle } = secured as unknown as { _handle?: TlsHandle };
   secured.destroy();
-  return _handle?._parentWrap;
+  return _handle;
+}
+
+type Close = (this: TlsHandle, told?: () => void) => unknown;
+
+/**
+ * Tells 'close' after the call, as for a socket of the system's. Node does so within it where the
+ * wrapper has closed before: its listeners meet a handle without TLS then, of which each question
+ * ends the process (T111).
+ */
+function mendClose(prototype: { close?: Close }): void {
+  const { close } = prototype;
+  if (close === undefined) return;
+  prototype.close = function (told) {
+    if (told === undefined || this._parentWrap?.stream[STATE] === undefined) return close.call(this, told);
+    let isCalling = true;
+    const result = close.call(this, () => {
+      if (isCalling) setImmediate(told);
+      else told();
+    });
+    isCalling = false;
+    return result;
+  };
 }
 
 /**
@@ -34,8 +66,10 @@ function makeWrap({ TLSSocket, createSecureContext }: typeof tls): StreamWrap | 
  * wrapper's prototype; undefined where there is none.
  */
 export function mendStreamWrap(module: typeof tls): object | undefined {
-  const wrap = makeWrap(module);
-  if (wrap === undefined) return undefined;
+  const handle = makeHandle(module);
+  const wrap = handle?._parentWrap;
+  if (handle === undefined || wrap === undefined) return undefined;
+  mendClose(Object.getPrototypeOf(handle) as { close?: Close });
   const symbols = Object.getOwnPropertySymbols(wrap);
   const [write, shutdown] = REQUESTS.map((name) => symbols.find(({ description }) => description === name));
   const prototype = Object.getPrototypeOf(wrap) as Record<string, WrapMethod>;
@@ -46,8 +80,10 @@ export function mendStreamWrap(module: typeof tls): object | undefined {
     const state = this.stream[STATE];
     const isOurs = state !== undefined;
     if (state !== undefined) state.isWrapped = true;
-    if (this[shutdown] !== null || (this[write] !== null && !isOurs)) return errnoOf('EPIPE');
-    return isOurs ? writeAll(this, args[0], args[1] as Uint8Array[]) : doWrite.apply(this, args);
+    if (this[shutdown] !== null || this[write] !== null) return errnoOf('EPIPE');
+    // One that is closed cancels the write, or has nobody who waits for it.
+    if (!isOurs || this._handle === null) return doWrite.apply(this, args);
+    return writeAll(this, this._handle, args[0], args[1] as Uint8Array[]);
   };
   prototype['doShutdown'] = function (...args) {
     return this[shutdown] !== null ? errnoOf('ENOTCONN') : doShutdown.apply(this, args);
@@ -57,9 +93,13 @@ export function mendStreamWrap(module: typeof tls): object | undefined {
 
 const finishedOf = new WeakMap<StreamWrap, FinishedWrites>();
 
-function writeAll(wrap: StreamWrap, request: unknown, chunks: readonly Uint8Array[]): number {
-  const { _handle: handle, stream } = wrap;
-  if (handle === null) return 0; // closed: nobody waits for it
+function writeAll(
+  wrap: StreamWrap,
+  handle: WrapHandle,
+  request: unknown,
+  chunks: readonly Uint8Array[],
+): number {
+  const { stream } = wrap;
   const finished = finishedOf.get(wrap) ?? new FinishedWrites(stream);
   finishedOf.set(wrap, finished);
   let left = chunks.length;

@@ -69,6 +69,105 @@ runs('T108 http2 without TLS: names and options are those of the Socket below', 
   });
 });
 
+/** The wrapper that TLS has over a Socket, and what Node is told of its writes. */
+const WRAPPER = `
+  const net = require('net'), tls = require('tls');
+  const { once } = require('events');
+  const told = [];
+  const wrapperTo = async (accept) => {
+    const server = net.createServer(accept).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = net.connect(server.address().port, '127.0.0.1').on('error', () => {});
+    await once(socket, 'connect');
+    server.close();
+    const wrap = new tls.TLSSocket(socket).on('error', () => {})._handle._parentWrap;
+    // Node's own would look for its requests, which these are not.
+    wrap._handle.finishWrite = (request, status) => told.push([request, Math.sign(status)]);
+    return wrap;
+  };
+  const parts = (letter) => [Buffer.alloc(8 << 20, letter), Buffer.from(letter), Buffer.from('\\n')];
+  const report = (value) => {
+    console.log(JSON.stringify(value));
+    process.exit();
+  };`;
+
+describe.each(capabilities.backends)('writes through the wrapper on %s', (backend) => {
+  const run = async (source: string): Promise<unknown> => {
+    const options = { nodeOptions: ['--require', register], env: { TRIPOLL_BACKEND: backend } };
+    return reportOf(await runScript(`${WRAPPER}\n(async () => {${source}})();`, options));
+  };
+
+  runs('T107 one that comes during another follows it, and is told after it', async () => {
+    const source = `
+      let peer;
+      const wrap = await wrapperTo((socket) => (peer = socket.pause()));
+      const taken = ['a', 'b', 'c'].map((letter) => wrap.doWrite(letter, parts(letter)));
+      const waiting = told.length === 0;
+      wrap.doShutdown('end');
+      wrap._handle.finishShutdown = (request, status) => told.push([request, status]);
+      while (peer === undefined) await new Promise(setImmediate);
+      let lines = '', bytes = 0;
+      for await (const chunk of peer) {
+        bytes += chunk.length;
+        lines += chunk.toString().replace(/(.)\\1*/g, '$1');
+      }
+      while (told.length < 4) await new Promise(setImmediate);
+      report({ taken, waiting, told, bytes, lines: lines.replace(/(\\w)\\1*/g, '$1') });`;
+    const bytes = 3 * ((8 << 20) + 2);
+    const told = ['a', 'b', 'c', 'end'].map((name) => [name, 0]);
+    expect(await run(source)).toEqual({ taken: [0, 0, 0], waiting: true, told, bytes, lines: 'a\nb\nc\n' });
+  });
+
+  runs('T107 those under way are told once each, in their order, when the Socket closes', async () => {
+    const source = `
+      const wrap = await wrapperTo((socket) => socket.pause().on('error', () => {}));
+      const taken = ['a', 'b'].map((letter) => wrap.doWrite(letter, parts(letter)));
+      wrap.stream.destroy();
+      await once(wrap.stream, 'close');
+      while (told.length < 2) await new Promise(setImmediate);
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+      report({ taken, told });`;
+    // Of the one under way node:net says no error either.
+    const told = [
+      ['a', 0],
+      ['b', -1],
+    ];
+    expect(await run(source)).toEqual({ taken: [0, 0], told });
+  });
+
+  runs('T107 one that comes when the wrapper is closing is cancelled, a second is refused', async () => {
+    const source = `
+      const wrap = await wrapperTo((socket) => socket.pause().on('error', () => {}));
+      wrap.destroy();
+      const taken = ['a', 'b'].map((letter) => Math.sign(wrap.doWrite(letter, parts(letter))));
+      while (told.length < 1) await new Promise(setImmediate);
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+      report({ taken, told });`;
+    expect(await run(source)).toEqual({ taken: [0, -1], told: [['a', -1]] });
+  });
+});
+
+runs('T111 tls: listeners of close may ask and listen', async () => {
+  const source = `
+    const tls = require('tls');
+    const events = [];
+    const lookup = (name, options, done) => done(Object.assign(new Error('none'), { code: 'ENOTFOUND' }));
+    const socket = tls.connect({ host: 'nowhere.test', port: 1, lookup });
+    socket.on('error', ({ code }) => events.push(code));
+    socket.on('close', () => {
+      events.push('close', socket.getProtocol(), socket.getPeerCertificate());
+      socket.on('keylog', () => {}).on('session', () => {});
+      socket.getSession();
+      console.log(JSON.stringify(events));
+    });`;
+  expect(reportOf(await runScript(source, { nodeOptions: ['--require', register] }))).toEqual([
+    'ENOTFOUND',
+    'close',
+    null,
+    null,
+  ]);
+});
+
 /** A peer of HTTP/2 that sends the frames it is told to, and `eventsOf` a stream, up to `close`. */
 const FRAMES = `
   const http2 = require('http2'), net = require('net'), tls = require('tls');
