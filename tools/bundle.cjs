@@ -235,7 +235,7 @@ function makeCheaper(file) {
     const [declared, get] = [`var ${name} = {};\n__export(${name}, {`, `get_${name}`];
     // Handed out first: what is declared then reads the same.
     text = text
-      .replace(`() => ${name}`, `() => ${get}()`)
+      .replace(new RegExp(`\\(\\) => ${name}\\b`), `() => ${get}()`)
       .replace(declared, `var ${name};\nvar ${get} = () => ${name} ??= __filled({`);
   }
   const earlier = new Set();
