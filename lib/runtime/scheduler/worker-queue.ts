@@ -158,6 +158,16 @@ export class WorkerQueue {
   }
 
   /**
+   * This worker takes nothing for a while, though there may be something: it does not search any
+   * more.
+   */
+  rest(): void {
+    if (!this.#isSearching) return;
+    this.#isSearching = false;
+    if (this.#parts.idle.stopSearching(this.#worker) && this.#parts.hasWork()) this.#parts.notify();
+  }
+
+  /**
    * Says how long the tasks ran that `next` has given since the last call, in microseconds in all:
    * once a turn, say. The mean, in which a task counts a tenth, decides how often the queue of all
    * is looked at.
