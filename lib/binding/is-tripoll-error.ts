@@ -7,14 +7,18 @@ const LIBRARY_CODES: Readonly<Record<LibraryErrorCode, true>> = {
   ABORT_ERR: true,
   ERR_TRIPOLL_BUSY: true,
   ERR_TRIPOLL_CLOSED: true,
+  ERR_TRIPOLL_ENTRY: true,
   ERR_TRIPOLL_FRAME_TOO_LONG: true,
   ERR_TRIPOLL_INVALID_ARG_TYPE: true,
   ERR_TRIPOLL_INVALID_FRAME: true,
+  ERR_TRIPOLL_NO_SUCH_TASK: true,
+  ERR_TRIPOLL_NOT_CLONEABLE: true,
   ERR_TRIPOLL_OUT_OF_RANGE: true,
   ERR_TRIPOLL_STATE: true,
   ERR_TRIPOLL_TIMEOUT: true,
   ERR_TRIPOLL_UNEXPECTED_END: true,
   ERR_TRIPOLL_UNSUPPORTED: true,
+  ERR_TRIPOLL_WORKER_DIED: true,
   ERR_TRIPOLL_WRITE_OVERFLOW: true,
 };
 /** An errno without a name, and what getaddrinfo(3) says. */

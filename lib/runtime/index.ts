@@ -1,1 +1,11 @@
-export { createScheduler, type SchedulerOptions, type WorkerStats } from './scheduler/scheduler.js';
+import './worker.js';
+
+export { currentRuntime, currentTask, type TaskContext } from './current.js';
+export type { WorkerDiedError } from './errors.js';
+export { TaskHandle } from './handle.js';
+export type { RuntimeMetrics, WorkerMetrics } from './metrics.js';
+export { moved } from './moved.js';
+export type { RuntimeOptions } from './options.js';
+export { Runtime, type RuntimeInspection } from './runtime.js';
+export { TaskSpawner, type SpawnOptions } from './spawner.js';
+export type { AnyTasks, TaskArguments, TaskName, TaskResult } from './task-types.js';

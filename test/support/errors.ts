@@ -29,3 +29,13 @@ export const state = { name: 'Error', code: 'ERR_TRIPOLL_STATE' };
 export const unsupported = { name: 'Error', code: 'ERR_TRIPOLL_UNSUPPORTED' };
 export const timedOut = { name: 'TimeoutError', code: 'ERR_TRIPOLL_TIMEOUT' };
 export const closed = { name: 'Error', code: 'ERR_TRIPOLL_CLOSED' };
+
+/** What `promise` is rejected with. */
+export async function rejectionOf(promise: PromiseLike<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
+}

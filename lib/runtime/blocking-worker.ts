@@ -1,0 +1,36 @@
+import type { MessagePort, Transferable } from 'node:worker_threads';
+import { loadTasks } from './load-tasks.js';
+import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
+import { notCloneable } from './errors.js';
+import { transferOf } from './moved.js';
+import { describeThrown } from './remote-error.js';
+
+/** A thread of the pool for what blocks, from its own side: one task after the other. */
+export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): Promise<void> {
+  const { names, tasks } = await loadTasks(entry);
+  const answer = (message: BlockingAnswer, transfer: readonly Transferable[] = []) =>
+    port.postMessage(message, transfer);
+  port.on('message', ({ name, args }: BlockingTask) => void run(name, args));
+  answer({ kind: 'ready' });
+
+  async function run(name: string, args: readonly unknown[]): Promise<void> {
+    const task = tasks[names.indexOf(name)];
+    if (task === undefined) {
+      answer({ kind: 'unknown', names });
+      return;
+    }
+    let value: unknown;
+    try {
+      value = await task(...args);
+    } catch (error) {
+      answer({ kind: 'result', failed: true, value: describeThrown(error) });
+      return;
+    }
+    try {
+      answer({ kind: 'result', failed: false, value }, transferOf(value));
+    } catch (error) {
+      const thrown = describeThrown(notCloneable('the result', name, error));
+      answer({ kind: 'result', failed: true, value: thrown });
+    }
+  }
+}

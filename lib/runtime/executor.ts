@@ -1,0 +1,289 @@
+import { nextTick, nowMs } from '../binding/host-clock.js';
+import { setCurrentTask, type TaskContext } from './current.js';
+import { notCloneable } from './errors.js';
+import type { ResultMessage, TaskMessage } from './messages.js';
+import { Field, type MetricsTable } from './metrics.js';
+import { transferOf } from './moved.js';
+import { describeThrown } from './remote-error.js';
+import type { WorkerQueue } from './scheduler/scheduler.js';
+import { Outcome, type TaskTable } from './table.js';
+
+/** Of any kind, by the names of the entry's functions. */
+export type TaskFunction = (...args: unknown[]) => unknown;
+
+/** What an executor needs of its thread. */
+export interface ExecutorHost {
+  readonly worker: number;
+  /** Tasks at once. */
+  readonly limit: number;
+  /** Tasks that its tasks have spawned, and that are not settled. */
+  readonly pending: number;
+  /** One turn more. */
+  again(): void;
+  /** The thread has something to take. */
+  wakeThread(thread: number): void;
+  sendResult(message: ResultMessage): void;
+}
+
+/** As much as Tokio lets a task do before it yields (tokio/src/task/coop/mod.rs). */
+const MAX_TASKS_A_TURN = 128;
+/** Node's own loop comes round after this: Tokio's target for looking at its other sources. */
+const MAX_TURN_MS = 0.2;
+/** The clock is not asked after each task where they are short. */
+const CLOCK_INTERVAL_MS = 0.05;
+const MAX_TASKS_BETWEEN_LOOKS = 16;
+const US_PER_MS = 1000;
+
+/** One of the tasks that run; used again for another when it has ended. */
+class RunningTask implements TaskContext {
+  slot = -1;
+  readonly worker: number;
+  #controller: AbortController | null = null;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly #watch: (task: RunningTask) => void;
+
+  constructor(
+    worker: number,
+    onEnd: (task: RunningTask, failed: boolean, value: unknown) => void,
+    watch: (task: RunningTask) => void,
+  ) {
+    this.worker = worker;
+    this.resolve = (value) => onEnd(this, false, value);
+    this.reject = (error) => onEnd(this, true, error);
+    this.#watch = watch;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      this.#watch(this);
+    }
+    return this.#controller.signal;
+  }
+
+  get hasSignal(): boolean {
+    return this.#controller !== null;
+  }
+
+  abort(): void {
+    this.#controller?.abort();
+  }
+
+  clear(): void {
+    this.slot = -1;
+    this.#controller = null;
+  }
+}
+
+/** Runs the tasks of one worker's thread. */
+export class Executor {
+  readonly #host: ExecutorHost;
+  readonly #table: TaskTable;
+  readonly #queue: WorkerQueue;
+  readonly #metrics: MetricsTable;
+  #tasks: readonly TaskFunction[] = [];
+  #names: readonly string[] = [];
+  /** Bound to this worker, and not begun. Their slots bound how many there are. */
+  #bound: TaskMessage[] = [];
+  #running = 0;
+  #parked = false;
+  /** That have ended, to be used again: as many as ran at once. */
+  readonly #spare: RunningTask[] = [];
+  readonly #withSignal = new Set<RunningTask>();
+  /** Threads to be woken when the promises that a turn has settled have run. */
+  #dirty: number[] = [];
+  #flushes = false;
+  #tasksBetweenLooks = 1;
+  #turnStartMs = 0;
+  #begun = 0;
+  #turns = 0;
+  #busyMs = 0;
+  readonly #onEnd = (task: RunningTask, failed: boolean, value: unknown) => this.#ended(task, failed, value);
+  readonly #watch = (task: RunningTask) => this.#withSignal.add(task);
+  readonly #flushLater = () => this.#flush();
+
+  constructor(host: ExecutorHost, table: TaskTable, queue: WorkerQueue, metrics: MetricsTable) {
+    this.#host = host;
+    this.#table = table;
+    this.#queue = queue;
+    this.#metrics = metrics;
+  }
+
+  /** The entry has been loaded. */
+  begin(names: readonly string[], tasks: readonly TaskFunction[]): void {
+    this.#names = names;
+    this.#tasks = tasks;
+    this.#metrics.set(this.#host.worker, Field.START_MS, Date.now());
+    this.#host.again();
+  }
+
+  /** A task that came by a port. */
+  add(message: TaskMessage): void {
+    this.#bound.push(message);
+    this.#host.again();
+  }
+
+  /** Puts a task of this thread's own into its queue. */
+  push(id: number): boolean {
+    this.#unpark();
+    // It runs when this turn, or whatever called this, has ended.
+    this.#host.again();
+    return this.#queue.push(id);
+  }
+
+  #unpark(): void {
+    if (!this.#parked) return;
+    this.#parked = false;
+    this.#queue.unparked();
+  }
+
+  /** Takes tasks for a while: until there are none, the bound is reached, or the turn's time is up. */
+  turn(): void {
+    if (this.#tasks.length === 0) return;
+    this.#unpark();
+    if (this.#table.takeAborts(this.#host.worker)) this.#tellAborts();
+    this.#turnStartMs = nowMs();
+    this.#turns++;
+    let taken = 0;
+    for (let looks = 0; looks < MAX_TASKS_A_TURN; looks++) {
+      if (this.#isFull()) {
+        this.#queue.rest();
+        this.#endTurn(taken);
+        return;
+      }
+      if (!this.#takeOne()) {
+        if (this.#queue.park()) {
+          this.#parked = true;
+          this.#endTurn(taken);
+          return;
+        }
+        continue;
+      }
+      taken++;
+      const isLook = taken % this.#tasksBetweenLooks === 0;
+      if (isLook && nowMs() - this.#turnStartMs > MAX_TURN_MS) break;
+    }
+    this.#host.again();
+    this.#endTurn(taken);
+  }
+
+  /**
+   * What tasks have spawned, and may wait for, does not count: else they would keep from running
+   * what they wait for.
+   */
+  #isFull(): boolean {
+    return this.#running >= this.#host.limit + this.#host.pending;
+  }
+
+  /** Begins the next task; false when there is none. */
+  #takeOne(): boolean {
+    const message = this.#bound.shift();
+    if (message !== undefined) {
+      const slot = this.#table.boundTo(message.id, this.#host.worker);
+      if (slot !== -1) this.#begin(slot, message.task, message.args);
+      return true;
+    }
+    const id = this.#queue.next();
+    if (id === 0) return false;
+    const slot = this.#table.claim(id, this.#host.worker);
+    // Stale: a task that was taken back, or that another has, after a death.
+    if (slot !== -1) this.#begin(slot, this.#table.kindOf(slot), this.#table.read(slot) as unknown[]);
+    return true;
+  }
+
+  #begin(slot: number, number: number, args: readonly unknown[]): void {
+    this.#running++;
+    this.#begun++;
+    const task = this.#spare.pop() ?? new RunningTask(this.#host.worker, this.#onEnd, this.#watch);
+    task.slot = slot;
+    setCurrentTask(task);
+    let result: unknown;
+    try {
+      result = this.#tasks[number]!(...args);
+    } catch (error) {
+      setCurrentTask(null);
+      task.reject(error);
+      return;
+    }
+    setCurrentTask(null);
+    if (typeof result !== 'object' || result === null) task.resolve(result);
+    // As an async function has made it. Anything else that has a `then` may call back twice.
+    else if (Object.getPrototypeOf(result) === Promise.prototype)
+      void (result as Promise<unknown>).then(task.resolve, task.reject);
+    else if ('then' in result) void Promise.resolve(result).then(task.resolve, task.reject);
+    else task.resolve(result);
+  }
+
+  #ended(task: RunningTask, failed: boolean, value: unknown): void {
+    const { slot } = task;
+    if (task.hasSignal) this.#withSignal.delete(task);
+    task.clear();
+    this.#spare.push(task);
+    const wasFull = this.#isFull();
+    this.#running--;
+    if (wasFull) this.#host.again();
+    this.#tell(slot, failed, value);
+  }
+
+  #tell(slot: number, failed: boolean, value: unknown): void {
+    const sent = failed ? describeThrown(value) : value;
+    let isInline = false;
+    try {
+      isInline = this.#table.write(slot, sent);
+      if (!isInline) this.#send(slot, failed, sent, transferOf(value));
+    } catch (error) {
+      // A getter that throws, a value that cannot be cloned: an error of plain fields always can.
+      const name = this.#names[this.#table.kindOf(slot)] ?? '';
+      this.#send(slot, true, describeThrown(notCloneable('the result', name, error)), []);
+    }
+    if (isInline) {
+      this.#table.finish(slot, this.#host.worker, failed ? Outcome.ERROR : Outcome.VALUE);
+      const thread = this.#table.spawnerOf(slot);
+      if (!this.#dirty.includes(thread)) this.#dirty.push(thread);
+    }
+    if (this.#flushes) return;
+    this.#flushes = true;
+    nextTick(this.#flushLater);
+  }
+
+  #send(slot: number, failed: boolean, value: unknown, transfer: readonly unknown[]): void {
+    const thread = this.#table.spawnerOf(slot);
+    this.#host.sendResult({
+      kind: 'result',
+      ...{ thread, id: this.#table.idOf(slot), failed, value, transfer },
+    });
+  }
+
+  /** After the microtasks: one wake for all that ended in them. */
+  #flush(): void {
+    this.#flushes = false;
+    this.#metrics.set(this.#host.worker, Field.RUNNING, this.#running);
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const thread of dirty) this.#host.wakeThread(thread);
+  }
+
+  #tellAborts(): void {
+    for (const task of [...this.#withSignal]) if (this.#table.isAborted(task.slot)) task.abort();
+  }
+
+  #endTurn(taken: number): void {
+    const elapsedMs = nowMs() - this.#turnStartMs;
+    if (taken > 0) {
+      const looks = Math.floor((CLOCK_INTERVAL_MS * taken) / Math.max(elapsedMs, Number.EPSILON));
+      this.#tasksBetweenLooks = Math.min(Math.max(looks, 1), MAX_TASKS_BETWEEN_LOOKS);
+    }
+    this.#busyMs += elapsedMs;
+    this.#queue.tune(elapsedMs * US_PER_MS);
+    this.#writeMetrics();
+  }
+
+  #writeMetrics(): void {
+    const { worker } = this.#host;
+    this.#metrics.set(worker, Field.RUNNING, this.#running);
+    this.#metrics.set(worker, Field.TASKS, this.#begun);
+    this.#metrics.set(worker, Field.TURNS, this.#turns);
+    this.#metrics.set(worker, Field.BUSY_MS, this.#busyMs);
+  }
+}

@@ -1,0 +1,86 @@
+import type { SharedWaker } from '../reactor/waker.js';
+import type { Thrown } from './remote-error.js';
+import type { SharedTable } from './table.js';
+
+// What goes through ports: beginnings, and values that do not fit into a slot. From one worker to
+// another it goes by way of the thread that made the runtime, in order.
+
+/** Arguments of a task that is bound to one worker. */
+export interface TaskMessage {
+  readonly kind: 'task';
+  readonly worker: number;
+  readonly id: number;
+  readonly task: number;
+  readonly args: readonly unknown[];
+  /** What of the arguments was transferred, for who sends it on. */
+  readonly transfer: readonly unknown[];
+}
+
+/** The outcome of a task, for the thread that spawned it. */
+export interface ResultMessage {
+  readonly kind: 'result';
+  readonly thread: number;
+  readonly id: number;
+  readonly failed: boolean;
+  /** A `Thrown` when it has failed. */
+  readonly value: unknown;
+  readonly transfer: readonly unknown[];
+}
+
+/** A worker has a thread, an old one or a new. */
+export interface WakerMessage {
+  readonly kind: 'waker';
+  readonly worker: number;
+  readonly waker: SharedWaker;
+}
+
+/** The worker's first words. */
+export interface ReadyMessage {
+  readonly kind: 'ready';
+  readonly waker: SharedWaker;
+  /** Of the tasks: their numbers are the places in this list. */
+  readonly names: readonly string[];
+}
+
+/** It could not load its entry. */
+export interface FailedMessage {
+  readonly kind: 'failed';
+  readonly thrown: Thrown;
+}
+
+export type ToWorker = TaskMessage | ResultMessage | WakerMessage;
+export type FromWorker = ResultMessage | ReadyMessage | FailedMessage;
+
+/** What a worker's thread is given. */
+export interface WorkerPlan {
+  readonly worker: number;
+  readonly entry: string;
+  readonly table: SharedTable;
+  readonly queues: SharedArrayBuffer;
+  readonly metrics: SharedArrayBuffer;
+  /** Of the thread that made the runtime. */
+  readonly mainWaker: SharedWaker;
+  /** Of the other workers that have begun. */
+  readonly wakers: readonly (SharedWaker | null)[];
+  readonly tasksPerWorker: number;
+  readonly maxWaiting: number;
+  readonly driver: 'default' | 'run';
+}
+
+/** A thread of the pool for what blocks: one task at a time. */
+export interface BlockingPlan {
+  readonly blocking: true;
+  readonly entry: string;
+}
+
+export interface BlockingTask {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+/** What a blocking thread answers; 'ready' when it has loaded its entry. */
+export type BlockingAnswer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly thrown: Thrown }
+  | { readonly kind: 'unknown'; readonly names: readonly string[] }
+  | { readonly kind: 'result'; readonly failed: boolean; readonly value: unknown };

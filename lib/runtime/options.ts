@@ -1,0 +1,86 @@
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { availableParallelism } from '../binding/cores.js';
+import { invalidArgType, outOfRange } from '../binding/errors.js';
+import { checkInteger, checkNames } from '../binding/validate.js';
+import { MAX_SLOTS, MAX_WORKERS } from './table.js';
+
+/** Options of a `Runtime`. */
+export interface RuntimeOptions {
+  /**
+   * The module whose exported functions are the tasks: a file's URL (`new URL('./tasks.js',
+   * import.meta.url)`), or an absolute path.
+   */
+  entry: string | URL;
+  /** Worker threads, 1 to 256; default: as many as the process may use cores. */
+  workers?: number | undefined;
+  /** Tasks that run on one worker at once, beside those that wait for others; default 64. */
+  tasksPerWorker?: number | undefined;
+  /**
+   * Tasks of one spawning thread that are queued or run at once: half a KiB each. Default 1024;
+   * all threads together have 65,535 at most.
+   */
+  capacity?: number | undefined;
+  /** Tasks of one spawning thread that wait for a place among those; default 65,536. */
+  maxWaiting?: number | undefined;
+  /** Threads for `blocking` at once, begun when they are needed; default 4, as libuv's pool. */
+  blockingThreads?: number | undefined;
+  /**
+   * How often in a row the thread of a worker may die before it has done a task; then the worker is
+   * given up. Default 5, as systemd gives up a service (StartLimitBurst=).
+   */
+  maxRestarts?: number | undefined;
+  /**
+   * How a worker waits: by its reactor's default driver, or under `reactor.run()`.
+   */
+  driver?: 'default' | 'run' | undefined;
+}
+
+const RUNTIME_NAMES: Readonly<Record<keyof RuntimeOptions, true>> = {
+  ...{ entry: true, workers: true, tasksPerWorker: true, capacity: true, maxWaiting: true },
+  ...{ blockingThreads: true, maxRestarts: true, driver: true },
+};
+
+const MAX_COUNT = 2 ** 31 - 1;
+const DEFAULT_CAPACITY = 1024;
+
+/** The options with their defaults; `entry` is a URL's text. */
+export interface CheckedOptions {
+  readonly entry: string;
+  readonly workers: number;
+  readonly tasksPerWorker: number;
+  readonly capacity: number;
+  readonly maxWaiting: number;
+  readonly blockingThreads: number;
+  readonly maxRestarts: number;
+  readonly driver: 'default' | 'run';
+}
+
+/** @throws TypeError, RangeError */
+export function checkOptions(options: RuntimeOptions): CheckedOptions {
+  checkNames('options', options, RUNTIME_NAMES);
+  const { driver = 'default' } = options;
+  const workers = options.workers ?? Math.min(availableParallelism(), MAX_WORKERS);
+  checkInteger('workers', workers, 1, MAX_WORKERS);
+  const mostEach = Math.floor(MAX_SLOTS / (workers + 1));
+  const capacity = options.capacity ?? Math.min(DEFAULT_CAPACITY, mostEach);
+  checkInteger('capacity', capacity, 1, mostEach);
+  const counts = {
+    ...{ tasksPerWorker: options.tasksPerWorker ?? 64, maxWaiting: options.maxWaiting ?? 65_536 },
+    ...{ blockingThreads: options.blockingThreads ?? 4, maxRestarts: options.maxRestarts ?? 5 },
+  };
+  for (const [name, value] of Object.entries(counts)) {
+    checkInteger(name, value, name === 'maxWaiting' || name === 'maxRestarts' ? 0 : 1, MAX_COUNT);
+  }
+  if (driver !== 'default' && driver !== 'run') throw outOfRange('driver', "'default' or 'run'", driver);
+  return { entry: checkEntry(options.entry), workers, capacity, ...counts, driver };
+}
+
+/** As the text of a URL. */
+function checkEntry(entry: unknown): string {
+  if (typeof entry === 'string' && isAbsolute(entry)) return pathToFileURL(entry).href;
+  const text = typeof entry === 'string' ? entry : (entry as Partial<URL> | null | undefined)?.href;
+  // Not a relative one: relative to what?
+  if (typeof text === 'string' && /^(file|data):/.test(text)) return text;
+  throw invalidArgType('entry', "a file's URL, or an absolute path", entry);
+}

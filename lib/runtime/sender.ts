@@ -1,0 +1,259 @@
+import { busyError } from '../binding/errors.js';
+import { noSuchTask, notCloneable, workerDied } from './errors.js';
+import { TaskHandle, type TaskOwner } from './handle.js';
+import type { ResultMessage, TaskMessage } from './messages.js';
+import { rebuildThrown, type Thrown } from './remote-error.js';
+import { Outcome, type TaskTable } from './table.js';
+
+/** What a sender needs of its thread. */
+export interface SenderHost {
+  /** 0: who made the runtime; else 1 + the worker's index. */
+  readonly thread: number;
+  /** Hands an id to the scheduler; false when that is full. */
+  submit(id: number): boolean;
+  sendTask(message: TaskMessage): void;
+  /** For a task whose arguments go by a port. */
+  chooseWorker(): number;
+  wakeWorker(worker: number): void;
+  /** What has ended the worker's thread, where this thread knows. */
+  causeOf(worker: number): unknown;
+  /** Some task is awaited now. */
+  hold(): void;
+  /** None is any more. */
+  release(): void;
+}
+
+interface Waiting {
+  readonly handle: TaskHandle;
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly transfer: readonly unknown[];
+}
+
+/** Waiting tasks that have gone are cut off when they are as many as those that are left, and so many. */
+const CUT_AFTER = 1024;
+const NOTHING: readonly unknown[] = [];
+
+/** The tasks that one thread has spawned: their slots, their handles, and those that wait. */
+export class Sender implements TaskOwner {
+  /** Numbers of the tasks, by name; null until a worker has told. */
+  #names: ReadonlyMap<string, number> | null = null;
+  /** Why nothing can be spawned any more. */
+  #failure: Error | null = null;
+  readonly #host: SenderHost;
+  readonly #table: TaskTable;
+  readonly #base: number;
+  readonly #free: number[] = [];
+  readonly #handles: (TaskHandle | undefined)[];
+  /** Without a slot, in their order, from `#first` on. */
+  #waiting: Waiting[] = [];
+  #first = 0;
+  readonly #maxWaiting: number;
+  /** Ids that the scheduler had no room for. */
+  #stalled: number[] = [];
+  /** Handles that are not settled. */
+  #pending = 0;
+  /** Who waits for that to be 0. */
+  #onIdle: (() => void)[] = [];
+  readonly #complete = (slot: number): void => this.#onDone(slot);
+
+  constructor(host: SenderHost, table: TaskTable, maxWaiting: number) {
+    this.#host = host;
+    this.#table = table;
+    this.#maxWaiting = maxWaiting;
+    this.#base = host.thread * table.capacity;
+    this.#handles = new Array<TaskHandle | undefined>(table.capacity);
+    // The lowest last, so that it is taken first: few slots stay warm. A predecessor of this
+    // thread may have left some that are still in use; they are freed when they are done.
+    for (let own = table.capacity - 1; own >= 0; own--) {
+      if (table.isFree(this.#base + own)) this.#free.push(this.#base + own);
+    }
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#first;
+  }
+
+  /** Whether a task would get a slot at once, or be refused. */
+  get hasRoom(): boolean {
+    return this.#failure !== null || this.waiting < this.#free.length;
+  }
+
+  /** A handle of a task that never was. */
+  refuse(error: Error): TaskHandle {
+    const handle = new TaskHandle(this);
+    handle.fail(error);
+    return handle;
+  }
+
+  /** Something else than a task is awaited: the process stays. */
+  keep(): void {
+    if (this.#pending++ === 0) this.#host.hold();
+  }
+
+  letGo(): void {
+    this.#ended();
+  }
+
+  spawn(name: string, args: readonly unknown[], transfer: readonly unknown[] = NOTHING): TaskHandle {
+    const handle = new TaskHandle(this);
+    this.keep();
+    if (this.#failure !== null) this.#fail(handle, this.#failure);
+    else if (this.#free.length > 0 && this.waiting === 0 && this.#names !== null)
+      this.#place(handle, name, args, transfer);
+    else if (this.waiting >= this.#maxWaiting)
+      this.#fail(handle, busyError(`${this.waiting} tasks wait for a place, as many as may (maxWaiting)`));
+    else this.#waiting.push({ handle, name, args, transfer });
+    return handle;
+  }
+
+  /** The workers' own list of tasks. */
+  setNames(names: readonly string[]): void {
+    this.#names = new Map(names.map((name, index) => [name, index]));
+    this.#placeWaiting();
+  }
+
+  #place(handle: TaskHandle, name: string, args: readonly unknown[], transfer: readonly unknown[]): void {
+    const task = this.#names!.get(name);
+    if (task === undefined) {
+      this.#fail(handle, noSuchTask(name, [...this.#names!.keys()]));
+      return;
+    }
+    const slot = this.#free.pop()!;
+    try {
+      if (transfer.length === 0 && this.#table.write(slot, args)) {
+        const id = this.#table.enqueue(slot, task);
+        if (!this.#host.submit(id)) this.#stalled.push(id);
+      } else {
+        this.#sendByPort(slot, task, args, transfer);
+      }
+    } catch (error) {
+      this.#release(slot);
+      this.#fail(handle, notCloneable('the arguments', name, error));
+      return;
+    }
+    handle.slot = slot;
+    this.#handles[slot - this.#base] = handle;
+  }
+
+  #sendByPort(slot: number, task: number, args: readonly unknown[], transfer: readonly unknown[]): void {
+    const worker = this.#host.chooseWorker();
+    const id = this.#table.bind(slot, task, worker);
+    this.#host.sendTask({ kind: 'task', worker, id, task, args, transfer });
+  }
+
+  #release(slot: number): void {
+    this.#table.free(slot);
+    this.#free.push(slot);
+  }
+
+  #fail(handle: TaskHandle, error: unknown): void {
+    handle.fail(error);
+    this.#ended();
+  }
+
+  #ended(): void {
+    if (--this.#pending > 0) return;
+    this.#host.release();
+    const callbacks = this.#onIdle;
+    this.#onIdle = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** Calls `fn` once when no handle is pending. */
+  whenIdle(fn: () => void): void {
+    if (this.#pending === 0) fn();
+    else this.#onIdle.push(fn);
+  }
+
+  /** Settles the handles of what is done, and goes on with what waits. */
+  run(): void {
+    this.#table.takeDone(this.#host.thread, this.#complete);
+    if (this.#stalled.length > 0) this.retry(this.#stalled.splice(0));
+    this.#placeWaiting();
+  }
+
+  /** Hands ids to the scheduler, again. */
+  retry(ids: readonly number[]): void {
+    ids.forEach((id, index) => {
+      if (this.#stalled.length > 0 || !this.#host.submit(id)) this.#stalled.push(ids[index]!);
+    });
+  }
+
+  #placeWaiting(): void {
+    if (this.#names === null) return;
+    while (this.#first < this.#waiting.length && this.#free.length > 0) {
+      const { handle, name, args, transfer } = this.#waiting[this.#first++]!;
+      if (!handle.settled) this.#place(handle, name, args, transfer);
+    }
+    if (this.#first >= CUT_AFTER && this.#first * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  #onDone(slot: number): void {
+    const handle = this.#handles[slot - this.#base];
+    const outcome = this.#table.kindOf(slot);
+    const value = handle === undefined ? undefined : this.#table.read(slot);
+    this.#forget(slot);
+    if (handle === undefined) return;
+    if (outcome === Outcome.VALUE) handle.succeed(value);
+    else if (outcome === Outcome.ERROR) handle.fail(rebuildThrown(value as Thrown));
+    else handle.fail(this.#deathOf(value as [number, number, Thrown?]));
+    this.#ended();
+  }
+
+  #forget(slot: number): void {
+    this.#handles[slot - this.#base] = undefined;
+    this.#release(slot);
+  }
+
+  #deathOf([worker, exitCode, thrown]: [number, number, Thrown?]): Error {
+    const cause = this.#host.causeOf(worker) ?? (thrown === undefined ? undefined : rebuildThrown(thrown));
+    return workerDied(worker, exitCode, cause);
+  }
+
+  /** An outcome that has come by a port. */
+  onResult({ id, failed, value }: ResultMessage): void {
+    const slot = this.#table.slotOf(id);
+    if (slot === -1) return;
+    const handle = this.#handles[slot - this.#base];
+    this.#forget(slot);
+    if (handle === undefined) return;
+    if (failed) handle.fail(rebuildThrown(value as Thrown));
+    else handle.succeed(value);
+    this.#ended();
+  }
+
+  /** A handle has been rejected: what it was for is not needed any more. */
+  cancelled(handle: TaskHandle): void {
+    this.#ended();
+    const { slot } = handle;
+    if (slot === -1) return;
+    this.#handles[slot - this.#base] = undefined;
+    if (this.#table.withdraw(slot)) {
+      this.#free.push(slot);
+      this.#placeWaiting();
+      return;
+    }
+    const worker = this.#table.requestAbort(slot);
+    if (worker >= 0) this.#host.wakeWorker(worker);
+  }
+
+  /** Nothing will come any more: all that is pending is rejected, and whatever is spawned later. */
+  stop(error: Error): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    const waiting = this.#waiting.slice(this.#first);
+    this.#waiting = [];
+    this.#first = 0;
+    for (const { handle } of waiting) if (!handle.settled) this.#fail(handle, error);
+    for (const handle of this.#handles) if (handle !== undefined) this.#fail(handle, error);
+    for (let own = 0; own < this.#handles.length; own++) this.#handles[own] = undefined;
+  }
+}
