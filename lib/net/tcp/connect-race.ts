@@ -30,6 +30,8 @@ const MAX_ATTEMPTS = 16;
 const MAX_PORT = 65535;
 
 const { SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
+// SO_EXCLUSIVEADDRUSE: see open-listener.ts.
+const { SOL_SOCKET, SO_REUSEADDR, SO_EXCLUSIVEADDRUSE } = native.constants;
 const { IPPROTO_TCP, TCP_NODELAY } = native.constants;
 
 /** How to connect; `signal` and `timeoutMs` cover the look-up of the name and all attempts. */
@@ -222,7 +224,7 @@ export class ConnectRace implements ConnectAttempt {
     const leftMs = Math.max(0, this.#endMs - reactor.turnTimeMs());
     const delayMs = hasPort ? leftMs / (this.#candidates.length + 1) : attemptDelayMs;
     const next = () => {
-      // The port is the one attempt's for as long as it lasts: the next bind would fail.
+      // The port is the one attempt's for as long as it lasts: the next bind may fail.
       if (hasPort)
         for (const attempt of [...this.#attempts]) this.onAttemptFailed(attempt, timeoutError(delayMs));
       else if (this.#attempts.size < MAX_ATTEMPTS) this.#next();
@@ -333,6 +335,10 @@ export class ConnectRace implements ConnectAttempt {
 function bindLocal(fd: number, familyNumber: number, local: HostPort): void {
   const host = local.host === '' ? (familyNumber === AF_INET ? '0.0.0.0' : '::') : local.host;
   const parsed = parseAddress({ host, port: local.port });
+  // Else a port would not be free for a minute after a connection from it (T115).
+  const isReused = local.port > 0 && SO_EXCLUSIVEADDRUSE === undefined;
+  const reused = isReused ? native.setsockoptInt(fd, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
+  if (reused < 0) throw systemError(reused, 'setsockopt', { address: host, port: local.port });
   const error = native.bind(fd, parsed.familyNumber, parsed.host, parsed.port, parsed.scopeId);
   if (error < 0) throw systemError(error, 'bind', { address: host, port: local.port });
 }

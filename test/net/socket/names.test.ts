@@ -233,6 +233,24 @@ describeOn(['nested epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'], '
     expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind' });
   });
 
+  test('T115 a localPort is free again when a connection from it has ended', async () => {
+    const more = { localPort: refusingPort() };
+    for (let i = 0; i < 2; i++) {
+      const listener = await context.bind();
+      const stream = await within(
+        start(portOf(listener), () => [LOOPBACK], more),
+        'connect',
+      );
+      const peer = context.own((await within(listener.accept(), 'accept')).stream);
+      // Who ends first has it in TIME_WAIT.
+      stream.end();
+      expect(await within(peer.read(Buffer.alloc(1)), 'end')).toBe(0);
+      peer.close();
+      expect(await within(stream.read(Buffer.alloc(1)), 'end of ours')).toBe(0);
+      stream.close();
+    }
+  });
+
   test('only an address as a string: listen and connect', async () => {
     const server = record();
     const listener = context.own(listen(`${LOOPBACK}:0`, server.handlers));
