@@ -1,3 +1,5 @@
+import { coded } from './errors.js';
+
 // What a Writable hands to `_writev`.
 
 /** One chunk, a string in its encoding. */
@@ -16,8 +18,12 @@ function lengthOf({ chunk, encoding }: Chunk): number {
   return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length;
 }
 
+/** @throws ERR_INVALID_ARG_TYPE for a string that is said to be none */
 export function toBytes(chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+  if (typeof chunk !== 'string') return chunk;
+  if ((encoding as string) === 'buffer')
+    throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', 'Second argument must be a buffer');
+  return Buffer.from(chunk, encoding);
 }
 
 function join(chunks: readonly Chunk[], bytes: number): Uint8Array {

@@ -10,6 +10,7 @@ import { sys } from 'tripoll/raw';
 import * as tripollNet from '#lib/node/net';
 import { describeIf, testIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
+import { thrownBy } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
 import { testSeqpacket } from '../support/kernel.js';
 import { isWine } from '../support/platform.js';
@@ -366,6 +367,14 @@ function behaves(name: string, net: Net): void {
       const lookedUp = once(socket, 'lookup');
       expect((await within(once(socket, 'error'), 'error'))[0]).toBe(error);
       expect((await lookedUp)[0]).toBe(error);
+    });
+
+    test('a string that is written as a buffer is refused', async () => {
+      const { port } = await serve((socket) => socket.resume());
+      const socket = toPort(port);
+      await within(once(socket, 'connect'), 'connect');
+      const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
+      expect(thrownBy(() => socket.write('text', 'buffer' as never))).toEqual(refused);
     });
 
     test('a signal destroys it', async () => {
