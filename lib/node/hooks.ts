@@ -1,12 +1,14 @@
 import type * as http from 'node:http';
-import { Server as NodeServer } from 'node:net';
+import { Server as NodeServer, Socket as NodeSocket } from 'node:net';
 import type * as tls from 'node:tls';
+import { isUint8Array } from 'node:util/types';
 import { normalizeArguments } from './arguments.js';
 import { connect } from './net.js';
-import { forwardToSockets, isOurs } from './node-wrappers.js';
+import { forwardToSockets } from './node-wrappers.js';
 import { ServerShape } from './server.js';
-import { carryTls, type Socket } from './socket.js';
+import { Socket } from './socket.js';
 import type { ConnectOptions } from './socket-options.js';
+import type { OnReadOptions } from './user-buffer.js';
 
 // How the modules of Node that use sockets are led to ours. Their own classes stay.
 
@@ -87,39 +89,69 @@ const PLACE_NAMES = [
   'blockList',
 ] as const;
 
+/** What a TLS socket tells of the connection below, and `connect`. */
+const EVENTS = [
+  'lookup',
+  'connectionAttempt',
+  'connectionAttemptFailed',
+  'connectionAttemptTimeout',
+  'ready',
+] as const;
+
 export function hookTls(module: typeof tls): void {
   forwardToSockets(module);
   const { connect: original } = module;
   const connectTls = (...args: unknown[]): tls.TLSSocket => {
-    const [base, callback] = normalizeArguments<ConnectOptions & { socket?: unknown }>(args);
+    const [base, callback] = normalizeArguments<TlsOptions>(args);
     const more = [args[1], args[2]].find((value) => typeof value === 'object' && value !== null);
     const options = { ...base, ...more };
-    if (options.socket !== undefined && options.socket !== null) {
-      const call = () => (original as unknown as Method)(...args) as tls.TLSSocket;
-      return isOurs(options.socket) ? carryTls(options.socket, call) : call();
-    }
+    if (options.socket !== undefined && options.socket !== null)
+      return (original as unknown as Method)(...args) as tls.TLSSocket;
     const place = Object.fromEntries(PLACE_NAMES.map((name) => [name, options[name]]));
-    const socket = connect({ ...place, allowHalfOpen: options.allowHalfOpen });
-    try {
-      const secured = carryTls(socket, () => original({ ...options, socket } as never, callback as never));
-      return followConnect(secured, socket);
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
+    const socket = new Socket({ ...place, allowHalfOpen: options.allowHalfOpen });
+    // What is wrong with the options of TLS is told first.
+    const secured = original({ ...options, socket } as never, callback as never);
+    if (options.onread !== undefined) readIntoBuffer(secured as unknown as NodesSocket, options.onread);
+    if (options.timeout) secured.setTimeout(options.timeout);
+    // A signal may have aborted.
+    if (!secured.destroyed) connectBelow(secured, socket, place);
+    return secured;
   };
   Object.assign(module, { connect: connectTls });
 }
 
-/** `connect`, which a TLS socket over a stream does not tell by itself. */
-function followConnect(secured: tls.TLSSocket, socket: Socket): tls.TLSSocket {
-  Object.assign(secured, { connecting: true });
-  for (const event of ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout'])
-    socket.on(event, (...args: unknown[]) => secured.emit(event, ...args));
-  socket.once('connect', () => {
-    Object.assign(secured, { connecting: false });
-    secured.emit('connect');
-    secured.emit('ready');
-  });
-  return secured;
+/** What is looked at here of `tls.connect`'s options. */
+interface TlsOptions extends ConnectOptions {
+  socket?: unknown;
+}
+
+function connectBelow(secured: tls.TLSSocket, socket: Socket, place: ConnectOptions): void {
+  for (const event of EVENTS) socket.on(event, (...args: unknown[]) => secured.emit(event, ...args));
+  try {
+    socket.connect(place);
+  } catch (error) {
+    secured.destroy();
+    throw error;
+  }
+}
+
+/** A socket of Node's, with what `onread` becomes in it. */
+interface NodesSocket {
+  [name: symbol]: unknown;
+  readonly _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
+}
+
+/** The option `onread`, which TLS over a stream leaves out. */
+function readIntoBuffer(secured: NodesSocket, onread: OnReadOptions): void {
+  // Where Node keeps the parts.
+  const model = new NodeSocket({ onread } as never) as unknown as NodesSocket;
+  for (const name of Object.getOwnPropertySymbols(model)) {
+    const { description } = name;
+    if (description === 'kBufferCb' || description === 'kBufferGen') secured[name] = model[name];
+    if (description !== 'kBuffer' || !model[name]) continue;
+    const { buffer } = onread;
+    const first = typeof buffer === 'function' ? buffer() : buffer;
+    secured[name] = first;
+    if (isUint8Array(first)) secured._handle?.useUserBuffer?.(first);
+  }
 }

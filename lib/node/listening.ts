@@ -17,7 +17,7 @@ import {
   serverNotRunning,
   type NodeSystemError,
 } from './errors.js';
-import { carryTls, Socket } from './socket.js';
+import { Socket } from './socket.js';
 import { TRANSPORT_HANDLERS, UNBUFFERED, type Connection, type SocketName } from './transport.js';
 
 /** As libuv: the kernel takes 511 for 512. */
@@ -266,10 +266,6 @@ function nameOf(name: SocketAddress | string | undefined): SocketName {
   return typeof name === 'object' ? name : {};
 }
 
-function isTls(server: object): boolean {
-  return typeof (server as { setSecureContext?: unknown }).setSecureContext === 'function';
-}
-
 function tellConnection(server: ServerFace, connection: Connection): void {
   const { allowHalfOpen, pauseOnConnect, highWaterMark } = server;
   const socket = new Socket({
@@ -285,9 +281,7 @@ function tellConnection(server: ServerFace, connection: Connection): void {
   server._connections++;
   socket.server = server;
   socket._server = server as never;
-  const tell = (): unknown => server.emit('connection', socket);
-  if (isTls(server)) carryTls(socket, tell);
-  else tell();
+  server.emit('connection', socket);
   if (serverSockets.hasSubscribers) serverSockets.publish({ socket });
 }
 

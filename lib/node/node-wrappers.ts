@@ -1,5 +1,5 @@
 import type * as tls from 'node:tls';
-import { STATE, type Socket } from './socket.js';
+import { becomeWrapped, STATE, type Socket } from './socket.js';
 import { mendStreamWrap } from './stream-wrap.js';
 
 // Node's TLS and HTTP/2 see a stream that is none of its own through a wrapper, JSStreamSocket,
@@ -12,6 +12,7 @@ type Methods = Record<string, Method>;
 /** Node's wrapper of a stream. */
 interface Wrapper {
   readonly stream?: unknown;
+  readonly destroyed: boolean;
   emit(event: string): boolean;
 }
 
@@ -35,7 +36,82 @@ export function forwardToSockets(module: typeof tls): void {
   const prototype = mendStreamWrap(module);
   if (prototype === undefined) return;
   forward(prototype as Methods, (wrapper) => streamOf(wrapper as Wrapper));
+  tellWrapped(prototype as Methods);
   tellConnecting(prototype);
+  leadServers(prototype);
+  beginWithSocket(module.TLSSocket.prototype as unknown as Methods);
+  endWithSocket(module.TLSSocket.prototype as unknown as Methods);
+}
+
+/** `server`, by which a request of HTTP/2 knows its own; not once it has closed: Node counts then. */
+function leadServers(prototype: object): void {
+  for (const name of ['server', '_server'] as const) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      get(this: Wrapper) {
+        return this.destroyed ? null : (streamOf(this)?.[name] ?? null);
+      },
+      // By the constructor of net.Socket.
+      set() {},
+    });
+  }
+}
+
+interface Secured {
+  connecting: boolean;
+  readonly destroyed: boolean;
+  readonly errored: Error | null;
+  destroy(error?: Error): unknown;
+  emit(event: 'connect'): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** A TLS socket begins when the Socket below it has connected (T116). */
+function beginWithSocket(prototype: Methods): void {
+  const { _init: init } = prototype;
+  if (init === undefined) return;
+  prototype['_init'] = function (socket, ...rest) {
+    const result = init.call(this, socket, ...rest);
+    if (!isOurs(socket) || !socket.pending) return result;
+    const secured = this as Secured;
+    secured.connecting = true;
+    socket.once('connect', () => {
+      secured.connecting = false;
+      secured.emit('connect');
+    });
+    return result;
+  };
+}
+
+/** A TLS socket ends with the Socket below it, and before who waits for that one is told (T116). */
+function endWithSocket(prototype: Methods): void {
+  const { _wrapHandle: wrapHandle, _emitTLSError: emitError } = prototype;
+  if (wrapHandle === undefined || emitError === undefined) return;
+  prototype['_wrapHandle'] = function (wrapper, ...rest) {
+    const socket = streamOf(wrapper as Wrapper | undefined);
+    const secured = this as Secured;
+    if (socket !== undefined) {
+      socket.prependListener('error', (error: Error) => void secured.destroy(error));
+      socket.prependOnceListener('close', () => void secured.destroy());
+      // One whose signal has aborted already never has a handle.
+      secured.once('close', () => socket.destroy());
+    }
+    return wrapHandle.call(this, wrapper, ...rest);
+  };
+  // The wrapper tells the error once more.
+  prototype['_emitTLSError'] = function (error) {
+    if ((this as Secured).errored !== error) emitError.call(this, error);
+  };
+}
+
+/** Before anything has come. */
+function tellWrapped(prototype: Methods): void {
+  const { readStart } = prototype;
+  prototype['readStart'] = function () {
+    const socket = streamOf(this as Wrapper);
+    if (socket !== undefined) becomeWrapped(socket);
+    return readStart?.call(this);
+  };
 }
 
 /** A session waits for `connect` then, as its users expect. */

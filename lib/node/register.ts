@@ -159,8 +159,11 @@ export function resolve(specifier, context, next) {
   register(`data:text/javascript,${encodeURIComponent(hook)}`);
 }
 
-// http2 and fetch() connect by these.
-Object.assign(load.call(Module, 'node:net', null, false) as object, { connect, createConnection: connect });
+// http2 and fetch() connect by these: by what a program has put in their place, if it has.
+Object.assign(load.call(Module, 'node:net', null, false) as object, {
+  connect: (...args: unknown[]) => hookedNet.connect(...args),
+  createConnection: (...args: unknown[]) => hookedNet.createConnection(...args),
+});
 if (!isClusterWorker()) hookServers();
 hookRequire();
 hookImport();

@@ -17,7 +17,7 @@ export class SocketState extends Transport {
   /** It has, or is about to have, a connection. */
   isActive = false;
   isResetting = false;
-  /** What is written before `connect` is called waits for it. */
+  /** Below a wrapper of Node's: what is written before `connect` is called waits for it. */
   waitsForConnect = false;
   noDelay: boolean;
   keepAlive: boolean;

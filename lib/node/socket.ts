@@ -73,8 +73,8 @@ class SocketShape extends Duplex {
     if (this._parent?.connecting === true) return this;
     const port = checkConnectPlace(options);
     const state = this[STATE];
-    // That of an end that is over; TLS' stays.
-    if (Object.hasOwn(this, 'write') && !this.allowHalfOpen) delete (this as Partial<this>).write;
+    // That of an end that is over.
+    if (Object.hasOwn(this, 'write') && !state.waitsForConnect) delete (this as Partial<this>).write;
     if (this.destroyed || !state.isActive) {
       (this as unknown as { _undestroy(): void })._undestroy();
       state.begin();
@@ -375,23 +375,22 @@ function writeAfterEnd(
 }
 
 /**
- * Makes it fit to be below TLS, which begins to write before it is connected, and has an end of its
- * own: what it writes after the peer's end is sent, and after ours is of no use to anybody, as on a
- * socket of Node's.
- *
- * @param secure makes the TLS socket, which takes its own `allowHalfOpen` from here
+ * Makes it fit to be below a wrapper of Node's: TLS begins to write before it is connected, and has
+ * an end of its own. What is written after the peer's end is sent, and after ours is of no use to
+ * anybody, as on a socket of Node's.
  */
-export function carryTls<T>(socket: SocketShape, secure: () => T): T {
-  socket[STATE].waitsForConnect = true;
-  const secured = secure();
-  socket.allowHalfOpen = true;
+export function becomeWrapped(socket: SocketShape): void {
+  const state = socket[STATE];
+  if (state.waitsForConnect) return;
+  state.waitsForConnect = true;
+  // Not at once: a TLS socket that is being made takes its own from here.
+  process.nextTick(() => (socket.allowHalfOpen = true));
   socket.write = function (this: SocketShape, chunk: never, encoding: never, callback?: WriteDone) {
     if (!this.writableEnded) return Duplex.prototype.write.call(this, chunk, encoding, callback as never);
     const done = typeof encoding === 'function' ? (encoding as WriteDone) : callback;
     if (typeof done === 'function') process.nextTick(done);
     return false;
   } as never;
-  return secured;
 }
 
 function onReadableEnd(this: SocketShape): void {
