@@ -18,6 +18,7 @@ const ROOMS = [
   'net/pipe',
   'net/udp',
   'net/copy',
+  'net/moving',
   'net/sources',
   'net/framing',
   'node',

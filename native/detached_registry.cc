@@ -19,7 +19,16 @@ struct Detached {
   const void* owner;  // only compared
 };
 
+// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): different ids have different keys.
+uint64_t Mix(uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
+  return value ^ (value >> 31);
+}
+
 struct DetachedRegistry {
+  uint64_t KeyOf(uint64_t id) const { return Mix(seed + id) & kDetachedKeyMask; }
+
   std::mutex mutex;
   uint64_t next_id = 1;
   uint64_t seed = 0;
@@ -35,13 +44,6 @@ DetachedRegistry& Registry() {
     return made;
   }();
   return *registry;
-}
-
-// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): different ids have different keys.
-uint64_t Mix(uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9u;
-  value = (value ^ (value >> 27)) * 0x94D049BB133111EBu;
-  return value ^ (value >> 31);
 }
 
 using Entry = std::unordered_map<uint64_t, Detached>::iterator;
@@ -61,7 +63,7 @@ DetachedName Detach(const void* owner, int fd, uint32_t kind) {
   DetachedRegistry& registry = Registry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
   const uint64_t id = registry.next_id++;
-  const uint64_t key = Mix(registry.seed + id) & kDetachedKeyMask;
+  const uint64_t key = registry.KeyOf(id);
   registry.entries.emplace(id, Detached{fd, kind, key, owner});
   return {id, key};
 }
@@ -75,6 +77,15 @@ int Claim(DetachedName name, uint32_t kind) {
   const int fd = found->second.fd;
   registry.entries.erase(found);
   return fd;
+}
+
+int GiveBack(const void* owner, DetachedName name, int fd, uint32_t kind) {
+  DetachedRegistry& registry = Registry();
+  const std::lock_guard<std::mutex> lock(registry.mutex);
+  const bool was_given_out = name.id != 0 && name.id < registry.next_id;
+  if (!was_given_out || registry.KeyOf(name.id) != name.key) return -EINVAL;
+  const bool is_new = registry.entries.emplace(name.id, Detached{fd, kind, name.key, owner}).second;
+  return is_new ? 0 : -EINVAL;
 }
 
 int ChangeOwner(DetachedName name, const void* owner) {

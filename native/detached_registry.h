@@ -27,6 +27,10 @@ DetachedName Detach(const void* owner, int fd, uint32_t kind);
 // is of another kind, and stays.
 int Claim(DetachedName name, uint32_t kind);
 
+// Takes back what the caller has claimed by this name and could not use: another may claim it, and
+// without that it is closed with this owner. 0, or -EINVAL for a name that was not claimed.
+int GiveBack(const void* owner, DetachedName name, int fd, uint32_t kind);
+
 // From now on it is closed with this owner. 0 or -ENOENT.
 int ChangeOwner(DetachedName name, const void* owner);
 

@@ -42,6 +42,13 @@ int ClaimFd(Environment* environment, NameArgument argument, uint32_t kind) {
   return fd;
 }
 
+int UnclaimFd(Environment* environment, int fd, NameArgument argument, uint32_t kind) {
+  if (!environment->fds.Remove(fd)) return -EBADF;
+  const int error = GiveBack(environment, argument.name, fd, kind);
+  if (error < 0) environment->fds.Insert(fd);
+  return error;
+}
+
 int OwnDetached(Environment* environment, NameArgument argument) {
   return ChangeOwner(argument.name, environment);
 }
@@ -51,6 +58,7 @@ int CloseDetachedByName(NameArgument argument) { return CloseDetached(argument.n
 const Export kExports[] = {
     {"detachFd", Call<DetachFd>},
     {"claimFd", Call<ClaimFd>},
+    {"unclaimFd", Call<UnclaimFd>},
     {"ownDetached", Call<OwnDetached>},
     {"closeDetached", Call<CloseDetachedByName>},
 };

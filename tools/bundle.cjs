@@ -34,6 +34,8 @@ const BUNDLES = {
     'net/socket/stream-calls',
     'reactor/waiter',
   ],
+  // Before those that it attaches by, so that each comes with its first use.
+  moving: ['net/moving/attach'],
   streams: ['net/tcp/tcp-listener', 'net/tcp/tcp-connection', 'net/stream/retried-connect'], // listening, connecting, and handlers
   promises: ['net/tcp/tcp-stream'],
   extras: [
@@ -62,6 +64,7 @@ const BUNDLES = {
   sources: ['net/sources/index', 'net/message/message-pump', 'net/message/message-socket'],
   datagrams: ['net/unix/unix-datagram'],
   udp: [
+    'net/udp/budget',
     'net/udp/datagram-batch',
     'net/udp/index',
     'net/udp/udp-endpoint',
@@ -75,6 +78,7 @@ const BUNDLES = {
   runtime: ['runtime/index', 'runtime/scheduler/scheduler'],
   // Last: what all others use now and then.
   options: [
+    'net/socket/detached',
     'net/socket/given-fd',
     'net/socket/ip-bytes',
     'net/socket/socket-options',

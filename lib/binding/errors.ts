@@ -57,6 +57,11 @@ export function closedError(what: string): TripollError {
   return coded(new Error(`${what} is closed`), 'ERR_TRIPOLL_CLOSED');
 }
 
+/** For who waits on, or uses, what another thread may have by now. */
+export function detachedError(what: string): TripollError {
+  return coded(new Error(`${what} was detached`), 'ERR_TRIPOLL_DETACHED');
+}
+
 export function stateError(message: string): TripollError {
   return coded(new Error(message), 'ERR_TRIPOLL_STATE');
 }

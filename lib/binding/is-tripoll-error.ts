@@ -7,6 +7,7 @@ const LIBRARY_CODES: Readonly<Record<LibraryErrorCode, true>> = {
   ABORT_ERR: true,
   ERR_TRIPOLL_BUSY: true,
   ERR_TRIPOLL_CLOSED: true,
+  ERR_TRIPOLL_DETACHED: true,
   ERR_TRIPOLL_ENTRY: true,
   ERR_TRIPOLL_FRAME_TOO_LONG: true,
   ERR_TRIPOLL_INVALID_ARG_TYPE: true,

@@ -81,6 +81,8 @@ export interface NativeBinding {
   detachFd(fd: number, kind: number, out: Uint8Array): number;
   /** The fd, this thread's from here on; ENOENT, or EINVAL if it is of another kind. */
   claimFd(id: number, key: number, kind: number): number;
+  /** Takes back a claim: another may claim it. */
+  unclaimFd(fd: number, id: number, key: number, kind: number): number;
   ownDetached(id: number, key: number): number;
   closeDetached(id: number, key: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;

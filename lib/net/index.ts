@@ -1,4 +1,8 @@
 export { copyBidirectional, type Copyable, type CopyOptions, type CopyResult } from './copy/copy.js';
+export { attach, discardHandle, type AttachOptions, type Attached } from './moving/attach.js';
+export type { AttachedConnection, AttachHandlers, ConnectionKind } from './moving/attach.js';
+export type { HandleDetails, HandleKind, SocketHandle } from './socket/detached.js';
+export type { DetachOptions } from './stream/detaching.js';
 export type { SocketStream } from './stream/socket-stream.js';
 export { ReadHalf, WriteHalf } from './stream/split.js';
 export * from './tcp/index.js';

@@ -73,6 +73,20 @@ TEST(T56_ids_and_keys_are_never_reused) {
   CHECK(tube.IsClosed());
 }
 
+TEST(what_was_claimed_can_be_given_back_by_its_own_name) {
+  const Tube tube;
+  const tripoll::DetachedName name = tube.Detach();
+  CHECK_EQ(tripoll::GiveBack(&kOwner, name, tube.fds[1], kKind), -EINVAL);
+  CHECK_EQ(tripoll::Claim(name, kKind), tube.fds[1]);
+  CHECK_EQ(tripoll::GiveBack(&kOwner, {name.id, name.key ^ 1}, tube.fds[1], kKind), -EINVAL);
+  CHECK_EQ(tripoll::GiveBack(&kOwner, {name.id + 1, name.key}, tube.fds[1], kKind), -EINVAL);
+  CHECK_EQ(tripoll::GiveBack(&kOtherOwner, name, tube.fds[1], kKind), 0);
+  tripoll::CloseDetachedOf(&kOwner);
+  CHECK(!tube.IsClosed());
+  CHECK_EQ(tripoll::Claim(name, kKind), tube.fds[1]);
+  CHECK_EQ(tripoll::os::Close(tube.fds[1]), 0);
+}
+
 TEST(T50_the_end_of_an_owner_closes_what_is_its_own_and_nothing_else) {
   const Tube unclaimed;
   const Tube adopted;

@@ -225,6 +225,7 @@ const templates: Record<string, () => unknown[]> = {
   ownFd: () => [listener],
   detachFd: () => [detachableFd(), 1, bytes()],
   claimFd: () => [1, 2, 3],
+  unclaimFd: () => [listener, 1, 2, 3],
   ownDetached: () => [1, 2],
   closeDetached: () => [1, 2],
   setsockopt: () => [listener, 1, 2, bytes()],

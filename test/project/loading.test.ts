@@ -105,6 +105,7 @@ test.each([
   { name: 'bindUdp', expected: ['core', 'sockets', 'udp'] },
   { name: 'LineReader', expected: ['core', 'framing'] },
   { name: 'setOption', expected: ['core', 'options', 'sockets'] },
+  { name: 'attach', expected: ['core', 'moving'] },
   { name: 'AsyncFd', expected: ['core', 'extras', 'sockets'] },
   { name: 'PipeStream', expected: ['core', 'pipes', 'promises', 'sockets', 'streams'] },
   { name: 'UnixStream', expected: ['core', 'fds', 'promises', 'sockets', 'streams', 'unix'] },

@@ -1,5 +1,13 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
-import { busyError, closedError, outOfRange, systemError, type TripollError } from '../../binding/errors.js';
+import {
+  busyError,
+  closedError,
+  detachedError,
+  outOfRange,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes, checkFd, checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../../poller/flags.js';
@@ -11,7 +19,8 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
-import { endRegistration, releaseFd } from '../socket/release-fd.js';
+import { detachFd, type SocketHandle } from '../socket/detached.js';
+import { endRegistration, giveFd, releaseFd } from '../socket/release-fd.js';
 
 /** More than a read(2) or write(2) ever moves, on any system. */
 const MAX_CHARGED_BYTES = 0x7fffffff;
@@ -370,16 +379,47 @@ export class AsyncFd extends Resource implements EventHandler {
   }
 
   /**
+   * Gives the fd to another thread, or to another object of this one: this object closes without
+   * closing it, and whoever waits is rejected. O_NONBLOCK is as before until it is attached.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE without `own`: then it is not this
+   * object's to give
+   */
+  // Async: what is thrown is a rejection.
+  async detach(): Promise<SocketHandle<'fd'>> {
+    return Promise.resolve(this.#detachNow());
+  }
+
+  #detachNow(): SocketHandle<'fd'> {
+    this.#checkOpen();
+    if (!this.#own) throw stateError('it does not own its fd (own)');
+    try {
+      return giveFd(this.fd, this.#registration, (fd) => {
+        this.#blocking?.restore();
+        return detachFd(fd, 'fd', {});
+      });
+    } finally {
+      this.#blocking?.forget();
+      this.#endWith(() => detachedError('AsyncFd'));
+    }
+  }
+
+  /**
    * @param toReason an error for each who is told: what they add to it, as `bytesWritten`, is their
    * own
    */
   #finish(toReason: () => Error): void {
     if (this.#end !== null) return;
-    this.#end = toReason;
     const isOurs = endRegistration(this.#registration);
     if (isOurs) this.#blocking?.restore();
     else this.#blocking?.forget();
     if (this.#own) releaseFd(this.fd, null, !isOurs);
+    this.#endWith(toReason);
+  }
+
+  #endWith(toReason: () => Error): void {
+    this.#end = toReason;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { waiter } of waiting) waiter.reject(toReason());

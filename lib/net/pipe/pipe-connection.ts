@@ -14,7 +14,7 @@ import { adopt } from '../stream/opening.js';
 import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketConnection } from '../stream/socket-connection.js';
 import type { StreamListener } from '../stream/stream-listener.js';
-import { PIPE_TRAITS, toConnectSettings } from './pipe-profile.js';
+import { cannotDetach, PIPE_TRAITS, toConnectSettings } from './pipe-profile.js';
 import type { PipeStream } from './pipe-stream.js';
 
 /** Handlers of a connection by a named pipe; all are optional. */
@@ -74,6 +74,11 @@ export class PipeConnection<Data = unknown> extends SocketConnection<Data, strin
   /** The listener that accepted it; null for one that was connected. */
   get listener(): StreamListener<PipeStream, string> | null {
     return this.profile.listener as StreamListener<PipeStream, string> | null;
+  }
+
+  /** Of a pipe there is none. @throws (as rejection) ERR_TRIPOLL_UNSUPPORTED */
+  detach(): Promise<never> {
+    return Promise.reject(cannotDetach());
   }
 
   protected addressOf(): string | undefined {

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../binding/errors.js';
+import { errnoOf, unsupportedError, type TripollError } from '../../binding/errors.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import type { RetriedConnectSettings } from '../stream/retried-connect.js';
 import { TCP_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
@@ -19,4 +19,9 @@ export function toConnectSettings(
 ): RetriedConnectSettings {
   const retries = timeoutMs === undefined ? DEFAULT_RETRIES : Infinity;
   return { open: () => openPipe(path), full: EBUSY, retries, signal, timeoutMs, tellsLater };
+}
+
+/** A handle stays with the completion port that it was given to first (CreateIoCompletionPort). */
+export function cannotDetach(): TripollError {
+  return unsupportedError('a named pipe belongs to its reactor for life');
 }

@@ -7,7 +7,7 @@ import { adopt } from '../stream/opening.js';
 import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { STREAM_NAMES, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
-import { PIPE_TRAITS, toConnectSettings } from './pipe-profile.js';
+import { cannotDetach, PIPE_TRAITS, toConnectSettings } from './pipe-profile.js';
 
 /** Options of a named pipe with promises. */
 export interface PipeStreamOptions {
@@ -60,6 +60,11 @@ export class PipeStream extends SocketStream<string> {
     const stream = new PipeStream(profile, path);
     adopt(stream, fd);
     return stream;
+  }
+
+  /** Of a pipe there is none. @throws (as rejection) ERR_TRIPOLL_UNSUPPORTED */
+  detach(): Promise<never> {
+    return Promise.reject(cannotDetach());
   }
 
   protected addressOf(): string | undefined {

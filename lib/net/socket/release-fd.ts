@@ -1,3 +1,4 @@
+import { closedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import type { Registration } from '../../reactor/registration.js';
 
@@ -22,4 +23,16 @@ export function endRegistration(registration: Registration | null): boolean {
 export function releaseFd(fd: number, registration: Registration | null, isLost = false): void {
   if (endRegistration(registration) && !isLost) native.close(fd);
   else native.disownFd(fd);
+}
+
+/**
+ * Gives an fd that is ours to `take`, after its registration.
+ *
+ * @throws ERR_TRIPOLL_CLOSED when the number may be a stranger's by now (T02): it is given up; what
+ * `take` throws
+ */
+export function giveFd<T>(fd: number, registration: Registration | null, take: (fd: number) => T): T {
+  if (endRegistration(registration)) return take(fd);
+  native.disownFd(fd);
+  throw closedError('Socket');
 }

@@ -1,6 +1,7 @@
-import { busyError, closedError } from '../../binding/errors.js';
+import { busyError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
-import { endRegistration } from '../socket/release-fd.js';
+import { claimBy, type SocketHandle } from '../socket/detached.js';
+import { giveFd } from '../socket/release-fd.js';
 import type { StreamFace } from './face.js';
 import { wantsOf } from './wants.js';
 import * as State from './state.js';
@@ -52,17 +53,43 @@ function register(stream: StreamFace): void {
   if (State.isUnrefed(stream.state)) stream.registration.unref();
 }
 
+/** As `adopt`, of a socket that was detached. @throws as `attach` */
+export function attachTo(stream: StreamFace, handle: SocketHandle): void {
+  stream.reactor.registry.checkOpen();
+  claimBy(handle, (fd) => {
+    stream.fd = fd;
+    stream.state = State.opened(stream.state);
+    if (handle.writeEnded === true) stream.state = State.ended(stream.state);
+    register(stream);
+  });
+  stream.profile.idle?.add(stream);
+}
+
 /** As `StreamCore.intoFd`. */
 export function giveAway(stream: StreamFace): number {
-  const { fd } = stream;
   if (!stream.isOpen) throw stream.whyClosed();
+  if (stream.isWaiting) throw busyError('a read is waiting');
+  return handOut(
+    stream,
+    (fd) => fd,
+    () => stream.destroy(null),
+  );
+}
+
+/**
+ * Gives the socket to `take`; the stream ends by `end`, without closing it.
+ *
+ * @throws ERR_TRIPOLL_BUSY while a write waits; ERR_TRIPOLL_CLOSED; what `take` throws
+ */
+export function handOut<T>(stream: StreamFace, take: (fd: number) => T, end: () => void): T {
   // Urgent data may be waited for, or memory be lent to the kernel.
-  const isWaiting = stream.isWaiting || stream.cold?.extras?.wantsPriority === true;
-  if (isWaiting || stream.hasQueued) throw busyError('a read or a write is waiting');
-  const isOurs = endRegistration(stream.registration);
-  // Its number is given up, and not closed.
-  stream.state = State.fdLost(stream.state);
-  stream.destroy(null);
-  if (!isOurs) throw closedError('Socket');
-  return fd;
+  if (stream.cold?.extras?.wantsPriority === true) throw busyError('urgent data, or zero-copy, is waiting');
+  if (stream.hasQueued) throw busyError('a write is waiting');
+  try {
+    return giveFd(stream.fd, stream.registration, take);
+  } finally {
+    // Its number is given up, and not closed.
+    stream.state = State.fdLost(stream.state);
+    end();
+  }
 }

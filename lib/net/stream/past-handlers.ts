@@ -3,7 +3,9 @@ import { nextTick } from '../../binding/host-clock.js';
 import { busyError, outOfRange } from '../../binding/errors.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { Waiter } from '../../reactor/waiter.js';
+import type { SocketHandle } from '../socket/detached.js';
 import type { WaitingOperation } from './cold-state.js';
+import { detachStream, type DetachOptions } from './detaching.js';
 import { leaveUntaken, readDone, REFUSED, tryOperation } from './reading.js';
 import type { ReadOperation } from './seams.js';
 import * as State from './state.js';
@@ -87,4 +89,35 @@ export function rejectHeld(stream: StreamFace, error: Error | null): void {
 export function takeOver(stream: StreamFace): void {
   stream.ensureCold().isTakenOver = true;
   stream.setStopped(State.held, true);
+}
+
+/**
+ * As `SocketConnection.detach`: handlers get no more bytes from the call on, which may be made by
+ * one of them, unless it fails.
+ */
+export async function detachPast<Kind extends 'tcp' | 'unix'>(
+  stream: StreamFace,
+  kind: Kind,
+  options: DetachOptions,
+): Promise<SocketHandle<Kind>> {
+  if (stream.cold?.isTakenOver === true) throw busyError('a copy, or another detach(), has its bytes');
+  const { readEnded } = stream;
+  takeOver(stream);
+  try {
+    return await detachStream(stream, kind, options, (error) => {
+      rejectHeld(stream, error);
+      stream.destroy(null);
+    });
+  } catch (error) {
+    giveBack(stream, readEnded);
+    throw error;
+  }
+}
+
+/** Handlers get what comes again; `knewEnd`: they had been told of the end. */
+function giveBack(stream: StreamFace, knewEnd: boolean): void {
+  if (stream.closed) return;
+  stream.ensureCold().isTakenOver = false;
+  if (!isReadingPast(stream)) stream.setStopped(State.held, false);
+  if (stream.readEnded && !knewEnd) stream.onPeerEnd();
 }

@@ -8,7 +8,10 @@ import { sendNow } from '../socket/stream-calls.js';
 import { getArena } from './arena.js';
 import { callLast, HandlerCalls, noteEndError } from '../socket/handler-call.js';
 import type { ConnectionProfile } from './connection-profile.js';
-import { isReadingPast, readPast, rejectHeld, runHeld, takeOver } from './past-handlers.js';
+import type { SocketHandle } from '../socket/detached.js';
+import type { DetachOptions } from './detaching.js';
+import { attachTo } from './opening.js';
+import { detachPast, isReadingPast, readPast, rejectHeld, runHeld, takeOver } from './past-handlers.js';
 import { lookForEnd } from './reading.js';
 import type { ReadOperation } from './seams.js';
 import * as State from './state.js';
@@ -344,6 +347,22 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
   }
 
   // ---- the end ----
+
+  protected detachAs<Kind extends 'tcp' | 'unix'>(
+    kind: Kind,
+    options: DetachOptions,
+  ): Promise<SocketHandle<Kind>> {
+    return this.guarded(detachPast(this, kind, options));
+  }
+
+  /** Takes a detached socket, which `open` tells first of all in the next turn. */
+  protected attachTo(handle: SocketHandle): this {
+    attachTo(this, handle);
+    this.reactor.post(() => {
+      if (this.isOpen) this.onOpen();
+    });
+    return this;
+  }
 
   /** Closes at once; what is queued is dropped. May be called twice. */
   close(): void {

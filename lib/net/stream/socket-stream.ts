@@ -5,6 +5,8 @@ import { checkBytes } from '../../binding/validate.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
+import type { SocketHandle } from '../socket/detached.js';
+import { detachStream, type DetachOptions } from './detaching.js';
 import { LOOK, lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
 import { StreamCore } from './stream-core.js';
@@ -412,6 +414,13 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   /** Two halves, for two owners; this stream closes when both have closed. */
   split(): { reader: ReadHalf; writer: WriteHalf } {
     return splitStream(this, () => closeAfterEnd(this));
+  }
+
+  protected detachAs<Kind extends 'tcp' | 'unix'>(
+    kind: Kind,
+    options: DetachOptions,
+  ): Promise<SocketHandle<Kind>> {
+    return detachStream(this, kind, options, (error) => this.destroy(error));
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

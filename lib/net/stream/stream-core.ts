@@ -7,12 +7,14 @@ import type { Reactor } from '../../reactor/reactor.js';
 import type { Registration } from '../../reactor/registration.js';
 import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { SocketAddress } from '../../sys/address.js';
+import type { SocketHandle } from '../socket/detached.js';
 import { Resource } from '../socket/resource.js';
 import { releaseFd } from '../socket/release-fd.js';
 import type { SocketOptions } from '../socket/socket-option-table.js';
 import { getOption, setOption } from '../socket/socket-options.js';
 import type { SettableSocketOptions, SocketOptionName } from '../socket/socket-options.js';
 import { dropAttempt, newColdState, type ColdState } from './cold-state.js';
+import type { DetachOptions } from './detaching.js';
 import { wantsOf } from './wants.js';
 import { failAfterEnd } from './reading.js';
 import { peerLeftError } from '../socket/stream-calls.js';
@@ -115,6 +117,8 @@ export abstract class StreamCore<Address = SocketAddress> extends Resource imple
   abstract copyTo(bytes: Uint8Array): Promise<number>;
   /** @internal For copies: from here on what comes is theirs. */
   abstract takeOver(): void;
+  /** Gives the socket to another thread, by a handle that `attach` takes. */
+  abstract detach(options?: DetachOptions): Promise<SocketHandle>;
 
   // ---- becoming open ----
 

@@ -1,5 +1,11 @@
 import { EAGAIN } from '../../binding/errnos.js';
-import { closedError, errnosOf, stateError, systemError, type TripollError } from '../../binding/errors.js';
+import {
+  closedError,
+  detachedError,
+  stateError,
+  systemError,
+  type TripollError,
+} from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkFunction, checkInteger, checkNames } from '../../binding/validate.js';
 import { Interest, Mode } from '../../poller/flags.js';
@@ -9,6 +15,7 @@ import { toProfile } from '../../reactor/context.js';
 import { Waiter } from '../../reactor/waiter.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { iterate } from '../../reactor/iterate.js';
+import { detachFd, type HandleDetails, type SocketHandle } from '../socket/detached.js';
 import { callLast } from '../socket/handler-call.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import {
@@ -25,8 +32,9 @@ import {
   type ShutdownResult,
 } from './listener-shutdown.js';
 import { Resource } from '../socket/resource.js';
-import { releaseFd } from '../socket/release-fd.js';
+import { giveFd, releaseFd } from '../socket/release-fd.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
+import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, openSpare, TRY_NEXT } from './accepting.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
@@ -44,32 +52,8 @@ import {
 /** The system clamps it (net.core.somaxconn, 4096 by default since Linux 5.4). */
 export const DEFAULT_BACKLOG = 4096;
 export const MAX_BACKLOG = 0x7fffffff;
-/** Connections of one event before others get their turn; the level brings us back. */
-const ACCEPTS_PER_EVENT = 64;
-/**
- * How long a listener rests that got no fd: as nginx does (accept_mutex_delay is 500, Go waits up
- * to 1000).
- */
-const BACK_OFF_MS = 100;
 
-const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
-
-/** This connection is gone; the next may be well (T41, accept(2)). */
-const TRY_NEXT = errnosOf(
-  'ECONNABORTED',
-  'EPROTO',
-  'EINTR',
-  'ENETDOWN',
-  'ENOPROTOOPT',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPERM', // a firewall's refusal
-  'EOPNOTSUPP',
-  'ENONET', // not on every system
-);
-/** Nothing is wrong with the listener, but there is no room (T40). */
-const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
+const { SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
 /** What `accept` gives. */
 export interface AcceptedStream<Stream, Address> {
@@ -460,14 +444,32 @@ export abstract class StreamListener<
     this.#end(closedError('Listener'));
   }
 
+  /** What `detach` of a subclass does. */
+  protected detachAs<Kind extends 'tcp-listener' | 'unix-listener'>(
+    kind: Kind,
+    details: HandleDetails,
+  ): SocketHandle<Kind> {
+    if (this.closed) throw closedError('Listener');
+    try {
+      return giveFd(this.#fd, this.#registration, (fd) => detachFd(fd, kind, details));
+    } finally {
+      this.#endWithout(detachedError('Listener'));
+    }
+  }
+
   #end(reason: Error): void {
     if (this.#fd < 0) return;
     releaseFd(this.#fd, this.#registration);
+    this.#endWithout(reason);
+    this.onClosed();
+  }
+
+  /** Its fd has been closed, or is another's. */
+  #endWithout(reason: Error): void {
     this.#fd = -1;
     if (this.#spareFd >= 0) native.close(this.#spareFd);
     this.#spareFd = -1;
     this.#rejectWaiting(reason);
-    this.onClosed();
   }
 
   /** The socket has been closed. */
@@ -492,9 +494,4 @@ export abstract class StreamListener<
     this.#registration.unref();
     return this;
   }
-}
-
-/** -1 where there is none to spare; then the back-off alone must do. */
-function openSpare(): number {
-  return native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }

@@ -16,6 +16,8 @@ import {
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/connection-profile.js';
+import type { SocketHandle } from '../socket/detached.js';
+import type { DetachOptions } from '../stream/detaching.js';
 import { adopt, adoptReady } from '../stream/opening.js';
 import { SocketConnection } from '../stream/socket-connection.js';
 import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.js';
@@ -93,6 +95,19 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
     return connection;
   }
 
+  /** @internal For `attach`. */
+  static attached(
+    handle: SocketHandle,
+    handlers: TcpHandlers,
+    options: SocketConnectionOptions,
+  ): TcpConnection {
+    checkNames('options', options, CONNECTION_NAMES);
+    checkTcpHandlers(handlers, options.reactor);
+    const reactor = chooseReactor(options.reactor);
+    const profile = toConnectionProfile(reactor, handlers, options, null, TCP_TRAITS);
+    return new TcpConnection(profile).attachTo(handle);
+  }
+
   /** @internal For `connect`. */
   static connecting<Data>(
     to: ConnectTarget | string,
@@ -117,6 +132,22 @@ export class TcpConnection<Data = unknown> extends SocketConnection<Data> {
   /** The listener that accepted it; null for one that was connected. */
   get listener(): StreamListener<TcpStream, SocketAddress> | null {
     return this.profile.listener as StreamListener<TcpStream, SocketAddress> | null;
+  }
+
+  /**
+   * Gives the socket to another thread, or to another object of this one: waits until all that was
+   * written is out, then this object closes without closing the socket; of the handlers `close` is
+   * told. From the call on `data` gets no more bytes, also when a handler makes it: they stay in the
+   * socket, and an end of our side stays ended. What is corked is let go. Options of the socket go
+   * along; what this object has, as its handlers, `data`, water marks, `idleTimeoutMs` or a pause,
+   * does not.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) as `SocketStream.detach`; what ended the connection, which `error` tells
+   * too: it may be ignored here
+   */
+  detach(options: DetachOptions = {}): Promise<SocketHandle<'tcp'>> {
+    return this.detachAs('tcp', options);
   }
 
   protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {

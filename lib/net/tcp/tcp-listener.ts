@@ -4,6 +4,7 @@ import { checkFunction, checkObject } from '../../binding/validate.js';
 import { splitHostPort, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
 import type { ConnectionProfile } from '../stream/connection-profile.js';
 import { openListener, takeListener, type ListenOptions } from './open-listener.js';
+import type { SocketHandle } from '../socket/detached.js';
 import type { SettableSocketOptions } from '../socket/socket-options.js';
 import { withOptions } from '../socket/place.js';
 import { socketName } from '../socket/socket-name.js';
@@ -124,6 +125,11 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
     });
   }
 
+  /** @internal For `attach`. */
+  static attached(fd: number, options: BindOptions): TcpListener {
+    return new TcpListener({ fd }, options, null);
+  }
+
   /** @internal For `listen`. */
   static listening(
     place: ListenTarget | string,
@@ -148,6 +154,20 @@ export class TcpListener extends StreamListener<TcpStream, SocketAddress, TcpCon
     super.setOption(name, value);
     this.#inheritsNoDelay = null;
     this.#defersAccept = null;
+  }
+
+  /**
+   * Gives the listening socket to another thread, or to another object of this one: this object
+   * closes without closing it. Connections that nobody has accepted are still in its backlog; those
+   * of this listener stay where they are. Who waits in `accept` is rejected. The options of this
+   * object, as `maxConnections` or `noDelay`, do not go along.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED
+   */
+  // Async: also that it is closed is a rejection.
+  async detach(): Promise<SocketHandle<'tcp-listener'>> {
+    return Promise.resolve(this.detachAs('tcp-listener', {}));
   }
 
   protected override configure(fd: number): void {

@@ -7,7 +7,9 @@ import { CONNECT_NAMES, ConnectRace, type ConnectOptions } from './connect-race.
 import { prepareStreamFd } from './given-fd.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import { setOption } from '../socket/socket-options.js';
-import { adopt } from '../stream/opening.js';
+import type { SocketHandle } from '../socket/detached.js';
+import type { DetachOptions } from '../stream/detaching.js';
+import { adopt, attachTo } from '../stream/opening.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { refusal } from '../stream/writing.js';
 import { socketName } from '../socket/socket-name.js';
@@ -83,6 +85,31 @@ export class TcpStream extends SocketStream {
     const stream = new TcpStream(profile);
     adopt(stream, fd);
     return stream;
+  }
+
+  /** @internal For `attach`. */
+  static attached(handle: SocketHandle, options: StreamOptions): TcpStream {
+    checkNames('options', options, STREAM_NAMES);
+    const reactor = chooseReactor(options.reactor);
+    const profile = toStreamProfile(reactor, toIdleTracker(reactor, options), null, TCP_TRAITS);
+    const stream = new TcpStream(profile);
+    attachTo(stream, handle);
+    return stream;
+  }
+
+  /**
+   * Gives the socket to another thread, or to another object of this one: waits until all that was
+   * written is out, then this object closes without closing the socket. A read that waits is
+   * rejected then; what nobody has read is still in the socket, and an end of our side stays ended.
+   * Options of the socket go along; what this object has, as `idleTimeoutMs`, does not.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY while urgent data, zero-copy or a
+   * copy is waiting; ERR_TRIPOLL_STATE while it is connecting; ERR_TRIPOLL_CLOSED, and what ended it
+   * meanwhile; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it is as it was then
+   */
+  detach(options: DetachOptions = {}): Promise<SocketHandle<'tcp'>> {
+    return this.detachAs('tcp', options);
   }
 
   protected addressOf(side: 'local' | 'remote'): SocketAddress | undefined {

@@ -6,15 +6,14 @@ import { checkBoolean, checkNames, checkObject } from '../../binding/validate.js
 import { Interest, Mode, Readiness } from '../../poller/flags.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import { toProfile } from '../../reactor/context.js';
-import { BYTES_PER_UNIT } from '../../reactor/registry.js';
 import type { EventHandler, Registration, RegistrationProfile } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { parseAddress, type SocketAddress, type SocketAddressInput } from '../../sys/address.js';
-import type { DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
+import { detachFd, type SocketHandle } from '../socket/detached.js';
 import { Resource } from '../socket/resource.js';
-import { releaseFd } from '../socket/release-fd.js';
+import { giveFd, releaseFd } from '../socket/release-fd.js';
 import { SendRetry } from '../socket/send-retry.js';
 import { socketName } from '../socket/socket-name.js';
 import { prepareDatagramFd } from './given-fd.js';
@@ -46,9 +45,6 @@ const IPV6 = udpLayout('OPTION_IPV6');
 const WAKES_READER = Readiness.READABLE | Readiness.READ_CLOSED | Readiness.ERROR;
 const WAKES_WRITER = Readiness.WRITABLE | Readiness.WRITE_CLOSED | Readiness.ERROR;
 const TELLS_ERRORS = Readiness.PRIORITY | Readiness.ERROR;
-
-/** As many of a batch cost about what a read of a stream does: a unit of a turn's budget. */
-const DATAGRAMS_PER_UNIT = 4;
 
 /** Errors that one call takes; each brings a start of what was sent, unread. */
 const ERRORS_PER_CALL = 16;
@@ -403,20 +399,6 @@ export abstract class UdpCore extends Resource implements EventHandler {
     this.onQueuedError(Object.assign(error, { origin: 'none' as const }));
   }
 
-  /** A batch is more than the one unit that its call took of the turn's budget (T47). */
-  protected consumeBudgetFor(datagrams: number): void {
-    for (let paid = DATAGRAMS_PER_UNIT; paid < datagrams; paid += DATAGRAMS_PER_UNIT)
-      this.reactor.registry.consumeBudget();
-  }
-
-  /** So are the bytes of large datagrams; small ones are what a unit stands for. */
-  protected chargeFor(batch: DatagramBatch, from: number, to: number): void {
-    if (batch.slotBytes * DATAGRAMS_PER_UNIT <= BYTES_PER_UNIT) return;
-    let bytes = 0;
-    for (let i = from; i < to; i++) bytes += batch.lengthBytes(i);
-    this.reactor.registry.chargeBytes(bytes);
-  }
-
   /** What a call said that is no EAGAIN: an error for whoever called, or the socket's end too. */
   protected failure(errno: number, syscall: string): Error {
     const error = systemError(errno, syscall);
@@ -443,13 +425,26 @@ export abstract class UdpCore extends Resource implements EventHandler {
 
   protected destroy(error: Error | null): void {
     if (this.#closed) return;
+    if (this.#fd >= 0) releaseFd(this.#fd, this.#registration);
+    this.#end(error);
+  }
+
+  #end(error: Error | null): void {
+    this.#fd = -1;
     this.#closed = true;
     this.idle?.remove(this);
     this.retry.cancel();
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd >= 0) releaseFd(fd, this.#registration);
     this.onDestroyed(error);
+  }
+
+  /** Gives the socket away; `error` is what ends this object, as `onDestroyed` is told. */
+  protected detachAs(error: Error | null): SocketHandle<'udp'> {
+    this.checkOpen();
+    try {
+      return giveFd(this.#fd, this.#registration, (fd) => detachFd(fd, 'udp', {}));
+    } finally {
+      this.#end(error);
+    }
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */

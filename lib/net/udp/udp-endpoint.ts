@@ -4,9 +4,11 @@ import { outOfRange, type HandlerError } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, checkObject } from '../../binding/validate.js';
 import { parseAddress, splitHostPort, type SocketAddressInput } from '../../sys/address.js';
+import { chargeFor, consumeBudgetFor } from './budget.js';
 import { checkBatch, DatagramBatch, type DatagramBatchOptions } from './datagram-batch.js';
 import { DatagramRecords } from './datagram-records.js';
 import { UdpCore } from './udp-core.js';
+import type { SocketHandle } from '../socket/detached.js';
 import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
 import { withOptions } from '../socket/place.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
@@ -174,8 +176,8 @@ export class UdpEndpoint extends UdpCore {
         return;
       }
       this.idle?.touch(this);
-      this.consumeBudgetFor(received);
-      this.chargeFor(batch, 0, received);
+      consumeBudgetFor(this.reactor, received);
+      chargeFor(this.reactor, batch, 0, received);
       const errnoAfter = batch.errnoAfter;
       // While it is lent, an endpoint of a reactor that the handler turns by hand takes another
       // (F35).
@@ -254,7 +256,7 @@ export class UdpEndpoint extends UdpCore {
       if (done < 0) return this.#onBlocked(done);
       this.retry.reset();
       this.idle?.touch(this);
-      this.chargeFor(batch, batch.settled - done, batch.settled);
+      chargeFor(this.reactor, batch, batch.settled - done, batch.settled);
     }
     return true;
   }
@@ -273,6 +275,19 @@ export class UdpEndpoint extends UdpCore {
   protected writeNow(): void {
     this.#owesDrain = false;
     UdpEndpoint.#calls.call(this, () => this.#handlers.drain?.(this));
+  }
+
+  /**
+   * Gives the socket to another thread, or to another object of this one, as `UdpSocket.detach`: of
+   * the handlers `close` is told. It has no queue that would have to be waited for; a `drain` that
+   * was due is not told.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) ERR_TRIPOLL_CLOSED
+   */
+  // Async: also that it is closed is a rejection.
+  async detach(): Promise<SocketHandle<'udp'>> {
+    return Promise.resolve(this.detachAs(null));
   }
 
   protected onDestroyed(error: Error | null): void {

@@ -1,12 +1,14 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
-import { busyError, closedError, outOfRange } from '../../binding/errors.js';
+import { busyError, closedError, detachedError, outOfRange } from '../../binding/errors.js';
 import { nativeUdp } from '../../binding/native-udp.js';
 import { checkBytes, checkFunction, type Names } from '../../binding/validate.js';
 import { checkCall, checkCancel, type CancelOptions } from '../../reactor/cancellation.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { parseAddress, splitHostPort, type HostPort, type SocketAddressInput } from '../../sys/address.js';
+import { chargeFor, consumeBudgetFor } from './budget.js';
 import { checkBatch, type DatagramBatch } from './datagram-batch.js';
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
+import { whenSent, type SocketHandle } from '../socket/detached.js';
 import { resolve as resolveName, type Resolver } from '../socket/resolve.js';
 import {
   DATAGRAM_NAMES,
@@ -214,8 +216,8 @@ export class UdpSocket extends UdpCore {
       if (!this.#received(received)) return NOT_YET;
       this.#heldErrno = batch.errnoAfter;
       this.#drained = received < batch.capacity;
-      this.consumeBudgetFor(received);
-      this.chargeFor(batch, 0, received);
+      consumeBudgetFor(this.reactor, received);
+      chargeFor(this.reactor, batch, 0, received);
       return received;
     }, options);
   }
@@ -373,8 +375,8 @@ export class UdpSocket extends UdpCore {
         this.noteTooLong(batch.countTooLong(done));
         if (this.retry.goesLater(done)) return NOT_YET;
         if (done < 0) throw this.failure(done, 'sendmmsg');
-        this.consumeBudgetFor(done);
-        this.chargeFor(batch, batch.settled - done, batch.settled);
+        consumeBudgetFor(this.reactor, done);
+        chargeFor(this.reactor, batch, batch.settled - done, batch.settled);
         this.retry.reset();
         this.idle?.touch(this);
       }
@@ -439,6 +441,33 @@ export class UdpSocket extends UdpCore {
   }
 
   // ---- the end ----
+
+  /** @internal For `attach`. */
+  static attached(fd: number, options: UdpOptions): UdpSocket {
+    const socket = new UdpSocket(options, UDP_OPTION_NAMES);
+    socket.take(fd, undefined, options);
+    return socket;
+  }
+
+  /**
+   * Gives the socket to another thread, or to another object of this one: waits until the sends that
+   * wait are out, then this object closes without closing the socket. Receives that wait are
+   * rejected then; datagrams that nobody has received, and errors of the system's queue, are still
+   * in the socket. Its options and groups go along; what this object has, as `idleTimeoutMs`,
+   * `coalesce` and the errors that it keeps, does not.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_BUSY when 1024 sends wait;
+   * ERR_TRIPOLL_CLOSED; ABORT_ERR, ERR_TRIPOLL_TIMEOUT: it is as it was then
+   */
+  async detach(options: CancelOptions = {}): Promise<SocketHandle<'udp'>> {
+    checkCall(options);
+    this.#checkUsable();
+    const hasQueued = () => this.#sends.length > 0;
+    if (hasQueued()) await whenSent(hasQueued, (left) => this.#startSend(() => 0, left), options);
+    this.#checkUsable();
+    return this.detachAs(detachedError('the UDP socket'));
+  }
 
   protected onDestroyed(error: Error | null): void {
     this.#failure = error;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EINVAL, ENOENT } from '../../binding/errnos.js';
 import { errnoOf } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
+import type { HandleDetails } from '../socket/detached.js';
 import { unixAddressText, type UnixAddress } from '../../sys/sockaddr.js';
 
 // The file that a name of a Unix socket is. On Windows it is a reparse point, which node:fs can
@@ -53,15 +54,40 @@ export function unlinkAny(file: string | Buffer): void {
   }
 }
 
-/** Unlinks the file if it is that one still. */
-export function unlinkIfSame(file: string | Buffer | null, identity: string | null): void {
-  if (file === null || identity === null || identify(file) !== identity) return;
-  try {
-    unlinkAny(file);
-  } catch {
-    // The program has given up its right to, or another was faster: the socket is closed all the
-    // same.
+/** The file of a socket that was bound here. */
+export class SocketFile {
+  /** Null for an abstract name: that goes with its socket. */
+  readonly #path: string | Buffer | null;
+  readonly #identity: string | null;
+
+  constructor(path: string | Buffer | null, identity: string | null) {
+    this.#path = path;
+    this.#identity = identity;
   }
+
+  /** Unlinks it when its socket has been closed, unless the name is another's by now. */
+  unlink(): void {
+    if (this.#path === null || this.#identity === null || identify(this.#path) !== this.#identity) return;
+    try {
+      unlinkAny(this.#path);
+    } catch {
+      // The program has given up its right to, or another was faster: the socket is closed all the
+      // same.
+    }
+  }
+
+  /** For whoever has the socket next. */
+  get details(): HandleDetails {
+    if (this.#path === null || this.#identity === null) return {};
+    return { file: { path: this.#path, identity: this.#identity } };
+  }
+}
+
+/** Of a detached listener; null if it had none. */
+export function toSocketFile(file: HandleDetails['file']): SocketFile | null {
+  if (file === undefined) return null;
+  const { path, identity } = file;
+  return new SocketFile(typeof path === 'string' ? path : Buffer.from(path), identity);
 }
 
 /**

@@ -14,6 +14,8 @@ import {
   type SocketConnectionOptions,
   type StreamHandlers,
 } from '../stream/connection-profile.js';
+import type { SocketHandle } from '../socket/detached.js';
+import type { DetachOptions } from '../stream/detaching.js';
 import { adopt } from '../stream/opening.js';
 import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketConnection, type WriteOptions } from '../stream/socket-connection.js';
@@ -25,7 +27,14 @@ import { checkNotEmpty, MAX_FDS, OutgoingFds, type QueuedFds } from '../message/
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import type { StreamListener } from '../stream/stream-listener.js';
 import type { UnixStream } from './unix-stream.js';
-import { checkType, isTooLong, toConnectSettings, toTraits, type UnixSocketType } from './unix-socket.js';
+import {
+  checkType,
+  isTooLong,
+  toConnectSettings,
+  toTraits,
+  typeOfHandle,
+  type UnixSocketType,
+} from './unix-socket.js';
 
 /** Handlers of a connection on a Unix socket; all are optional. */
 export interface UnixHandlers<Data = unknown> extends StreamHandlers<UnixConnection<Data>> {
@@ -83,6 +92,24 @@ export class UnixConnection<Data = unknown> extends SocketConnection<Data, strin
     const connection = new UnixConnection(profile);
     adopt(connection, fd, true);
     return connection;
+  }
+
+  /** @internal For `attach`. */
+  static attached(
+    handle: SocketHandle,
+    handlers: UnixHandlers,
+    options: SocketConnectionOptions,
+  ): UnixConnection {
+    checkNames('options', options, CONNECTION_NAMES);
+    checkUnixHandlers(handlers);
+    const reactor = chooseReactor(options.reactor);
+    const traits = toTraits(typeOfHandle(handle));
+    return new UnixConnection(toConnectionProfile(reactor, handlers, options, null, traits)).attachTo(handle);
+  }
+
+  /** As `TcpConnection.detach`. */
+  detach(options: DetachOptions = {}): Promise<SocketHandle<'unix'>> {
+    return this.detachAs('unix', options);
   }
 
   /** @internal For `connectUnix`. */

@@ -135,7 +135,7 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
     try {
       return new UnixDatagram(ownFd(bound.fd, 'socket', options), bound);
     } catch (error) {
-      bound.unlink();
+      bound.file.unlink();
       throw error;
     }
   }
@@ -226,7 +226,7 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
 
   protected override onClosed(reason: Error): void {
     this.#untaken.close();
-    this.#bound?.unlink();
+    this.#bound?.file.unlink();
     super.onClosed(reason);
   }
 }

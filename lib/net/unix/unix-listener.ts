@@ -4,6 +4,7 @@ import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import { unixAddressText, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { withOptions } from '../socket/place.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import type { SocketHandle } from '../socket/detached.js';
 import { setGivenFlags } from '../socket/given-fd.js';
 import type { DropHandlers, StreamListenOptions } from '../stream/listen-options.js';
 import type { ConnectionProfile } from '../stream/connection-profile.js';
@@ -15,6 +16,7 @@ import {
 } from '../stream/stream-listener.js';
 import type { StreamProfile } from '../stream/stream-profile.js';
 import { typeOfUnixSocket } from './given-fd.js';
+import { toSocketFile, type SocketFile } from './socket-file.js';
 import { checkUnixHandlers, UnixConnection, type UnixHandlers } from './unix-connection.js';
 import {
   BoundUnixSocket,
@@ -60,12 +62,13 @@ export type UnixAccepted = AcceptedStream<UnixStream, string>;
  */
 export class UnixListener extends StreamListener<UnixStream, string, UnixConnection> {
   /** Null for a socket that was given: its name is whoever bound it's to take away. */
-  readonly #bound: BoundUnixSocket | null;
+  readonly #file: SocketFile | null;
 
   private constructor(
     where: UnixListenPlace,
     options: UnixListenerBindOptions,
     handlers: UnixListenHandlers | null,
+    file: SocketFile | null = null,
   ) {
     let bound: BoundUnixSocket | null = null;
     const { fd } = where;
@@ -85,10 +88,10 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
       });
     } catch (error) {
       // Listened already, and was closed again.
-      (bound as BoundUnixSocket | null)?.unlink();
+      (bound as BoundUnixSocket | null)?.file.unlink();
       throw error;
     }
-    this.#bound = bound;
+    this.#file = (bound as BoundUnixSocket | null)?.file ?? file;
   }
 
   /**
@@ -124,6 +127,33 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
     });
   }
 
+  /** @internal For `attach`. */
+  static attached(
+    fd: number,
+    { file }: SocketHandle,
+    handlers: UnixListenHandlers | null,
+    options: UnixListenerBindOptions,
+  ): UnixListener {
+    checkObject('options', options);
+    if (handlers !== null) checkUnixHandlers(handlers);
+    return new UnixListener({ fd }, options, handlers, toSocketFile(file));
+  }
+
+  /** @internal For `discardHandle`. */
+  static unlinkDetached({ file }: SocketHandle): void {
+    toSocketFile(file)?.unlink();
+  }
+
+  /**
+   * As `TcpListener.detach`. The file goes along: whoever attaches it unlinks it on close, and
+   * `discardHandle` does.
+   *
+   * @throws (as rejection) as that
+   */
+  async detach(): Promise<SocketHandle<'unix-listener'>> {
+    return Promise.resolve(this.detachAs('unix-listener', this.#file?.details ?? {}));
+  }
+
   /** @internal For `listenUnix`. */
   static listening(
     place: UnixListenTarget | UnixAddress,
@@ -154,7 +184,7 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
   }
 
   protected override onClosed(): void {
-    this.#bound?.unlink();
+    this.#file?.unlink();
   }
 }
 
@@ -169,7 +199,7 @@ function openListener(
   const error = native.listen(bound.fd, backlog);
   if (error === 0) return bound;
   native.close(bound.fd);
-  bound.unlink();
+  bound.file.unlink();
   throw systemError(error, 'listen', { address: unixAddressText(path) });
 }
 

@@ -7,6 +7,7 @@ import { needUnixMessages } from '../../binding/need-unix-messages.js';
 import { checkInteger } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
+import type { SocketHandle } from '../socket/detached.js';
 import type { Connecting, RetriedConnectSettings } from '../stream/retried-connect.js';
 import { SEQPACKET_TRAITS, UNIX_TRAITS, type StreamTraits } from '../stream/stream-profile.js';
 import {
@@ -15,7 +16,7 @@ import {
   unixAddressText,
   type UnixAddress,
 } from '../../sys/sockaddr.js';
-import { connectErrno, ECONNREFUSED, identify, toFile, unlinkAny, unlinkIfSame } from './socket-file.js';
+import { connectErrno, ECONNREFUSED, identify, SocketFile, toFile, unlinkAny } from './socket-file.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = native.constants;
 const { SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF, SUN_PATH_OFFSET = 2 } = native.constants;
@@ -67,6 +68,11 @@ export function checkType(type: UnixSocketType): void {
 
 export function toTraits(type: UnixSocketType): StreamTraits {
   return type === 'seqpacket' ? SEQPACKET_TRAITS : UNIX_TRAITS;
+}
+
+/** Of a detached stream or listener. */
+export function typeOfHandle({ seqpacket }: SocketHandle): UnixSocketType {
+  return seqpacket === true ? 'seqpacket' : 'stream';
 }
 
 /** Whether a seqpacket socket would answer EMSGSIZE; false where the fd cannot tell. */
@@ -140,9 +146,8 @@ function setModeBeforeBind(fd: number, mode: number): void {
 /** A socket with a name, which is taken away again when the socket has closed. */
 export class BoundUnixSocket {
   readonly fd: number;
-  /** Null for an abstract name: that goes with its socket. */
-  readonly #file: string | Buffer | null;
-  readonly #identity: string | null;
+  /** To be unlinked when the fd has been closed. */
+  readonly file: SocketFile;
 
   /**
    * @throws TypeError, RangeError; ENAMETOOLONG, EADDRINUSE, EACCES, ENOENT and what else bind(2)
@@ -161,37 +166,32 @@ export class BoundUnixSocket {
     }
     const bytes = encodeUnixAddress(address);
     checkNotAbstract(bytes);
-    this.#file = toFile(address);
+    const file = toFile(address);
     this.fd = openSocket(type);
     try {
       applyOptions(this.fd, socketOptions);
-      if (mode !== undefined && this.#file !== null) setModeBeforeBind(this.fd, mode);
-      this.#bind(address, bytes, type, unlinkStale);
+      if (mode !== undefined && file !== null) setModeBeforeBind(this.fd, mode);
+      this.#bind(address, bytes, type, unlinkStale ? file : null);
       // And after it, for the bits that umask(2) took.
-      if (mode !== undefined && this.#file !== null) chmodSync(this.#file, mode);
+      if (mode !== undefined && file !== null) chmodSync(file, mode);
     } catch (error) {
       native.close(this.fd);
       throw error;
     }
-    this.#identity = identify(this.#file);
+    this.file = new SocketFile(file, identify(file));
   }
 
   #bind(
     address: UnixAddress,
     bytes: Uint8Array,
     type: UnixSocketType | 'datagram',
-    unlinkStale: boolean,
+    stale: string | Buffer | null,
   ): void {
     let error = native.bindBytes(this.fd, bytes);
-    if (error === EADDRINUSE && unlinkStale && this.#file !== null && removeStale(this.#file, bytes, type)) {
+    if (error === EADDRINUSE && stale !== null && removeStale(stale, bytes, type)) {
       error = native.bindBytes(this.fd, bytes);
     }
     if (error < 0) throw systemError(error, 'bind', { address: unixAddressText(address) });
-  }
-
-  /** To be called when the fd has been closed. A file that is another's by now stays. */
-  unlink(): void {
-    unlinkIfSame(this.#file, this.#identity);
   }
 }
 

@@ -8,7 +8,9 @@ import { checkCall, checkCancel, type CancelOptions } from '../../reactor/cancel
 import type { Reactor } from '../../reactor/reactor.js';
 import { copiedAddress, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
-import { adopt } from '../stream/opening.js';
+import type { SocketHandle } from '../socket/detached.js';
+import type { DetachOptions } from '../stream/detaching.js';
+import { adopt, attachTo } from '../stream/opening.js';
 import { RetriedConnect } from '../stream/retried-connect.js';
 import { SocketStream } from '../stream/socket-stream.js';
 import { STREAM_NAMES, toStreamProfile, type StreamProfile } from '../stream/stream-profile.js';
@@ -17,7 +19,7 @@ import { messageReceiver } from '../message/message-receiver.js';
 import { checkNotEmpty, MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { NO_FDS, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixStream } from './given-fd.js';
-import { checkType, toConnectSettings, toTraits, type UnixSocketType } from './unix-socket.js';
+import { checkType, toConnectSettings, toTraits, typeOfHandle, type UnixSocketType } from './unix-socket.js';
 
 const { AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC } = native.constants;
 
@@ -136,6 +138,19 @@ export class UnixStream extends SocketStream<string> {
     const stream = new UnixStream(profile);
     adopt(stream, fd);
     return stream;
+  }
+
+  /** @internal For `attach`. */
+  static attached(handle: SocketHandle, options: UnixStreamOptions): UnixStream {
+    checkNames('options', options, STREAM_NAMES);
+    const stream = new UnixStream(toUnixProfile(options, typeOfHandle(handle)));
+    attachTo(stream, handle);
+    return stream;
+  }
+
+  /** As `TcpStream.detach`; fds that were received and not taken are closed. */
+  detach(options: DetachOptions = {}): Promise<SocketHandle<'unix'>> {
+    return this.detachAs('unix', options);
   }
 
   /**

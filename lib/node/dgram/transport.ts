@@ -3,6 +3,7 @@ import { EAGAIN, EBADF, EINTR, EINVAL } from '../../binding/errnos.js';
 import { interfaceByIndex } from '../../binding/interfaces.js';
 import { native } from '../../binding/native.js';
 import { nativeUdp, udpConstant } from '../../binding/native-udp.js';
+import { chargeFor, consumeBudgetFor } from '../../net/udp/budget.js';
 import { DatagramBatch } from '../../net/udp/datagram-batch.js';
 import { DatagramRecords } from '../../net/udp/datagram-records.js';
 import { UdpCore } from '../../net/udp/udp-core.js';
@@ -192,8 +193,8 @@ export class DatagramTransport extends UdpCore {
         this.#tellFailed(received);
         return;
       }
-      this.consumeBudgetFor(received);
-      this.chargeFor(batch, 0, received);
+      consumeBudgetFor(this.reactor, received);
+      chargeFor(this.reactor, batch, 0, received);
       for (let i = 0; i < received; i++) this.#deliver(batch, i);
       if (batch.errnoAfter < 0) this.#tellFailed(batch.errnoAfter);
       // The level brings us back if there is more.
