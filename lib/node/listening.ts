@@ -291,6 +291,11 @@ export function isListening(server: ServerFace): boolean {
   return server[LISTENER] !== undefined && server[LISTENER] !== null;
 }
 
+/** -1 when it does not listen. */
+export function fdOfServer(server: ServerFace): number {
+  return server[LISTENER]?.fd ?? -1;
+}
+
 export function addressOf(server: ServerFace): SocketName | string | null {
   const local = server[LISTENER]?.localAddress;
   if (typeof local === 'object') {

@@ -13,6 +13,7 @@ import {
   setDefaultAutoSelectFamilyAttemptTimeout,
   Socket,
 } from './net.js';
+import { hookSending, leadSending } from './sending.js';
 
 // `node --require tripoll/register app.js`: what asks for node:net or node:dgram gets tripoll's, and
 // http, https, http2 and tls use it. Node's own modules keep the classes of node:net, which TLS and standard
@@ -68,6 +69,7 @@ const HOOKS: Record<string, (exports: never) => void> = {
   http: hookHttp,
   tls: hookTls,
   http2: mendHttp2Streams,
+  child_process: hookSending,
 };
 /** These lead to them. */
 const NEEDS: Record<string, readonly string[]> = {
@@ -77,6 +79,8 @@ const NEEDS: Record<string, readonly string[]> = {
   http2: ['tls', 'http2'],
   tls: ['tls'],
   _tls_wrap: ['tls'],
+  child_process: ['child_process'],
+  cluster: ['child_process'],
 };
 const hooked = new Set<string>();
 
@@ -165,6 +169,7 @@ Object.assign(load.call(Module, 'node:net', null, false) as object, {
   createConnection: (...args: unknown[]) => hookedNet.createConnection(...args),
 });
 if (!isClusterWorker()) hookServers();
+leadSending(process as never);
 hookRequire();
 hookImport();
 

@@ -107,6 +107,11 @@ export abstract class Transport {
     return this.#connection !== null;
   }
 
+  /** -1 when there is none. */
+  get fd(): number {
+    return this.#connection?.fd ?? -1;
+  }
+
   /** Whether it is TCP: it can be reset, and has TCP's options. */
   get isTcp(): boolean {
     return this.#connection?.reset !== undefined;

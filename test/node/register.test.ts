@@ -234,6 +234,113 @@ runs(
   },
 );
 
+/** A program that runs itself as its child, without the hook and with it. */
+const FORK = `
+  const net = require('net'), dgram = require('dgram');
+  const { fork, spawn } = require('child_process');
+  const { once } = require('events');
+  const textOf = async (socket) => (await socket.setEncoding('utf8').toArray()).join('');
+  const listen = async (server) => {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return server.address().port;
+  };
+  const kinds = {
+    socket: (socket) => socket.end('from the child, a Socket: ' + (socket instanceof net.Socket)),
+    kept: (socket) => socket.write('child', () => process.send('written', () => socket.destroy())),
+    server: (server) => {
+      server.on('connection', (socket) => socket.end('served by the child'));
+      process.once('message', () => server.close());
+      process.send('serving');
+    },
+    udp: (socket) => {
+      socket.on('message', (message, { port, address }) => {
+        socket.send('echo ' + message, port, address, () => socket.close());
+      });
+      process.send('bound');
+    },
+    back: async (server) => {
+      const socket = net.connect(server.address().port, '127.0.0.1');
+      await once(socket, 'connect');
+      process.send('socket', socket, () => process.disconnect());
+      server.close();
+    },
+  };`;
+
+for (const isHooked of [false, true]) {
+  const side = isHooked ? 'ours' : 'Node’s own';
+  runs(`a child process is given sockets and servers, and gives one back: ${side}`, async () => {
+    const file = path.join(temporaryFolder(), 'fork.cjs');
+    const source = `${FORK}
+    if (process.argv[2] === 'child') process.on('message', (kind, handle) => kinds[kind]?.(handle));
+    else (async () => {
+      const seen = [];
+      const child = fork(__filename, ['child']);
+      const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const connectOnce = async () => {
+        const client = net.connect(server.address().port, '127.0.0.1');
+        return [client, (await once(server, 'connection'))[0]];
+      };
+      const [first, given] = await connectOnce();
+      child.send('socket', given, (error) => seen.push(error));
+      seen.push(await textOf(first));
+      const [second, kept] = await connectOnce();
+      child.send('kept', kept, { keepOpen: true });
+      await once(child, 'message');
+      kept.resume().end(' and parent');
+      seen.push(await textOf(second));
+      const third = net.createServer(() => seen.push('not here'));
+      const port = await listen(third);
+      child.send('server', third);
+      await once(child, 'message');
+      third.close();
+      seen.push(await textOf(net.connect(port, '127.0.0.1')));
+      child.send('close');
+      const udp = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+      await once(udp, 'listening');
+      const { port: udpPort } = udp.address();
+      child.send('udp', udp);
+      await once(child, 'message');
+      udp.close();
+      const client = dgram.createSocket('udp4');
+      client.send('datagram', udpPort, '127.0.0.1');
+      seen.push(String((await once(client, 'message'))[0]));
+      client.close();
+      const accepted = once(server, 'connection');
+      child.send('back', server);
+      const [, back] = await once(child, 'message');
+      seen.push(back instanceof net.Socket);
+      back.end('through the parent');
+      seen.push(await textOf((await accepted)[0]));
+      server.close(() => console.log(JSON.stringify(seen)));
+    })();`;
+    writeFileSync(file, source);
+    const nodeOptions = isHooked ? ['--require', register] : [];
+    const { stdout, stderr } = await runScript('require(process.argv[1])', { args: [file], nodeOptions });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual([
+      ...[null, 'from the child, a Socket: true', 'child and parent', 'served by the child'],
+      ...['echo datagram', true, 'through the parent'],
+    ]);
+  });
+
+  runs(`a child process has a socket as its standard output: ${side}`, async () => {
+    const source = `
+      const net = require('net'), { spawn } = require('child_process');
+      const server = net.createServer((socket) => {
+        const child = spawn(process.execPath, ['-p', '"by a child"'], { stdio: ['ignore', socket, 'inherit'], env: {} });
+        child.on('close', () => server.close(socket.end('and its parent')));
+      }).listen(0, '127.0.0.1', async () => {
+        const client = net.connect(server.address().port, '127.0.0.1').setEncoding('utf8');
+        console.log(JSON.stringify((await client.toArray()).join('')));
+      });`;
+    const { stdout, stderr } = await runScript(source, {
+      nodeOptions: isHooked ? ['--require', register] : [],
+    });
+    expect([JSON.parse(stdout), stderr]).toEqual(['by a child\nand its parent', '']);
+  });
+}
+
 runs('an error’s stack begins with its class and its code, as Node’s', async () => {
   const source = `
     const net = require('net'), dgram = require('dgram');

@@ -27,6 +27,11 @@ export class SocketShape extends EventEmitter {
   /** `'udp4'` or `'udp6'`. */
   declare type: SocketType;
 
+  /** @internal */
+  get _fd(): number {
+    return this[STATE].transport?.fd ?? -1;
+  }
+
   /**
    * Binds: `(port, address, cb)`, each may be left out, or `(options, cb)`; what bind(2) says comes
    * as `error`.
