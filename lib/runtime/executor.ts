@@ -1,11 +1,13 @@
 import { nextTick, nowMs } from '../binding/host-clock.js';
 import { setCurrentTask, type TaskContext } from './current.js';
-import { notCloneable } from './errors.js';
+import { noSuchTask, notCloneable } from './errors.js';
+import type { TaskHandle } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
 import { Field, type MetricsTable } from './metrics.js';
-import { transferOf } from './moved.js';
-import { describeThrown } from './remote-error.js';
+import { cloned, transferOf } from './moved.js';
+import { describeThrown, rebuildThrown } from './remote-error.js';
 import type { WorkerQueue } from './scheduler/scheduler.js';
+import type { WaitingTask } from './sender.js';
 import { Outcome, type TaskTable } from './table.js';
 
 /** Of any kind, by the names of the entry's functions. */
@@ -20,6 +22,9 @@ export interface ExecutorHost {
   readonly pending: number;
   /** One turn more. */
   again(): void;
+  /** What its tasks have spawned and no slot is free for. */
+  takeWaiting(): WaitingTask | undefined;
+  settle(handle: TaskHandle, failed: boolean, value: unknown): void;
   /** The thread has something to take. */
   wakeThread(thread: number): void;
   sendResult(message: ResultMessage): void;
@@ -37,6 +42,8 @@ const US_PER_MS = 1000;
 /** One of the tasks that run; used again for another when it has ended. */
 class RunningTask implements TaskContext {
   slot = -1;
+  /** Of a task without a slot, which this thread has spawned. */
+  handle: TaskHandle | null = null;
   readonly worker: number;
   #controller: AbortController | null = null;
   readonly resolve: (value: unknown) => void;
@@ -72,6 +79,7 @@ class RunningTask implements TaskContext {
 
   clear(): void {
     this.slot = -1;
+    this.handle = null;
     this.#controller = null;
   }
 }
@@ -185,18 +193,49 @@ export class Executor {
       return true;
     }
     const id = this.#queue.next();
-    if (id === 0) return false;
+    if (id === 0) return this.#takeWaiting();
     const slot = this.#table.claim(id, this.#host.worker);
     // Stale: a task that was taken back, or that another has, after a death.
     if (slot !== -1) this.#begin(slot, this.#table.kindOf(slot), this.#table.read(slot) as unknown[]);
     return true;
   }
 
+  /** A task of this thread's own that waits for a slot. */
+  #takeWaiting(): boolean {
+    const waiting = this.#host.takeWaiting();
+    if (waiting === undefined) return false;
+    this.#queue.rest();
+    const { handle, name, args, transfer } = waiting;
+    const number = this.#names.indexOf(name);
+    try {
+      if (number === -1) throw noSuchTask(name, this.#names);
+      const copies = cloned(args, transfer);
+      const task = this.#newTask();
+      task.handle = handle;
+      handle.onCancel = () => {
+        if (task.handle === handle) task.abort();
+      };
+      this.#call(task, number, copies);
+    } catch (error) {
+      // Of the task itself nothing comes here: it has an end of its own.
+      this.#host.settle(handle, true, number === -1 ? error : notCloneable('the arguments', name, error));
+    }
+    return true;
+  }
+
+  #newTask(): RunningTask {
+    return this.#spare.pop() ?? new RunningTask(this.#host.worker, this.#onEnd, this.#watch);
+  }
+
   #begin(slot: number, number: number, args: readonly unknown[]): void {
+    const task = this.#newTask();
+    task.slot = slot;
+    this.#call(task, number, args);
+  }
+
+  #call(task: RunningTask, number: number, args: readonly unknown[]): void {
     this.#running++;
     this.#begun++;
-    const task = this.#spare.pop() ?? new RunningTask(this.#host.worker, this.#onEnd, this.#watch);
-    task.slot = slot;
     setCurrentTask(task);
     let result: unknown;
     try {
@@ -216,14 +255,27 @@ export class Executor {
   }
 
   #ended(task: RunningTask, failed: boolean, value: unknown): void {
-    const { slot } = task;
+    const { slot, handle } = task;
     if (task.hasSignal) this.#withSignal.delete(task);
     task.clear();
     this.#spare.push(task);
     const wasFull = this.#isFull();
     this.#running--;
     if (wasFull) this.#host.again();
-    this.#tell(slot, failed, value);
+    if (handle === null) this.#tell(slot, failed, value);
+    else this.#tellHere(handle, failed, value);
+  }
+
+  /** The same copies as from another thread. */
+  #tellHere(handle: TaskHandle, failed: boolean, value: unknown): void {
+    try {
+      const sent: unknown = failed
+        ? rebuildThrown(cloned(describeThrown(value), []))
+        : cloned(value, transferOf(value));
+      this.#host.settle(handle, failed, sent);
+    } catch (error) {
+      this.#host.settle(handle, true, notCloneable('the result', 'of this worker', error));
+    }
   }
 
   #tell(slot: number, failed: boolean, value: unknown): void {
@@ -265,7 +317,8 @@ export class Executor {
   }
 
   #tellAborts(): void {
-    for (const task of [...this.#withSignal]) if (this.#table.isAborted(task.slot)) task.abort();
+    for (const task of [...this.#withSignal])
+      if (task.slot !== -1 && this.#table.isAborted(task.slot)) task.abort();
   }
 
   #endTurn(taken: number): void {

@@ -28,6 +28,8 @@ export class TaskHandle<T = unknown> extends Promise<T> {
   settled = false;
   /** @internal Ends what watches its signal and its time. */
   stopWatch: (() => void) | null = null;
+  /** @internal Tells the task, where this very thread runs it. */
+  onCancel: (() => void) | null = null;
   readonly #resolve: (value: T) => void;
   readonly #reject: Reject;
   #owner: TaskOwner | null;

@@ -21,3 +21,8 @@ export function moved<T extends object>(value: T, transfer: readonly Transferabl
 export function transferOf(value: unknown): readonly Transferable[] {
   return typeof value === 'object' && value !== null ? (lists.get(value) ?? []) : [];
 }
+
+/** As a port would give it to another thread. */
+export function cloned<T>(value: T, transfer: readonly unknown[]): T {
+  return structuredClone(value, { transfer: transfer as Transferable[] });
+}

@@ -243,6 +243,10 @@ export class WorkerPool implements SenderHost {
     return this.#places[worker]?.lastCause;
   }
 
+  onWaiting(): void {
+    // The workers free this thread's slots, whatever they wait for.
+  }
+
   hold(): void {
     if (!this.#reactor.closed) this.#reactor.addRef(1);
   }

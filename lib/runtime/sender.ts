@@ -17,13 +17,16 @@ export interface SenderHost {
   wakeWorker(worker: number): void;
   /** What has ended the worker's thread, where this thread knows. */
   causeOf(worker: number): unknown;
+  /** A task waits for a slot. */
+  onWaiting(): void;
   /** Some task is awaited now. */
   hold(): void;
   /** None is any more. */
   release(): void;
 }
 
-interface Waiting {
+/** A task that has no slot. */
+export interface WaitingTask {
   readonly handle: TaskHandle;
   readonly name: string;
   readonly args: readonly unknown[];
@@ -46,7 +49,7 @@ export class Sender implements TaskOwner {
   readonly #free: number[] = [];
   readonly #handles: (TaskHandle | undefined)[];
   /** Without a slot, in their order, from `#first` on. */
-  #waiting: Waiting[] = [];
+  #waiting: WaitingTask[] = [];
   #first = 0;
   readonly #maxWaiting: number;
   /** Ids that the scheduler had no room for. */
@@ -107,8 +110,31 @@ export class Sender implements TaskOwner {
       this.#place(handle, name, args, transfer);
     else if (this.waiting >= this.#maxWaiting)
       this.#fail(handle, busyError(`${this.waiting} tasks wait for a place, as many as may (maxWaiting)`));
-    else this.#waiting.push({ handle, name, args, transfer });
+    else {
+      this.#waiting.push({ handle, name, args, transfer });
+      this.#host.onWaiting();
+    }
     return handle;
+  }
+
+  /**
+   * Takes the task that waits longest, for the thread to run it itself: tasks that wait for what
+   * they have spawned may have all slots, and what they wait for none.
+   */
+  takeWaiting(): WaitingTask | undefined {
+    while (this.#first < this.#waiting.length) {
+      const task = this.#waiting[this.#first++]!;
+      if (!task.handle.settled) return task;
+    }
+    return undefined;
+  }
+
+  /** What came of a task that was taken so. */
+  settle(handle: TaskHandle, failed: boolean, value: unknown): void {
+    if (handle.settled) return;
+    if (failed) handle.fail(value);
+    else handle.succeed(value);
+    this.#ended();
   }
 
   /** The workers' own list of tasks. */
@@ -234,7 +260,10 @@ export class Sender implements TaskOwner {
   cancelled(handle: TaskHandle): void {
     this.#ended();
     const { slot } = handle;
-    if (slot === -1) return;
+    if (slot === -1) {
+      handle.onCancel?.();
+      return;
+    }
     this.#handles[slot - this.#base] = undefined;
     if (this.#table.withdraw(slot)) {
       this.#free.push(slot);

@@ -10,6 +10,7 @@ import { Waker, type SharedWaker } from '../reactor/waker.js';
 import { answerTasks } from './blocking-worker.js';
 import { setCurrentRuntime } from './current.js';
 import { Executor, type ExecutorHost } from './executor.js';
+import type { TaskHandle } from './handle.js';
 import { loadTasks } from './load-tasks.js';
 import type {
   BlockingPlan,
@@ -20,9 +21,10 @@ import type {
   WorkerPlan,
 } from './messages.js';
 import { MetricsTable } from './metrics.js';
+import { cloned } from './moved.js';
 import { describeThrown } from './remote-error.js';
 import { Scheduler } from './scheduler/scheduler.js';
-import { Sender, type SenderHost } from './sender.js';
+import { Sender, type SenderHost, type WaitingTask } from './sender.js';
 import { TaskSpawner } from './spawner.js';
 import { TaskTable } from './table.js';
 
@@ -134,6 +136,18 @@ class WorkerThread implements ExecutorHost, SenderHost {
     return undefined;
   }
 
+  takeWaiting(): WaitingTask | undefined {
+    return this.#sender.takeWaiting();
+  }
+
+  settle(handle: TaskHandle, failed: boolean, value: unknown): void {
+    this.#sender.settle(handle, failed, value);
+  }
+
+  onWaiting(): void {
+    this.#waker.wake();
+  }
+
   hold(): void {
     // The port keeps the thread alive.
   }
@@ -141,10 +155,6 @@ class WorkerThread implements ExecutorHost, SenderHost {
   release(): void {
     // As above.
   }
-}
-
-function cloned<T>(value: T, transfer: readonly unknown[]): T {
-  return structuredClone(value, { transfer: transfer as Transferable[] });
 }
 
 interface ThreadPlan {

@@ -125,3 +125,9 @@ export const repeat = (text: string, count: number): string => {
 };
 
 export const notAFunction = 1;
+
+/** Leaves tasks behind that nobody awaits any more. */
+export function spawnAndExit(count: number): never {
+  for (let i = 0; i < count; i++) void currentRuntime<Tasks>().spawn('add', [i, 1]);
+  return process.exit(1);
+}
