@@ -117,7 +117,7 @@ export function describeAnyFd(context: Context): void {
 
     test('who waits is rejected, and what is unread goes along', async () => {
       const [fd, other] = openPair();
-      const io = context.own(new AsyncFd(fd, { reactor: context.reactor, own: true }));
+      const io = context.own(new AsyncFd(fd, { reactor: context.reactor, own: true, nonBlocking: false }));
       const waiting = rejection(io.readable());
       const handle = await io.detach();
       expect([await waiting, io.closed]).toEqual([detached, true]);
@@ -125,7 +125,7 @@ export function describeAnyFd(context: Context): void {
       io.close();
       sys.send(other, Buffer.from('hello'));
       const reactor = otherReactor(context);
-      const again = context.own(attach(sent(handle), { reactor }));
+      const again = context.own(attach(sent(handle), { reactor, nonBlocking: false }));
       const receive = (number: number) => sys.recv(number, new Uint8Array(8), 0, 8);
       expect(await within(again.io(1, receive, 'recv'), 'io')).toBe(5);
       expect(thrownBy(() => attach(handle, { reactor }))).toEqual(closed);
@@ -138,7 +138,7 @@ export function describeAnyFd(context: Context): void {
 
     test('not an fd that is its user’s', async () => {
       const [fd, other] = openPair();
-      const io = context.own(new AsyncFd(fd, { reactor: context.reactor }));
+      const io = context.own(new AsyncFd(fd, { reactor: context.reactor, nonBlocking: false }));
       expect(await rejection(io.detach())).toEqual(state);
       expect(io.closed).toBe(false);
       io.close();
