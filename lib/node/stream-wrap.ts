@@ -24,7 +24,8 @@ const REQUESTS = ['kCurrentWriteRequest', 'kCurrentShutdownRequest'] as const;
 
 /** What a TLS socket has in place of a handle of the system's. */
 interface TlsHandle {
-  readonly _parentWrap?: StreamWrap;
+  /** A wrapper, or a socket of Node's own. */
+  readonly _parentWrap?: StreamWrap | { readonly stream?: undefined };
 }
 
 /** That of a TLS socket over nothing; undefined where Node makes none. */
@@ -48,7 +49,7 @@ function mendClose(prototype: { close?: Close }): void {
   const { close } = prototype;
   if (close === undefined) return;
   prototype.close = function (told) {
-    if (told === undefined || this._parentWrap?.stream[STATE] === undefined) return close.call(this, told);
+    if (told === undefined || this._parentWrap?.stream?.[STATE] === undefined) return close.call(this, told);
     let isCalling = true;
     const result = close.call(this, () => {
       if (isCalling) setImmediate(told);
@@ -68,7 +69,7 @@ function mendClose(prototype: { close?: Close }): void {
 export function mendStreamWrap(module: typeof tls): object | undefined {
   const handle = makeHandle(module);
   const wrap = handle?._parentWrap;
-  if (handle === undefined || wrap === undefined) return undefined;
+  if (handle === undefined || wrap?.stream === undefined) return undefined;
   mendClose(Object.getPrototypeOf(handle) as { close?: Close });
   const symbols = Object.getOwnPropertySymbols(wrap);
   const [write, shutdown] = REQUESTS.map((name) => symbols.find(({ description }) => description === name));

@@ -133,6 +133,26 @@ for (const [side, nodeOptions] of sides) {
       expect(await run(source)).toEqual(['question', 'end', 'close']);
     });
 
+    test('TLS over TLS, and over a socket of Node’s own, ends as any', async () => {
+      const source = `
+        const inner = tls.createServer(secrets, (socket) => socket.end('inner'));
+        const outer = tls.createServer(secrets, (socket) => inner.emit('connection', socket));
+        const port = await listen(outer);
+        const innerPort = await listen(inner);
+        const NodesSocket = Object.getPrototypeOf(tls.TLSSocket); // whatever net.Socket is
+        const below = tls.connect({ ...insecure, port });
+        await once(below, 'secureConnect');
+        const own = new NodesSocket().connect(innerPort, '127.0.0.1');
+        for (const socket of [below, own]) {
+          const above = tls.connect({ socket, rejectUnauthorized: false }).setEncoding('utf8');
+          above.on('data', (text) => seen.push(text));
+          await once(above, 'close');
+        }
+        inner.close();
+        outer.close(report);`;
+      expect(await run(source)).toEqual(['inner', 'inner']);
+    });
+
     test('http2: a peer that ends with its answer is no error', async () => {
       const source = `
         const frame = (hex) => Buffer.from(hex, 'hex');
