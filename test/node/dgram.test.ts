@@ -5,7 +5,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import nodeDgram from 'node:dgram';
 import { once } from 'node:events';
 import { BlockList } from 'node:net';
-import { capabilities } from 'tripoll';
+import { capabilities, Reactor } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import { native } from '#lib/binding/native';
 import type { UdpBinding } from '#lib/binding/native-udp';
@@ -618,6 +618,21 @@ describe('tripoll/node/dgram alone', () => {
     client.close(() => events.push('close'));
     await until(() => events.length === 2, 'both');
     expect(events).toEqual(['close', 'ECANCELED']);
+  });
+
+  test('what waits when its reactor closes is told too, before the error and close', async () => {
+    const client = await bind();
+    const { EAGAIN } = native.errnos;
+    swappable.udpSend = () => -EAGAIN;
+    const events: unknown[] = [];
+    const codeOf = (error: NodeJS.ErrnoException | null) => error?.code;
+    for (let i = 0; i < 2; i++) client.send('x', 9, V4, (error) => events.push(codeOf(error)));
+    client.on('error', (error) => events.push(codeOf(error)));
+    client.on('close', () => events.push('close'));
+    await until(() => client.getSendQueueCount() === 2, 'they wait');
+    Reactor.default.close();
+    await until(() => events.includes('close'), 'close');
+    expect(events).toEqual(['ECANCELED', 'ECANCELED', 'ERR_TRIPOLL_CLOSED', 'close']);
   });
 
   test('block lists: from whom nothing comes, to whom nothing goes', async () => {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { EAGAIN, EBADF, EINTR, EINVAL } from '../../binding/errnos.js';
+import { errnoOf } from '../../binding/errors.js';
 import { interfaceByIndex } from '../../binding/interfaces.js';
 import { native } from '../../binding/native.js';
 import { nativeUdp, udpConstant } from '../../binding/native-udp.js';
@@ -13,6 +14,7 @@ import { callError } from '../errors.js';
 import { asCall, errnoFrom } from './errors.js';
 
 const { AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6 } = native.constants;
+const ECANCELED = errnoOf('ECANCELED');
 
 /** The largest UDP payload there is fits: node:dgram truncates nothing. */
 const SLOT_BYTES = 65536;
@@ -89,6 +91,8 @@ export class DatagramTransport extends UdpCore {
   #isReceiving = false;
   #isRefed = true;
   #undelivered = 0;
+  /** What sends that wait are told at its end. */
+  #endErrno = ECANCELED;
   /** Bytes of the sends that wait. */
   queuedBytes = 0;
 
@@ -300,14 +304,16 @@ export class DatagramTransport extends UdpCore {
 
   /** Ends it at the Socket's wish; what waits is told this errno, in a later phase. */
   end(errno: number): void {
-    const left = this.#outgoing.splice(0);
-    this.queuedBytes = 0;
-    this.#isReceiving = false;
+    this.#endErrno = errno;
     this.close();
-    if (left.length > 0) setImmediate(() => left.forEach(({ done }) => done?.(errno)));
   }
 
   protected onDestroyed(error: Error | null): void {
+    const left = this.#outgoing.splice(0);
+    const errno = this.#endErrno;
+    this.queuedBytes = 0;
+    this.#isReceiving = false;
+    if (left.length > 0) setImmediate(() => left.forEach(({ done }) => done?.(errno)));
     if (error !== null) this.#user.onGone(error);
   }
 }
