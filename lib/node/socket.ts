@@ -417,8 +417,12 @@ function initialize(socket: SocketShape, given: OwnOptions): void {
   socket.on('end', onReadableEnd);
 }
 
-/** Begins to read what is connected already. */
-function start(socket: SocketShape, connection: Connection, options: OwnOptions): void {
+/** Begins to read what is connected already; closes it, if the Socket was destroyed by its signal. */
+export function startSocket(socket: SocketShape, connection: Connection, options: OwnOptions): void {
+  if (socket.destroyed) {
+    connection.close();
+    return;
+  }
   socket[STATE].open(connection);
   if (options.readable === false) return;
   if (options.pauseOnCreate === true) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
@@ -450,7 +454,7 @@ export const Socket = function Socket(this: unknown, given?: OwnOptions | number
   if (connection === null) return new NodeSocket(options);
   const socket = this as SocketShape;
   initialize(socket, options);
-  if (connection !== undefined) start(socket, connection, options);
+  if (connection !== undefined) startSocket(socket, connection, options);
   return socket;
 } as unknown as SocketClass;
 

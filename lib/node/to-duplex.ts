@@ -12,7 +12,7 @@ import {
   releaseSocket,
   type AnySocket,
 } from './release.js';
-import { Socket } from './socket.js';
+import { Socket, startSocket } from './socket.js';
 import { SourceDuplex } from './source-duplex.js';
 import type { SocketOptions } from './socket-options.js';
 
@@ -40,16 +40,32 @@ export function toDuplex(stream: ByteEnds, options?: ToDuplexOptions): Duplex;
 export function toDuplex(stream: AnySocket | ByteEnds, options: ToDuplexOptions = {}): Duplex {
   const { unread: before, ...rest } = options;
   if (before !== undefined) checkBytes('unread', before);
-  if (typeof stream === 'object' && stream !== null && hasSocket(stream)) {
-    const { fd, unread, isTcp, writeEnded, reactor } = releaseSocket(stream as AnySocket, before);
+  if (typeof stream === 'object' && stream !== null && hasSocket(stream))
+    return toSocket(stream as AnySocket, before, rest);
+  return new SourceDuplex(stream as ByteEnds, before, rest);
+}
+
+function toSocket(stream: AnySocket, before: Uint8Array | undefined, given: SocketOptions): Socket {
+  const options = { ...given, fd: undefined, ...(hasEnded(stream) ? { writable: false } : {}) };
+  // Before the stream is taken: an option may be wrong.
+  const socket = new Socket(options);
+  try {
+    const { fd, unread, isTcp, reactor } = releaseSocket(stream, before);
     const connection = openConnection(fd, isTcp, reactor ?? chooseReactor(undefined));
     // It could not be registered, which the Socket tells.
     if (connection.closed) native.close(fd);
-    const socket = new Socket({ ...rest, connection, ...(writeEnded ? { writable: false } : {}) });
+    startSocket(socket, connection, options);
     if (unread.length > 0) socket.unshift(unread);
     return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
-  return new SourceDuplex(stream as ByteEnds, before, rest);
+}
+
+/** Whether its own side has ended. */
+function hasEnded(stream: AnySocket): boolean {
+  return isStream(stream) ? stream.writeEnded : (stream as Duplex).writableEnded;
 }
 
 /** Other streams have an fd too, of a pipe of Windows say, that no `Socket` could use. */

@@ -101,6 +101,26 @@ describeOn(LEGS, 'toDuplex', (context) => {
         expect.objectContaining({ code: 'ERR_TRIPOLL_INVALID_ARG_TYPE' }) as Error,
       );
   });
+
+  for (const kind of kinds)
+    onNode(`a wrong option leaves a ${kind} as it was`, async () => {
+      const { socket, peer } = await pairOf(context, kind);
+      const wrong = { highWaterMark: -1, signal: 1, objectMode: true, keepAliveInitialDelay: '' };
+      for (const [name, value] of Object.entries(wrong))
+        expect(() => toDuplex(socket, { [name]: value })).toThrow(/ERR_|invalid|type|supported/i);
+      const duplex = owned(context, toDuplex(socket));
+      peer.end('still');
+      expect((await readAll(duplex)).toString()).toBe('still');
+    });
+
+  for (const kind of kinds)
+    onNode(`a signal that has aborted closes a ${kind}`, async () => {
+      const { socket, peer } = await pairOf(context, kind);
+      const ended = once(peer.resume(), 'end');
+      const duplex = toDuplex(socket, { signal: AbortSignal.abort() });
+      expect((await within(once(duplex, 'error'), 'error'))[0]).toMatchObject({ name: 'AbortError' });
+      await within(ended, 'end');
+    });
 });
 
 describeOn(LEGS, 'fromDuplex', (context) => {

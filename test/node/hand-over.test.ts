@@ -11,8 +11,8 @@ import { until, within } from '../support/deadline.js';
 import { testSeqpacket } from '../support/kernel.js';
 import { isWindows } from '../support/platform.js';
 import { secrets } from '../support/secrets.js';
-import { describeOn, pattern, portOf, readToEnd, rejection, turnOf } from '../net/tools.js';
-import { kinds, pairOf, readAll, secureClient } from './tools.js';
+import { describeOn, pattern, portOf, readToEnd, rejection, rejectionError, turnOf } from '../net/tools.js';
+import { kinds, pairOf, readAll, secureClient, type AnyOfThem } from './tools.js';
 
 const LEGS = ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll'] as const;
 const runs = testIf(capabilities.runtime === 'node' && !isWindows, 'only Node takes sockets by fd');
@@ -135,6 +135,38 @@ describeOn(LEGS, 'handOver and take', (context) => {
     socket.close();
     expect(() => handOver(socket)).toThrow(isOfCode('ERR_TRIPOLL_CLOSED'));
   });
+
+  runs('handOver: what Node throws comes when the connection is closed, and no fd is left', async () => {
+    const { socket, peer } = await pairOf(context, 'TcpStream');
+    const emfile = Object.assign(new Error('open EMFILE'), { code: 'EMFILE' });
+    const constructor = jest.spyOn(net, 'Socket').mockImplementationOnce(() => {
+      throw emfile;
+    });
+    const ended = once(peer.resume(), 'end');
+    expect(() => handOver(socket)).toThrow(emfile);
+    constructor.mockRestore();
+    await within(ended, 'end');
+    expect(socket.closed).toBe(true);
+  });
+
+  for (const kind of kinds)
+    runs(`toDuplex and take of a ${kind} that cannot be registered say so, and close it`, async () => {
+      const toldBy = {
+        toDuplex: async (socket: AnyOfThem) => (await once(toDuplex(socket), 'error'))[0] as unknown,
+        take: (socket: AnyOfThem) => rejectionError(take(socket)),
+      };
+      for (const told of Object.values(toldBy)) {
+        const { socket, peer } = await pairOf(context, kind);
+        const enomem = Object.assign(new Error('epoll_ctl ENOMEM'), { code: 'ENOMEM' });
+        const register = jest.spyOn(context.reactor.registry, 'register').mockImplementationOnce(() => {
+          throw enomem;
+        });
+        const ended = once(peer.resume(), 'end');
+        expect(await within(told(socket), 'the error')).toMatchObject({ code: 'ENOMEM' });
+        register.mockRestore();
+        await within(ended, 'end');
+      }
+    });
 
   testSeqpacket('a socket of messages is refused', () => {
     const [one, other] = UnixStream.pair({ type: 'seqpacket', reactor: context.reactor });
