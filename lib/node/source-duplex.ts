@@ -51,25 +51,30 @@ export class SourceDuplex extends Duplex {
 
   /** @internal */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
-    settle(this.#ends.writeAll!(chunk, { signal: this.#controller.signal }), done);
+    settle(() => this.#ends.writeAll!(chunk, { signal: this.#controller.signal }), done);
   }
 
   /** @internal */
   override _final(done: Done): void {
-    settle(Promise.resolve(this.#ends.end?.()), done);
+    settle(() => this.#ends.end?.(), done);
   }
 
   /** @internal */
   override _destroy(error: Error | null, done: Done): void {
     this.#controller.abort();
-    this.#ends.close?.();
-    done(error);
+    settle(
+      () => this.#ends.close?.(),
+      (closing) => done(error ?? closing),
+    );
   }
 }
 
 /** @param done is called outside of the promise, which would take for its own what it throws */
-function settle(promise: Promise<unknown>, done: Done): void {
-  promise.then(
+function settle(call: () => unknown, done: Done): void {
+  const called = (async () => {
+    await call();
+  })();
+  called.then(
     () => process.nextTick(done),
     (error: unknown) => process.nextTick(done, error as Error),
   );

@@ -82,8 +82,10 @@ class WebEnds {
   async #pull(controller: ReadableByteStreamController): Promise<void> {
     // There is one, since memory is made where the reader gives none.
     const request = controller.byobRequest!;
+    const { signal } = this.#reading;
     const received = await this.#closingOnError(
-      this.#ends.read!(request.view as Uint8Array, { signal: this.#reading.signal }),
+      () => this.#ends.read!(request.view as Uint8Array, { signal }),
+      signal,
     );
     if (this.#isReadDone) return;
     if (received > 0) {
@@ -92,53 +94,64 @@ class WebEnds {
     }
     controller.close();
     request.respond(0);
-    this.#endReading();
+    await this.#endReading();
   }
 
   makeWritable(): WritableStream<ArrayBufferView | ArrayBuffer> {
     return new WritableStream({
       start: (controller) => {
         if (this.#isWriteDone) controller.error(invalidArgType('stream', 'one with writeAll()', this.#ends));
+        // Before a write under way is ended by it, which would close without a RST.
+        const { signal } = controller as { signal?: AbortSignal };
+        signal?.addEventListener('abort', () => this.#ends.reset?.(), { once: true });
       },
       write: async (chunk, controller) => {
         const { signal } = controller as { signal?: AbortSignal };
-        await this.#closingOnError(this.#ends.writeAll!(toBytes(chunk), { signal }));
+        const bytes = toBytes(chunk);
+        await this.#closingOnError(() => this.#ends.writeAll!(bytes, { signal }), signal);
       },
       close: async () => {
-        await this.#ends.end?.();
+        await this.#closingOnError(async () => await this.#ends.end?.());
         this.#isWriteDone = true;
-        this.#closeIfDone();
+        await this.#closeIfDone();
       },
       abort: (reason) => this.#abort(reason),
     });
   }
 
   /** The peer is not to take what it has for the whole. */
-  #abort(reason: unknown): void {
+  async #abort(reason: unknown): Promise<void> {
     this.#isWriteDone = true;
     if (!this.#isReadDone) this.#controller?.error(reason);
     this.#isReadDone = true;
-    this.#ends.reset?.();
-    this.#ends.close?.();
+    await this.#ends.close?.();
   }
 
-  #endReading(): void {
+  async #endReading(): Promise<void> {
     this.#isReadDone = true;
     this.#reading.abort();
-    this.#closeIfDone();
+    await this.#closeIfDone();
   }
 
-  #closeIfDone(): void {
-    if (this.#isReadDone && this.#isWriteDone) this.#ends.close?.();
+  async #closeIfDone(): Promise<void> {
+    if (this.#isReadDone && this.#isWriteDone) await this.#ends.close?.();
   }
 
-  async #closingOnError<T>(promise: Promise<T>): Promise<T> {
+  /** @param wanted aborted where the error is no failure of the stream, but the user's wish */
+  async #closingOnError<T>(call: () => Promise<T>, wanted?: AbortSignal): Promise<T> {
     try {
-      return await promise;
+      return await call();
     } catch (error) {
-      // A read that a `cancel` has ended is no failure: the peer may still be written to.
-      if (!this.#reading.signal.aborted) this.#ends.close?.();
+      if (wanted?.aborted !== true) await this.#closeAfterError();
       throw error;
+    }
+  }
+
+  async #closeAfterError(): Promise<void> {
+    try {
+      await this.#ends.close?.();
+    } catch {
+      // The first error is the one that is told.
     }
   }
 }

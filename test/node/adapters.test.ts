@@ -6,13 +6,13 @@ import type { ReadableStreamBYOBReader } from 'node:stream/web';
 import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import { capabilities } from 'tripoll';
-import { fromDuplex, toDuplex, toWebStreams } from 'tripoll/node';
+import { fromDuplex, toDuplex, toWebStreams, type ByteEnds } from 'tripoll/node';
 import { BatchWriter, copyBidirectional, FdStream, LineReader, type TcpStream } from 'tripoll/net';
 import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { isWindows } from '../support/platform.js';
 import { secrets } from '../support/secrets.js';
-import { describeOn, pattern, readToEnd, rejection, type Context } from '../net/tools.js';
+import { describeOn, pattern, readToEnd, rejection, rejectionError, type Context } from '../net/tools.js';
 import { kinds, pairOf, readAll, secureClient } from './tools.js';
 
 const LEGS = ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'] as const;
@@ -121,6 +121,32 @@ describeOn(LEGS, 'toDuplex', (context) => {
       expect((await within(once(duplex, 'error'), 'error'))[0]).toMatchObject({ name: 'AbortError' });
       await within(ended, 'end');
     });
+
+  onNode('what a source and a sink throw, at once or later, is an error of the Duplex', async () => {
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    const later = async (): Promise<never> => {
+      await Promise.resolve();
+      return broken();
+    };
+    const errorOf = async (ends: object, use: (duplex: Duplex) => unknown): Promise<unknown> => {
+      const duplex = toDuplex({ read: () => new Promise<number>(() => {}), ...ends } as ByteEnds);
+      const failed = once(duplex, 'error');
+      use(duplex);
+      const [error] = (await within(failed, 'error')) as [Error];
+      if (!duplex.closed) await within(once(duplex, 'close'), 'close');
+      return error.message;
+    };
+    const sink = { writeAll: () => Promise.resolve() };
+    for (const call of [broken, later]) {
+      expect(await errorOf({ read: call }, (duplex) => duplex.resume())).toBe('broken');
+      expect(await errorOf({ writeAll: call }, (duplex) => duplex.write('x'))).toBe('broken');
+      expect(await errorOf({ ...sink, end: call }, (duplex) => duplex.end())).toBe('broken');
+      expect(await errorOf({ close: call }, (duplex) => duplex.destroy())).toBe('broken');
+      expect(await errorOf({ close: call }, (duplex) => duplex.destroy(new Error('first')))).toBe('first');
+    }
+  });
 });
 
 describeOn(LEGS, 'fromDuplex', (context) => {
@@ -403,5 +429,68 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     await writer.write(pattern(100_000));
     await writer.close();
     expect(Buffer.compare(await all, pattern(100_000))).toBe(0);
+  });
+
+  onNode('abort resets also while a write is under way', async () => {
+    const { client, server } = await context.streamPair();
+    const { writable } = toWebStreams(server);
+    const writer = writable.getWriter();
+    writer.closed.catch(() => {});
+    const writing = rejection(writer.write(pattern(32 << 20)));
+    // It has begun, and waits.
+    await within(client.read(new Uint8Array(1)), 'read');
+    const reason = new Error('enough');
+    await within(writer.abort(reason), 'abort');
+    await within(writing, 'write');
+    expect(await rejection(readToEnd(client).then(({ length }) => length))).toMatchObject({
+      code: 'ECONNRESET',
+    });
+    expect(server.closed).toBe(true);
+  });
+
+  /** A source and sink of the test's, whose calls fail where it says so. */
+  const endsThat = (fail: { readonly [Call in 'writeAll' | 'end' | 'close']?: Error }) => {
+    const calls: string[] = [];
+    const call = (name: 'writeAll' | 'end' | 'close') => async (): Promise<void> => {
+      calls.push(name);
+      await Promise.resolve();
+      if (fail[name] !== undefined) throw fail[name];
+    };
+    const read = (_buffer: Uint8Array, { signal }: { signal?: AbortSignal } = {}) =>
+      new Promise<number>((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+    const ends = { read, writeAll: call('writeAll'), end: call('end'), close: call('close') };
+    return { calls, ...toWebStreams(ends) };
+  };
+
+  onNode('a write that fails after cancel closes it, and so does an end that fails', async () => {
+    for (const name of ['writeAll', 'end'] as const) {
+      const broken = new Error('broken');
+      const { calls, readable, writable } = endsThat({ [name]: broken });
+      await readable.cancel();
+      const writer = writable.getWriter();
+      writer.closed.catch(() => {});
+      const failing = name === 'end' ? writer.close() : writer.write(Buffer.from('x'));
+      expect(await rejectionError(failing)).toBe(broken);
+      expect(calls).toEqual([name, 'close']);
+    }
+  });
+
+  onNode('a close that fails is told to who has closed, and to nobody else', async () => {
+    const broken = new Error('broken');
+    const first = endsThat({ close: broken });
+    await first.writable.close();
+    expect(await rejectionError(first.readable.cancel())).toBe(broken);
+    const second = endsThat({ close: broken });
+    await second.readable.cancel();
+    expect(await rejectionError(second.writable.close())).toBe(broken);
+    const third = endsThat({ close: broken });
+    expect(await rejectionError(third.writable.abort())).toBe(broken);
+    const reason = new Error('first');
+    const fourth = endsThat({ writeAll: reason, close: broken });
+    const writer = fourth.writable.getWriter();
+    writer.closed.catch(() => {});
+    expect(await rejectionError(writer.write(Buffer.from('x')))).toBe(reason);
   });
 });
