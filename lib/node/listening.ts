@@ -41,12 +41,21 @@ interface Listener {
   unref(): unknown;
 }
 
+/** Connections that Node has sent to another process. */
+interface SentConnections {
+  close(callback: () => void): void;
+  getConnections(callback: (error: Error | null, count?: number) => void): void;
+}
+
 /** A server: `Server`, or one of Node's own whose methods are these. */
 export interface ServerFace extends NodeJS.EventEmitter {
   [LISTENER]?: Listener | null;
   _connections: number;
   _listeningId: number;
   _unref: boolean;
+  /** Of Node's servers: a connection has been sent to another process. */
+  _usingWorkers?: boolean;
+  _workers?: readonly SentConnections[];
   _pipeName?: string;
   _connectionKey?: string;
   maxConnections?: number;
@@ -312,7 +321,40 @@ export function closeServer(server: ServerFace, callback?: (error?: Error) => vo
     server.once('close', () => (listener === null ? callback(serverNotRunning()) : callback()));
   server[LISTENER] = null;
   listener?.close();
-  closeIfDrained(server);
+  if (server._usingWorkers === true) waitForOthers(server, server._workers ?? []);
+  else closeIfDrained(server);
+}
+
+/** Connections that were sent to other processes keep it open, as Node's do. */
+function waitForOthers(server: ServerFace, lists: readonly SentConnections[]): void {
+  let left = lists.length;
+  // For as long as the others are asked.
+  server._connections++;
+  const onAnswer = (): void => {
+    if (--left > 0) return;
+    server._connections--;
+    closeIfDrained(server);
+  };
+  if (left === 0) onAnswer();
+  for (const list of lists) list.close(onAnswer);
+}
+
+/** Here, and in other processes. */
+export function countConnections(
+  server: ServerFace,
+  callback: (error: Error | null, count?: number) => void,
+): void {
+  const lists = server._workers ?? [];
+  let total = server._connections;
+  let left = lists.length;
+  if (left === 0) process.nextTick(callback, null, total);
+  for (const list of lists)
+    list.getConnections((error, count = 0) => {
+      if (left <= 0) return;
+      total += count;
+      left = error === null ? left - 1 : 0;
+      if (left === 0) callback(error, error === null ? total : undefined);
+    });
 }
 
 /** `'close'`, once nothing listens and all connections have ended. */

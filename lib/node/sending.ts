@@ -122,18 +122,27 @@ function toNodes(fd: number): NodeSocket {
   }
 }
 
+/** A server of Node's keeps count of what it has sent away. */
+interface CountingServer {
+  _setupWorker?: unknown;
+  _emitCloseIfDrained(): void;
+}
+
 /** Node closes its own when the other process has it. What still waits to be written goes out. */
 function carrySocket(socket: Socket): Carrier {
-  const leave = (): void => void socket.destroy();
-  return {
-    handle: toNodes(socket[STATE].fd),
-    release: nothing,
-    leave: () => {
-      socket.setTimeout(0);
-      if (socket.writableLength > 0 && !socket.writableEnded) socket.write('', leave);
-      else leave();
-    },
+  const server = socket.server as CountingServer | null;
+  const isCounted = typeof server?._setupWorker === 'function';
+  const handle = Object.assign(toNodes(socket[STATE].fd), isCounted ? { server } : {});
+  const destroy = (): void => void socket.destroy();
+  const leave = (): void => {
+    socket.setTimeout(0);
+    // It has left its server's count by being sent.
+    if (isCounted) socket._server = null;
+    if (socket.writableLength > 0 && !socket.writableEnded) socket.write('', destroy);
+    else destroy();
+    if (isCounted) server._emitCloseIfDrained();
   };
+  return { handle, release: nothing, leave };
 }
 
 /** A server that does not listen here, so that it accepts nothing. */

@@ -5,6 +5,7 @@ import {
   addressOf,
   closeIfDrained,
   closeServer,
+  countConnections,
   disposeServer,
   isListening,
   listenServer,
@@ -86,7 +87,7 @@ export class ServerShape extends EventEmitter {
 
   /** How many connections are open. */
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    process.nextTick(callback, null, this._connections);
+    countConnections(this, callback as never);
     return this;
   }
 

@@ -258,11 +258,10 @@ const FORK = `
       });
       process.send('bound');
     },
-    back: async (server) => {
-      const socket = net.connect(server.address().port, '127.0.0.1');
+    back: async (port) => {
+      const socket = net.connect(port, '127.0.0.1');
       await once(socket, 'connect');
       process.send('socket', socket, () => process.disconnect());
-      server.close();
     },
   };`;
 
@@ -271,7 +270,7 @@ for (const isHooked of [false, true]) {
   runs(`a child process is given sockets and servers, and gives one back: ${side}`, async () => {
     const file = path.join(temporaryFolder(), 'fork.cjs');
     const source = `${FORK}
-    if (process.argv[2] === 'child') process.on('message', (kind, handle) => kinds[kind]?.(handle));
+    if (process.argv[2] === 'child') process.on('message', ({ kind, port }, handle) => kinds[kind]?.(handle ?? port));
     else (async () => {
       const seen = [];
       const child = fork(__filename, ['child']);
@@ -282,24 +281,24 @@ for (const isHooked of [false, true]) {
         return [client, (await once(server, 'connection'))[0]];
       };
       const [first, given] = await connectOnce();
-      child.send('socket', given, (error) => seen.push(error));
+      child.send({ kind: 'socket' }, given, (error) => seen.push(error));
       seen.push(await textOf(first));
       const [second, kept] = await connectOnce();
-      child.send('kept', kept, { keepOpen: true });
+      child.send({ kind: 'kept' }, kept, { keepOpen: true });
       await once(child, 'message');
       kept.resume().end(' and parent');
       seen.push(await textOf(second));
       const third = net.createServer(() => seen.push('not here'));
       const port = await listen(third);
-      child.send('server', third);
+      child.send({ kind: 'server' }, third);
       await once(child, 'message');
       third.close();
       seen.push(await textOf(net.connect(port, '127.0.0.1')));
-      child.send('close');
+      child.send({});
       const udp = dgram.createSocket('udp4').bind(0, '127.0.0.1');
       await once(udp, 'listening');
       const { port: udpPort } = udp.address();
-      child.send('udp', udp);
+      child.send({ kind: 'udp' }, udp);
       await once(child, 'message');
       udp.close();
       const client = dgram.createSocket('udp4');
@@ -307,7 +306,7 @@ for (const isHooked of [false, true]) {
       seen.push(String((await once(client, 'message'))[0]));
       client.close();
       const accepted = once(server, 'connection');
-      child.send('back', server);
+      child.send({ kind: 'back', port: server.address().port });
       const [, back] = await once(child, 'message');
       seen.push(back instanceof net.Socket);
       back.end('through the parent');
@@ -322,6 +321,34 @@ for (const isHooked of [false, true]) {
       ...[null, 'from the child, a Socket: true', 'child and parent', 'served by the child'],
       ...['echo datagram', true, 'through the parent'],
     ]);
+  });
+
+  runs(`connections that a child process has keep their server open: ${side}`, async () => {
+    const file = path.join(temporaryFolder(), 'count.cjs');
+    const source = `${FORK}
+    if (process.argv[2] === 'child') process.once('message', (kind, socket) => {
+      process.once('message', () => socket.end('done', () => process.disconnect()));
+      process.send('taken');
+    });
+    else (async () => {
+      const seen = [];
+      const child = fork(__filename, ['child']);
+      const server = net.createServer((socket) => child.send('socket', socket));
+      const client = net.connect(await listen(server), '127.0.0.1');
+      await once(child, 'message');
+      seen.push(await new Promise((resolve) => server.getConnections((error, count) => resolve(error ?? count))));
+      const isClosed = new Promise((resolve) => server.close(resolve)).then(() => seen.push('close'));
+      for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+      seen.push('asked');
+      child.send('end');
+      seen.push(await textOf(client));
+      await isClosed;
+      console.log(JSON.stringify(seen.slice(0, 2)), seen.length);
+    })();`;
+    writeFileSync(file, source);
+    const nodeOptions = isHooked ? ['--require', register] : [];
+    const { stdout, stderr } = await runScript('require(process.argv[1])', { args: [file], nodeOptions });
+    expect([stdout, stderr]).toEqual(['[1,"asked"] 4\n', '']);
   });
 
   runs(`a child process has a socket as its standard output: ${side}`, async () => {
