@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { checkBlockList, checkNumber } from './arguments.js';
+import { makeClass } from './callable-class.js';
 import { invalidArgType } from './errors.js';
 import {
   addressOf,
@@ -170,13 +171,5 @@ export const Server = function Server(
   return server;
 } as unknown as ServerClass;
 
-Object.defineProperties(Server, {
-  prototype: { value: ServerShape.prototype, writable: false },
-});
-Object.setPrototypeOf(Server, EventEmitter);
-Object.defineProperty(ServerShape.prototype, 'constructor', {
-  value: Server,
-  writable: true,
-  configurable: true,
-});
+makeClass(Server, ServerShape.prototype, EventEmitter);
 Object.defineProperty(ServerShape.prototype, '_handle', { value: null, writable: true, configurable: true });

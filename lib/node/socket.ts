@@ -8,6 +8,7 @@ import {
   checkSignal,
   normalizeArguments,
 } from './arguments.js';
+import { makeClass } from './callable-class.js';
 import { toBytes, toPieces, type Chunk } from './chunks.js';
 import { connectSocket } from './connecting.js';
 import { closedBeforeConnection, endedByPeer, invalidHandleType, socketClosed } from './errors.js';
@@ -458,8 +459,8 @@ export const Socket = function Socket(this: unknown, given?: OwnOptions | number
   return socket;
 } as unknown as SocketClass;
 
+makeClass(Socket, SocketShape.prototype, Duplex);
 Object.defineProperties(Socket, {
-  prototype: { value: SocketShape.prototype, writable: false },
   // Of TLS too, whose sockets are Node's own.
   [Symbol.hasInstance]: {
     value: function (this: { prototype: object }, value: unknown) {
@@ -470,11 +471,5 @@ Object.defineProperties(Socket, {
       );
     },
   },
-});
-Object.setPrototypeOf(Socket, Duplex);
-Object.defineProperty(SocketShape.prototype, 'constructor', {
-  value: Socket,
-  writable: true,
-  configurable: true,
 });
 Object.defineProperty(SocketShape.prototype, '_handle', { value: null, writable: true, configurable: true });

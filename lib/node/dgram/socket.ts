@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { errnoOf } from '../../binding/errors.js';
 import { EBADF, EINVAL } from '../../binding/errnos.js';
 import { checkNumber, checkSignal, checkString } from '../arguments.js';
+import { makeClass } from '../callable-class.js';
 import { bindSocket, connectSocket } from './binding.js';
 import { addDeprecated, leaveToNodes } from './prototype.js';
 import { badBufferSize, bufferSizeError, errnoFrom, missingAddress, notConnected } from './errors.js';
@@ -314,14 +315,6 @@ export const Socket = function Socket(
   return socket;
 } as unknown as SocketClass;
 
-Object.defineProperties(Socket, {
-  prototype: { value: SocketShape.prototype, writable: false },
-});
-Object.setPrototypeOf(Socket, EventEmitter);
-Object.defineProperty(SocketShape.prototype, 'constructor', {
-  value: Socket,
-  writable: true,
-  configurable: true,
-});
+makeClass(Socket, SocketShape.prototype, EventEmitter);
 leaveToNodes(SocketShape.prototype);
 addDeprecated(SocketShape.prototype);
