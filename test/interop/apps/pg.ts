@@ -1,13 +1,13 @@
 // A program that uses PostgreSQL by `pg`: `node pg.js PLACE` (PostgresPlace as JSON).
-import { Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Socket } from 'tripoll/node';
-import { newHash } from '../body.js';
 import { load } from '../packages.js';
-import { report, sayReady } from '../report.js';
-import { rowsOf, type PostgresPlace } from '../rows.js';
+import { askMany, copyRows, hearAll, work } from '../postgres-app.js';
+import { sayReady } from '../report.js';
+import type { PostgresPlace } from '../rows.js';
 
+type Report = Readonly<Record<string, unknown>>;
 interface Result {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
@@ -46,53 +46,35 @@ const config = {
 process.noDeprecation = true;
 const pool = new Pool({ ...config, max: 10 });
 
-async function askParametrised(): Promise<{ queries: number; sum: number }> {
+function askParametrised(): Promise<Report> {
   const text = 'select $1::int + 1 as next, $2::text as name, $3::bytea as bytes, $4::jsonb as document';
-  const names = Array.from({ length: 1000 }, (_, i) => `é${'x'.repeat(i)}`);
-  const answers = await Promise.all(
-    names.map((name, i) => pool.query(text, [i, name, Buffer.alloc(i, i), { i }])),
-  );
-  let sum = 0;
-  for (const [i, { rows }] of answers.entries()) {
-    const { next, name, bytes, document } = rows[0]!;
-    if (name !== names[i] || !Buffer.alloc(i, i).equals(bytes as Buffer)) throw new Error(`answer ${i}`);
-    if ((document as { i: number }).i !== i) throw new Error(`document ${i}`);
-    sum += next as number;
-  }
-  return { queries: answers.length, sum };
+  return askMany(async (i, name, bytes) => (await pool.query(text, [i, name, bytes, { i }])).rows);
 }
 
-async function copyInAndOut(lengthBytes: number): Promise<Readonly<Record<string, unknown>>> {
+async function copyInAndOut(lengthBytes: number): Promise<Report> {
   const client = await pool.connect();
   await client.query('create temporary table rows (number int, text text)');
-  const hashIn = newHash();
-  const rows = Readable.from(rowsOf(lengthBytes, hashIn));
-  await pipeline(rows, client.query(copy.from('copy rows from stdin')));
-  const hashOut = newHash();
-  let bytes = 0;
-  for await (const chunk of client.query(copy.to('copy rows to stdout'))) {
-    bytes += (chunk as Buffer).length;
-    hashOut.update(chunk as Buffer);
-  }
+  const copied = await copyRows(
+    lengthBytes,
+    () => client.query(copy.from('copy rows from stdin')),
+    () => client.query(copy.to('copy rows to stdout')),
+  );
   client.release();
-  return { bytes, same: hashIn.digest('hex') === hashOut.digest('hex') };
+  return copied;
 }
 
-async function listen(): Promise<{ heard: number; inOrder: boolean }> {
+async function listen(): Promise<Report> {
   const client = new Client(config);
   await client.connect();
-  const heard: string[] = [];
-  const all = new Promise<void>((resolve) => {
-    client.on('notification', ({ payload }: { payload: string }) => {
-      if (heard.push(payload) === 100) resolve();
-    });
-  });
-  await client.query('listen news');
-  const payload = (i: number): string => `${i} ${'n'.repeat(i * 70)}`;
-  for (let i = 0; i < 100; i++) await pool.query("select pg_notify('news', $1)", [payload(i)]);
-  await all;
+  const heard = await hearAll(
+    (hear) => {
+      client.on('notification', ({ payload }: { payload: string }) => hear(payload));
+      return client.query('listen news');
+    },
+    (payload) => pool.query("select pg_notify('news', $1)", [payload]),
+  );
   await client.end();
-  return { heard: heard.length, inOrder: heard.every((text, i) => text === payload(i)) };
+  return heard;
 }
 
 /** A request to cancel that comes before the query has begun is nothing to the server. */
@@ -123,7 +105,7 @@ async function cancel(): Promise<readonly unknown[]> {
 }
 
 /** Asks until the server has gone and come again. */
-async function outlive(): Promise<Readonly<Record<string, unknown>>> {
+async function outlive(): Promise<Report> {
   let connects = 0;
   pool.on('connect', () => connects++);
   // Of a client that waits for a query.
@@ -138,18 +120,4 @@ async function outlive(): Promise<Readonly<Record<string, unknown>>> {
   }
 }
 
-async function main(): Promise<void> {
-  const done =
-    copyBytes === undefined
-      ? await outlive()
-      : {
-          ...(await askParametrised()),
-          ...(await listen()),
-          cancelled: await cancel(),
-          copied: await copyInAndOut(copyBytes),
-        };
-  await pool.end();
-  report(done);
-}
-
-void main();
+void work(copyBytes, { askParametrised, listen, cancel, copyInAndOut, outlive, end: () => pool.end() });

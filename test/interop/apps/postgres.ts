@@ -1,14 +1,14 @@
 // A program that uses PostgreSQL by `postgres`: `node postgres.js PLACE` (PostgresPlace as JSON).
 import { once } from 'node:events';
-import { Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'tripoll/node';
-import { newHash } from '../body.js';
 import { load } from '../packages.js';
-import { report, sayReady } from '../report.js';
-import { rowsOf, type PostgresPlace } from '../rows.js';
+import { askMany, copyRows, hearAll, work } from '../postgres-app.js';
+import { sayReady } from '../report.js';
+import type { PostgresPlace } from '../rows.js';
 
+type Report = Readonly<Record<string, unknown>>;
 interface Query extends Promise<readonly Readonly<Record<string, unknown>>[]> {
   execute(): Query;
   cancel(): void;
@@ -57,54 +57,31 @@ const sql = postgres({
   ...(byOption ? { socket: openSocket } : {}),
 });
 
-async function askParametrised(): Promise<{ queries: number; sum: number }> {
-  const names = Array.from({ length: 1000 }, (_, i) => `é${'x'.repeat(i)}`);
-  const answers = await Promise.all(
-    names.map(
-      (name, i) =>
-        sql`select ${i}::int + 1 as next, ${name}::text as name, ${Buffer.alloc(i, i)}::bytea as bytes,
-          ${sql.json({ i }) as string}::jsonb as document`,
-    ),
+function askParametrised(): Promise<Report> {
+  return askMany(
+    (i, name, bytes) =>
+      sql`select ${i}::int + 1 as next, ${name}::text as name, ${bytes}::bytea as bytes,
+        ${sql.json({ i })}::jsonb as document`,
   );
-  let sum = 0;
-  for (const [i, rows] of answers.entries()) {
-    const { next, name, bytes, document } = rows[0]!;
-    if (name !== names[i] || !Buffer.alloc(i, i).equals(bytes as Buffer)) throw new Error(`answer ${i}`);
-    if ((document as { i: number }).i !== i) throw new Error(`document ${i}`);
-    sum += next as number;
-  }
-  return { queries: answers.length, sum };
 }
 
-async function copyInAndOut(lengthBytes: number): Promise<Readonly<Record<string, unknown>>> {
+async function copyInAndOut(lengthBytes: number): Promise<Report> {
   const reserved = await sql.reserve();
   await reserved`create temporary table rows (number int, text text)`;
-  const hashIn = newHash();
-  const rows = Readable.from(rowsOf(lengthBytes, hashIn));
-  await pipeline(rows, await reserved`copy rows from stdin`.writable());
-  const hashOut = newHash();
-  let bytes = 0;
-  for await (const chunk of await reserved`copy rows to stdout`.readable()) {
-    bytes += (chunk as Buffer).length;
-    hashOut.update(chunk as Buffer);
-  }
+  const copied = await copyRows(
+    lengthBytes,
+    () => reserved`copy rows from stdin`.writable(),
+    () => reserved`copy rows to stdout`.readable(),
+  );
   reserved.release();
-  return { bytes, same: hashIn.digest('hex') === hashOut.digest('hex') };
+  return copied;
 }
 
-async function listen(): Promise<{ heard: number; inOrder: boolean }> {
-  const heard: string[] = [];
-  let isAll: () => void;
-  const all = new Promise<void>((resolve) => {
-    isAll = resolve;
-  });
-  await sql.listen('tidings', (payload) => {
-    if (heard.push(payload) === 100) isAll();
-  });
-  const payload = (i: number): string => `${i} ${'n'.repeat(i * 70)}`;
-  for (let i = 0; i < 100; i++) await sql.notify('tidings', payload(i));
-  await all;
-  return { heard: heard.length, inOrder: heard.every((text, i) => text === payload(i)) };
+function listen(): Promise<Report> {
+  return hearAll(
+    (hear) => sql.listen('tidings', hear),
+    (payload) => sql.notify('tidings', payload),
+  );
 }
 
 /** A request to cancel that comes before the query has begun is nothing to the server. */
@@ -139,7 +116,7 @@ async function cancel(): Promise<readonly unknown[]> {
  * Asks again when the server has gone and come. Not while it goes: postgres 3.4.9 never writes again
  * on a connection that is closed in the phase in which it was made (its `nextWriteTimer` stays).
  */
-async function outlive(): Promise<Readonly<Record<string, unknown>>> {
+async function outlive(): Promise<Report> {
   const askAll = () => Promise.allSettled(Array.from({ length: 10 }, () => sql`select 1`));
   await askAll();
   sayReady({ port: 0 });
@@ -154,18 +131,4 @@ async function outlive(): Promise<Readonly<Record<string, unknown>>> {
   }
 }
 
-async function main(): Promise<void> {
-  const done =
-    copyBytes === undefined
-      ? await outlive()
-      : {
-          ...(await askParametrised()),
-          ...(await listen()),
-          cancelled: await cancel(),
-          copied: await copyInAndOut(copyBytes),
-        };
-  await sql.end();
-  report(done);
-}
-
-void main();
+void work(copyBytes, { askParametrised, listen, cancel, copyInAndOut, outlive, end: () => sql.end() });
