@@ -28,8 +28,13 @@ export interface ColdState {
 
 export function newColdState(): ColdState {
   return {
-    ...{ attempt: null, handshake: null, extras: null, peerLeft: null },
-    ...{ reader: null, isTakenOver: false, retry: null },
+    attempt: null,
+    handshake: null,
+    extras: null,
+    peerLeft: null,
+    reader: null,
+    isTakenOver: false,
+    retry: null,
   };
 }
 

@@ -1,4 +1,4 @@
-import { detachedError, stateError } from '../../binding/errors.js';
+import { stateError } from '../../binding/errors.js';
 import { checkBytes } from '../../binding/validate.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { detachFd, whenSent, type HandleDetails, type SocketHandle } from '../socket/detached.js';
@@ -21,7 +21,7 @@ export async function detachStream<Kind extends 'tcp' | 'unix'>(
   stream: StreamFace,
   kind: Kind,
   options: DetachOptions,
-  end: (error: Error) => void,
+  end: () => void,
 ): Promise<SocketHandle<Kind>> {
   checkCall(options, { unread: true });
   const { unread, signal, timeoutMs } = options;
@@ -42,7 +42,10 @@ export async function detachStream<Kind extends 'tcp' | 'unix'>(
   }
   checkConnected(stream);
   const take = (fd: number) => detachFd(fd, kind, { ...detailsOf(stream), ...copied });
-  return handOut(stream, take, () => end(detachedError('Stream')));
+  return handOut(stream, take, () => {
+    stream.state = State.detached(stream.state);
+    end();
+  });
 }
 
 function checkConnected(stream: StreamFace): void {

@@ -101,13 +101,13 @@ export async function detachPast<Kind extends 'tcp' | 'unix'>(
   options: DetachOptions,
 ): Promise<SocketHandle<Kind>> {
   if (stream.cold?.isTakenOver === true) throw busyError('a copy, or another detach(), has its bytes');
+  const end = (): void => stream.destroy(null);
+  // At once: nothing can come in between.
+  if (!stream.hasQueued) return detachStream(stream, kind, options, end);
   const { readEnded } = stream;
   takeOver(stream);
   try {
-    return await detachStream(stream, kind, options, (error) => {
-      rejectHeld(stream, error);
-      stream.destroy(null);
-    });
+    return await detachStream(stream, kind, options, end);
   } catch (error) {
     giveBack(stream, readEnded);
     throw error;

@@ -1,5 +1,11 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
-import { closedError, stateError, systemError, writeOverflowError } from '../../binding/errors.js';
+import {
+  closedError,
+  detachedError,
+  stateError,
+  systemError,
+  writeOverflowError,
+} from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBoolean, checkBytes, checkNames } from '../../binding/validate.js';
 import type { CancelOptions } from '../../reactor/cancellation.js';
@@ -190,7 +196,7 @@ export abstract class SocketConnection<Data = unknown, Address = SocketAddress> 
 
   /** @internal */
   whyClosed(): Error {
-    return closedError('Connection');
+    return (State.isDetached(this.state) ? detachedError : closedError)('Connection');
   }
 
   // ---- writing ----

@@ -1,5 +1,5 @@
 import { EAGAIN, EINTR } from '../../binding/errnos.js';
-import { busyError, closedError, outOfRange, systemError } from '../../binding/errors.js';
+import { busyError, closedError, detachedError, outOfRange, systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { checkBytes } from '../../binding/validate.js';
 import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancellation.js';
@@ -406,7 +406,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
 
   /** @internal */
   whyClosed(): Error {
-    return this.failure ?? closedError('Stream');
+    return this.failure ?? (State.isDetached(this.state) ? detachedError : closedError)('Stream');
   }
 
   // ---- the end ----
@@ -420,7 +420,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
     kind: Kind,
     options: DetachOptions,
   ): Promise<SocketHandle<Kind>> {
-    return detachStream(this, kind, options, (error) => this.destroy(error));
+    return detachStream(this, kind, options, () => this.destroy(null));
   }
 
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
@@ -442,7 +442,7 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
 
   protected onDestroyed(error: Error | null): void {
     this.failure = error;
-    this.#takeReader()?.reject(error ?? closedError('Stream'));
+    if (this.#reader !== null) this.#takeReader()?.reject(this.whyClosed());
     const opening = this.#opening;
     this.#opening = null;
     opening?.reject(error ?? closedError('Stream'));

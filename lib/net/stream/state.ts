@@ -47,6 +47,9 @@ const CLOSE_REPORTED = 1 << 15;
 /** TCP's handlers only: urgent bytes are kept in line, where they are not to be waited for. */
 const URGENT_INLINE = 1 << 16;
 
+/** Its socket was detached: it is somebody else's. */
+const DETACHED = 1 << 17;
+
 /** A number, so that the state of a stream takes no memory of its own. */
 export type StreamState = number;
 
@@ -82,6 +85,7 @@ export const isCloseReported = (state: StreamState): boolean => has(state, CLOSE
 export const isUrgentInline = (state: StreamState): boolean => has(state, URGENT_INLINE);
 /** What has been left unread is to be looked at again when a read is done. */
 export const mayHideEnd = (state: StreamState): boolean => has(state, HUNG_UP | UNTAKEN);
+export const isDetached = (state: StreamState): boolean => has(state, DETACHED);
 
 // ---- what happens ----
 
@@ -109,6 +113,7 @@ export const taken = (state: StreamState): StreamState => state & ~UNTAKEN;
 /** A `write` returned false. */
 export const drainDue = (state: StreamState): StreamState => state | NEEDS_DRAIN;
 export const drainTold = (state: StreamState): StreamState => state & ~NEEDS_DRAIN;
+export const detached = (state: StreamState): StreamState => state | DETACHED;
 export const closeReported = (state: StreamState): StreamState => state | CLOSE_REPORTED;
 export const urgentInline = (state: StreamState): StreamState => state | URGENT_INLINE;
 
