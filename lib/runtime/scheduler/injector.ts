@@ -100,6 +100,6 @@ export class Injector {
 
   /** What the slot of this position has while it waits for a task. 0 in the first round. */
   emptyAt(position: number): number {
-    return -(position >>> this.shift);
+    return (0 - (position >>> this.shift)) | 0;
   }
 }

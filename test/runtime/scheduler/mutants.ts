@@ -1,0 +1,106 @@
+// The scheduler's code with one mistake each, put in place of the right one for a test.
+import { Idle } from '#lib/runtime/scheduler/idle';
+import { Injector } from '#lib/runtime/scheduler/injector';
+import { LocalQueue } from '#lib/runtime/scheduler/local-queue';
+import { Parts } from '#lib/runtime/scheduler/parts';
+
+export interface Mutant {
+  readonly name: string;
+  /** The mistake is made from now on; gives what takes it back. */
+  readonly apply: () => () => void;
+}
+
+function replace<T extends object, K extends keyof T & string>(
+  prototype: T,
+  name: K,
+  value: T[K] & ((this: T, ...args: never[]) => unknown),
+): () => () => void {
+  return () => {
+    const before = Object.getOwnPropertyDescriptor(prototype, name)!;
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+    return () => {
+      Object.defineProperty(prototype, name, before);
+    };
+  };
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'take stores the head plainly',
+    apply: replace(LocalQueue.prototype, 'take', function (head, count) {
+      this.cells.store(this.head, head + count);
+      return true;
+    }),
+  },
+  {
+    name: 'a thief forgets the wrap',
+    apply: replace(LocalQueue.prototype, 'copyFrom', function (victim, head, count, tail) {
+      for (let i = 1; i < count; i++) {
+        const task = this.cells.load(victim.slots + (head & victim.mask) + i);
+        this.cells.write(this.slots + ((tail + i - 1) & this.mask), task);
+      }
+      return this.cells.load(victim.slots + (head & victim.mask));
+    }),
+  },
+  {
+    name: 'push publishes before it writes',
+    apply: replace(LocalQueue.prototype, 'push', function (task) {
+      const tail = this.cells.read(this.tail);
+      if (((tail - this.cells.load(this.head)) | 0) >= this.capacity) return false;
+      this.cells.store(this.tail, (tail + 1) | 0);
+      this.cells.write(this.slots + (tail & this.mask), task);
+      return true;
+    }),
+  },
+  {
+    name: 'the injector takes a task out without an exchange',
+    apply: replace(Injector.prototype, 'pop', function () {
+      const head = this.cells.load(this.head);
+      if (head === this.cells.load(this.tail)) return 0;
+      const slot = this.slots + (head & this.mask);
+      const task = this.cells.load(slot);
+      this.cells.store(slot, this.emptyAt((head + this.capacity) | 0));
+      this.cells.compareExchange(this.head, head, (head + 1) | 0);
+      return Math.max(0, task);
+    }),
+  },
+  {
+    name: 'nobody moves the tail of a dead producer on',
+    apply: replace(Injector.prototype, 'isFullAt', function () {
+      return true;
+    }),
+  },
+  {
+    name: 'who is about to sleep does not look once more',
+    apply: replace(Parts.prototype, 'hasWork', function () {
+      return false;
+    }),
+  },
+  {
+    name: 'a worker says that it sleeps after it has looked',
+    apply: replace(Idle.prototype, 'park', function (worker, isSearching) {
+      // As if the words were looked at, and the bit set then: the look comes too early.
+      if (isSearching) this.stopSearching(worker);
+      this.cells.add(this.wordOf(worker), 1 << (worker % 16));
+      return false;
+    }),
+  },
+  {
+    name: 'abandon forgets that the dead searched',
+    apply: replace(Idle.prototype, 'forget', function (worker) {
+      const word = this.wordOf(worker);
+      const before = this.cells.load(word);
+      this.cells.compareExchange(word, before, before & ~(1 << (worker % 16)));
+    }),
+  },
+  {
+    name: 'nobody wakes whom the dead had chosen',
+    apply: replace(Idle.prototype, 'isChosen', function () {
+      return false;
+    }),
+  },
+];
+
+export function mutantNamed(name: string): Mutant | undefined {
+  return MUTANTS.find((mutant) => mutant.name === name);
+}
