@@ -94,6 +94,7 @@ export class BlockingPool {
     const { job } = each;
     if (answer.kind === 'failed') {
       each.cause = entryError(this.#entry, rebuildThrown(answer.thrown));
+      void each.thread.terminate();
       return;
     }
     each.job = null;

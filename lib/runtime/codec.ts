@@ -46,7 +46,14 @@ export class Codec {
     return this.#put(value, 0) ? this.#at - start : -1;
   }
 
-  /** Reads what `write` has put there. */
+  /** The same for the arguments of a call, of which only the elements count. */
+  writeList(values: readonly unknown[], start: number, end: number): number {
+    this.#at = start;
+    this.#end = end;
+    return this.#putElements(values, 0) ? this.#at - start : -1;
+  }
+
+  /** Reads what `write` or `writeList` has put there. */
   read(start: number): unknown {
     this.#at = start;
     return this.#take();
@@ -144,12 +151,15 @@ export class Codec {
   }
 
   #putArray(values: readonly unknown[], depth: number): boolean {
-    const { length } = values;
-    if (this.#end - this.#at < length + 3) return false;
     // One with holes, or with names beside its elements, is cloned by the system.
     let named = 0;
     for (const _name in values as object) named++;
-    if (named !== length) return false;
+    return named === values.length && this.#putElements(values, depth);
+  }
+
+  #putElements(values: readonly unknown[], depth: number): boolean {
+    const { length } = values;
+    if (this.#end - this.#at < length + 3) return false;
     this.#putHead(ARRAY, length);
     for (let i = 0; i < length; i++) if (!this.#put(values[i], depth + 1)) return false;
     return true;

@@ -106,7 +106,10 @@ export class WorkerPool implements SenderHost {
     if (this.#closed) return;
     if (message.kind === 'result') this.#onResult(message);
     else if (message.kind === 'ready') this.#onReady(place, message.waker, message.names);
-    else place.cause = entryError(this.#options.entry, rebuildThrown(message.thrown));
+    else {
+      place.cause = entryError(this.#options.entry, rebuildThrown(message.thrown));
+      void place.thread?.terminate();
+    }
   }
 
   #onReady(place: Place, shared: SharedWaker, names: readonly string[]): void {

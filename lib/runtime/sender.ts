@@ -151,7 +151,7 @@ export class Sender implements TaskOwner {
     }
     const slot = this.#free.pop()!;
     try {
-      if (transfer.length === 0 && this.#table.write(slot, args)) {
+      if (transfer.length === 0 && this.#table.writeArguments(slot, args)) {
         const id = this.#table.enqueue(slot, task);
         if (!this.#host.submit(id)) this.#stalled.push(id);
       } else {

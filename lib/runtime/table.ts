@@ -103,7 +103,13 @@ export class TaskTable {
     return slot * SLOT_BYTES + HEADER_BYTES;
   }
 
-  /** Writes arguments or an outcome; false where they need a port. */
+  /** Writes the arguments of a task; false where they need a port. */
+  writeArguments(slot: number, args: readonly unknown[]): boolean {
+    const start = this.bytesOf(slot);
+    return this.codec.writeList(args, start, start + INLINE_BYTES) >= 0;
+  }
+
+  /** Writes an outcome; false where it needs a port. */
   write(slot: number, value: unknown): boolean {
     const start = this.bytesOf(slot);
     return this.codec.write(value, start, start + INLINE_BYTES) >= 0;

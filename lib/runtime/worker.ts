@@ -167,8 +167,9 @@ async function start({ tripollRuntime: plan }: ThreadPlan, port: MessagePort): P
     if ('blocking' in plan) await answerTasks(plan, port);
     else await new WorkerThread(plan, port).start(plan.entry);
   } catch (error) {
+    // Who hears of it ends this thread: one that ended itself might not be heard everywhere.
     port.postMessage({ kind: 'failed', thrown: describeThrown(error) } satisfies FromWorker);
-    port.close();
+    port.on('message', () => {});
   }
 }
 

@@ -303,20 +303,20 @@ describe('the end', () => {
   test('a rejection that nobody hears of is told as any other', async () => {
     const script = `
       const { Runtime } = require('tripoll/runtime');
-      const runtime = new Runtime({ workers: 1, entry: process.argv[1] });
+      const runtime = new Runtime({ workers: 1, entry: process.env.ENTRY });
       process.on('unhandledRejection', (error) => runtime.close().then(() => console.log(error.message)));
       runtime.spawn('failAtOnce', []);`;
-    const { stdout, stderr } = await runScript(script, { args: [tasksFile] });
+    const { stdout, stderr } = await runScript(script, { env: { ENTRY: tasksFile } });
     expect({ stdout, stderr }).toEqual({ stdout: 'at once\n', stderr: '' });
   });
 
   test('tasks keep the process alive, idle workers do not', async () => {
     const script = `
       const { Runtime } = require('tripoll/runtime');
-      const runtime = new Runtime({ workers: 2, entry: process.argv[1] });
+      const runtime = new Runtime({ workers: 2, entry: process.env.ENTRY });
       runtime.blocking('add', [1, 1]).then(console.log);
       runtime.spawn('later', [50]).then(console.log);`;
-    const { code, timedOut, stdout, stderr } = await runScript(script, { args: [tasksFile] });
+    const { code, timedOut, stdout, stderr } = await runScript(script, { env: { ENTRY: tasksFile } });
     expect({ code, timedOut, stderr }).toEqual({ code: 0, timedOut: false, stderr: '' });
     expect(stdout.trim().split('\n').sort()).toEqual(['2', '50']);
   });

@@ -1,0 +1,69 @@
+import { Codec } from '#lib/runtime/codec';
+import { Random, testSeed } from '../support/random.js';
+
+const BYTES = 2000;
+const memory = new SharedArrayBuffer(BYTES + 16);
+const codec = new Codec(memory);
+
+function roundTrip(value: unknown, end = BYTES): unknown {
+  const length = codec.write(value, 8, end);
+  return length === -1 ? 'does not fit' : codec.read(8);
+}
+
+const plain: readonly unknown[] = [
+  ...[undefined, null, true, false, 0, -0, 1, 255, 256, -1, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 53, 0.1],
+  ...[NaN, Infinity, -Infinity, Number.MIN_VALUE, '', 'a', 'é', '\u{1d54f}', '\ud800', '\0', 'x'.repeat(300)],
+  ...['日本', [], [[]], [undefined], {}, { a: undefined }, { 日本: { '': [1, 'two', { three: 3 }] } }],
+];
+
+test.each(plain.map((value) => ({ value })))('$value comes back', ({ value }) => {
+  const back = roundTrip(value);
+  expect(back).toEqual(value);
+  expect(Object.is(back, value) || typeof value === 'object').toBe(true);
+});
+
+test('an object keeps the order of its names', () => {
+  const value = { z: 1, a: 2, m: undefined };
+  expect(Object.keys(roundTrip(value) as object)).toEqual(['z', 'a', 'm']);
+});
+
+test('what it has no form for is left to a port', () => {
+  const circle: unknown[] = [];
+  circle.push(circle);
+  const named = Object.assign([1], { name: 1 });
+  const others = [1n, Symbol('s'), () => 1, new Date(), new Map(), new Uint8Array(1), /x/, new Error('e')];
+  const more = [circle, named, [1, , 2], JSON.parse('{"__proto__":1}') as object, new URLSearchParams()]; // eslint-disable-line no-sparse-arrays
+  for (const value of [...others, ...more, ...others.map((each) => ({ each }))])
+    expect(codec.write(value, 8, BYTES)).toBe(-1);
+  expect(({} as { polluted?: unknown }).polluted).toBe(undefined);
+});
+
+test('what does not fit is not written past the end', () => {
+  const bytes = new Uint8Array(memory);
+  const values = [...plain, { a: 'text', b: [1, 2.5, 300], c: 'é' }];
+  for (const value of values) {
+    const length = codec.write(value, 8, BYTES);
+    for (let end = 8; end < 8 + length; end++) {
+      bytes.fill(0xaa);
+      expect(codec.write(value, 8, end)).toBe(-1);
+      expect(bytes.subarray(end).every((byte) => byte === 0xaa)).toBe(true);
+    }
+  }
+});
+
+test('ten thousand random values come back', () => {
+  const random = new Random(testSeed());
+  const make = (depth: number): unknown => {
+    const kind = random.below(depth > 3 ? 4 : 6);
+    if (kind < 3) return random.pick(plain.slice(0, 25));
+    if (kind === 3)
+      return String.fromCharCode(...Array.from({ length: random.below(40) }, () => random.below(400)));
+    const values = Array.from({ length: random.below(5) }, () => make(depth + 1));
+    return kind === 4 ? values : Object.fromEntries(values.map((value) => [`name${random.below(9)}`, value]));
+  };
+  for (let i = 0; i < 10_000; i++) {
+    const value = make(0);
+    const back = roundTrip(value);
+    if (back !== 'does not fit') expect(back).toEqual(value);
+  }
+});
