@@ -280,7 +280,8 @@ export abstract class Transport {
     this.#writeDone = null;
     connection.data = undefined;
     connection.close();
-    done?.(null);
+    // Not within the call: what was written before is told in a tick of its own.
+    if (done !== null) setImmediate(done, null);
   }
 
   // ---- what the connection tells ----

@@ -9,7 +9,7 @@ import { capabilities } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import * as tripollNet from '#lib/node/net';
 import { describeIf, testIf } from '../support/applies.js';
-import { within } from '../support/deadline.js';
+import { until, within } from '../support/deadline.js';
 import { thrownBy } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
 import { testSeqpacket } from '../support/kernel.js';
@@ -245,6 +245,20 @@ function behaves(name: string, net: Net): void {
       expect(await refused).toMatchObject({
         code: 'ERR_STREAM_DESTROYED',
       });
+    });
+
+    test('destroy tells writes in their order, after the call and before close', async () => {
+      const { port } = await serve((socket) => socket.pause());
+      const socket = toPort(port).on('error', () => {});
+      await within(once(socket, 'connect'), 'connect');
+      const events: string[] = [];
+      socket.on('close', () => events.push('close'));
+      socket.write('first', () => events.push('first'));
+      socket.write(Buffer.alloc(32 << 20), () => events.push('waiting'));
+      socket.destroy();
+      expect(events).toEqual([]);
+      await until(() => events.includes('close'), 'close');
+      expect(events).toEqual(['first', 'waiting', 'close']);
     });
 
     test.each([
