@@ -2,7 +2,7 @@
 // and sees the same.
 import path from 'node:path';
 import { capabilities } from 'tripoll';
-import { describeIf } from '../support/applies.js';
+import { describeIf, testIf } from '../support/applies.js';
 import { packageRoot, reportOf, runScript } from '../support/child.js';
 import { secrets } from '../support/secrets.js';
 
@@ -41,11 +41,10 @@ for (const [side, nodeOptions] of sides) {
         seen.push(thrown(() => tls.connect({ minDHSize: 0 })), thrown(() => tls.connect({})));
         seen.push(thrown(() => tls.connect({ port: 65536 })));
         report();`;
-      expect(await run(source)).toEqual([
-        'ERR_INTERNAL_ASSERTION',
-        'ERR_MISSING_ARGS',
-        'ERR_SOCKET_BAD_PORT',
-      ]);
+      const [ofTls, ...ofPlace] = (await run(source)) as string[];
+      // The newest Nodes say the second.
+      expect(['ERR_INTERNAL_ASSERTION', 'ERR_OUT_OF_RANGE']).toContain(ofTls);
+      expect(ofPlace).toEqual(['ERR_MISSING_ARGS', 'ERR_SOCKET_BAD_PORT']);
     });
 
     test('the options timeout, onread and signal', async () => {
@@ -76,7 +75,10 @@ for (const [side, nodeOptions] of sides) {
 
     test('T116 a TLS socket that cannot connect is destroyed when it tells so', async () => {
       const source = `
-        const socket = tls.connect({ path: '/nowhere/there' });
+        const server = net.createServer();
+        const port = await listen(server);
+        await new Promise((resolve) => server.close(resolve));
+        const socket = tls.connect({ ...insecure, port });
         seen.push(socket.connecting);
         socket.on('error', ({ code }) => seen.push(code, socket.destroyed, socket.errored.code, socket.connecting));
         socket.on('close', (hadError) => {
@@ -84,7 +86,7 @@ for (const [side, nodeOptions] of sides) {
           seen.push('close', hadError);
           report();
         });`;
-      const error = ['ENOENT', true, 'ENOENT', false];
+      const error = ['ECONNREFUSED', true, 'ECONNREFUSED', false];
       expect(await run(source)).toEqual([true, ...error, 'close', true]);
     });
 
@@ -103,7 +105,11 @@ for (const [side, nodeOptions] of sides) {
       expect(await run(source)).toEqual(['connect', false, 'ERR_SSL_NO_PROTOCOLS_AVAILABLE']);
     });
 
-    test('T116 a TLS socket ends before who waits for the socket below it is told', async () => {
+    const endsFirst = testIf(
+      capabilities.platform !== 'win32',
+      'under Wine a server of Node’s own sees no close',
+    );
+    endsFirst('T116 a TLS socket ends before who waits for the socket below it is told', async () => {
       const source = `
         let raw, secured;
         const secure = tls.createServer(secrets, (socket) => (secured = socket).write('x'));
