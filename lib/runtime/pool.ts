@@ -151,7 +151,9 @@ export class WorkerPool implements SenderHost {
     this.#scheduler.abandon(place.worker);
     // What it had in its queue is queued in the table too.
     const { queued, told } = this.#table.salvage(place.worker, this.#detailsOf(place, exitCode));
-    place.deaths = this.#metrics.get(place.worker, Field.TASKS) > 0 ? 0 : place.deaths + 1;
+    const { worker } = place;
+    const done = this.#metrics.get(worker, Field.TASKS) - this.#metrics.get(worker, Field.RUNNING);
+    place.deaths = done > 0 ? 0 : place.deaths + 1;
     this.#metrics.reset(place.worker);
     this.sender.retry(queued);
     for (const thread of told) {

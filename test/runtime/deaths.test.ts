@@ -88,7 +88,7 @@ describe('a worker that dies', () => {
   });
 
   test('under what it has spawned: that runs, and nobody is told', async () => {
-    const runtime = new Runtime<Tasks>({ workers: 2, entry: tasksFile, capacity: 4 });
+    const runtime = new Runtime<Tasks>({ workers: 2, entry: tasksFile, capacity: 4, maxRestarts: 100 });
     for (let i = 0; i < 6; i++) {
       const nested = rejectionOf(runtime.spawn('spawnAndExit', [3]));
       expect(await within(nested, 'its death')).toMatchObject({ code: 'ERR_TRIPOLL_WORKER_DIED' });
