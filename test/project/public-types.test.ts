@@ -107,7 +107,7 @@ test('of a TcpConnection these are visible, out of some ninety', () => {
         'pause',
         'resume',
       ],
-      ...['end', 'close', 'reset', 'intoFd', 'ref', 'unref', 'getOption', 'setOption'],
+      ...['end', 'close', 'reset', 'intoFd', 'detach', 'ref', 'unref', 'getOption', 'setOption'],
       ...['[dispose]', '[asyncDispose]'],
     ].sort(),
   );
