@@ -387,8 +387,9 @@ function behaves(name: string, net: Net): void {
       const { port } = await serve((socket) => socket.resume());
       const socket = toPort(port);
       await within(once(socket, 'connect'), 'connect');
-      const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
-      expect(thrownBy(() => socket.write('text', 'buffer' as never))).toEqual(refused);
+      // By the stream itself in newer Nodes, before the socket sees it.
+      const code: unknown = expect.stringMatching(/^ERR_(INVALID_ARG_TYPE|UNKNOWN_ENCODING)$/);
+      expect(thrownBy(() => socket.write('text', 'buffer' as never))).toEqual({ name: 'TypeError', code });
     });
 
     test('a signal destroys it', async () => {
