@@ -41,16 +41,29 @@ export class Codec {
    * or does not fit.
    */
   write(value: unknown, start: number, end: number): number {
+    const [outerAt, outerEnd] = [this.#at, this.#end];
     this.#at = start;
     this.#end = end;
-    return this.#put(value, 0) ? this.#at - start : -1;
+    try {
+      return this.#put(value, 0) ? this.#at - start : -1;
+    } finally {
+      // This may have been called by a getter of a value that is being written.
+      this.#at = outerAt;
+      this.#end = outerEnd;
+    }
   }
 
   /** The same for the arguments of a call, of which only the elements count. */
   writeList(values: readonly unknown[], start: number, end: number): number {
+    const [outerAt, outerEnd] = [this.#at, this.#end];
     this.#at = start;
     this.#end = end;
-    return this.#putElements(values, 0) ? this.#at - start : -1;
+    try {
+      return this.#putElements(values, 0) ? this.#at - start : -1;
+    } finally {
+      this.#at = outerAt;
+      this.#end = outerEnd;
+    }
   }
 
   /** Reads what `write` or `writeList` has put there. */
@@ -151,10 +164,18 @@ export class Codec {
   }
 
   #putArray(values: readonly unknown[], depth: number): boolean {
-    // One with holes, or with names beside its elements, is cloned by the system.
+    const { length } = values;
+    if (this.#end - this.#at < length + 3) return false;
+    // One with holes, or with names beside its elements, is cloned by the system. Names come after
+    // all elements (ECMA-262, OrdinaryOwnPropertyKeys).
     let named = 0;
-    for (const _name in values as object) named++;
-    return named === values.length && this.#putElements(values, depth);
+    let last = '';
+    for (const name in values as object) {
+      named++;
+      last = name;
+    }
+    const isDense = named === length && (length === 0 || last === String(length - 1));
+    return isDense && this.#putElements(values, depth);
   }
 
   #putElements(values: readonly unknown[], depth: number): boolean {
