@@ -20,14 +20,15 @@ export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): P
       return;
     }
     let value: unknown;
+    let failed = false;
     try {
       value = await task(...args);
     } catch (error) {
-      answer({ kind: 'result', failed: true, value: describeThrown(error) });
-      return;
+      failed = true;
+      value = describeThrown(error);
     }
     try {
-      answer({ kind: 'result', failed: false, value }, transferOf(value));
+      answer({ kind: 'result', failed, value }, transferOf(value));
     } catch (error) {
       const thrown = describeThrown(notCloneable('the result', name, error));
       answer({ kind: 'result', failed: true, value: thrown });

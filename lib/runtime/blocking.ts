@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { busyError } from '../binding/errors.js';
-import { entryError, noSuchTask, workerDied } from './errors.js';
+import { entryError, noSuchTask, notCloneable, workerDied } from './errors.js';
 import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
 import { newThread } from './pool.js';
 import { rebuildThrown } from './remote-error.js';
@@ -64,21 +64,20 @@ export class BlockingPool {
   }
 
   #give(each: BlockingThread): void {
-    const job = this.#waiting.shift();
-    if (job === undefined) {
-      each.thread.unref();
+    // Each time round one of those that wait is rejected.
+    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) {
+      const { name, args } = job;
+      try {
+        each.thread.postMessage({ name, args } satisfies BlockingTask);
+      } catch (error) {
+        job.reject(notCloneable('the arguments', name, error));
+        continue;
+      }
+      each.job = job;
+      each.thread.ref();
       return;
     }
-    const { name, args } = job;
-    each.job = job;
-    each.thread.ref();
-    try {
-      each.thread.postMessage({ name, args } satisfies BlockingTask);
-    } catch (error) {
-      each.job = null;
-      job.reject(error);
-      this.#give(each);
-    }
+    each.thread.unref();
   }
 
   #start(): void {

@@ -14,6 +14,16 @@ function coded<T extends Error>(error: T, code: LibraryErrorCode): T & TripollEr
   return Object.assign(error, { code });
 }
 
+/** What was thrown, in words. It may be anything, also what no text can be made of. */
+export function reasonOf(cause: unknown): string {
+  try {
+    const message = (cause as Partial<Error> | null | undefined)?.message;
+    return typeof message === 'string' ? message : String(cause);
+  } catch {
+    return 'a value that has no text';
+  }
+}
+
 const withCause = (cause: unknown): ErrorOptions => (cause === undefined ? {} : { cause });
 
 export function noSuchTask(name: string, names: readonly string[]): TripollError {
@@ -25,15 +35,14 @@ export function noSuchTask(name: string, names: readonly string[]): TripollError
 }
 
 export function entryError(entry: string, cause: unknown): TripollError {
-  const reason = (cause as Partial<Error> | null | undefined)?.message ?? String(cause);
-  return coded(new Error(`entry ${entry} cannot be loaded: ${reason}`, { cause }), 'ERR_TRIPOLL_ENTRY');
+  const message = `entry ${entry} cannot be loaded: ${reasonOf(cause)}`;
+  return coded(new Error(message, { cause }), 'ERR_TRIPOLL_ENTRY');
 }
 
 /** @param what 'the arguments' or 'the result' */
 export function notCloneable(what: string, task: string, cause: unknown): TripollError {
-  const reason = (cause as Partial<Error> | null | undefined)?.message ?? String(cause);
   return coded(
-    new TypeError(`${what} of task ${task} cannot be cloned: ${reason}`, { cause }),
+    new TypeError(`${what} of task ${task} cannot be cloned: ${reasonOf(cause)}`, { cause }),
     'ERR_TRIPOLL_NOT_CLONEABLE',
   );
 }

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 import { Worker, type Transferable } from 'node:worker_threads';
 import type { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
-import { entryError, noWorkerLeft } from './errors.js';
+import { entryError, noWorkerLeft, reasonOf } from './errors.js';
 import type { FromWorker, ResultMessage, TaskMessage, ToWorker, WorkerPlan } from './messages.js';
 import { Field, MetricsTable, type WorkerMetrics } from './metrics.js';
 import type { CheckedOptions } from './options.js';
@@ -186,8 +185,7 @@ export class WorkerPool implements SenderHost {
   /** Of what it ran, for whoever has spawned that. */
   #detailsOf({ worker, cause }: Place, exitCode: number): readonly unknown[] {
     if (cause === undefined) return [worker, exitCode];
-    const message = (cause as Partial<Error>).message ?? inspect(cause);
-    return [worker, exitCode, describeThrown(new Error(message.slice(0, MAX_DEATH_CHARS)))];
+    return [worker, exitCode, describeThrown(new Error(reasonOf(cause).slice(0, MAX_DEATH_CHARS)))];
   }
 
   /** Ends all threads. */

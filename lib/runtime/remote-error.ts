@@ -1,5 +1,9 @@
+import { reasonOf } from './errors.js';
+
 /** How deep causes, and the errors of an AggregateError, are followed. */
 const MAX_DEPTH = 4;
+/** Of an AggregateError that are sent: errors of errors multiply. */
+const MAX_ERRORS = 16;
 
 /** An error as a plain value, or another value that was thrown. */
 export type Thrown = { readonly thrown: unknown } | { readonly error: DescribedError };
@@ -14,9 +18,9 @@ interface DescribedError {
   readonly errors?: readonly Thrown[];
 }
 
-const CLASSES: Readonly<Record<string, new (message: string) => Error>> = {
-  ...{ EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError },
-};
+const CLASSES: ReadonlyMap<string, new (message: string) => Error> = new Map(
+  Object.entries({ EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }),
+);
 
 const isError = (value: unknown): value is Error => {
   const error = value as Partial<Error> | null | undefined;
@@ -26,8 +30,17 @@ const isError = (value: unknown): value is Error => {
 const isPlain = (value: unknown): boolean =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
-/** What was thrown, as a value that can be sent. */
-export function describeThrown(thrown: unknown, depth = 0): Thrown {
+/** What was thrown, as a value that can be sent, if it is an error or plain. */
+export function describeThrown(thrown: unknown): Thrown {
+  try {
+    return describe(thrown, 0);
+  } catch (error) {
+    // A getter has thrown.
+    return describe(new Error(`what was thrown cannot be read: ${reasonOf(error)}`), 0);
+  }
+}
+
+function describe(thrown: unknown, depth: number): Thrown {
   if (!isError(thrown)) return { thrown };
   const fields = Object.fromEntries(
     Object.entries(thrown).filter(
@@ -42,8 +55,10 @@ export function describeThrown(thrown: unknown, depth = 0): Thrown {
   return {
     error: {
       ...described,
-      ...(thrown.cause !== undefined && { cause: describeThrown(thrown.cause, depth + 1) }),
-      ...(Array.isArray(errors) && { errors: errors.map((each) => describeThrown(each, depth + 1)) }),
+      ...(thrown.cause !== undefined && { cause: describe(thrown.cause, depth + 1) }),
+      ...(Array.isArray(errors) && {
+        errors: errors.slice(0, MAX_ERRORS).map((each) => describe(each, depth + 1)),
+      }),
     },
   };
 }
@@ -54,7 +69,7 @@ export function rebuildThrown(thrown: Thrown): unknown {
   const { name, message, stack, fields, cause, errors } = thrown.error;
   const error =
     errors === undefined
-      ? new (CLASSES[name] ?? Error)(message)
+      ? new (CLASSES.get(name) ?? Error)(message)
       : new AggregateError(errors.map(rebuildThrown), message);
   const hidden = { writable: true, configurable: true, enumerable: false };
   if (error.name !== name) Object.defineProperty(error, 'name', { ...hidden, value: name });

@@ -9,6 +9,7 @@ import { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
 import { answerTasks } from './blocking-worker.js';
 import { setCurrentRuntime } from './current.js';
+import { reasonOf } from './errors.js';
 import { Executor, type ExecutorHost } from './executor.js';
 import type { TaskHandle } from './handle.js';
 import { loadTasks } from './load-tasks.js';
@@ -24,9 +25,10 @@ import { MetricsTable } from './metrics.js';
 import { cloned } from './moved.js';
 import { describeThrown } from './remote-error.js';
 import { Scheduler } from './scheduler/scheduler.js';
-import { Sender, type SenderHost, type WaitingTask } from './sender.js';
+import { Sender, type SenderHost } from './sender.js';
 import { TaskSpawner } from './spawner.js';
 import { TaskTable } from './table.js';
+import type { WaitingTask } from './waiting.js';
 
 /** A worker's thread, from its own side: its tasks, and what they spawn. */
 class WorkerThread implements ExecutorHost, SenderHost {
@@ -168,8 +170,19 @@ async function start({ tripollRuntime: plan }: ThreadPlan, port: MessagePort): P
     else await new WorkerThread(plan, port).start(plan.entry);
   } catch (error) {
     // Who hears of it ends this thread: one that ended itself might not be heard everywhere.
-    port.postMessage({ kind: 'failed', thrown: describeThrown(error) } satisfies FromWorker);
+    postFailure(port, error);
     port.on('message', () => {});
+  }
+}
+
+function postFailure(port: MessagePort, error: unknown): void {
+  const post = (thrown: unknown): void =>
+    port.postMessage({ kind: 'failed', thrown: describeThrown(thrown) } satisfies FromWorker);
+  try {
+    post(error);
+  } catch {
+    // A function, say, which no port takes.
+    post(new Error(reasonOf(error)));
   }
 }
 
