@@ -7,8 +7,8 @@ import { Field, type MetricsTable } from './metrics.js';
 import { cloned, transferOf } from './moved.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import type { WorkerQueue } from './scheduler/scheduler.js';
-import type { WaitingTask } from './sender.js';
 import { Outcome, type TaskTable } from './table.js';
+import type { WaitingTask } from './waiting.js';
 
 /** Of any kind, by the names of the entry's functions. */
 export type TaskFunction = (...args: unknown[]) => unknown;
@@ -62,11 +62,15 @@ class RunningTask implements TaskContext {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
+    let controller = this.#controller;
+    if (controller === null) {
+      controller = new AbortController();
+      // One that has ended is not told of anything.
+      if (this.slot === -1 && this.handle === null) return controller.signal;
+      this.#controller = controller;
       this.#watch(this);
     }
-    return this.#controller.signal;
+    return controller.signal;
   }
 
   get hasSignal(): boolean {
@@ -108,7 +112,7 @@ export class Executor {
   #turns = 0;
   #busyMs = 0;
   readonly #onEnd = (task: RunningTask, failed: boolean, value: unknown) => this.#ended(task, failed, value);
-  readonly #watch = (task: RunningTask) => this.#withSignal.add(task);
+  readonly #watch = (task: RunningTask) => this.#onSignal(task);
   readonly #flushLater = () => this.#flush();
 
   constructor(host: ExecutorHost, table: TaskTable, queue: WorkerQueue, metrics: MetricsTable) {
@@ -189,14 +193,19 @@ export class Executor {
     const message = this.#bound.shift();
     if (message !== undefined) {
       const slot = this.#table.boundTo(message.id, this.#host.worker);
-      if (slot !== -1) this.#begin(slot, message.task, message.args);
+      if (slot === -1) return true;
+      // Given up before it began. Nobody hears of the outcome; the slot is freed by it.
+      if (this.#table.isAborted(slot)) this.#tell(slot, false, undefined);
+      else this.#begin(slot, message.task, message.args);
       return true;
     }
     const id = this.#queue.next();
     if (id === 0) return this.#takeWaiting();
     const slot = this.#table.claim(id, this.#host.worker);
-    // Stale: a task that was taken back, or that another has, after a death.
-    if (slot !== -1) this.#begin(slot, this.#table.kindOf(slot), this.#table.read(slot) as unknown[]);
+    // Stale: a task that was taken back, or that another has, after a death. The thread that made
+    // the runtime may wait for the place that has become free in the queue.
+    if (slot === -1) this.#wakeLater(0);
+    else this.#begin(slot, this.#table.kindOf(slot), this.#table.read(slot) as unknown[]);
     return true;
   }
 
@@ -210,6 +219,8 @@ export class Executor {
     try {
       if (number === -1) throw noSuchTask(name, this.#names);
       const copies = cloned(args, transfer);
+      // A getter among them has given up this very task.
+      if (handle.settled) return true;
       const task = this.#newTask();
       task.handle = handle;
       handle.onCancel = () => {
@@ -240,18 +251,25 @@ export class Executor {
     let result: unknown;
     try {
       result = this.#tasks[number]!(...args);
+      const promise = promiseOf(result);
+      if (promise !== null) {
+        void promise.then(task.resolve, task.reject);
+        return;
+      }
     } catch (error) {
-      setCurrentTask(null);
       task.reject(error);
       return;
+    } finally {
+      setCurrentTask(null);
     }
-    setCurrentTask(null);
-    if (typeof result !== 'object' || result === null) task.resolve(result);
-    // As an async function has made it. Anything else that has a `then` may call back twice.
-    else if (Object.getPrototypeOf(result) === Promise.prototype)
-      void (result as Promise<unknown>).then(task.resolve, task.reject);
-    else if ('then' in result) void Promise.resolve(result).then(task.resolve, task.reject);
-    else task.resolve(result);
+    task.resolve(result);
+  }
+
+  #onSignal(task: RunningTask): void {
+    this.#withSignal.add(task);
+    // Perhaps all that had signals were told before this one had.
+    const { slot, handle } = task;
+    if (handle === null ? this.#table.isAborted(slot) : handle.settled) task.abort();
   }
 
   #ended(task: RunningTask, failed: boolean, value: unknown): void {
@@ -291,9 +309,18 @@ export class Executor {
     }
     if (isInline) {
       this.#table.finish(slot, this.#host.worker, failed ? Outcome.ERROR : Outcome.VALUE);
-      const thread = this.#table.spawnerOf(slot);
-      if (!this.#dirty.includes(thread)) this.#dirty.push(thread);
+      this.#wakeLater(this.#table.spawnerOf(slot));
+      return;
     }
+    this.#flushSoon();
+  }
+
+  #wakeLater(thread: number): void {
+    if (!this.#dirty.includes(thread)) this.#dirty.push(thread);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     if (this.#flushes) return;
     this.#flushes = true;
     nextTick(this.#flushLater);
@@ -339,4 +366,12 @@ export class Executor {
     this.#metrics.set(worker, Field.TURNS, this.#turns);
     this.#metrics.set(worker, Field.BUSY_MS, this.#busyMs);
   }
+}
+
+/** Null for what is no promise. @throws what a proxy's traps throw */
+function promiseOf(result: unknown): Promise<unknown> | null {
+  if (typeof result !== 'object' || result === null) return null;
+  // As an async function has made it. Anything else that has a `then` may call back twice.
+  if (Object.getPrototypeOf(result) === Promise.prototype) return result as Promise<unknown>;
+  return 'then' in result ? Promise.resolve(result) : null;
 }

@@ -3,7 +3,8 @@ import { noSuchTask, notCloneable, workerDied } from './errors.js';
 import { TaskHandle, type TaskOwner } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
 import { rebuildThrown, type Thrown } from './remote-error.js';
-import { Outcome, type TaskTable } from './table.js';
+import { Outcome, slotOfId, type TaskTable } from './table.js';
+import { WaitingTasks, type WaitingTask } from './waiting.js';
 
 /** What a sender needs of its thread. */
 export interface SenderHost {
@@ -25,17 +26,8 @@ export interface SenderHost {
   release(): void;
 }
 
-/** A task that has no slot. */
-export interface WaitingTask {
-  readonly handle: TaskHandle;
-  readonly name: string;
-  readonly args: readonly unknown[];
-  readonly transfer: readonly unknown[];
-}
-
-/** Waiting tasks that have gone are cut off when they are as many as those that are left, and so many. */
-const CUT_AFTER = 1024;
 const NOTHING: readonly unknown[] = [];
+const NO_ACTION = (): void => {};
 
 /** The tasks that one thread has spawned: their slots, their handles, and those that wait. */
 export class Sender implements TaskOwner {
@@ -48,12 +40,10 @@ export class Sender implements TaskOwner {
   readonly #base: number;
   readonly #free: number[] = [];
   readonly #handles: (TaskHandle | undefined)[];
-  /** Without a slot, in their order, from `#first` on. */
-  #waiting: WaitingTask[] = [];
-  #first = 0;
+  readonly #waiting = new WaitingTasks();
   readonly #maxWaiting: number;
-  /** Ids that the scheduler had no room for. */
-  #stalled: number[] = [];
+  /** Slots whose ids the scheduler had no room for. */
+  readonly #stalled = new Set<number>();
   /** Handles that are not settled. */
   #pending = 0;
   /** Who waits for that to be 0. */
@@ -78,7 +68,7 @@ export class Sender implements TaskOwner {
   }
 
   get waiting(): number {
-    return this.#waiting.length - this.#first;
+    return this.#waiting.length;
   }
 
   /** Whether a task would get a slot at once, or be refused. */
@@ -122,11 +112,9 @@ export class Sender implements TaskOwner {
    * they have spawned may have all slots, and what they wait for none.
    */
   takeWaiting(): WaitingTask | undefined {
-    while (this.#first < this.#waiting.length) {
-      const task = this.#waiting[this.#first++]!;
-      if (!task.handle.settled) return task;
-    }
-    return undefined;
+    const task = this.#waiting.shift();
+    if (task !== undefined) task.handle.onCancel = NO_ACTION;
+    return task;
   }
 
   /** What came of a task that was taken so. */
@@ -150,20 +138,18 @@ export class Sender implements TaskOwner {
       return;
     }
     const slot = this.#free.pop()!;
-    try {
-      if (transfer.length === 0 && this.#table.writeArguments(slot, args)) {
-        const id = this.#table.enqueue(slot, task);
-        if (!this.#host.submit(id)) this.#stalled.push(id);
-      } else {
-        this.#sendByPort(slot, task, args, transfer);
-      }
-    } catch (error) {
-      this.#release(slot);
-      this.#fail(handle, notCloneable('the arguments', name, error));
-      return;
-    }
+    // Before the arguments are read: a getter among them may give up this very task.
     handle.slot = slot;
     this.#handles[slot - this.#base] = handle;
+    try {
+      const isInline = transfer.length === 0 && this.#table.writeArguments(slot, args);
+      if (handle.settled) this.#free.push(slot);
+      else if (!isInline) this.#sendByPort(slot, task, args, transfer);
+      else if (!this.#host.submit(this.#table.enqueue(slot, task))) this.#stalled.add(slot);
+    } catch (error) {
+      this.#forget(slot);
+      if (!handle.settled) this.#fail(handle, notCloneable('the arguments', name, error));
+    }
   }
 
   #sendByPort(slot: number, task: number, args: readonly unknown[], transfer: readonly unknown[]): void {
@@ -199,26 +185,31 @@ export class Sender implements TaskOwner {
   /** Settles the handles of what is done, and goes on with what waits. */
   run(): void {
     this.#table.takeDone(this.#host.thread, this.#complete);
-    if (this.#stalled.length > 0) this.retry(this.#stalled.splice(0));
+    this.#submitStalled();
     this.#placeWaiting();
   }
 
   /** Hands ids to the scheduler, again. */
   retry(ids: readonly number[]): void {
-    ids.forEach((id, index) => {
-      if (this.#stalled.length > 0 || !this.#host.submit(id)) this.#stalled.push(ids[index]!);
-    });
+    for (const id of ids) this.#stalled.add(slotOfId(id));
+    this.#submitStalled();
+  }
+
+  /** Again when this thread is woken: whoever takes a stale id out of a queue does that. */
+  #submitStalled(): void {
+    for (const slot of this.#stalled) {
+      const id = this.#table.queuedId(slot);
+      if (id !== 0 && !this.#host.submit(id)) return;
+      this.#stalled.delete(slot);
+    }
   }
 
   #placeWaiting(): void {
     if (this.#names === null) return;
-    while (this.#first < this.#waiting.length && this.#free.length > 0) {
-      const { handle, name, args, transfer } = this.#waiting[this.#first++]!;
-      if (!handle.settled) this.#place(handle, name, args, transfer);
-    }
-    if (this.#first >= CUT_AFTER && this.#first * 2 >= this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
+    while (this.#free.length > 0) {
+      const task = this.#waiting.shift();
+      if (task === undefined) return;
+      this.#place(task.handle, task.name, task.args, task.transfer);
     }
   }
 
@@ -261,7 +252,8 @@ export class Sender implements TaskOwner {
     this.#ended();
     const { slot } = handle;
     if (slot === -1) {
-      handle.onCancel?.();
+      if (handle.onCancel === null) this.#waiting.giveUp();
+      else handle.onCancel();
       return;
     }
     this.#handles[slot - this.#base] = undefined;
@@ -278,10 +270,7 @@ export class Sender implements TaskOwner {
   stop(error: Error): void {
     if (this.#failure !== null) return;
     this.#failure = error;
-    const waiting = this.#waiting.slice(this.#first);
-    this.#waiting = [];
-    this.#first = 0;
-    for (const { handle } of waiting) if (!handle.settled) this.#fail(handle, error);
+    for (const { handle } of this.#waiting.clear()) this.#fail(handle, error);
     for (const handle of this.#handles) if (handle !== undefined) this.#fail(handle, error);
     for (let own = 0; own < this.#handles.length; own++) this.#handles[own] = undefined;
   }

@@ -52,6 +52,9 @@ const wordOf = (generation: number, state: number, worker = 0): number =>
 /** Above 0, in 31 bits, as the scheduler wants it. */
 const idOf = (generation: number, slot: number): number => (generation << GENERATION_SHIFT) | (slot + 1);
 
+/** The slot that an id names, stale or not. */
+export const slotOfId = (id: number): number => (id & MAX_SLOTS) - 1;
+
 /** What became of the tasks that a dead worker had. */
 export interface Salvage {
   /** To be injected again. */
@@ -128,6 +131,12 @@ export class TaskTable {
     return idOf(generationOf(this.#load(slot)), slot);
   }
 
+  /** The id of a task that nobody has claimed yet; 0 when there is none in the slot. */
+  queuedId(slot: number): number {
+    const word = this.#load(slot);
+    return stateOf(word) === QUEUED ? idOf(generationOf(word), slot) : 0;
+  }
+
   isFree(slot: number): boolean {
     return stateOf(this.#load(slot)) === FREE;
   }
@@ -192,7 +201,7 @@ export class TaskTable {
 
   /** The slot of an id whose outcome has come by a port; -1 when it is stale. */
   slotOf(id: number): number {
-    const slot = (id & MAX_SLOTS) - 1;
+    const slot = slotOfId(id);
     const word = this.#load(slot);
     return generationOf(word) === id >>> GENERATION_SHIFT && stateOf(word) !== FREE ? slot : -1;
   }
@@ -201,7 +210,7 @@ export class TaskTable {
 
   /** The id's slot, now this worker's alone; -1 when another has it, or it was withdrawn. */
   claim(id: number, worker: number): number {
-    const slot = (id & MAX_SLOTS) - 1;
+    const slot = slotOfId(id);
     const generation = id >>> GENERATION_SHIFT;
     const claimed = this.#swap(slot, wordOf(generation, QUEUED), wordOf(generation, RUNNING, worker));
     return claimed ? slot : -1;
@@ -209,7 +218,7 @@ export class TaskTable {
 
   /** The slot of an id that is bound to this worker; -1 when it is stale. */
   boundTo(id: number, worker: number): number {
-    const slot = (id & MAX_SLOTS) - 1;
+    const slot = slotOfId(id);
     return this.#load(slot) === wordOf(id >>> GENERATION_SHIFT, RUNNING, worker) ? slot : -1;
   }
 
