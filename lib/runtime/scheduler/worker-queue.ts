@@ -159,12 +159,18 @@ export class WorkerQueue {
 
   /**
    * This worker takes nothing for a while, though there may be something: it does not search any
-   * more.
+   * more, others can take all that it has, and one that sleeps is woken for that. (What it took out
+   * of the injector it has put into its ring without a word: it was to run that itself.)
    */
   rest(): void {
-    if (!this.#isSearching) return;
-    this.#isSearching = false;
-    if (this.#parts.idle.stopSearching(this.#worker) && this.#parts.hasWork()) this.#parts.notify();
+    const newest = this.#cells.read(this.#lifoSlot);
+    // In this order: a thread that ends in between leaves it twice, not never.
+    if (newest !== 0 && this.#pushToRing(newest)) this.#cells.write(this.#lifoSlot, 0);
+    if (this.#isSearching) {
+      this.#isSearching = false;
+      this.#parts.idle.stopSearching(this.#worker);
+    }
+    if (this.#parts.hasWork()) this.#parts.notify();
   }
 
   /**

@@ -169,6 +169,10 @@ export interface SchedulerPlan {
   readonly awake?: readonly number[];
   /** Tasks that each other thread injects. */
   readonly injectors?: readonly (readonly number[])[];
+  /** Tasks that are in the injector at the start. */
+  readonly filled?: readonly number[];
+  /** A worker takes no more than so many, and then does nothing for ever. */
+  readonly bounds?: Readonly<Record<number, number>>;
   /** Tasks that a worker pushes at its start. */
   readonly starts?: Readonly<Record<number, readonly number[]>>;
   /** Tasks that a worker pushes when it has been given this one. */
@@ -210,8 +214,10 @@ interface Built {
 
 /** What the runtime's executor does, without running anything. */
 function workerProgram({ extra, open, hasClaims }: Built, worker: number, plan: SchedulerPlan): Program {
-  const { starts = {}, children = {} } = plan;
+  const { starts = {}, children = {}, bounds = {} } = plan;
+  const bound = bounds[worker] ?? Infinity;
   return (cells, told) => {
+    let taken = 0;
     const queue = open(cells).worker(worker);
     // A queue remembers whether it searches, which its last step into or out of that has said. What
     // else it remembers matters for three workers, or many pushes, only: in which order it asks
@@ -219,18 +225,26 @@ function workerProgram({ extra, open, hasClaims }: Built, worker: number, plan: 
     const isPlain = (plan.awake?.length ?? plan.workers) <= 2 && tasksOf(plan).length <= 3;
     const forget = (place: string): void => {
       const searches = (cells.lastSum >>> ((worker % 16) + 16)) & 1;
-      if (isPlain) cells.forget(`${place} ${searches}`);
+      if (isPlain) cells.forget(`${place} ${searches} ${bound === Infinity ? '' : taken}`);
     };
     const push = (task: number): void => {
       if (!queue.push(task)) claim(cells, told, extra, task, hasClaims);
     };
     starts[worker]?.forEach(push);
     for (;;) {
-      forget('next');
-      for (let task = queue.next(); task !== 0; task = queue.next()) {
+      while (taken < bound) {
+        forget('next');
+        const task = queue.next();
+        if (task === 0) break;
+        taken++;
         claim(cells, told, extra, task, hasClaims);
         children[task]?.forEach(push);
-        forget('next');
+      }
+      if (taken >= bound) {
+        queue.rest();
+        forget('full');
+        cells.wait(extra.waking(worker));
+        continue;
       }
       forget('park');
       if (queue.park()) {
@@ -242,8 +256,8 @@ function workerProgram({ extra, open, hasClaims }: Built, worker: number, plan: 
   };
 }
 
-function tasksOf({ injectors = [], starts = {}, children = {} }: SchedulerPlan): number[] {
-  return [injectors, Object.values(starts), Object.values(children)].flat(2);
+function tasksOf({ filled = [], injectors = [], starts = {}, children = {} }: SchedulerPlan): number[] {
+  return [[filled], injectors, Object.values(starts), Object.values(children)].flat(2);
 }
 
 function injectorProgram({ extra, open, hasClaims }: Built, tasks: readonly number[]): Program {
@@ -289,6 +303,7 @@ export function schedulerCase(plan: SchedulerPlan): Case {
   const { workers, ringCapacity = 4, injectorCapacity = 4, mortal = [], injectors = [] } = plan;
   const awake = plan.awake ?? range(0, workers - 1);
   const buffer = createScheduler({ workers, ringCapacity, injectorCapacity });
+  for (const task of plan.filled ?? []) new Scheduler(buffer, () => {}).inject(task);
   const extra = new ExtraWords(buffer.byteLength / Int32Array.BYTES_PER_ELEMENT, workers);
   const { late = [] } = plan;
   const tasks = tasksOf(plan);

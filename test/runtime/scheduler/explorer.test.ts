@@ -55,6 +55,14 @@ const SMALL: readonly Named[] = [
     make: () => schedulerCase({ workers: 2, starts: { 0: [1] }, children: { 1: [2, 3] } }),
   },
   {
+    what: 'two workers: one is full, and has a task that is its newest',
+    make: () => schedulerCase({ workers: 2, starts: { 0: [1, 2] }, bounds: { 0: 0 } }),
+  },
+  {
+    what: 'two workers: one is full, and has taken more than that',
+    make: () => schedulerCase({ workers: 2, filled: [1, 2], bounds: { 0: 1 } }),
+  },
+  {
     what: 'two workers: one that searches dies',
     make: () => schedulerCase({ workers: 2, starts: { 0: [1] }, mortal: [1] }),
   },
