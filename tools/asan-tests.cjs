@@ -18,6 +18,7 @@ const leftOut = [
   'net/socket/names',
   'project/',
   'reactor/simulation/',
+  'runtime/scheduler/explorer',
   'timer/timing-wheel',
   'windows/',
 ];

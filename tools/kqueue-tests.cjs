@@ -1,7 +1,7 @@
 'use strict';
 // `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
-// of test/support/kqueue-shim into build-kqueue/, and runs every suite with it but project/ and
-// windows/. It shows the logic of that file, not what a kernel of macOS or a BSD does. Then all of
+// of test/support/kqueue-shim into build-kqueue/, and runs every suite with it but project/,
+// windows/ and the explorer of the scheduler. It shows the logic of that file, not what a kernel of macOS or a BSD does. Then all of
 // them once more, with all that other kernels do and Linux does not
 // (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
 // these, or `--unkind=all`; other arguments are patterns for Jest, which then runs alone. Its last
@@ -23,8 +23,9 @@ const UNKIND = '--unkind=';
 const given = process.argv.slice(2);
 const switches = given.find((argument) => argument.startsWith(UNKIND))?.slice(UNKIND.length);
 const only = given.filter((argument) => !argument.startsWith(UNKIND));
-// What is about this project's own files, and about Windows: no addon has a part in it.
-const notHere = ['project/', 'windows/'];
+// What is about this project's own files, and about Windows, and what runs steps of TypeScript in
+// every order: no addon has a part in it.
+const notHere = ['project/', 'windows/', 'runtime/scheduler/explorer'];
 
 function runLeg(name, patterns, added = {}) {
   const leg = runJest(path.join(folder, 'jest.json'), patterns, { ...env, ...added });

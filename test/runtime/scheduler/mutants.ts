@@ -6,6 +6,8 @@ import { Parts } from '#lib/runtime/scheduler/parts';
 
 export interface Mutant {
   readonly name: string;
+  /** Cases of explorer.test.ts that find it soon: one by every order of steps, one by chance. */
+  readonly foundBy: readonly [every: string, chance: string];
   /** The mistake is made from now on; gives what takes it back. */
   readonly apply: () => () => void;
 }
@@ -27,6 +29,7 @@ function replace<T extends object, K extends keyof T & string>(
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'take stores the head plainly',
+    foundBy: ['ring: owner and two thieves', 'ring: owner and three thieves'],
     apply: replace(LocalQueue.prototype, 'take', function (head, count) {
       this.cells.store(this.head, head + count);
       return true;
@@ -34,6 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a thief forgets the wrap',
+    foundBy: ['ring: owner and a thief', 'ring: owner and three thieves'],
     apply: replace(LocalQueue.prototype, 'copyFrom', function (victim, head, count, tail) {
       for (let i = 1; i < count; i++) {
         const task = this.cells.load(victim.slots + (head & victim.mask) + i);
@@ -44,6 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'push publishes before it writes',
+    foundBy: ['ring: owner and two thieves', 'ring: owner and three thieves'],
     apply: replace(LocalQueue.prototype, 'push', function (task) {
       const tail = this.cells.read(this.tail);
       if (((tail - this.cells.load(this.head)) | 0) >= this.capacity) return false;
@@ -54,6 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the injector takes a task out without an exchange',
+    foundBy: ['injector: full, two consumers', 'injector: three producers, three consumers, one dies'],
     apply: replace(Injector.prototype, 'pop', function () {
       const head = this.cells.load(this.head);
       if (head === this.cells.load(this.tail)) return 0;
@@ -66,18 +72,24 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nobody moves the tail of a dead producer on',
+    foundBy: [
+      'injector: two producers, one dies, or the consumer',
+      'injector: three producers, three consumers, one dies',
+    ],
     apply: replace(Injector.prototype, 'isFullAt', function () {
       return true;
     }),
   },
   {
     name: 'who is about to sleep does not look once more',
+    foundBy: ['park against inject', 'a worker and who injects'],
     apply: replace(Parts.prototype, 'hasWork', function () {
       return false;
     }),
   },
   {
     name: 'a worker says that it sleeps after it has looked',
+    foundBy: ['park against inject', 'a worker and who injects'],
     apply: replace(Idle.prototype, 'park', function (worker, isSearching) {
       // As if the words were looked at, and the bit set then: the look comes too early.
       if (isSearching) this.stopSearching(worker);
@@ -87,6 +99,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'abandon forgets that the dead searched',
+    foundBy: ['two workers: one dies, whatever it does, then work comes', 'two workers, one dies'],
     apply: replace(Idle.prototype, 'forget', function (worker) {
       const word = this.wordOf(worker);
       const before = this.cells.load(word);
@@ -95,6 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nobody wakes whom the dead had chosen',
+    foundBy: ['two workers: one that is stolen from dies', 'two workers, one dies'],
     apply: replace(Idle.prototype, 'isChosen', function () {
       return false;
     }),
