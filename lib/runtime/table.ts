@@ -1,4 +1,5 @@
 import { Codec } from './codec.js';
+import { Cells } from './scheduler/cells.js';
 
 /** What threads need to share a table: cloneable. */
 export interface SharedTable {
@@ -73,16 +74,17 @@ export class TaskTable {
   readonly capacity: number;
   readonly threads: number;
   readonly codec: Codec;
-  readonly #words: Int32Array;
-  readonly #marks: Int32Array;
+  readonly #words: Cells;
+  readonly #marks: Cells;
   readonly #marksPerThread: number;
 
-  constructor(shared: SharedTable) {
+  /** @param words a test's own, as `marks` */
+  constructor(shared: SharedTable, words = new Cells(shared.slots), marks = new Cells(shared.marks)) {
     this.capacity = shared.capacity;
     this.threads = shared.threads;
     this.codec = new Codec(shared.slots);
-    this.#words = new Int32Array(shared.slots);
-    this.#marks = new Int32Array(shared.marks);
+    this.#words = words;
+    this.#marks = marks;
     this.#marksPerThread = Math.ceil(shared.capacity / BITS);
   }
 
@@ -123,7 +125,7 @@ export class TaskTable {
   }
 
   kindOf(slot: number): number {
-    return this.#words[slot * SLOT_WORDS + HEADER_KIND]!;
+    return this.#words.read(slot * SLOT_WORDS + HEADER_KIND);
   }
 
   /** Of what is in the slot now. */
@@ -156,9 +158,9 @@ export class TaskTable {
   #fill(slot: number, task: number, state: number, worker: number): number {
     const at = slot * SLOT_WORDS;
     const generation = generationOf(this.#load(slot));
-    this.#words[at + HEADER_KIND] = task;
-    this.#words[at + HEADER_ABORT] = 0;
-    Atomics.store(this.#words, at, wordOf(generation, state, worker));
+    this.#words.write(at + HEADER_KIND, task);
+    this.#words.write(at + HEADER_ABORT, 0);
+    this.#words.store(at, wordOf(generation, state, worker));
     return idOf(generation, slot);
   }
 
@@ -172,9 +174,9 @@ export class TaskTable {
   requestAbort(slot: number): number {
     const word = this.#load(slot);
     if (stateOf(word) !== RUNNING) return -1;
-    Atomics.store(this.#words, slot * SLOT_WORDS + HEADER_ABORT, 1);
+    this.#words.store(slot * SLOT_WORDS + HEADER_ABORT, 1);
     const worker = workerOf(word);
-    Atomics.store(this.#marks, this.#abortsCell(worker + 1), 1);
+    this.#marks.store(this.#abortsCell(worker + 1), 1);
     return worker;
   }
 
@@ -182,8 +184,8 @@ export class TaskTable {
   takeDone(thread: number, fn: (slot: number) => void): void {
     const first = thread * this.#marksPerThread;
     for (let i = 0; i < this.#marksPerThread; i++) {
-      if (Atomics.load(this.#marks, first + i) === 0) continue;
-      let bits = Atomics.exchange(this.#marks, first + i, 0);
+      if (this.#marks.load(first + i) === 0) continue;
+      let bits = this.#marks.exchange(first + i, 0);
       while (bits !== 0) {
         const bit = BITS - 1 - Math.clz32(bits & -bits);
         bits &= bits - 1;
@@ -196,7 +198,7 @@ export class TaskTable {
   /** Ends the slot's use: its ids are stale from now on. */
   free(slot: number): void {
     const generation = generationOf(this.#load(slot));
-    Atomics.store(this.#words, slot * SLOT_WORDS, wordOf(generation + 1, FREE));
+    this.#words.store(slot * SLOT_WORDS, wordOf(generation + 1, FREE));
   }
 
   /** The slot of an id whose outcome has come by a port; -1 when it is stale. */
@@ -226,7 +228,7 @@ export class TaskTable {
   finish(slot: number, worker: number, outcome: number): void {
     const word = this.#load(slot);
     if (stateOf(word) !== RUNNING || workerOf(word) !== worker) return;
-    this.#words[slot * SLOT_WORDS + HEADER_KIND] = outcome;
+    this.#words.write(slot * SLOT_WORDS + HEADER_KIND, outcome);
     if (this.#swap(slot, word, wordOf(generationOf(word), DONE, worker))) this.#mark(slot);
   }
 
@@ -241,11 +243,11 @@ export class TaskTable {
   /** Whether some task of this worker is asked to end, since the last call. */
   takeAborts(worker: number): boolean {
     const cell = this.#abortsCell(worker + 1);
-    return Atomics.load(this.#marks, cell) !== 0 && Atomics.exchange(this.#marks, cell, 0) !== 0;
+    return this.#marks.load(cell) !== 0 && this.#marks.exchange(cell, 0) !== 0;
   }
 
   isAborted(slot: number): boolean {
-    return Atomics.load(this.#words, slot * SLOT_WORDS + HEADER_ABORT) !== 0;
+    return this.#words.load(slot * SLOT_WORDS + HEADER_ABORT) !== 0;
   }
 
   // ---- after a death ----
@@ -297,14 +299,14 @@ export class TaskTable {
   #mark(slot: number): void {
     const thread = this.spawnerOf(slot);
     const own = slot - thread * this.capacity;
-    Atomics.or(this.#marks, thread * this.#marksPerThread + ((own / BITS) | 0), 1 << (own % BITS));
+    this.#marks.or(thread * this.#marksPerThread + ((own / BITS) | 0), 1 << (own % BITS));
   }
 
   #load(slot: number): number {
-    return Atomics.load(this.#words, slot * SLOT_WORDS);
+    return this.#words.load(slot * SLOT_WORDS);
   }
 
   #swap(slot: number, from: number, to: number): boolean {
-    return Atomics.compareExchange(this.#words, slot * SLOT_WORDS, from, to) === from;
+    return this.#words.compareExchange(slot * SLOT_WORDS, from, to) === from;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Words of memory that threads share. All that the scheduler does to such memory it does here, one
- * method a step, so that a test can put its own class in this one's place and try every order of
- * the steps of several threads (test/runtime/scheduler/explorer.ts).
+ * Words of memory that threads share. All that the scheduler and the table of tasks do to such
+ * memory they do here, one method a step, so that a test can put its own class in this one's place
+ * and try every order of the steps of several threads (test/runtime/scheduler/explorer.ts).
  *
  * `Atomics` are sequentially consistent (ECMA-262, "Memory Model"). `read` and `write` are plain:
  * nobody else writes a word that is read so, and what is written so is published by a `store` or a
@@ -32,6 +32,16 @@ export class Cells {
   /** The value before; the sum wraps at 32 bits. */
   add(index: number, value: number): number {
     return Atomics.add(this.#words, index, value);
+  }
+
+  /** Sets the value; gives the one before. */
+  exchange(index: number, value: number): number {
+    return Atomics.exchange(this.#words, index, value);
+  }
+
+  /** Sets these bits. */
+  or(index: number, bits: number): void {
+    Atomics.or(this.#words, index, bits);
   }
 
   /** Of a word that no other thread writes. */

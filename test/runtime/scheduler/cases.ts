@@ -102,6 +102,49 @@ export function ringCase({ capacity, owner, thieves }: RingPlan): Case {
   };
 }
 
+/**
+ * A worker whose ring of two is full pushes on, so that half of it goes to the injector, while a
+ * thief steals and a consumer takes from the injector.
+ */
+export function overflowCase(pushes: number, steals: number, pops: number): Case {
+  const buffer = createScheduler({ workers: 2, ringCapacity: 2, injectorCapacity: 2 });
+  const open = (cells: Cells): Scheduler => new Scheduler(buffer, () => {}, cells);
+  const tasks = range(1, pushes);
+  const owner: Program = (cells, told) => {
+    const queue = open(cells).worker(0);
+    for (const task of tasks) {
+      cells.forget(`${task}`);
+      if (!queue.push(task)) note(told, task);
+    }
+  };
+  const thief: Program = (cells, told) => {
+    const [victim, own] = open(cells).parts.rings;
+    for (let i = 0; i < steals; i++) {
+      cells.forget(`steal ${i}`);
+      note(told, own!.stealFrom(victim!));
+      for (const task of takeAll(() => own!.pop())) note(told, task);
+    }
+  };
+  const consumer: Program = (cells, told) => {
+    const { injector } = open(cells).parts;
+    for (let i = 0; i < pops; i++) {
+      cells.forget(`pop ${i}`);
+      note(told, injector.pop());
+    }
+  };
+  return {
+    words: buffer.byteLength / Int32Array.BYTES_PER_ELEMENT,
+    initial: initialWords(buffer),
+    threads: [{ run: owner }, { run: thief }, { run: consumer }],
+    check({ took, waiting, buffer: end }) {
+      const scheduler = new Scheduler(end, () => {});
+      const queue = scheduler.worker(0);
+      const left = takeAll(() => queue.next());
+      return waiting.length > 0 ? 'a thread waits' : compareTasks([...took.flat(), ...left], tasks);
+    },
+  };
+}
+
 // ---- the injector ----
 
 export interface InjectorPlan {

@@ -1,7 +1,7 @@
 // Every order of steps of small cases, and what each planted mistake does to them.
 // TRIPOLL_EXPLORE=all visits the large cases too, for some minutes.
 import { Random, testSeed } from '../../support/random.js';
-import { injectorCase, ringCase, schedulerCase } from './cases.js';
+import { injectorCase, overflowCase, ringCase, schedulerCase } from './cases.js';
 import { explore, walk, type Case } from './explorer.js';
 import { MUTANTS } from './mutants.js';
 
@@ -41,6 +41,7 @@ const SMALL: readonly Named[] = [
     make: () =>
       injectorCase({ capacity: 2, filled: [8, 9], producers: [[1]], consumers: [1, 1], areMortal: true }),
   },
+  { what: 'overflow against a thief and a consumer', make: () => overflowCase(5, 2, 1) },
   { what: 'park against inject', make: () => schedulerCase({ workers: 1, injectors: [[1, 2]] }) },
   {
     what: 'park against two that inject',
@@ -81,6 +82,7 @@ const LARGE: readonly Named[] = [
     what: 'injector: two producers, two consumers',
     make: () => injectorCase({ capacity: 2, filled: [9], producers: [[1], [2]], consumers: [1, 1] }),
   },
+  { what: 'overflow of more against a thief and a consumer', make: () => overflowCase(7, 2, 2) },
   { what: 'two workers against inject', make: () => schedulerCase({ workers: 2, injectors: [[1]] }) },
   {
     what: 'two workers: a thief dies',

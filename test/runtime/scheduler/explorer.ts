@@ -13,7 +13,7 @@ import { type Random } from '../../support/random.js';
 
 /** What a thread is about to do. */
 interface Step {
-  readonly kind: 'load' | 'store' | 'compareExchange' | 'add' | 'read' | 'write' | 'wait';
+  readonly kind: 'load' | 'store' | 'compareExchange' | 'add' | 'exchange' | 'or' | 'read' | 'write' | 'wait';
   readonly index: number;
   /** To be stored or added; of a compareExchange, what is expected. */
   readonly first: number;
@@ -58,6 +58,14 @@ export class ReplayCells extends Cells {
     const before = this.#step('add', index, value);
     this.lastSum = before + value;
     return before;
+  }
+
+  override exchange(index: number, value: number): number {
+    return this.#step('exchange', index, value);
+  }
+
+  override or(index: number, bits: number): void {
+    this.#step('or', index, bits);
   }
 
   override read(index: number): number {
@@ -347,6 +355,12 @@ function apply(places: Places, memory: Int32Array, { kind, index, first, second 
     case 'add':
       places.set(memory, index, before + first);
       return before;
+    case 'exchange':
+      places.set(memory, index, first);
+      return before;
+    case 'or':
+      places.set(memory, index, before | first);
+      return 0;
     case 'compareExchange':
       if (before === first) places.set(memory, index, second);
       return before;
