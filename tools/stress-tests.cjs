@@ -1,8 +1,7 @@
 'use strict';
 // `npm run test:stress`: what of test/runtime takes long. Ten million tasks on four threads, a
-// thousand terminated workers, every case of the explorer, and each planted mistake on real
-// threads. Builds nothing: run `npm run compile` before. Arguments are Jest's. Its last line is "N
-// passed, N failed".
+// thousand terminated workers, and every case of the explorer. Builds nothing: run `npm run compile`
+// before. Arguments are Jest's. Its last line is "N passed, N failed".
 const path = require('node:path');
 const { finish, root, runJest } = require('./legs.cjs');
 
@@ -12,7 +11,6 @@ const only = process.argv.slice(2);
 const env = {
   TRIPOLL_DEATHS: '1000',
   TRIPOLL_EXPLORE: 'all',
-  TRIPOLL_STRESS_MISTAKES: '1',
   TRIPOLL_STRESS_TASKS: '10000000',
   ...process.env,
 };
