@@ -2,8 +2,8 @@ import { reasonOf } from './errors.js';
 
 /** How deep causes, and the errors of an AggregateError, are followed. */
 const MAX_DEPTH = 4;
-/** Of an AggregateError that are sent: errors of errors multiply. */
-const MAX_ERRORS = 16;
+/** Of an AggregateError that are sent; of one within it none, since errors of errors multiply. */
+const MAX_ERRORS = 64;
 
 /** An error as a plain value, or another value that was thrown. */
 export type Thrown = { readonly thrown: unknown } | { readonly error: DescribedError };
@@ -57,7 +57,7 @@ function describe(thrown: unknown, depth: number): Thrown {
       ...described,
       ...(thrown.cause !== undefined && { cause: describe(thrown.cause, depth + 1) }),
       ...(Array.isArray(errors) && {
-        errors: errors.slice(0, MAX_ERRORS).map((each) => describe(each, depth + 1)),
+        errors: errors.slice(0, depth === 0 ? MAX_ERRORS : 0).map((each) => describe(each, depth + 1)),
       }),
     },
   };
