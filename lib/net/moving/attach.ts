@@ -29,21 +29,33 @@ import {
 
 /** What `attach` makes of a handle, for promises. */
 export interface Attached {
+  /** Of a TcpStream or a TcpConnection. */
   tcp: TcpStream;
+  /** Of a UnixStream or a UnixConnection. */
   unix: UnixStream;
+  /** Of a UdpSocket or a UdpEndpoint. */
   udp: UdpSocket;
+  /** Of a TcpListener of either style. */
   'tcp-listener': TcpListener;
+  /** Of a UnixListener of either style. */
   'unix-listener': UnixListener;
+  /** Of an AsyncFd. */
   fd: AsyncFd;
 }
 
 /** Options of each of them: those that it is opened with, but for what is done already. */
 export interface AttachOptions {
+  /** Those of `TcpStream.connect`; TCP_NODELAY stays as it is. */
   tcp: Omit<StreamOptions, 'noDelay'>;
+  /** Those of `UnixStream.connect`. */
   unix: Omit<UnixStreamOptions, 'type'>;
+  /** Those of `UdpSocket.bind`. */
   udp: UdpOptions;
+  /** Those of `TcpListener.bind`. */
   'tcp-listener': BindOptions;
+  /** Those of `UnixListener.bind`. */
   'unix-listener': UnixListenerBindOptions;
+  /** Those of `new AsyncFd`; it owns the fd. */
   fd: Omit<AsyncFdOptions, 'own'>;
 }
 
@@ -52,19 +64,29 @@ export type ConnectionKind = Exclude<HandleKind, 'fd'>;
 
 /** What `attach` makes of a handle, for handlers. */
 export interface AttachedConnection {
+  /** As `connect` makes it. */
   tcp: TcpConnection;
+  /** As `connectUnix` makes it. */
   unix: UnixConnection;
+  /** As `bindUdp` makes it. */
   udp: UdpEndpoint;
+  /** As `listen` makes it. */
   'tcp-listener': TcpListener;
+  /** As `listenUnix` makes it. */
   'unix-listener': UnixListener;
 }
 
 /** Handlers and options of each of them. */
 export interface AttachHandlers {
+  /** Those of `connect`. */
   tcp: SocketConnectionOptions & { handlers: TcpHandlers };
+  /** Those of `connectUnix`. */
   unix: SocketConnectionOptions & { handlers: UnixHandlers };
+  /** Those of `bindUdp`. */
   udp: UdpEndpointOptions & { handlers: UdpHandlers };
+  /** Those of `listen`. */
   'tcp-listener': ListenOptions & { handlers: ListenHandlers };
+  /** Those of `listenUnix`. */
   'unix-listener': UnixListenOptions & { handlers: UnixListenHandlers };
 }
 
@@ -111,6 +133,7 @@ export function attach<Kind extends ConnectionKind>(
   handle: SocketHandle<Kind>,
   options: AttachHandlers[Kind],
 ): AttachedConnection[Kind];
+/** The same for promises. */
 export function attach<Kind extends HandleKind>(
   handle: SocketHandle<Kind>,
   options?: AttachOptions[Kind],
