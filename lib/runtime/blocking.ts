@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { busyError } from '../binding/errors.js';
-import { entryError, noSuchTask, notCloneable, workerDied } from './errors.js';
+import { entryError, isEntryError, noSuchTask, notCloneable, workerDied } from './errors.js';
 import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
 import { newThread } from './pool.js';
 import { rebuildThrown } from './remote-error.js';
@@ -109,8 +109,7 @@ export class BlockingPool {
     if (this.#failure !== null) return;
     // One that never was ready takes a waiting call with it: nothing is tried for ever.
     const job = each.job ?? (each.ready ? undefined : this.#waiting.shift());
-    const isEntry = (each.cause as { code?: unknown } | undefined)?.code === 'ERR_TRIPOLL_ENTRY';
-    job?.reject(isEntry ? each.cause : workerDied(each.index, exitCode, each.cause));
+    job?.reject(isEntryError(each.cause) ? each.cause : workerDied(each.index, exitCode, each.cause));
     this.#next();
   }
 

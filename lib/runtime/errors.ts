@@ -39,6 +39,10 @@ export function entryError(entry: string, cause: unknown): TripollError {
   return coded(new Error(message, { cause }), 'ERR_TRIPOLL_ENTRY');
 }
 
+export function isEntryError(error: unknown): error is TripollError {
+  return (error as { code?: unknown } | null | undefined)?.code === 'ERR_TRIPOLL_ENTRY';
+}
+
 /** @param what 'the arguments' or 'the result' */
 export function notCloneable(what: string, task: string, cause: unknown): TripollError {
   return coded(

@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { availableParallelism } from '../binding/cores.js';
 import { invalidArgType, outOfRange } from '../binding/errors.js';
 import { checkInteger, checkNames } from '../binding/validate.js';
-import { MAX_SLOTS, MAX_WORKERS } from './table.js';
+import { MAX_WORKERS } from './scheduler/scheduler.js';
+import { MAX_SLOTS } from './table.js';
 
 /** Options of a `Runtime`. */
 export interface RuntimeOptions {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker, type Transferable } from 'node:worker_threads';
 import type { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
-import { entryError, noWorkerLeft, reasonOf } from './errors.js';
+import { entryError, isEntryError, noWorkerLeft, reasonOf } from './errors.js';
 import type { FromWorker, ResultMessage, TaskMessage, ToWorker, WorkerPlan } from './messages.js';
 import { Field, MetricsTable, type WorkerMetrics } from './metrics.js';
 import type { CheckedOptions } from './options.js';
@@ -276,10 +276,6 @@ export class WorkerPool implements SenderHost {
     });
     return { injected: lengths.injector, workers };
   }
-}
-
-function isEntryError(error: unknown): error is Error {
-  return (error as { code?: unknown } | null | undefined)?.code === 'ERR_TRIPOLL_ENTRY';
 }
 
 function post(thread: Worker, message: ToWorker, transfer: readonly unknown[] = []): void {

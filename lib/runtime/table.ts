@@ -39,8 +39,6 @@ const SENT = 4;
 const STATE_MASK = 0xf;
 const WORKER_SHIFT = 4;
 const WORKER_MASK = 0xfff;
-/** Threads besides the runtime's own: what 12 bits of the state's word name. */
-export const MAX_WORKERS = 256;
 
 /** How a task has ended. */
 export const Outcome = { VALUE: 0, ERROR: 1, DIED: 2 } as const;

@@ -2,11 +2,8 @@ import { Cells } from './cells.js';
 import { Parts } from './parts.js';
 import { readStats, WorkerQueue, type WorkerStats } from './worker-queue.js';
 
-export { createScheduler, MAX_INJECTOR_CAPACITY, MAX_WORKERS, type SchedulerOptions } from './layout.js';
+export { createScheduler, MAX_WORKERS, type SchedulerOptions } from './layout.js';
 export type { WorkerQueue, WorkerStats } from './worker-queue.js';
-
-/** The largest task id; the smallest is 1. What is not above 0 means something else in a slot. */
-export const MAX_TASK = 0x7fffffff;
 
 /** Tasks that wait: what has just been so, each read by itself. */
 export interface QueueLengths {
@@ -47,7 +44,7 @@ export class Scheduler {
   }
 
   /**
-   * Puts a task, 1 to `MAX_TASK`, into the queue of all, from any thread, and wakes a worker if one
+   * Puts a task, 1 to 2^31 - 1, into the queue of all, from any thread, and wakes a worker if one
    * sleeps and none searches. False when that queue is full.
    */
   inject(task: number): boolean {

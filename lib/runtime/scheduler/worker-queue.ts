@@ -100,7 +100,7 @@ export class WorkerQueue {
   }
 
   /**
-   * Puts a task, 1 to `MAX_TASK`, in: the newest comes out first, three times in a row at most.
+   * Puts a task, 1 to 2^31 - 1, in: the newest comes out first, three times in a row at most.
    * When the ring is full, half of it moves to the queue of all; false when that is full too.
    */
   push(task: number): boolean {
