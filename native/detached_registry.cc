@@ -16,7 +16,9 @@ struct Detached {
   int fd;
   uint32_t kind;
   uint64_t key;
-  const void* owner;  // only compared
+  // SAFETY: only compared, never followed. An environment takes its entries out (CloseDetachedOf)
+  // before its memory can become another's.
+  const void* owner;
 };
 
 // The finalizer of SplitMix64 (Steele, Lea, Flood 2014): different ids have different keys.

@@ -95,6 +95,7 @@ export function claimBy<T>(handle: SocketHandle, open: (fd: number) => T): T {
   try {
     return open(fd);
   } catch (error) {
+    // -EBADF: `open` has closed it before it threw; there is nothing to give back then.
     native.unclaimFd(fd, id, key, KINDS[kind]);
     throw error;
   }
