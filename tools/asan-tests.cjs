@@ -3,25 +3,14 @@
 // AddressSanitizer and UndefinedBehaviorSanitizer. Needs GCC: clang has no runtime to preload. Its
 // last line is "N passed, N failed". Arguments are paths for Jest instead of the suites below, and
 // leave the native tests out: npm run test:asan -- threads
-const { finish, suitesBut } = require('./legs.cjs');
+const { finish, suitesBut, withoutAddon } = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');
 const { runSanitized } = require('./sanitizers.cjs');
 
 const sanitizers = 'address,undefined';
 
-// Not the simulation and what else tests TypeScript alone, nor what measures memory (a sanitizer
-// keeps what is freed).
-const leftOut = [
-  'capabilities/',
-  'examples/',
-  'net/framing/',
-  'net/socket/names',
-  'project/',
-  'reactor/simulation/',
-  'runtime/scheduler/explorer',
-  'timer/timing-wheel',
-  'windows/',
-];
+// Not what tests TypeScript alone, nor what measures memory (a sanitizer keeps what is freed).
+const leftOut = ['capabilities/', 'examples/', 'net/socket/names', 'project/', 'windows/', ...withoutAddon];
 
 function toEnv(report) {
   const common = ['halt_on_error=1', 'abort_on_error=1', 'print_stacktrace=1', `log_path=${report}`];

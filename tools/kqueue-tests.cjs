@@ -1,13 +1,16 @@
 'use strict';
 // `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
 // of test/support/kqueue-shim into build-kqueue/, and runs every suite with it but project/,
-// windows/ and the explorer of the scheduler. It shows the logic of that file, not what a kernel of macOS or a BSD does. Then all of
-// them once more, with all that other kernels do and Linux does not
-// (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
+// windows/ and those of TypeScript alone. It shows the logic of that file, not what a kernel of
+// macOS or a BSD does. Then all of them but the examples once more, with all that other kernels do
+// and Linux does not (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
 // these, or `--unkind=all`; other arguments are patterns for Jest, which then runs alone. Its last
 // line is "N passed, N failed".
 const path = require('node:path');
-const { buildAddon, failed, finish, isLoaded, listSkipped, root, runJest, suitesBut } = require('./legs.cjs');
+const legTools = require('./legs.cjs');
+
+const { buildAddon, failed, finish, isLoaded, listSkipped, root, runJest, suitesBut, withoutAddon } =
+  legTools;
 
 const folder = path.join(root, 'build-kqueue');
 const addon = path.join(folder, 'build/Release/tripoll.node');
@@ -23,9 +26,8 @@ const UNKIND = '--unkind=';
 const given = process.argv.slice(2);
 const switches = given.find((argument) => argument.startsWith(UNKIND))?.slice(UNKIND.length);
 const only = given.filter((argument) => !argument.startsWith(UNKIND));
-// What is about this project's own files, and about Windows, and what runs steps of TypeScript in
-// every order: no addon has a part in it.
-const notHere = ['project/', 'windows/', 'runtime/scheduler/explorer'];
+// What is about this project's own files, and about Windows.
+const notHere = ['project/', 'windows/', ...withoutAddon];
 
 function runLeg(name, patterns, added = {}) {
   const leg = runJest(path.join(folder, 'jest.json'), patterns, { ...env, ...added });
@@ -36,7 +38,7 @@ function runLeg(name, patterns, added = {}) {
 const legs = [];
 if (switches === undefined) legs.push(runLeg('jest', only.length > 0 ? only : suitesBut(...notHere)));
 if (switches !== undefined || only.length === 0) {
-  const patterns = only.length > 0 ? only : suitesBut(...notHere);
+  const patterns = only.length > 0 ? only : suitesBut('examples/', ...notHere);
   const unkind = switches ?? 'all';
   legs.push(runLeg(`jest, unkind: ${unkind}`, patterns, { TRIPOLL_UNKIND: unkind }));
 }

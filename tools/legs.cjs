@@ -74,6 +74,18 @@ function isLoaded(env, addon, condition, node = process.execPath) {
 }
 
 /**
+ * Suites of TypeScript alone, as beginnings of their names: they open no poller and no socket, so that
+ * a leg with another addon, or with another system below it, has nothing to add to `npm test`.
+ */
+const withoutAddon = [
+  'net/framing/(buffered-reader-fuzz|byte-buffer|decoders|delimiter-matcher|fuzz|length-prefix)',
+  'net/stream/state',
+  'reactor/simulation/',
+  'runtime/scheduler/explorer',
+  'timer/timing-wheel',
+];
+
+/**
  * A pattern for Jest: all of test/ but what begins as these do. A new folder is run unless somebody
  * leaves it out.
  */
@@ -193,4 +205,5 @@ module.exports = {
   runJest,
   runLine,
   suitesBut,
+  withoutAddon,
 };
