@@ -1,4 +1,5 @@
 import type { MessagePort, Transferable } from 'node:worker_threads';
+import { newContext } from '../reactor/context.js';
 import { loadTasks } from './load-tasks.js';
 import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
 import { notCloneable } from './errors.js';
@@ -10,7 +11,10 @@ export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): P
   const { names, tasks } = await loadTasks(entry);
   const answer = (message: BlockingAnswer, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, transfer);
-  port.on('message', ({ name, args }: BlockingTask) => void run(name, args));
+  // In a context of its own, as on a worker: what `AsyncLocalStorage` keeps is not left to the next.
+  port.on('message', ({ name, args }: BlockingTask) =>
+    newContext().runInAsyncScope(() => void run(name, args)),
+  );
   answer({ kind: 'ready' });
 
   async function run(name: string, args: readonly unknown[]): Promise<void> {

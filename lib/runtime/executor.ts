@@ -1,4 +1,6 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { nextTick, nowMs } from '../binding/host-clock.js';
+import { newContext } from '../reactor/context.js';
 import { setCurrentTask, type TaskContext } from './current.js';
 import { noSuchTask, notCloneable } from './errors.js';
 import type { TaskHandle } from './handle.js';
@@ -45,6 +47,11 @@ class RunningTask implements TaskContext {
   /** Of a task without a slot, which this thread has spawned. */
   handle: TaskHandle | null = null;
   readonly worker: number;
+  /**
+   * Each task has its own, so that nothing of `AsyncLocalStorage` stays for the next: what
+   * `enterWith` sets belongs to the resource, up to Node 22.
+   */
+  context: AsyncResource | null = null;
   #controller: AbortController | null = null;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -78,12 +85,14 @@ class RunningTask implements TaskContext {
   }
 
   abort(): void {
-    this.#controller?.abort();
+    const controller = this.#controller;
+    if (controller !== null) this.context?.runInAsyncScope(() => controller.abort());
   }
 
   clear(): void {
     this.slot = -1;
     this.handle = null;
+    this.context = null;
     this.#controller = null;
   }
 }
@@ -247,22 +256,9 @@ export class Executor {
   #call(task: RunningTask, number: number, args: readonly unknown[]): void {
     this.#running++;
     this.#begun++;
-    setCurrentTask(task);
-    let result: unknown;
-    try {
-      result = this.#tasks[number]!(...args);
-      const promise = promiseOf(result);
-      if (promise !== null) {
-        void promise.then(task.resolve, task.reject);
-        return;
-      }
-    } catch (error) {
-      task.reject(error);
-      return;
-    } finally {
-      setCurrentTask(null);
-    }
-    task.resolve(result);
+    const context = newContext();
+    task.context = context;
+    context.runInAsyncScope(callTask, null, this.#tasks[number]!, task, args);
   }
 
   #onSignal(task: RunningTask): void {
@@ -366,6 +362,25 @@ export class Executor {
     this.#metrics.set(worker, Field.TURNS, this.#turns);
     this.#metrics.set(worker, Field.BUSY_MS, this.#busyMs);
   }
+}
+
+function callTask(fn: TaskFunction, task: RunningTask, args: readonly unknown[]): void {
+  let result: unknown;
+  setCurrentTask(task);
+  try {
+    result = fn(...args);
+    const promise = promiseOf(result);
+    if (promise !== null) {
+      void promise.then(task.resolve, task.reject);
+      return;
+    }
+  } catch (error) {
+    task.reject(error);
+    return;
+  } finally {
+    setCurrentTask(null);
+  }
+  task.resolve(result);
 }
 
 /** Null for what is no promise. @throws what a proxy's traps throw */
