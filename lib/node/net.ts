@@ -68,6 +68,25 @@ export {
   SocketAddress,
   Socket as Stream,
 };
+// What a program that changed its import may name.
+export type {
+  AddressInfo,
+  ConnectOpts,
+  DropArgument,
+  IpcNetConnectOpts,
+  IpcSocketConnectOpts,
+  IPVersion,
+  LookupFunction,
+  NetConnectOpts,
+  OnReadOpts,
+  ServerOpts,
+  SocketAddressInitOptions,
+  SocketConnectOpts,
+  SocketConstructorOpts,
+  SocketReadyState,
+  TcpNetConnectOpts,
+  TcpSocketConnectOpts,
+} from 'node:net';
 export type { ServerOptions } from './server.js';
 export type { ConnectOptions, SocketOptions } from './socket-options.js';
 export type { ListenOptions } from './listening.js';
