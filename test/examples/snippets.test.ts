@@ -73,8 +73,10 @@ async function bindDatagrams(): Promise<{ socket: dgram.Socket; port: number }> 
 const drivers: Record<string, (start: Start) => Promise<void>> = {
   'README.md: An echo server, 1': echoes,
   'README.md: An echo server, 2': echoes,
+  'docs/guide/2-a-first-server.md: 2. A first server, 1': echoes,
+  'docs/guide/3-handlers.md: 3. Handlers, 1': echoes,
 
-  async 'README.md: UDP, 1'(start) {
+  async 'docs/guide/4-udp.md: 4. UDP, 1'(start) {
     const { socket } = await bindDatagrams();
     const port = await freePort();
     const running = start({ '9999': String(port), '0.0.0.0': '127.0.0.1' });
@@ -89,20 +91,20 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
     socket.close();
   },
 
-  async 'README.md: UDP, 2'(start) {
+  async 'docs/guide/4-udp.md: 4. UDP, 2'(start) {
     const { socket, port } = await bindDatagrams();
     socket.on('message', (message, { port: sender }) => socket.send(message, sender, '127.0.0.1'));
     await expectExit(start({ '9999': String(port) }), 0, '');
     socket.close();
   },
 
-  async 'README.md: Unix sockets, and passing fds, 1'(start) {
+  async 'docs/guide/5-any-fd.md: Unix sockets, and passing fds, 1'(start) {
     const running = start({ '/run/app.sock': path.join(temporaryFolder(), 'app.sock') });
     await running.printed(new RegExp(`pid: ${running.pid ?? 0}`));
     await expectExit(running, 0, '');
   },
 
-  async 'README.md: Any file descriptor, 1'(start) {
+  async 'docs/guide/5-any-fd.md: 5. Any file descriptor, 1'(start) {
     const fifo = newFifo();
     const running = start({ '/tmp/events.fifo': fifo });
     const writer = await open(fifo, 'w');
@@ -112,7 +114,7 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
     await expectExit(running, 0, '');
   },
 
-  async 'README.md: Any file descriptor, 2'(start) {
+  async 'docs/guide/5-any-fd.md: With promises, 1'(start) {
     const fifo = newFifo();
     const watched = temporaryFolder();
     const running = start({ '/tmp/events.fifo': fifo, '/etc': watched });
@@ -136,13 +138,13 @@ const drivers: Record<string, (start: Start) => Promise<void>> = {
     expect(running.errors()).toBe('');
   },
 
-  async 'README.md: Errors, 1'(start) {
+  async 'docs/guide/2-a-first-server.md: What goes wrong, 1'(start) {
     const running = start({ '127.0.0.1:1': `127.0.0.1:${await freePort()}` });
     await running.printed(/^nobody listens there$/m);
     await expectExit(running, 0, '');
   },
 
-  async 'README.md: Options, names and no copies, 1'(start) {
+  async 'docs/guide/10-operations.md: Options, 1'(start) {
     const server = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const port = await freePort();

@@ -20,7 +20,9 @@ const fence = /^(?:<!-- not run: (.+) -->\n)?```(?:ts|typescript)\n([^]*?)^```$/
 
 /** All of the pages, in their order. */
 export function findSnippets(): Snippet[] {
-  const pages = tree.filter(({ path: name }) => /^(bench\/|docs\/)?[\w-]+\.md$/.test(name));
+  const pages = tree.filter(({ path: name }) =>
+    /^(bench\/|docs\/(guide\/|coming-from\/)?)?[\w-]+\.md$/.test(name),
+  );
   return pages.flatMap(({ path: page, text }) => {
     const counts = new Map<string, number>();
     return [...text.matchAll(fence)].map(({ 0: all, 1: notRun = '', 2: code, index }) => {
