@@ -10,7 +10,7 @@ import { Child } from './child.js';
 import { begin, runCommand, save } from './command.js';
 import { meets, type Goal } from './goals.js';
 import type { Cores } from './load.js';
-import { packageRoot, sideFile } from './paths.js';
+import { packageRoot, respPeer, sideFile } from './paths.js';
 import { Postgres } from './postgres.js';
 import { pairedRatios, rotated, spreadOf, type Spread } from './statistics.js';
 
@@ -25,15 +25,28 @@ const byHook = ['--require', 'tripoll/register'];
 
 interface Side {
   readonly name: string;
-  /** Node's own arguments, the file in bench/sides, and its arguments. */
-  readonly args: readonly [string[], string, ...string[]];
+  /** A command and its arguments; the core comes after them. */
+  readonly command: readonly [string, ...string[]];
 }
+
+/** Node's own arguments, the file in bench/sides, and its arguments. */
+const byNode = (options: readonly string[], file: string, ...args: string[]): Side['command'] => [
+  process.execPath,
+  ...options,
+  sideFile(file),
+  ...args,
+];
 
 /** Requests that were answered in so many seconds, or about. */
 type Load = (server: Child, port: number, seconds: number, cpu: number) => Promise<number>;
 
 interface Work {
   readonly title: string;
+  /**
+   * Server and load take turns on one core, where neither interrupts the other: each finds all that
+   * the other has sent.
+   */
+  readonly takesTurns?: boolean;
   readonly sides: readonly Side[];
   readonly load: Load;
   readonly ratios: readonly (readonly [of: string, to: string, goal: Goal])[];
@@ -41,8 +54,11 @@ interface Work {
 
 const run = promisify(execFile);
 
-async function runPinned(cpu: number, command: string, args: readonly string[]): Promise<string> {
-  const { stdout } = await run('taskset', ['-c', String(cpu), command, ...args], { timeout: runTimeoutMs });
+/** SCHED_BATCH: who is woken waits until who runs has nothing to do (sched(7)). */
+const uninterrupting = ['chrt', '--batch', '0'] as const;
+
+async function runPinned(cpu: number, command: readonly string[]): Promise<string> {
+  const { stdout } = await run('taskset', ['-c', String(cpu), ...command], { timeout: runTimeoutMs });
   return stdout;
 }
 
@@ -50,18 +66,19 @@ const wrk =
   (scheme: 'http' | 'https'): Load =>
   async (_, port, seconds, cpu) => {
     const args = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`];
-    const output = await runPinned(cpu, 'wrk', [...args, `${scheme}://127.0.0.1:${port}/`]);
+    const output = await runPinned(cpu, ['wrk', ...args, `${scheme}://127.0.0.1:${port}/`]);
     const requests = /(\d+) requests in/.exec(output)?.[1];
     if (requests === undefined || /Socket errors|Non-2xx/.test(output)) throw new Error(`wrk said ${output}`);
     return Number(requests);
   };
 
 const redisBenchmark =
-  (pipeline: string): Load =>
+  (pipeline: string, takesTurns: boolean): Load =>
   async (_, port, seconds, cpu) => {
     const requests = seconds * (requestsPerSecond[pipeline] ?? 0);
-    const args = ['-p', String(port), '-c', String(connections), '-n', String(requests)];
-    const output = await runPinned(cpu, 'redis-benchmark', [...args, '-P', pipeline, '-t', 'get', '--csv']);
+    const size = ['-c', String(connections), '-n', String(requests), '-P', pipeline];
+    const command = ['redis-benchmark', '-p', String(port), ...size, '-t', 'get', '--csv'];
+    const output = await runPinned(cpu, [...(takesTurns ? uninterrupting : []), ...command]);
     if (!output.includes('"GET"')) throw new Error(`redis-benchmark said ${output}`);
     return requests;
   };
@@ -81,23 +98,33 @@ const atLeast = (required: number, stretch: number): Goal => ({ direction: 'at l
 const shown: Goal = { direction: 'at most' };
 
 const hooked = (file: string, ...args: string[]): Side[] => [
-  { name: 'Node', args: [[], file, ...args] },
-  { name: 'hook', args: [byHook, file, ...args] },
+  { name: 'Node', command: byNode([], file, ...args) },
+  { name: 'hook', command: byNode(byHook, file, ...args) },
 ];
 
-function respWork(pipeline: string, goal: Goal): Work {
+interface RespOptions {
+  pipeline: string;
+  goal: Goal;
+  takesTurns?: boolean;
+}
+
+/** C without a database shows what its system calls leave. */
+function respWork({ pipeline, goal, takesTurns = false }: RespOptions): Work {
   const entry = path.join(packageRoot, 'out/examples/resp-server.js');
   return {
-    title: `RESP server, redis-benchmark -t get -P ${pipeline}`,
+    title: `RESP server, redis-benchmark -t get -P ${pipeline}${takesTurns ? ', on one core' : ''}`,
+    takesTurns,
     sides: [
-      { name: 'node:net', args: [[], 'resp.js', entry, '--node'] },
-      { name: 'nested', args: [[], 'resp.js', entry, ''] },
-      { name: 'run()', args: [[], 'resp.js', entry, '--run'] },
+      { name: 'node:net', command: byNode([], 'resp.js', entry, '--node') },
+      { name: 'nested', command: byNode([], 'resp.js', entry, '') },
+      { name: 'run()', command: byNode([], 'resp.js', entry, '--run') },
+      { name: 'C', command: [respPeer] },
     ],
-    load: redisBenchmark(pipeline),
+    load: redisBenchmark(pipeline, takesTurns),
     ratios: [
       ['node:net', 'nested', goal],
       ['node:net', 'run()', goal],
+      ['node:net', 'C', shown],
     ],
   };
 }
@@ -105,7 +132,10 @@ function respWork(pipeline: string, goal: Goal): Work {
 const works: Readonly<Record<string, Work>> = {
   http: {
     title: 'http hello, wrk',
-    sides: [...hooked('http.js', 'listen'), { name: 'serveHttp', args: [[], 'http.js', 'serveHttp'] }],
+    sides: [
+      ...hooked('http.js', 'listen'),
+      { name: 'serveHttp', command: byNode([], 'http.js', 'serveHttp') },
+    ],
     load: wrk('http'),
     ratios: [
       ['serveHttp', 'Node', atMost(1, 0.92)],
@@ -124,14 +154,15 @@ const works: Readonly<Record<string, Work>> = {
     load: asked,
     ratios: [['hook', 'Node', atMost(1, 0.95)]],
   },
-  'resp-1': respWork('1', atLeast(1.4, 1.6)),
-  'resp-16': respWork('16', atLeast(1.4, 2)),
+  'resp-1': respWork({ pipeline: '1', goal: atLeast(1.4, 1.6) }),
+  'resp-1-turns': respWork({ pipeline: '1', goal: atLeast(1.4, 1.6), takesTurns: true }),
+  'resp-16': respWork({ pipeline: '16', goal: atLeast(1.4, 2) }),
   tls: {
     title: 'TLS, a message of 100 bytes answered by one, wrk',
     sides: [
-      { name: 'Node', args: [[], 'tls.js', 'Node'] },
-      { name: 'Duplex', args: [[], 'tls.js', 'Duplex'] },
-      { name: 'handOver', args: [[], 'tls.js', 'handOver'] },
+      { name: 'Node', command: byNode([], 'tls.js', 'Node') },
+      { name: 'Duplex', command: byNode([], 'tls.js', 'Duplex') },
+      { name: 'handOver', command: byNode([], 'tls.js', 'handOver') },
     ],
     load: wrk('https'),
     ratios: [
@@ -148,19 +179,20 @@ interface Sample {
 }
 
 async function measure(
-  { args: [nodeArguments, file, ...rest] }: Side,
-  load: Load,
+  { name, command }: Side,
+  { load, takesTurns = false }: Work,
   seconds: number,
   cores: Cores,
   env: NodeJS.ProcessEnv,
 ): Promise<Sample> {
-  const args = [...nodeArguments, sideFile(file), ...rest, String(cores.server)];
-  const server = new Child(file, process.execPath, args, env);
+  const [file, ...args] = [...(takesTurns ? uninterrupting : []), ...command, String(cores.server)];
+  const loadCore = takesTurns ? cores.server : cores.load;
+  const server = new Child(name, file, args, env);
   try {
     const port = await server.nextNumber('port', startTimeoutMs);
-    await load(server, port, warmupSeconds, cores.load);
+    await load(server, port, warmupSeconds, loadCore);
     const before = { ns: server.cpuNs(), ms: performance.now() };
-    const requests = await load(server, port, seconds, cores.load);
+    const requests = await load(server, port, seconds, loadCore);
     const ns = server.cpuNs() - before.ns;
     return { cpuNs: ns / requests, busyShare: ns / 1e6 / (performance.now() - before.ms) };
   } finally {
@@ -171,16 +203,16 @@ async function measure(
 type Samples = Record<string, Sample[]>;
 
 async function runWork(
-  { sides, load }: Work,
+  work: Work,
   rounds: number,
   seconds: number,
   cores: Cores,
   env: NodeJS.ProcessEnv,
 ): Promise<Samples> {
-  const samples: Samples = Object.fromEntries(sides.map(({ name }) => [name, []]));
+  const samples: Samples = Object.fromEntries(work.sides.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const side of rotated(sides, round))
-      samples[side.name]?.push(await measure(side, load, seconds, cores, env));
+    for (const side of rotated(work.sides, round))
+      samples[side.name]?.push(await measure(side, work, seconds, cores, env));
     process.stderr.write(`round ${round + 1} of ${rounds}\n`);
   }
   return samples;

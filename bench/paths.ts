@@ -7,6 +7,7 @@ export const resultsFolder = path.join(packageRoot, 'bench', 'results');
 const nativeFolder = path.join(packageRoot, 'bench', 'native', 'build', 'Release');
 export const loadGenerator = path.join(nativeFolder, 'load_generator');
 export const peersAddon = path.join(nativeFolder, 'bench_peers.node');
+export const respPeer = path.join(nativeFolder, 'resp_peer');
 export const tcpPeer = path.join(nativeFolder, 'tcp_peer');
 export const tcpLoad = path.join(nativeFolder, 'tcp_load');
 export const udpPeer = path.join(nativeFolder, 'udp_peer');

@@ -39,6 +39,11 @@
       "conditions": [["OS=='linux'", { "sources": ["tcp_peer.cc"] }, { "type": "none" }]]
     },
     {
+      "target_name": "resp_peer",
+      "type": "executable",
+      "conditions": [["OS=='linux'", { "sources": ["resp_peer.cc"] }, { "type": "none" }]]
+    },
+    {
       "target_name": "tcp_load",
       "type": "executable",
       "conditions": [["OS=='linux'", { "sources": ["tcp_load.cc"] }, { "type": "none" }]]
