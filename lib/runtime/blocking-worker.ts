@@ -31,11 +31,12 @@ export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): P
       failed = true;
       value = describeThrown(error);
     }
+    const transfer = failed ? [] : transferOf(value);
     try {
-      answer({ kind: 'result', failed, value }, transferOf(value));
+      answer({ kind: 'result', failed, value, transfer }, transfer);
     } catch (error) {
       const thrown = describeThrown(notCloneable('the result', name, error));
-      answer({ kind: 'result', failed: true, value: thrown });
+      answer({ kind: 'result', failed: true, value: thrown, transfer: [] });
     }
   }
 }

@@ -1,35 +1,39 @@
-import type { Worker } from 'node:worker_threads';
+import type { Transferable, Worker } from 'node:worker_threads';
 import { busyError } from '../binding/errors.js';
+import type { BlockingCalls } from './blocking-calls.js';
 import { entryError, isEntryError, noSuchTask, notCloneable, workerDied } from './errors.js';
+import { TaskHandle, type TaskOwner } from './handle.js';
 import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
-import { newThread } from './pool.js';
-import { rebuildThrown } from './remote-error.js';
+import { moved } from './moved.js';
+import { newThread } from './new-thread.js';
+import { rebuildThrown, type Thrown } from './remote-error.js';
+import { WaitingTasks, type WaitingTask } from './waiting.js';
 
-interface Job {
-  readonly name: string;
-  readonly args: readonly unknown[];
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
+/** BEGINS until it has loaded its entry; ENDS from when it is terminated. */
+type State = 'BEGINS' | 'WAITS' | 'RUNS' | 'ENDS';
 
 interface BlockingThread {
   readonly thread: Worker;
   readonly index: number;
-  job: Job | null;
-  ready: boolean;
+  state: State;
+  /** Of what it runs. */
+  handle: TaskHandle | null;
+  name: string;
   cause: unknown;
 }
+
+const NOTHING: readonly unknown[] = [];
 
 /**
  * Threads for functions that block: begun when there is more to do than threads, up to a bound, and
  * kept. A thread of ours is forty lines, and needs no package that waits in `Atomics.wait`.
  */
-export class BlockingPool {
+export class BlockingPool implements BlockingCalls, TaskOwner {
   readonly #entry: string;
   readonly #maxThreads: number;
   readonly #maxWaiting: number;
   readonly #threads = new Set<BlockingThread>();
-  #waiting: Job[] = [];
+  readonly #waiting = new WaitingTasks();
   #failure: Error | null = null;
   #begun = 0;
 
@@ -44,63 +48,98 @@ export class BlockingPool {
   }
 
   get pending(): number {
-    return this.#waiting.length + [...this.#threads].filter(({ job }) => job !== null).length;
+    return this.#waiting.length + this.#count('RUNS');
   }
 
-  run(name: string, args: readonly unknown[]): Promise<unknown> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#waiting.length >= this.#maxWaiting)
-      return Promise.reject(busyError(`${this.#waiting.length} calls wait for a thread (maxWaiting)`));
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ name, args, resolve, reject });
+  run(name: string, args: readonly unknown[], transfer = NOTHING): TaskHandle {
+    const handle = new TaskHandle(this);
+    const { length } = this.#waiting;
+    // Threads that have nothing to do, or can yet be begun, take as many of those that wait.
+    if (this.#failure !== null) handle.fail(this.#failure);
+    else if (length >= this.#maxWaiting + this.#maxThreads - this.#count('RUNS'))
+      handle.fail(busyError(`${length} calls wait for a thread (maxWaiting)`));
+    else {
+      this.#waiting.push({ handle, name, args, transfer });
       this.#next();
-    });
+    }
+    return handle;
+  }
+
+  /** What waits is forgotten; a thread that runs it cannot be stopped otherwise. */
+  cancelled(handle: TaskHandle): void {
+    for (const each of this.#threads) {
+      if (each.handle !== handle) continue;
+      each.handle = null;
+      this.#end(each);
+      return;
+    }
+    this.#waiting.giveUp();
+  }
+
+  #count(state: State): number {
+    let count = 0;
+    for (const each of this.#threads) if (each.state === state) count++;
+    return count;
   }
 
   #next(): void {
-    for (const each of this.#threads) if (each.ready && each.job === null) this.#give(each);
-    const beginning = [...this.#threads].filter(({ ready }) => !ready).length;
-    if (this.#waiting.length > beginning && this.#threads.size < this.#maxThreads) this.#start();
+    for (const each of this.#threads) if (each.state === 'WAITS') this.#give(each);
+    if (this.#waiting.length > this.#count('BEGINS') && this.#threads.size < this.#maxThreads) this.#start();
   }
 
   #give(each: BlockingThread): void {
     // Each time round one of those that wait is rejected.
-    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) {
-      const { name, args } = job;
-      try {
-        each.thread.postMessage({ name, args } satisfies BlockingTask);
-      } catch (error) {
-        job.reject(notCloneable('the arguments', name, error));
-        continue;
-      }
-      each.job = job;
-      each.thread.ref();
-      return;
+    for (let task = this.#waiting.shift(); task !== undefined; task = this.#waiting.shift()) {
+      if (this.#post(each, task)) return;
     }
     each.thread.unref();
   }
 
+  #post(each: BlockingThread, { handle, name, args, transfer }: WaitingTask): boolean {
+    // Before the arguments are read: a getter among them may come here again.
+    each.state = 'RUNS';
+    each.handle = handle;
+    each.name = name;
+    try {
+      each.thread.postMessage({ name, args } satisfies BlockingTask, transfer as Transferable[]);
+    } catch (error) {
+      each.handle = null;
+      handle.fail(notCloneable('the arguments', name, error));
+      if (each.state === 'RUNS') each.state = 'WAITS';
+      return each.state !== 'WAITS';
+    }
+    each.thread.ref();
+    return true;
+  }
+
   #start(): void {
     const thread = newThread({ blocking: true, entry: this.#entry } satisfies BlockingPlan);
-    const each: BlockingThread = { thread, index: this.#begun++, job: null, ready: false, cause: undefined };
+    const each: BlockingThread = {
+      ...{ thread, index: this.#begun++, state: 'BEGINS', handle: null, name: '', cause: undefined },
+    };
     this.#threads.add(each);
     thread.on('message', (answer: BlockingAnswer) => this.#onAnswer(each, answer));
     thread.on('error', (error) => (each.cause = error));
     thread.on('exit', (exitCode) => this.#onExit(each, exitCode));
   }
 
+  #end(each: BlockingThread): void {
+    each.state = 'ENDS';
+    void each.thread.terminate();
+  }
+
   #onAnswer(each: BlockingThread, answer: BlockingAnswer): void {
-    const { job } = each;
+    // What was on its way when it was terminated.
+    if (each.state === 'ENDS') return;
     if (answer.kind === 'failed') {
       each.cause = entryError(this.#entry, rebuildThrown(answer.thrown));
       void each.thread.terminate();
       return;
     }
-    each.job = null;
-    if (answer.kind === 'ready') each.ready = true;
-    else if (answer.kind === 'unknown') job?.reject(noSuchTask(job.name, answer.names));
-    else if (answer.failed) job?.reject(rebuildThrown(answer.value as never));
-    else job?.resolve(answer.value);
+    const { handle } = each;
+    each.handle = null;
+    each.state = 'WAITS';
+    if (handle !== null && answer.kind !== 'ready') settle(handle, each.name, answer);
     this.#next();
   }
 
@@ -108,17 +147,26 @@ export class BlockingPool {
     this.#threads.delete(each);
     if (this.#failure !== null) return;
     // One that never was ready takes a waiting call with it: nothing is tried for ever.
-    const job = each.job ?? (each.ready ? undefined : this.#waiting.shift());
-    job?.reject(isEntryError(each.cause) ? each.cause : workerDied(each.index, exitCode, each.cause));
+    const handle = each.handle ?? (each.state === 'BEGINS' ? this.#waiting.shift()?.handle : undefined);
+    handle?.fail(isEntryError(each.cause) ? each.cause : workerDied(each.index, exitCode, each.cause));
     this.#next();
   }
 
   async close(error: Error): Promise<void> {
     this.#failure ??= error;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const job of waiting) job.reject(error);
-    for (const { job } of this.#threads) job?.reject(error);
+    for (const { handle } of this.#waiting.clear()) handle.fail(error);
+    for (const { handle } of this.#threads) handle?.fail(error);
     await Promise.all([...this.#threads].map(({ thread }) => thread.terminate()));
+  }
+}
+
+type Outcome = Exclude<BlockingAnswer, { kind: 'ready' | 'failed' }>;
+
+function settle(handle: TaskHandle, name: string, answer: Outcome): void {
+  if (answer.kind === 'unknown') handle.fail(noSuchTask(name, answer.names));
+  else if (answer.failed) handle.fail(rebuildThrown(answer.value as Thrown));
+  else {
+    const { value, transfer } = answer;
+    handle.succeed(transfer.length === 0 ? value : moved(value as object, transfer as Transferable[]));
   }
 }

@@ -48,8 +48,33 @@ export interface FailedMessage {
   readonly thrown: Thrown;
 }
 
-export type ToWorker = TaskMessage | ResultMessage | WakerMessage;
-export type FromWorker = ResultMessage | ReadyMessage | FailedMessage;
+/** A call of `blocking` by a task: the thread that made the runtime has the pool for it. */
+export interface BlockingCall {
+  readonly kind: 'blocking';
+  /** The worker's own number for the call. */
+  readonly id: number;
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly transfer: readonly unknown[];
+}
+
+/** It is given up. */
+export interface BlockingAbort {
+  readonly kind: 'blocking-abort';
+  readonly id: number;
+}
+
+/** What came of it. */
+export interface BlockingResult {
+  readonly kind: 'blocking-result';
+  readonly id: number;
+  readonly failed: boolean;
+  /** A `Thrown` when it has failed. */
+  readonly value: unknown;
+}
+
+export type ToWorker = TaskMessage | ResultMessage | WakerMessage | BlockingResult;
+export type FromWorker = ResultMessage | ReadyMessage | FailedMessage | BlockingCall | BlockingAbort;
 
 /** What a worker's thread is given. */
 export interface WorkerPlan {
@@ -64,6 +89,7 @@ export interface WorkerPlan {
   readonly wakers: readonly (SharedWaker | null)[];
   readonly tasksPerWorker: number;
   readonly maxWaiting: number;
+  readonly blockingThreads: number;
   readonly driver: 'default' | 'run';
 }
 
@@ -83,4 +109,10 @@ export type BlockingAnswer =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly thrown: Thrown }
   | { readonly kind: 'unknown'; readonly names: readonly string[] }
-  | { readonly kind: 'result'; readonly failed: boolean; readonly value: unknown };
+  | {
+      readonly kind: 'result';
+      readonly failed: boolean;
+      readonly value: unknown;
+      /** What of the value was transferred, for who sends it on. */
+      readonly transfer: readonly unknown[];
+    };

@@ -1,18 +1,17 @@
-import { join } from 'node:path';
-import { Worker, type Transferable } from 'node:worker_threads';
+import type { Transferable, Worker } from 'node:worker_threads';
 import type { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
+import { relayBlocking, type BlockingCalls } from './blocking-calls.js';
 import { entryError, isEntryError, noWorkerLeft, reasonOf } from './errors.js';
 import type { FromWorker, ResultMessage, TaskMessage, ToWorker, WorkerPlan } from './messages.js';
 import { Field, MetricsTable, type WorkerMetrics } from './metrics.js';
+import { newThread } from './new-thread.js';
 import type { CheckedOptions } from './options.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import { createScheduler, Scheduler } from './scheduler/scheduler.js';
 import { Sender, type SenderHost } from './sender.js';
 import { TaskTable, type SharedTable } from './table.js';
 
-/** From dist/bundle/: what a thread loads. */
-const ENTRY_OF_THREADS = join(__dirname, '..', 'runtime', 'index.js');
 /** Of an error's stack, for other threads, whose slot it must fit into. */
 const MAX_DEATH_CHARS = 200;
 
@@ -33,16 +32,13 @@ interface Place {
   isGivenUp: boolean;
 }
 
-export function newThread(tripollRuntime: object): Worker {
-  return new Worker(ENTRY_OF_THREADS, { workerData: { tripollRuntime } });
-}
-
 /** The workers' threads, from the side of the thread that made the runtime. */
 export class WorkerPool implements SenderHost {
   readonly thread = 0;
   readonly sender: Sender;
   readonly #options: CheckedOptions;
   readonly #reactor: Reactor;
+  readonly #blocking: BlockingCalls;
   readonly #waker: Waker;
   readonly #shared: SharedTable;
   readonly #table: TaskTable;
@@ -58,10 +54,11 @@ export class WorkerPool implements SenderHost {
   #onBegun: (() => void)[] = [];
   failure: Error | null = null;
 
-  constructor(options: CheckedOptions, reactor: Reactor) {
+  constructor(options: CheckedOptions, reactor: Reactor, blocking: BlockingCalls) {
     const { workers, capacity } = options;
     this.#options = options;
     this.#reactor = reactor;
+    this.#blocking = blocking;
     this.#waker = reactor.waker(() => this.sender.run());
     this.#shared = TaskTable.create(workers + 1, capacity);
     this.#table = new TaskTable(this.#shared);
@@ -83,9 +80,9 @@ export class WorkerPool implements SenderHost {
   // ---- the life of a worker ----
 
   #start(place: Place): void {
-    const { entry, tasksPerWorker, maxWaiting, driver } = this.#options;
+    const { entry, tasksPerWorker, maxWaiting, blockingThreads, driver } = this.#options;
     const plan: WorkerPlan = {
-      ...{ worker: place.worker, entry, tasksPerWorker, maxWaiting, driver },
+      ...{ worker: place.worker, entry, tasksPerWorker, maxWaiting, blockingThreads, driver },
       ...{ table: this.#shared, queues: this.#queues, metrics: this.#metricsMemory },
       mainWaker: this.#waker.share(),
       wakers: this.#places.map(({ waker }) => waker),
@@ -94,6 +91,7 @@ export class WorkerPool implements SenderHost {
     place.thread = thread;
     place.cause = undefined;
     thread.on('message', (message: FromWorker) => this.#onMessage(place, message));
+    relayBlocking(thread, this.#blocking);
     thread.on('error', (error) => (place.cause = error));
     thread.on('exit', (exitCode) => this.#onExit(place, exitCode));
     // Tasks keep the process alive, by the reactor; idle workers do not. A listener of messages
@@ -105,7 +103,7 @@ export class WorkerPool implements SenderHost {
     if (this.#closed) return;
     if (message.kind === 'result') this.#onResult(message);
     else if (message.kind === 'ready') this.#onReady(place, message.waker, message.names);
-    else {
+    else if (message.kind === 'failed') {
       place.cause = entryError(this.#options.entry, rebuildThrown(message.thrown));
       void place.thread?.terminate();
     }

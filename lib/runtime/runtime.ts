@@ -4,8 +4,8 @@ import { BlockingPool } from './blocking.js';
 import type { RuntimeMetrics } from './metrics.js';
 import { checkOptions, type CheckedOptions, type RuntimeOptions } from './options.js';
 import { WorkerPool } from './pool.js';
-import { checkTask, TaskSpawner } from './spawner.js';
-import type { AnyTasks, TaskArguments, TaskName, TaskResult } from './task-types.js';
+import { TaskSpawner } from './spawner.js';
+import type { AnyTasks } from './task-types.js';
 
 /** What `Runtime.inspect` tells. */
 export interface RuntimeInspection extends RuntimeMetrics {
@@ -46,11 +46,12 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
   constructor(options: RuntimeOptions) {
     const checked = checkOptions(options);
     const reactor = Reactor.default;
-    const pool = new WorkerPool(checked, reactor);
-    super(pool.sender, reactor);
+    const blocking = new BlockingPool(checked.entry, checked.blockingThreads, checked.maxWaiting);
+    const pool = new WorkerPool(checked, reactor, blocking);
+    super(pool.sender, reactor, blocking);
     this.#options = checked;
     this.#pool = pool;
-    this.#blocking = new BlockingPool(checked.entry, checked.blockingThreads, checked.maxWaiting);
+    this.#blocking = blocking;
   }
 
   /** Whether `close` has been called. */
@@ -73,20 +74,6 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
         else reject(this.#pool.failure);
       });
     });
-  }
-
-  /**
-   * Runs a function of the entry on a thread that it may block: one of a pool apart, where each
-   * does one thing at a time. Arguments and result go by a port.
-   *
-   * @throws TypeError; as `spawn`
-   */
-  async blocking<Name extends TaskName<Tasks>>(
-    name: Name,
-    args: TaskArguments<Tasks, Name>,
-  ): Promise<TaskResult<Tasks, Name>> {
-    checkTask(name, args);
-    return this.#blocking.run(name, args) as Promise<TaskResult<Tasks, Name>>;
   }
 
   /** Waits until no task that this thread has spawned is pending. New ones may be spawned meanwhile. */

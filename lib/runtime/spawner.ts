@@ -3,6 +3,7 @@ import { invalidArgType } from '../binding/errors.js';
 import { checkNames } from '../binding/validate.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import type { Reactor } from '../reactor/reactor.js';
+import type { BlockingCalls } from './blocking-calls.js';
 import type { TaskHandle } from './handle.js';
 import type { Sender } from './sender.js';
 import type { AnyTasks, TaskArguments, TaskName, TaskResult } from './task-types.js';
@@ -27,11 +28,13 @@ export class TaskSpawner<Tasks = AnyTasks> {
   readonly sender: Sender;
   /** @internal For timers. */
   readonly reactor: Reactor;
+  readonly #blocking: BlockingCalls;
 
   /** @internal */
-  constructor(sender: Sender, reactor: Reactor) {
+  constructor(sender: Sender, reactor: Reactor, blocking: BlockingCalls) {
     this.sender = sender;
     this.reactor = reactor;
+    this.#blocking = blocking;
   }
 
   /**
@@ -54,10 +57,10 @@ export class TaskSpawner<Tasks = AnyTasks> {
   ): TaskHandle<TaskResult<Tasks, Name>> {
     checkTask(name, args);
     if (options === NO_OPTIONS) return this.sender.spawn(name, args) as never;
-    return this.#spawnWith(name, args, options) as never;
+    return this.#with(options, (transfer) => this.sender.spawn(name, args, transfer)) as never;
   }
 
-  #spawnWith(name: string, args: readonly unknown[], options: SpawnOptions): TaskHandle {
+  #with(options: SpawnOptions, run: (transfer?: readonly unknown[]) => TaskHandle): TaskHandle {
     checkNames('options', options, SPAWN_NAMES);
     checkCancelTypes(options);
     const { transfer, signal, timeoutMs } = options;
@@ -65,7 +68,7 @@ export class TaskSpawner<Tasks = AnyTasks> {
       throw invalidArgType('transfer', 'an array', transfer);
     const aborted = abortedBefore(options);
     if (aborted !== null) return this.sender.refuse(aborted);
-    const handle = this.sender.spawn(name, args, transfer);
+    const handle = run(transfer);
     if ((signal !== undefined || timeoutMs !== undefined) && !handle.settled) {
       handle.stopWatch = watchCancel(options, this.reactor, (error) => handle.cancel(error));
     }
@@ -104,10 +107,35 @@ export class TaskSpawner<Tasks = AnyTasks> {
     const each = argsOfEach as readonly TaskArguments<Tasks, Name>[];
     return each.map((args) => this.spawn(name, args, options));
   }
+
+  /**
+   * Runs a function of the entry on a thread that it may block: one of a pool apart, where each
+   * does one thing at a time. Arguments and result go by a port; those of a task go through the
+   * thread that made the runtime. All threads begin their calls in their order.
+   *
+   * Nothing but its end stops a thread that is blocked. So when the handle is aborted, by `abort()`,
+   * a signal or a timeout, the thread that runs the function is terminated, between any two of its
+   * instructions, and another is begun when there is more to do. One that is in a call of the system
+   * (`execSync`) ends when that returns, and keeps its place until then. Within the function there
+   * is no `currentTask()`, and no `currentRuntime()`.
+   *
+   * @returns a promise as that of `spawn`
+   * @throws as `spawn`. The handle is rejected as that of `spawn`; with ERR_TRIPOLL_BUSY when more
+   * than `maxWaiting` calls of all threads wait
+   */
+  blocking<Name extends TaskName<Tasks>>(
+    name: Name,
+    args: TaskArguments<Tasks, Name>,
+    options: SpawnOptions = NO_OPTIONS,
+  ): TaskHandle<TaskResult<Tasks, Name>> {
+    checkTask(name, args);
+    if (options === NO_OPTIONS) return this.#blocking.run(name, args) as never;
+    return this.#with(options, (transfer) => this.#blocking.run(name, args, transfer)) as never;
+  }
 }
 
 /** @throws TypeError */
-export function checkTask(name: unknown, args: unknown): void {
+function checkTask(name: unknown, args: unknown): void {
   if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
   if (!Array.isArray(args)) throw invalidArgType('args', 'an array', args);
 }

@@ -7,6 +7,7 @@ import {
 } from 'node:worker_threads';
 import { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
+import { RemoteBlocking } from './blocking-calls.js';
 import { answerTasks } from './blocking-worker.js';
 import { setCurrentRuntime } from './current.js';
 import { reasonOf } from './errors.js';
@@ -41,6 +42,7 @@ class WorkerThread implements ExecutorHost, SenderHost {
   readonly #wakers: (Waker | null)[];
   readonly #sender: Sender;
   readonly #executor: Executor;
+  readonly #blocking: RemoteBlocking;
 
   constructor(plan: WorkerPlan, port: MessagePort) {
     const { worker } = plan;
@@ -59,7 +61,9 @@ class WorkerThread implements ExecutorHost, SenderHost {
     const reactor = Reactor.default;
     this.#waker = reactor.waker(() => this.#onWake());
     this.#wakers[worker] = this.#waker;
-    setCurrentRuntime(new TaskSpawner(this.#sender, reactor));
+    const maxCalls = plan.maxWaiting + plan.blockingThreads;
+    this.#blocking = new RemoteBlocking((message, transfer) => this.post(message, transfer), maxCalls);
+    setCurrentRuntime(new TaskSpawner(this.#sender, reactor, this.#blocking));
     if (plan.driver === 'run') void reactor.run();
   }
 
@@ -87,6 +91,7 @@ class WorkerThread implements ExecutorHost, SenderHost {
   #onMessage(message: ToWorker): void {
     if (message.kind === 'task') this.#executor.add(message);
     else if (message.kind === 'result') this.#sender.onResult(message);
+    else if (message.kind === 'blocking-result') this.#blocking.onResult(message);
     else this.#onWaker(message.worker, message.waker);
   }
 
