@@ -19,7 +19,7 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { BlockingFlag } from './blocking-flag.js';
 import { Resource } from '../socket/resource.js';
-import { detachFd, type SocketHandle } from '../socket/detached.js';
+import { detachFd, type HandleDetails, type HandleKind, type SocketHandle } from '../socket/detached.js';
 import { endRegistration, giveFd, releaseFd } from '../socket/release-fd.js';
 
 /** More than a read(2) or write(2) ever moves, on any system. */
@@ -388,16 +388,17 @@ export class AsyncFd extends Resource implements EventHandler {
    */
   // Async: what is thrown is a rejection.
   async detach(): Promise<SocketHandle<'fd'>> {
-    return Promise.resolve(this.#detachNow());
+    return Promise.resolve(this.detachAs('fd', {}));
   }
 
-  #detachNow(): SocketHandle<'fd'> {
+  /** @internal For who has this around its own socket. */
+  detachAs<Kind extends HandleKind>(kind: Kind, details: HandleDetails): SocketHandle<Kind> {
     this.#checkOpen();
     if (!this.#own) throw stateError('it does not own its fd (own)');
     try {
       return giveFd(this.fd, this.#registration, (fd) => {
         this.#blocking?.restore();
-        return detachFd(fd, 'fd', {});
+        return detachFd(fd, kind, details);
       });
     } finally {
       this.#blocking?.forget();

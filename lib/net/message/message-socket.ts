@@ -10,6 +10,7 @@ import { NO_ADDRESS, socketAddressBytes } from '../../sys/sockaddr.js';
 import type { AsyncFd } from '../fd/async-fd.js';
 import { messageReceiver } from './message-receiver.js';
 import { NO_FDS, type PassedFds } from './passed-fds.js';
+import { whenSent } from '../socket/detached.js';
 import { SendQueue } from './send-queue.js';
 import { FdOwner } from '../fd/fd-owner.js';
 import { check, checkOpen } from '../fd/open-fd.js';
@@ -170,6 +171,17 @@ export abstract class MessageSocket<
       if (sent === EAGAIN && !isPolled) this.io.clearReady(Interest.WRITABLE);
     }
     return (this.#sends ??= new SendQueue(this.io)).wait(call, destination, isPolled, options);
+  }
+
+  /** Waits until no send waits any more; not at all when none does. */
+  protected whenSent(options: CancelOptions): Promise<void> | null {
+    const sends = this.#sends;
+    if (sends === null || sends.isEmpty) return null;
+    return whenSent(
+      () => !sends.isEmpty,
+      (left) => sends.whenEmpty(left),
+      options,
+    );
   }
 
   /** Whether WRITABLE tells that a destination has room again. */

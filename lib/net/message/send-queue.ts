@@ -28,6 +28,8 @@ export class SendQueue {
   #sends: WaitingSend[] = [];
   #isWatching = false;
   #retry: Timer | null = null;
+  /** Who waits until none is left. */
+  readonly #onEmpty: Waiter<void>[] = [];
 
   constructor(io: AsyncFd) {
     this.#io = io;
@@ -60,9 +62,22 @@ export class SendQueue {
     return send.waiter.promise;
   }
 
+  get isEmpty(): boolean {
+    return this.#sends.length === 0;
+  }
+
+  /** Waits until none is left. @throws (as rejection) as `wait`, but for what `call` says */
+  whenEmpty(options: CancelOptions): Promise<void> {
+    const waiter = new Waiter<void>();
+    this.#onEmpty.push(waiter);
+    waiter.arm(options, this.#io.reactor, () => this.#onEmpty.splice(this.#onEmpty.indexOf(waiter), 1));
+    return waiter.promise;
+  }
+
   #remove(send: WaitingSend): void {
     this.#sends.splice(this.#sends.indexOf(send), 1);
     this.#stopIfDone();
+    if (this.isEmpty) for (const waiter of this.#onEmpty.splice(0)) waiter.resolve();
   }
 
   #stopIfDone(): void {
@@ -137,5 +152,6 @@ export class SendQueue {
     this.#sends = [];
     this.#stopIfDone();
     for (const { waiter } of sends) waiter.reject(reason);
+    for (const waiter of this.#onEmpty.splice(0)) waiter.reject(reason);
   }
 }

@@ -1,5 +1,6 @@
 import { unsupportedError } from '../../binding/errors.js';
 import { checkObject } from '../../binding/validate.js';
+import type { SourceOptions } from '../fd/fd-owner.js';
 import { AsyncFd, type AsyncFdOptions } from '../fd/async-fd.js';
 import {
   checkHandle,
@@ -18,8 +19,10 @@ import { UdpSocket } from '../udp/udp-socket.js';
 import type { UdpOptions } from '../udp/udp-options.js';
 import {
   UnixConnection,
+  UnixDatagram,
   UnixListener,
   UnixStream,
+  type UnixDatagramHandlers,
   type UnixHandlers,
   type UnixListenerBindOptions,
   type UnixListenHandlers,
@@ -39,6 +42,8 @@ export interface Attached {
   'tcp-listener': TcpListener;
   /** Of a UnixListener of either style. */
   'unix-listener': UnixListener;
+  /** Of a UnixDatagram. */
+  'unix-datagram': UnixDatagram;
   /** Of an AsyncFd. */
   fd: AsyncFd;
 }
@@ -55,6 +60,8 @@ export interface AttachOptions {
   'tcp-listener': BindOptions;
   /** Those of `UnixListener.bind`. */
   'unix-listener': UnixListenerBindOptions;
+  /** A reactor. */
+  'unix-datagram': SourceOptions;
   /** Those of `new AsyncFd`; it owns the fd. */
   fd: Omit<AsyncFdOptions, 'own'>;
 }
@@ -74,6 +81,8 @@ export interface AttachedConnection {
   'tcp-listener': TcpListener;
   /** As `listenUnix` makes it. */
   'unix-listener': UnixListener;
+  /** As `bindUnixDatagram` makes it. */
+  'unix-datagram': UnixDatagram;
 }
 
 /** Handlers and options of each of them. */
@@ -88,6 +97,8 @@ export interface AttachHandlers {
   'tcp-listener': ListenOptions & { handlers: ListenHandlers };
   /** Those of `listenUnix`. */
   'unix-listener': UnixListenOptions & { handlers: UnixListenHandlers };
+  /** Those of `bindUnixDatagram`. */
+  'unix-datagram': SourceOptions & { handlers: UnixDatagramHandlers };
 }
 
 type Options<Kind extends HandleKind> = AttachOptions[Kind] & { handlers?: undefined };
@@ -99,6 +110,8 @@ const openers: { [Kind in HandleKind]: (handle: SocketHandle, options: Options<K
   'tcp-listener': (handle, options) => claimBy(handle, (fd) => TcpListener.attached(fd, options)),
   'unix-listener': (handle, options) =>
     claimBy(handle, (fd) => UnixListener.attached(fd, handle, null, options)),
+  'unix-datagram': (handle, options) =>
+    claimBy(handle, (fd) => UnixDatagram.attached(fd, handle, null, options)),
   fd: (handle, options) => claimBy(handle, (fd) => new AsyncFd(fd, { ...options, own: true })),
 };
 
@@ -116,6 +129,8 @@ const connectors: { [Kind in ConnectionKind]: Connect<Kind> } = {
     claimBy(handle, (fd) => listen({ ...options, fd }, handlers)),
   'unix-listener': (handle, handlers, options) =>
     claimBy(handle, (fd) => UnixListener.attached(fd, handle, handlers, options)),
+  'unix-datagram': (handle, handlers, options) =>
+    claimBy(handle, (fd) => UnixDatagram.attached(fd, handle, handlers, options)),
 };
 
 /**
@@ -150,8 +165,8 @@ export function attach(handle: SocketHandle, options: object = {}): unknown {
 }
 
 /**
- * Closes the socket of a handle that nobody will attach; of a Unix listener the file is unlinked
- * too.
+ * Closes the socket of a handle that nobody will attach; of a Unix listener or datagram
+ * socket the file is unlinked too.
  *
  * @returns false if it was attached or closed already
  * @throws TypeError, RangeError for what is no handle

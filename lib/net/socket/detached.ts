@@ -14,7 +14,9 @@ import type { CancelOptions } from '../../reactor/cancellation.js';
 // Sockets between two threads: the addon keeps the fd, and a handle names it.
 
 /** By which it is made sure that a handle is attached as what was detached. */
-const KINDS = { tcp: 1, unix: 2, udp: 3, 'tcp-listener': 4, 'unix-listener': 5, fd: 6 } as const;
+const KINDS = {
+  ...{ tcp: 1, unix: 2, udp: 3, 'tcp-listener': 4, 'unix-listener': 5, fd: 6, 'unix-datagram': 7 },
+} as const;
 
 /** What can be detached. */
 export type HandleKind = keyof typeof KINDS;
@@ -25,7 +27,7 @@ export interface HandleDetails {
   readonly writeEnded?: true;
   /** A Unix socket of messages. */
   readonly seqpacket?: true;
-  /** The file that goes with a Unix listener: its path, and device and inode. */
+  /** The file that goes with a Unix listener or datagram socket: its path, and device and inode. */
   readonly file?: { readonly path: string | Uint8Array; readonly identity: string };
   /**
    * What had been read from the socket and was given to `detach`: it comes before what is read from
@@ -101,7 +103,7 @@ export function claimBy<T>(handle: SocketHandle, open: (fd: number) => T): T {
   }
 }
 
-/** As `discardHandle`, but for the file of a Unix listener. */
+/** As `discardHandle`, but for the file of a Unix socket. */
 export function closeDetached(handle: SocketHandle): boolean {
   checkHandle(handle);
   return native.closeDetached(handle.id, handle.key) === 0;

@@ -16,11 +16,13 @@ import { SOURCE_NAMES, type SourceOptions } from '../fd/fd-owner.js';
 import { pumpMessages, type MessageHandlers } from '../message/message-pump.js';
 import { MessageSocket, type ReceivedMessage } from '../message/message-socket.js';
 import { AsyncFd } from '../fd/async-fd.js';
-import { ownFd } from '../fd/open-fd.js';
+import { checkOpen, ownFd } from '../fd/open-fd.js';
+import type { SocketHandle } from '../socket/detached.js';
 import { withOptions } from '../socket/place.js';
 import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
+import { toSocketFile, type SocketFile } from './socket-file.js';
 import { BoundUnixSocket, openUnnamed, type UnixBindOptions } from './unix-socket.js';
 
 /** Options of `UnixDatagram.bind`. */
@@ -76,12 +78,13 @@ export interface ReceivedUnixDatagram extends ReceivedUnixMessage {
  * is unlinked with it, unless it is another's by then.
  */
 export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUnixMessage> {
-  readonly #bound: BoundUnixSocket | null;
+  /** Null where it has none, or is not ours to take away. */
+  #file: SocketFile | null;
   readonly #untaken = new UntakenFds();
 
-  private constructor(io: AsyncFd, bound: BoundUnixSocket | null) {
+  private constructor(io: AsyncFd, file: SocketFile | null) {
     super(io);
-    this.#bound = bound;
+    this.#file = file;
   }
 
   /**
@@ -133,7 +136,7 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
     }
     const bound = new BoundUnixSocket(where.path, 'datagram', options);
     try {
-      return new UnixDatagram(ownFd(bound.fd, 'socket', options), bound);
+      return new UnixDatagram(ownFd(bound.fd, 'socket', options), bound.file);
     } catch (error) {
       bound.file.unlink();
       throw error;
@@ -224,9 +227,53 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
     return name.length === 0;
   }
 
+  /** @internal For `attach`. */
+  static attached(
+    fd: number,
+    { file }: SocketHandle,
+    handlers: UnixDatagramHandlers | null,
+    options: SourceOptions,
+  ): UnixDatagram {
+    checkNames('options', options, SOURCE_NAMES);
+    if (handlers !== null) checkFunction('handlers.message', handlers.message);
+    const reactor = chooseReactor(options.reactor);
+    const io = new AsyncFd(fd, { reactor, own: true, nonBlocking: false, name: 'socket' });
+    const socket = new UnixDatagram(io, toSocketFile(file));
+    if (handlers !== null) pumpMessages(socket, handlers);
+    return socket;
+  }
+
+  /**
+   * Gives the socket to another thread, or to another object of this one: waits until the sends that
+   * wait are out, then this object closes without closing the socket. Receives that wait are
+   * rejected then, and of handlers only `close` is called; messages that nobody has received, with
+   * their fds, are still in the socket. fds that were received and not taken are closed. The file
+   * goes along: whoever attaches it unlinks it on close, and `discardHandle` does.
+   *
+   * @returns the handle for `attach`
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_CLOSED; ABORT_ERR,
+   * ERR_TRIPOLL_TIMEOUT: it is as it was then
+   */
+  async detach(options: CancelOptions = {}): Promise<SocketHandle<'unix-datagram'>> {
+    checkCall(options);
+    checkOpen(this.io, 'UnixDatagram');
+    // Else at once: a handler that gives it away is called no more.
+    const sent = this.whenSent(options);
+    if (sent !== null) await sent;
+    checkOpen(this.io, 'UnixDatagram');
+    const file = this.#file;
+    this.#file = null;
+    try {
+      return this.io.detachAs('unix-datagram', file?.details ?? {});
+    } catch (error) {
+      file?.unlink();
+      throw error;
+    }
+  }
+
   protected override onClosed(reason: Error): void {
     this.#untaken.close();
-    this.#bound?.file.unlink();
+    this.#file?.unlink();
     super.onClosed(reason);
   }
 }

@@ -4,6 +4,7 @@ import { describeAnyFd, describeDatagrams } from './suite/datagrams.js';
 import { describeListeners } from './suite/listeners.js';
 import { describeStreams } from './suite/streams.js';
 import { describeUnix } from './suite/unix.js';
+import { describeUnixDatagrams } from './suite/unix-datagrams.js';
 
 describeOn(
   ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'],
@@ -11,6 +12,7 @@ describeOn(
   (context) => {
     describeStreams(context);
     describeUnix(context);
+    describeUnixDatagrams(context);
     describeListeners(context);
     describeDatagrams(context);
     describeAnyFd(context);
