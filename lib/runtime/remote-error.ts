@@ -22,10 +22,25 @@ const CLASSES: ReadonlyMap<string, new (message: string) => Error> = new Map(
   Object.entries({ EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }),
 );
 
+/** Of any realm; a plain object that looks like one is sent as it is. */
 const isError = (value: unknown): value is Error => {
-  const error = value as Partial<Error> | null | undefined;
-  return typeof value === 'object' && typeof error?.message === 'string' && typeof error.name === 'string';
+  if (typeof value !== 'object' || value === null) return false;
+  const { message, name } = value as Partial<Error>;
+  if (typeof message !== 'string' || typeof name !== 'string') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== Object.prototype && prototype !== null;
 };
+
+/** A cause that cannot be sent must not hide the error. */
+function describeInner(value: unknown, depth: number): Thrown {
+  if (isError(value) || isPlain(value)) return describe(value, depth);
+  try {
+    structuredClone(value);
+    return { thrown: value };
+  } catch {
+    return { thrown: reasonOf(value) };
+  }
+}
 
 const isPlain = (value: unknown): boolean =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
@@ -44,7 +59,8 @@ function describe(thrown: unknown, depth: number): Thrown {
   if (!isError(thrown)) return { thrown };
   const fields = Object.fromEntries(
     Object.entries(thrown).filter(
-      ([key, value]) => key !== 'name' && key !== 'message' && key !== 'stack' && isPlain(value),
+      // To assign the last would set the prototype.
+      ([key, value]) => !['name', 'message', 'stack', '__proto__'].includes(key) && isPlain(value),
     ),
   );
   const { name, message } = thrown;
@@ -55,9 +71,9 @@ function describe(thrown: unknown, depth: number): Thrown {
   return {
     error: {
       ...described,
-      ...(thrown.cause !== undefined && { cause: describe(thrown.cause, depth + 1) }),
+      ...(thrown.cause !== undefined && { cause: describeInner(thrown.cause, depth + 1) }),
       ...(Array.isArray(errors) && {
-        errors: errors.slice(0, depth === 0 ? MAX_ERRORS : 0).map((each) => describe(each, depth + 1)),
+        errors: errors.slice(0, depth === 0 ? MAX_ERRORS : 0).map((each) => describeInner(each, depth + 1)),
       }),
     },
   };
@@ -68,12 +84,12 @@ export function rebuildThrown(thrown: Thrown): unknown {
   if (!('error' in thrown)) return thrown.thrown;
   const { name, message, stack, fields, cause, errors } = thrown.error;
   const error =
-    errors === undefined
-      ? new (CLASSES.get(name) ?? Error)(message)
-      : new AggregateError(errors.map(rebuildThrown), message);
+    name === 'AggregateError' ? new AggregateError([], message) : new (CLASSES.get(name) ?? Error)(message);
   const hidden = { writable: true, configurable: true, enumerable: false };
   if (error.name !== name) Object.defineProperty(error, 'name', { ...hidden, value: name });
   Object.defineProperty(error, 'stack', { ...hidden, value: stack });
+  if (errors !== undefined)
+    Object.defineProperty(error, 'errors', { ...hidden, value: errors.map(rebuildThrown) });
   if (cause !== undefined) Object.defineProperty(error, 'cause', { ...hidden, value: rebuildThrown(cause) });
   return Object.assign(error, fields);
 }

@@ -34,6 +34,11 @@ const strange: Readonly<Record<string, () => unknown>> = {
     return error;
   },
   function: () => () => 1,
+  'uncloneable cause': () => new RangeError('mine', { cause: { socket: () => 1 } }),
+  'uncloneable errors': () => new AggregateError([() => 1, new TypeError('two'), { three: 3 }], 'several'),
+  'errors of its own': () => Object.assign(new TypeError('mine'), { errors: [{ path: 'a' }] }),
+  'plain object': () => ({ name: 'Mine', message: 'plain', inner: { code: 1 } }),
+  prototype: () => Object.defineProperty(new Error('mine'), '__proto__', { enumerable: true, value: null }),
   bare: () => Object.create(null) as unknown,
 };
 export async function throwStrange(kind: string): Promise<never> {

@@ -38,6 +38,10 @@ describe('what is thrown', () => {
     ['getter', { message: expect.stringMatching(/got/) as string }],
     ['wide', { name: 'AggregateError', message: 'wide' }],
     ['function', { code: 'ERR_TRIPOLL_NOT_CLONEABLE' }],
+    ['uncloneable cause', { name: 'RangeError', message: 'mine', cause: '[object Object]' }],
+    ['uncloneable errors', { message: 'several', errors: ['() => 1', { message: 'two' }, { three: 3 }] }],
+    ['errors of its own', { name: 'TypeError', message: 'mine', errors: [{ path: 'a' }] }],
+    ['prototype', { name: 'Error', message: 'mine', stack: expect.any(String) as string }],
   ])('rejects the handle, and nothing dies: %s', async (kind, expected) => {
     await withTasks({}, async (runtime) => {
       const error = await within(rejectionOf(runtime.spawn('throwStrange', [kind])), 'the error');
@@ -57,6 +61,29 @@ describe('what is thrown', () => {
       expect((await within(Promise.allSettled([blocking]), 'an end'))[0].status).toBe('rejected');
       expect(await within(runtime.spawn('add', [1, 2]), 'the next')).toBe(3);
       expect(runtime.metrics().workers[0]).toMatchObject({ restarts: 0 });
+    });
+  });
+
+  test('as a plain object comes as it is, whatever it looks like', async () => {
+    await withTasks({}, async (runtime) => {
+      const plain = { name: 'Mine', message: 'plain', inner: { code: 1 } };
+      const ends = Promise.allSettled([
+        runtime.spawn('throwStrange', ['plain object']),
+        runtime.blocking('throwStrange', ['plain object']),
+      ]);
+      const end = { status: 'rejected', reason: plain };
+      expect(await within(ends, 'both ends')).toEqual([end, end]);
+    });
+  });
+
+  test('keeps its class: an error with errors of its own is no AggregateError', async () => {
+    await withTasks({}, async (runtime) => {
+      const error = await rejectionOf(runtime.spawn('throwStrange', ['errors of its own']));
+      expect([Object.getPrototypeOf(error), Object.keys(error)]).toEqual([TypeError.prototype, []]);
+      const several = await rejectionOf(runtime.spawn('throwStrange', ['uncloneable errors']));
+      expect(Object.getPrototypeOf(several)).toBe(AggregateError.prototype);
+      const own = await rejectionOf(runtime.spawn('throwStrange', ['prototype']));
+      expect(Object.getPrototypeOf(own)).toBe(Error.prototype);
     });
   });
 

@@ -32,6 +32,31 @@ describe.each(['default', 'run'] as const)('a runtime under the driver %s', (dri
         return a;
       })(),
     ],
+    ['numbers that JSON loses', [NaN, -0, Infinity, -Infinity, 5e-324]],
+    ['halves of surrogate pairs, and U+0000', ['\ud800', '\udc00\ud800', '\0', '\uffff']],
+    ['a string that just fits, and one that does not', ['x'.repeat(480), 'é'.repeat(490), '日'.repeat(250)]],
+    ['a string of a megabyte', '日'.repeat(1 << 20)],
+    ['holes, and names beside elements', [[1, , 2], Object.assign([1], { name: 2 })]], // eslint-disable-line no-sparse-arrays
+    ['objects without a prototype, and boxed values', [Object.create(null), Object(1), Object('a')]],
+    [
+      'an instance of a class',
+      new (class Point {
+        x = 1;
+        #y = 2;
+        get y() {
+          return this.#y;
+        }
+      })(),
+    ],
+    ['names that objects have', { constructor: 1, toString: 2, hasOwnProperty: 3, '': 4, 7: 5 }],
+    ['bigints and regular expressions', [10n ** 30n, /x/gi]],
+    [
+      'one thing twice in a long value',
+      (() => {
+        const one = { a: 'x'.repeat(600) };
+        return [one, one];
+      })(),
+    ],
     ['objects deep within each other', Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1)],
   ])('values arrive as structuredClone gives them: %s', async (_, value) => {
     expect(await within(runtime.spawn('echo', [value]), 'the value')).toEqual(structuredClone(value));
