@@ -12,7 +12,9 @@ const plainNode = {
 
 // Tests and test/types are users of the built package: lint comes after a build.
 export default tseslint.config(
-  { ignores: ['.cache', 'build', 'build-*', 'dist', 'out', 'prebuilds', 'bench/native/build'] },
+  {
+    ignores: ['.cache', 'build', 'build-*', 'dist', 'out', 'prebuilds', 'native/build', 'bench/native/build'],
+  },
   js.configs.recommended,
   {
     rules: {

@@ -1,5 +1,6 @@
 'use strict';
-// Prints the addon's sources for one OS, a line each, for binding.gyp. CMakeLists.txt reads the same sources.json itself.
+// Prints the addon's sources for one OS, a line each, for binding.gyp in this folder.
+// CMakeLists.txt reads the same sources.json itself.
 const lists = require('./sources.json');
 const os = process.argv[2];
 const folders = lists.folders[os];
@@ -8,4 +9,4 @@ if (folders === undefined) {
   console.error(`tripoll: no sources for the OS "${os}" yet; there are sources for: ${known}`);
   process.exit(1);
 }
-for (const folder of folders) console.log(lists[folder].join('\n'));
+for (const file of folders.flatMap((folder) => lists[folder])) console.log(file.replace(/^native\//, ''));

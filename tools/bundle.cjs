@@ -76,6 +76,7 @@ const BUNDLES = {
   register: ['node/register'],
   dgram: ['node/dgram'],
   runtime: ['runtime/index', 'runtime/scheduler/scheduler'],
+  addon: ['binding/load-addon'], // loads it, and says why it cannot; needs none of the others
   // Last: what all others use now and then.
   options: [
     'net/socket/detached',

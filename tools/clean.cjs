@@ -7,6 +7,6 @@ const path = require('node:path');
 const root = path.join(__dirname, '..');
 const built = fs.readdirSync(root).filter((name) => /^(build|build-.*|dist|out)$/.test(name));
 const named = process.argv.slice(2);
-for (const folder of named.length > 0 ? named : [...built, 'bench/native/build']) {
+for (const folder of named.length > 0 ? named : [...built, 'native/build', 'bench/native/build']) {
   fs.rmSync(path.join(root, folder), { recursive: true, force: true });
 }

@@ -51,8 +51,8 @@ function buildByCmake(folder, ...options) {
 }
 
 /**
- * An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name: node-gyp-build
- * looks into it.
+ * An addon of its own, by cmake-js; `folder` is what TRIPOLL_PREBUILD has to name
+ * (lib/binding/load-addon.ts).
  */
 function buildAddon(folder, option) {
   const compile = `cmake-js compile --log-level error --out ${folder}/build --CD${option}`;

@@ -19,8 +19,7 @@ const { buildByCmake, failed, finish, listSkipped, readReport, root, run, runLin
 const { cache, isThere, wines } = require('./wine.cjs');
 
 const build = path.join(root, 'build-windows');
-// Wine sees through symbolic links, and so would node-gyp-build find the addon of this system:
-// these are copies.
+// Wine sees through symbolic links, and would find the addon of this system: these are copies.
 const stage = path.join(build, 'stage');
 const minutes = 60_000;
 const cmakeOptions = [

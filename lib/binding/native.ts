@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Constants, Errnos } from './constant-names.js';
+import { loadAddon } from './load-addon.js';
 
 type PollerChange = (
   poller: number,
@@ -232,15 +233,11 @@ type FileOperation = (
   position: number,
 ) => number;
 
-type Load = (root: string) => unknown;
+/** Another folder to take the addon from, for tests; else the package's own, from dist/bundle/. */
+const root = process.env['TRIPOLL_PREBUILD'] ?? join(__dirname, '..', '..');
 
-// The package's own folder, from dist/binding/.
-const root = join(__dirname, '..', '..');
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- node-gyp-build has no types
-const load = require('node-gyp-build') as Load;
-
-/** The addon: a prebuild where there is one for this platform, else what `npm install` compiled. */
-export const native = load(root) as NativeBinding;
+/** The addon: what was compiled here, else the prebuild of this platform. */
+export const native = loadAddon(root) as NativeBinding;
 
 const words = Uint32Array.BYTES_PER_ELEMENT;
 const { recordBytes, slotOffset, generationOffset, readinessOffset } = native.layout;

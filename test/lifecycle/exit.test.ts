@@ -84,7 +84,6 @@ describe('Reactor.default', () => {
     const source = `
       const fs = require('node:fs');
       const count = () => fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;
-      require('node-gyp-build');
       const before = count();
       require('tripoll');
       console.log(count() - before);

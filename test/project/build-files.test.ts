@@ -24,7 +24,7 @@ test('native/sources.json names every native source once, and no other', () => {
 
 test('both builds read that list, and name no source themselves', () => {
   for (const [file, reader] of [
-    ['binding.gyp', 'native/list-sources.cjs'],
+    ['native/binding.gyp', 'list-sources.cjs'],
     ['CMakeLists.txt', 'native/sources.json'],
   ] as const) {
     expect(read(file)).toContain(reader);

@@ -2,18 +2,18 @@
   "targets": [
     {
       "target_name": "tripoll",
-      "sources": ["<!@(node native/list-sources.cjs <(OS))"],
-      "include_dirs": ["native"],
+      "sources": ["<!@(node list-sources.cjs <(OS))"],
+      "include_dirs": ["."],
       "conditions": [
         [
           "OS=='win'",
           {
-            "include_dirs": ["native/windows"],
+            "include_dirs": ["windows"],
             "defines": ["_WIN32_WINNT=0x0A00", "WIN32_LEAN_AND_MEAN", "NOMINMAX", "UNICODE", "_UNICODE"],
             "libraries": ["-lws2_32.lib", "-lmswsock.lib", "-lntdll.lib", "-liphlpapi.lib"],
             "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/W4"] } }
           },
-          { "include_dirs": ["native/unix"] }
+          { "include_dirs": ["unix"] }
         ]
       ],
       "defines": ["NAPI_VERSION=8"],
