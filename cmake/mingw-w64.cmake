@@ -10,5 +10,6 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 # Compiler's libraries inside: Windows has none of them.
-set(CMAKE_SHARED_LINKER_FLAGS_INIT -static)
+# No time of the build in the file: the same sources make the same bytes.
+set(CMAKE_SHARED_LINKER_FLAGS_INIT "-static -Wl,--no-insert-timestamp")
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)

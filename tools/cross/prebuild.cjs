@@ -1,0 +1,75 @@
+'use strict';
+// `npm run prebuild:all`: compiles the addon for every system of the package from one Linux x64, all
+// warnings as errors, twice and in two places, looks at what came out, and puts it into prebuilds/.
+// For the other BSDs it compiles and looks alone. For each kind of Unix also the C++ unit tests of
+// the pollers as one program, which needs no Node there. It shows that the code fits the systems'
+// real headers, not that it works; only the tests over musl are run here too. Arguments name
+// targets (targets.cjs).
+//
+// All is in .cache/cross (TRIPOLL_CACHE names another .cache): the packages, the compilers' caches,
+// the results. A second run compiles only what has changed. Its last line is "N passed, N failed".
+const fs = require('node:fs');
+const path = require('node:path');
+const { performance } = require('node:perf_hooks');
+const { install, root } = require('../legs.cjs');
+const { checkAddon, checkTests, loadKnown } = require('./checks.cjs');
+const { cache, compileAddon, compileTests, place } = require('./compile.cjs');
+const { TARGETS } = require('./targets.cjs');
+
+/** Another folder with the same sources: what is compiled must not depend on where. */
+function copyOfSources() {
+  const copy = path.join(cache, 'again/another-place');
+  fs.rmSync(copy, { recursive: true, force: true });
+  for (const name of ['CMakeLists.txt', 'cmake', 'native', 'tools/cross/exports.map']) {
+    const options = {
+      recursive: true,
+      preserveTimestamps: true,
+      filter: (from) => path.basename(from) !== 'build',
+    };
+    fs.cpSync(path.join(root, name), path.join(copy, name), options);
+  }
+  fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  return copy;
+}
+
+function buildTwice(modules, target, [first, second], known) {
+  const file = compileAddon(modules, target, first);
+  const said = checkAddon(file, target, known);
+  if (target.prebuild === undefined) return said;
+  const again = fs.readFileSync(compileAddon(modules, target, second));
+  if (!fs.readFileSync(file).equals(again)) throw new Error('a second build has other bytes');
+  const prebuild = path.join(root, 'prebuilds', target.prebuild);
+  fs.mkdirSync(path.dirname(prebuild), { recursive: true });
+  fs.writeFileSync(`${prebuild}.new`, again);
+  fs.renameSync(`${prebuild}.new`, prebuild);
+  return `${said}, twice the same`;
+}
+
+function main() {
+  const only = process.argv.slice(2);
+  const targets = TARGETS.filter(({ name }) => only.length === 0 || only.includes(name));
+  const modules = install('cross/npm', __dirname);
+  const known = loadKnown(modules);
+  const places = [place('first', root), place('again', copyOfSources())];
+  let [passed, failed] = [0, 0];
+  const attempt = (what, work) => {
+    const start = performance.now();
+    try {
+      const said = work();
+      passed++;
+      console.log(`ok      ${what}: ${said} (${((performance.now() - start) / 1000).toFixed(0)} s)`);
+    } catch (error) {
+      failed++;
+      console.log(`FAILED  ${what}: ${error.message}`);
+    }
+  };
+  for (const target of targets) {
+    attempt(`${target.name}, addon`, () => buildTwice(modules, target, places, known));
+    if (target.tests !== true) continue;
+    attempt(`${target.name}, tests`, () => checkTests(compileTests(modules, target, places[0]), target));
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+main();
