@@ -9,6 +9,8 @@ export interface StressPlan {
   readonly worker: number;
   /** A word a worker: 1 when it is to be woken. */
   readonly sleep: Int32Array;
+  /** A word a worker, odd while it waits for that: one more at each beginning and end. */
+  readonly waits: Int32Array;
   /** A word a task, from 1: one of `TASK`. */
   readonly tasks: Int32Array;
   /** Words of `COUNT`. */
@@ -31,7 +33,7 @@ export function wakeBy(sleep: Int32Array): (worker: number) => void {
 }
 
 function run(plan: StressPlan): void {
-  const { buffer, worker, sleep, tasks, counts, last } = plan;
+  const { buffer, worker, sleep, waits, tasks, counts, last } = plan;
   mutantNamed(plan.mutant)?.apply();
   const queue = new Scheduler(buffer, wakeBy(sleep)).worker(worker);
   let next = plan.first;
@@ -57,7 +59,9 @@ function run(plan: StressPlan): void {
       if (Atomics.load(counts, COUNT.isOver) !== 0) return;
     }
     if (next > last && queue.park()) {
+      Atomics.add(waits, worker, 1);
       Atomics.wait(sleep, worker, 0);
+      Atomics.add(waits, worker, 1);
       Atomics.store(sleep, worker, 0);
       queue.unparked();
     }
