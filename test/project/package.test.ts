@@ -32,7 +32,7 @@ const ALLOWED = [
   /^native\/[\w/]+\.(cc|h)$/,
   /^native\/(binding\.gyp|list-sources\.cjs|sources\.json)$/,
   /^prebuilds\/(linux-(x64|arm64)\/tripoll\.(glibc|musl)|(darwin-(x64|arm64)|freebsd-x64|win32-x64)\/tripoll)\.node$/,
-  /^docs\/[\w-]+\.md$/,
+  /^docs\/([\w-]+\/)?[\w-]+\.(md|svg)$/,
 ];
 
 const packed = pack();
