@@ -1,5 +1,6 @@
 import { inContext, runContained } from './context.js';
-import { newWakerState, Waker } from './waker.js';
+import { newWakerState } from './wake-word.js';
+import { Waker } from './waker.js';
 
 interface Entry {
   readonly waker: Waker;

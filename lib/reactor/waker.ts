@@ -1,5 +1,6 @@
 import { closedError, invalidArgType } from '../binding/errors.js';
 import { native } from '../binding/native.js';
+import { WakeWord } from './wake-word.js';
 
 /** What crosses to another thread: cloneable, without an fd in it. */
 export interface SharedWaker {
@@ -9,23 +10,21 @@ export interface SharedWaker {
   readonly buffer: SharedArrayBuffer;
 }
 
-const IDLE = 0;
-const WOKEN = 1;
-
 /**
  * Makes a reactor run a turn, from any thread. Any number of wakes before that turn is one `onWake`
  * in it. It does not keep the process alive.
  */
 export class Waker {
   readonly #id: number;
-  readonly #state: Int32Array;
+  /** @internal */
+  readonly word: WakeWord;
   #onClose: (() => void) | null;
   #closed = false;
 
   /** @internal */
   constructor(shared: SharedWaker, onClose: (() => void) | null) {
     this.#id = shared.id;
-    this.#state = new Int32Array(shared.buffer);
+    this.word = new WakeWord(shared.buffer);
     this.#onClose = onClose;
   }
 
@@ -56,17 +55,17 @@ export class Waker {
   wake(): void {
     if (this.#closed) throw closedError('Waker');
     // Only who turns it from idle writes to the system: the rest is coalesced.
-    if (Atomics.exchange(this.#state, 0, WOKEN) === IDLE) native.wakeById(this.#id);
+    if (this.word.wake()) native.wakeById(this.#id);
   }
 
   /** For `postMessage`: turn it into a waker there with `Waker.from`. */
   share(): SharedWaker {
-    return { id: this.#id, buffer: this.#state.buffer as SharedArrayBuffer };
+    return { id: this.#id, buffer: this.word.buffer };
   }
 
   /** Whether there was a wake since the last call. */
   take(): boolean {
-    return Atomics.load(this.#state, 0) === WOKEN && Atomics.exchange(this.#state, 0, IDLE) === WOKEN;
+    return this.word.take();
   }
 
   /** Gives it up: `wake` of this object throws from now on. May be called twice. */
@@ -81,8 +80,4 @@ export class Waker {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-export function newWakerState(): SharedArrayBuffer {
-  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
 }

@@ -22,8 +22,10 @@ export interface ExecutorHost {
   readonly limit: number;
   /** Tasks that its tasks have spawned, and that are not settled. */
   readonly pending: number;
-  /** One turn more. */
+  /** One turn more, when this one has ended. */
   again(): void;
+  /** `tell` will be called. */
+  readonly willTell: boolean;
   /** What its tasks have spawned and no slot is free for. */
   takeWaiting(): WaitingTask | undefined;
   settle(handle: TaskHandle, failed: boolean, value: unknown): void;
@@ -122,7 +124,7 @@ export class Executor {
   #busyMs = 0;
   readonly #onEnd = (task: RunningTask, failed: boolean, value: unknown) => this.#ended(task, failed, value);
   readonly #watch = (task: RunningTask) => this.#onSignal(task);
-  readonly #flushLater = () => this.#flush();
+  readonly #tellLater = () => this.tell();
 
   constructor(host: ExecutorHost, table: TaskTable, queue: WorkerQueue, metrics: MetricsTable) {
     this.#host = host;
@@ -167,19 +169,17 @@ export class Executor {
     this.#turnStartMs = nowMs();
     this.#turns++;
     let taken = 0;
-    for (let looks = 0; looks < MAX_TASKS_A_TURN; looks++) {
+    while (taken < MAX_TASKS_A_TURN) {
       if (this.#isFull()) {
         this.#queue.rest();
         this.#endTurn(taken);
         return;
       }
       if (!this.#takeOne()) {
-        if (this.#queue.park()) {
-          this.#parked = true;
-          this.#endTurn(taken);
-          return;
-        }
-        continue;
+        // What follows runs promises of tasks: others are to take what comes meanwhile.
+        this.#queue.rest();
+        this.#endTurn(taken);
+        return;
       }
       taken++;
       const isLook = taken % this.#tasksBetweenLooks === 0;
@@ -187,6 +187,22 @@ export class Executor {
     }
     this.#host.again();
     this.#endTurn(taken);
+  }
+
+  /** Whether more may come soon; nobody else is woken for it then. */
+  expectsWork(): boolean {
+    return this.#tasks.length > 0 && !this.#isFull() && this.#queue.search();
+  }
+
+  hasWork(): boolean {
+    return this.#tasks.length > 0 && !this.#isFull() && this.#queue.hasWork();
+  }
+
+  /** False when there is something to do. */
+  sleep(): boolean {
+    if (this.#parked || this.#tasks.length === 0 || this.#isFull()) return true;
+    this.#parked = this.#queue.park();
+    return this.#parked;
   }
 
   /**
@@ -317,9 +333,9 @@ export class Executor {
   }
 
   #flushSoon(): void {
-    if (this.#flushes) return;
+    if (this.#flushes || this.#host.willTell) return;
     this.#flushes = true;
-    nextTick(this.#flushLater);
+    nextTick(this.#tellLater);
   }
 
   #send(slot: number, failed: boolean, value: unknown, transfer: readonly unknown[]): void {
@@ -331,9 +347,10 @@ export class Executor {
   }
 
   /** After the microtasks: one wake for all that ended in them. */
-  #flush(): void {
+  tell(): void {
     this.#flushes = false;
     this.#metrics.set(this.#host.worker, Field.RUNNING, this.#running);
+    if (this.#dirty.length === 0) return;
     const dirty = this.#dirty;
     this.#dirty = [];
     for (const thread of dirty) this.#host.wakeThread(thread);

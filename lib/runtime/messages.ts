@@ -91,6 +91,7 @@ export interface WorkerPlan {
   readonly maxWaiting: number;
   readonly blockingThreads: number;
   readonly driver: 'default' | 'run';
+  readonly spinUs: number;
 }
 
 /** A thread of the pool for what blocks: one task at a time. */

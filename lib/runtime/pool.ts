@@ -1,6 +1,7 @@
 import type { Transferable, Worker } from 'node:worker_threads';
 import type { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
+import { Awake, type AwakeHost } from './awake.js';
 import { relayBlocking, type BlockingCalls } from './blocking-calls.js';
 import { entryError, isEntryError, noWorkerLeft, reasonOf } from './errors.js';
 import type { FromWorker, ResultMessage, TaskMessage, ToWorker, WorkerPlan } from './messages.js';
@@ -33,13 +34,14 @@ interface Place {
 }
 
 /** The workers' threads, from the side of the thread that made the runtime. */
-export class WorkerPool implements SenderHost {
+export class WorkerPool implements AwakeHost, SenderHost {
   readonly thread = 0;
   readonly sender: Sender;
   readonly #options: CheckedOptions;
   readonly #reactor: Reactor;
   readonly #blocking: BlockingCalls;
   readonly #waker: Waker;
+  readonly #awake: Awake;
   readonly #shared: SharedTable;
   readonly #table: TaskTable;
   readonly #queues: SharedArrayBuffer;
@@ -59,7 +61,8 @@ export class WorkerPool implements SenderHost {
     this.#options = options;
     this.#reactor = reactor;
     this.#blocking = blocking;
-    this.#waker = reactor.waker(() => this.sender.run());
+    this.#waker = reactor.waker(() => this.#awake.run());
+    this.#awake = new Awake(this.#waker, this, options.spinUs);
     this.#shared = TaskTable.create(workers + 1, capacity);
     this.#table = new TaskTable(this.#shared);
     // Twice what the table has: after a death each id may be in it once more.
@@ -80,9 +83,9 @@ export class WorkerPool implements SenderHost {
   // ---- the life of a worker ----
 
   #start(place: Place): void {
-    const { entry, tasksPerWorker, maxWaiting, blockingThreads, driver } = this.#options;
+    const { entry, tasksPerWorker, maxWaiting, blockingThreads, driver, spinUs } = this.#options;
     const plan: WorkerPlan = {
-      ...{ worker: place.worker, entry, tasksPerWorker, maxWaiting, blockingThreads, driver },
+      ...{ worker: place.worker, entry, tasksPerWorker, maxWaiting, blockingThreads, driver, spinUs },
       ...{ table: this.#shared, queues: this.#queues, metrics: this.#metricsMemory },
       mainWaker: this.#waker.share(),
       wakers: this.#places.map(({ waker }) => waker),
@@ -198,6 +201,28 @@ export class WorkerPool implements SenderHost {
   /** @internal For tests: what `worker.terminate()` of somebody else does. */
   terminate(worker: number): Promise<unknown> {
     return this.#places[worker]?.thread?.terminate() ?? Promise.resolve();
+  }
+
+  // ---- while this thread is awake ----
+
+  work(): void {
+    this.sender.run();
+  }
+
+  tell(): void {
+    // Nobody waits for this thread.
+  }
+
+  expectsWork(): boolean {
+    return this.sender.pending > 0;
+  }
+
+  hasWork(): boolean {
+    return false; // it is woken for all
+  }
+
+  sleep(): boolean {
+    return true;
   }
 
   // ---- for the sender ----

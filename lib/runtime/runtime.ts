@@ -21,6 +21,8 @@ export interface RuntimeInspection extends RuntimeMetrics {
   readonly maxWaiting: number;
   /** How a worker waits. */
   readonly driver: 'default' | 'run';
+  /** How long a thread looks before it sleeps. */
+  readonly spinUs: number;
   /** Threads of the pool for what blocks. */
   readonly blockingThreads: number;
   /** Calls of `blocking` that are not settled. */
@@ -91,10 +93,10 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
 
   /** Sizes, counters and options, for tests and diagnosis. */
   inspect(): RuntimeInspection {
-    const { entry, tasksPerWorker, capacity, maxWaiting, driver } = this.#options;
+    const { entry, tasksPerWorker, capacity, maxWaiting, driver, spinUs } = this.#options;
     return {
       ...this.metrics(),
-      ...{ closed: this.closed, entry, tasksPerWorker, capacity, maxWaiting, driver },
+      ...{ closed: this.closed, entry, tasksPerWorker, capacity, maxWaiting, driver, spinUs },
       blockingThreads: this.#blocking.threads,
       blockingPending: this.#blocking.pending,
     };

@@ -7,6 +7,7 @@ import {
 } from 'node:worker_threads';
 import { Reactor } from '../reactor/reactor.js';
 import { Waker, type SharedWaker } from '../reactor/waker.js';
+import { Awake, type AwakeHost } from './awake.js';
 import { RemoteBlocking } from './blocking-calls.js';
 import { answerTasks } from './blocking-worker.js';
 import { setCurrentRuntime } from './current.js';
@@ -32,12 +33,13 @@ import { TaskTable } from './table.js';
 import type { WaitingTask } from './waiting.js';
 
 /** A worker's thread, from its own side: its tasks, and what they spawn. */
-class WorkerThread implements ExecutorHost, SenderHost {
+class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
   readonly worker: number;
   readonly thread: number;
   readonly limit: number;
   readonly #port: MessagePort;
   readonly #waker: Waker;
+  readonly #awake: Awake;
   readonly #mainWaker: Waker;
   readonly #wakers: (Waker | null)[];
   readonly #sender: Sender;
@@ -59,7 +61,8 @@ class WorkerThread implements ExecutorHost, SenderHost {
     metrics.reset(worker);
     this.#executor = new Executor(this, table, scheduler.worker(worker), metrics);
     const reactor = Reactor.default;
-    this.#waker = reactor.waker(() => this.#onWake());
+    this.#waker = reactor.waker(() => this.#awake.run());
+    this.#awake = new Awake(this.#waker, this, plan.spinUs);
     this.#wakers[worker] = this.#waker;
     const maxCalls = plan.maxWaiting + plan.blockingThreads;
     this.#blocking = new RemoteBlocking((message, transfer) => this.post(message, transfer), maxCalls);
@@ -83,9 +86,27 @@ class WorkerThread implements ExecutorHost, SenderHost {
     this.#port.postMessage(message, transfer as readonly Transferable[]);
   }
 
-  #onWake(): void {
-    this.#sender.run();
+  // ---- while it is awake ----
+
+  work(isWoken: boolean): void {
+    if (isWoken) this.#sender.run();
     this.#executor.turn();
+  }
+
+  tell(): void {
+    this.#executor.tell();
+  }
+
+  expectsWork(): boolean {
+    return this.#executor.expectsWork();
+  }
+
+  hasWork(): boolean {
+    return this.#executor.hasWork();
+  }
+
+  sleep(): boolean {
+    return this.#executor.sleep();
   }
 
   #onMessage(message: ToWorker): void {
@@ -105,7 +126,11 @@ class WorkerThread implements ExecutorHost, SenderHost {
   // ---- for the tasks ----
 
   again(): void {
-    this.#waker.wake();
+    this.#awake.soon();
+  }
+
+  get willTell(): boolean {
+    return this.#awake.isScheduled;
   }
 
   wakeThread(thread: number): void {
@@ -152,7 +177,7 @@ class WorkerThread implements ExecutorHost, SenderHost {
   }
 
   onWaiting(): void {
-    this.#waker.wake();
+    this.#awake.soon();
   }
 
   hold(): void {

@@ -132,6 +132,20 @@ export class WorkerQueue {
   }
 
   /**
+   * This worker waits for a moment without sleeping, and asks `hasWork`: then nobody else is woken
+   * for what comes. False when enough others search. `next`, `park` or `rest` end it.
+   */
+  search(): boolean {
+    this.#isSearching ||= this.#parts.idle.startSearching(this.#worker);
+    return this.#isSearching;
+  }
+
+  /** Whether there is a task that this worker can take. */
+  hasWork(): boolean {
+    return this.#cells.read(this.#lifoSlot) !== 0 || this.#parts.hasWork();
+  }
+
+  /**
    * Says that this worker is about to wait, and looks once more whether it should: true when it may
    * wait in its poller, false when there is something to do. Call `unparked` after the wait.
    */

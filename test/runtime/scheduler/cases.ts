@@ -289,6 +289,10 @@ function workerProgram({ extra, open, hasClaims }: Built, worker: number, plan: 
         cells.wait(extra.waking(worker));
         continue;
       }
+      // The promises of tasks run here; then it looks for a moment before it sleeps.
+      queue.rest();
+      forget('look');
+      if (queue.search() && queue.hasWork()) continue;
       forget('park');
       if (queue.park()) {
         forget('wait');

@@ -3,6 +3,7 @@ import { Idle } from '#lib/runtime/scheduler/idle';
 import { Injector } from '#lib/runtime/scheduler/injector';
 import { LocalQueue } from '#lib/runtime/scheduler/local-queue';
 import { Parts } from '#lib/runtime/scheduler/parts';
+import { WorkerQueue } from '#lib/runtime/scheduler/worker-queue';
 
 export interface Mutant {
   readonly name: string;
@@ -111,6 +112,13 @@ export const MUTANTS: readonly Mutant[] = [
     foundBy: ['two workers: one that is stolen from dies', 'two workers, one dies'],
     apply: replace(Idle.prototype, 'isChosen', function () {
       return false;
+    }),
+  },
+  {
+    name: 'a worker that has looked for a moment sleeps without another look',
+    foundBy: ['park against inject', 'a worker and who injects'],
+    apply: replace(WorkerQueue.prototype, 'park', function () {
+      return true;
     }),
   },
 ];
