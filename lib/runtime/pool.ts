@@ -218,7 +218,7 @@ export class WorkerPool implements AwakeHost, SenderHost {
   }
 
   hasWork(): boolean {
-    return false; // it is woken for all
+    return this.sender.hasDone; // before a worker that goes on with others says so
   }
 
   sleep(): boolean {

@@ -76,6 +76,11 @@ export class Sender implements TaskOwner {
     return this.#failure !== null || this.waiting < this.#free.length;
   }
 
+  /** Whether `run` would settle a handle. */
+  get hasDone(): boolean {
+    return this.#pending > 0 && this.#table.hasDone(this.#host.thread);
+  }
+
   /** A handle of a task that never was. */
   refuse(error: Error): TaskHandle {
     const handle = new TaskHandle(this);

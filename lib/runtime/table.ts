@@ -178,6 +178,13 @@ export class TaskTable {
     return worker;
   }
 
+  /** Whether a slot of the thread is done, and was not taken yet. */
+  hasDone(thread: number): boolean {
+    const first = thread * this.#marksPerThread;
+    for (let i = 0; i < this.#marksPerThread; i++) if (this.#marks.load(first + i) !== 0) return true;
+    return false;
+  }
+
   /** Calls `fn` with each slot of the thread that is done, each once. */
   takeDone(thread: number, fn: (slot: number) => void): void {
     const first = thread * this.#marksPerThread;

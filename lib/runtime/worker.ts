@@ -89,7 +89,7 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
   // ---- while it is awake ----
 
   work(isWoken: boolean): void {
-    if (isWoken) this.#sender.run();
+    if (isWoken || this.#sender.hasDone) this.#sender.run();
     this.#executor.turn();
   }
 
@@ -102,7 +102,7 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
   }
 
   hasWork(): boolean {
-    return this.#executor.hasWork();
+    return this.#executor.hasWork() || this.#sender.hasDone;
   }
 
   sleep(): boolean {
