@@ -72,6 +72,32 @@ async function measure(
   }
 }
 
+const skewedTasks = 400;
+
+/** Time of a skewed load to the ideal: of tasks of 1 ms, nine of ten spawned on one of two workers. */
+async function measureSkewed(env: NodeJS.ProcessEnv): Promise<number> {
+  const side = new Child('skewed', process.execPath, [sideFile('skewed.js')], env);
+  const run = async (): Promise<number> => {
+    side.send(`go ${skewedTasks}`);
+    return side.nextNumber('done', graceMs);
+  };
+  try {
+    await side.nextNumber('ready', startTimeoutMs);
+    await run();
+    return (await run()) / 1000;
+  } finally {
+    await side.kill();
+  }
+}
+
+async function skewed(rounds: number, env: NodeJS.ProcessEnv): Promise<number[]> {
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round++) ratios.push(await measureSkewed(env));
+  console.log(`\n${skewedTasks} tasks of 1 ms, nine of ten spawned on one of two workers\n`);
+  console.log(renderGoals([goalRow('time / ideal', spreadOf(ratios), atMost(1.1, 1.03), 3)]));
+  return ratios;
+}
+
 type Samples = Record<string, number[]>;
 
 function report({ title, ratios }: Work, samples: Samples): void {
@@ -105,6 +131,7 @@ async function main(): Promise<void> {
     report(work, samples);
     results[work.title] = samples;
   }
+  results['skewed'] = { 'time to ideal': await skewed(rounds, env) };
   if (values.json !== undefined) save(values.json, { machine, rounds, seconds, results });
 }
 
