@@ -7,6 +7,8 @@
  * flags.
  */
 const MUSL = ['-Wno-sign-compare', '-Wno-sign-conversion'];
+/** Of macOS' headers, before whichever source comes first: native/bsd defines it for itself alone. */
+const MAC = ['-D__APPLE_USE_RFC_3542='];
 
 /**
  * `os` is sources.json's; `cpu` and `format` are what the file must be. `tests`: with the C++ tests
@@ -46,9 +48,16 @@ const TARGETS = [
     prebuild: 'darwin-arm64/tripoll.node',
     triple: 'aarch64-macos.13.0',
     os: 'mac',
+    flags: MAC,
     tests: true,
   },
-  { name: 'darwin-x64', prebuild: 'darwin-x64/tripoll.node', triple: 'x86_64-macos.13.0', os: 'mac' },
+  {
+    name: 'darwin-x64',
+    prebuild: 'darwin-x64/tripoll.node',
+    triple: 'x86_64-macos.13.0',
+    os: 'mac',
+    flags: MAC,
+  },
   {
     name: 'freebsd-x64',
     prebuild: 'freebsd-x64/tripoll.node',
