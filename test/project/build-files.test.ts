@@ -32,6 +32,10 @@ test('both builds read that list, and name no source themselves', () => {
   }
 });
 
+test('node-gyp in the repository builds what the package builds', () => {
+  expect(read('binding.gyp')).toContain('"dependencies": ["native/binding.gyp:tripoll"]');
+});
+
 /** Second names, which node:net has. */
 const aliases: Readonly<Record<string, string>> = { Stream: 'Socket', createConnection: 'connect' };
 
