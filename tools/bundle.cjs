@@ -77,6 +77,8 @@ const BUNDLES = {
   dgram: ['node/dgram'],
   runtime: ['runtime/index', 'runtime/scheduler/scheduler'],
   addon: ['binding/load-addon'], // loads it, and says why it cannot; needs none of the others
+  // Loaded where there is a server.
+  serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
   // Last: what all others use now and then.
   options: [
     'net/socket/detached',

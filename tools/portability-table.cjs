@@ -18,6 +18,7 @@ const rows = {
   splice: '`copyBidirectional` inside the kernel',
   sendfile: '`sendfile`',
   zeroCopy: '`writeZeroCopy`',
+  reusePortBalances: 'SO_REUSEPORT spreads connections (`serve`)',
 };
 
 const text = (value) => {

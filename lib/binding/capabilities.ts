@@ -37,6 +37,8 @@ export interface Capabilities {
   readonly sendfile: boolean;
   /** Streams have `writeZeroCopy`; Linux. */
   readonly zeroCopy: boolean;
+  /** The system spreads connections over the sockets of one port (SO_REUSEPORT); Linux. */
+  readonly reusePortBalances: boolean;
   /** Bytes of a chunk are overwritten when its handler returns (`TRIPOLL_DEBUG`). */
   readonly debug: boolean;
 }
@@ -66,6 +68,7 @@ function detect(): Capabilities {
     splice: native.spliceRelay !== undefined,
     sendfile: native.sendfile !== undefined,
     zeroCopy: native.zeroCopyCreate !== undefined,
+    reusePortBalances: backends.includes('epoll'),
     debug: (process.env['TRIPOLL_DEBUG'] ?? '') !== '',
   });
 }

@@ -1,6 +1,6 @@
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import { newContext } from '../reactor/context.js';
-import { loadTasks } from './load-tasks.js';
+import { loadEntry } from './load-tasks.js';
 import type { BlockingAnswer, BlockingPlan, BlockingTask } from './messages.js';
 import { notCloneable } from './errors.js';
 import { transferOf } from './moved.js';
@@ -8,7 +8,8 @@ import { describeThrown } from './remote-error.js';
 
 /** A thread of the pool for what blocks, from its own side: one task after the other. */
 export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): Promise<void> {
-  const { names, tasks } = await loadTasks(entry);
+  const { tasks } = await loadEntry(entry);
+  const names = [...tasks.keys()];
   const answer = (message: BlockingAnswer, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, transfer);
   // In a context of its own, as on a worker: what `AsyncLocalStorage` keeps is not left to the next.
@@ -18,7 +19,7 @@ export async function answerTasks({ entry }: BlockingPlan, port: MessagePort): P
   answer({ kind: 'ready' });
 
   async function run(name: string, args: readonly unknown[]): Promise<void> {
-    const task = tasks[names.indexOf(name)];
+    const task = tasks.get(name);
     if (task === undefined) {
       answer({ kind: 'unknown', names });
       return;

@@ -19,6 +19,8 @@ interface BlockingThread {
   /** Of what it runs. */
   handle: TaskHandle | null;
   name: string;
+  /** Its code is replaced: it does nothing more than what it is at. */
+  isOld: boolean;
   cause: unknown;
 }
 
@@ -115,12 +117,21 @@ export class BlockingPool implements BlockingCalls, TaskOwner {
   #start(): void {
     const thread = newThread({ blocking: true, entry: this.#entry } satisfies BlockingPlan);
     const each: BlockingThread = {
-      ...{ thread, index: this.#begun++, state: 'BEGINS', handle: null, name: '', cause: undefined },
+      ...{ thread, index: this.#begun++, state: 'BEGINS', handle: null, name: '' },
+      ...{ isOld: false, cause: undefined },
     };
     this.#threads.add(each);
     thread.on('message', (answer: BlockingAnswer) => this.#onAnswer(each, answer));
     thread.on('error', (error) => (each.cause = error));
     thread.on('exit', (exitCode) => this.#onExit(each, exitCode));
+  }
+
+  /** Threads that come from now on load the entry anew. */
+  reload(): void {
+    for (const each of this.#threads) {
+      each.isOld = true;
+      if (each.state === 'WAITS') this.#end(each);
+    }
   }
 
   #end(each: BlockingThread): void {
@@ -140,6 +151,7 @@ export class BlockingPool implements BlockingCalls, TaskOwner {
     each.handle = null;
     each.state = 'WAITS';
     if (handle !== null && answer.kind !== 'ready') settle(handle, each.name, answer);
+    if (each.isOld) this.#end(each);
     this.#next();
   }
 

@@ -17,11 +17,16 @@ export type TaskFunction = (...args: unknown[]) => unknown;
 
 /** What an executor needs of its thread. */
 export interface ExecutorHost {
+  /** As tasks know it. */
   readonly worker: number;
+  /** As the table and the queues know its thread. */
+  readonly place: number;
   /** Tasks at once. */
   readonly limit: number;
   /** Tasks that its tasks have spawned, and that are not settled. */
   readonly pending: number;
+  /** Those of them that no slot is free for. */
+  readonly waiting: number;
   /** One turn more, when this one has ended. */
   again(): void;
   /** `tell` will be called. */
@@ -111,6 +116,7 @@ export class Executor {
   #bound: TaskMessage[] = [];
   #running = 0;
   #parked = false;
+  #retired = false;
   /** That have ended, to be used again: as many as ran at once. */
   readonly #spare: RunningTask[] = [];
   readonly #withSignal = new Set<RunningTask>();
@@ -137,8 +143,19 @@ export class Executor {
   begin(names: readonly string[], tasks: readonly TaskFunction[]): void {
     this.#names = names;
     this.#tasks = tasks;
-    this.#metrics.set(this.#host.worker, Field.START_MS, Date.now());
+    this.#metrics.set(this.#host.place, Field.START_MS, Date.now());
     this.#host.again();
+  }
+
+  /** Takes no more tasks than those that only this thread can run. */
+  retire(): void {
+    this.#retired = true;
+    this.#host.again();
+  }
+
+  /** Nothing runs, or is bound to this thread. */
+  get isIdle(): boolean {
+    return this.#running === 0 && this.#bound.length === 0;
   }
 
   /** A task that came by a port. */
@@ -165,7 +182,7 @@ export class Executor {
   turn(): void {
     if (this.#tasks.length === 0) return;
     this.#unpark();
-    if (this.#table.takeAborts(this.#host.worker)) this.#tellAborts();
+    if (this.#table.takeAborts(this.#host.place)) this.#tellAborts();
     this.#turnStartMs = nowMs();
     this.#turns++;
     let taken = 0;
@@ -210,6 +227,7 @@ export class Executor {
    * what they wait for.
    */
   #isFull(): boolean {
+    if (this.#retired) return this.#bound.length === 0 && this.#host.waiting === 0;
     return this.#running >= this.#host.limit + this.#host.pending;
   }
 
@@ -217,16 +235,16 @@ export class Executor {
   #takeOne(): boolean {
     const message = this.#bound.shift();
     if (message !== undefined) {
-      const slot = this.#table.boundTo(message.id, this.#host.worker);
+      const slot = this.#table.boundTo(message.id, this.#host.place);
       if (slot === -1) return true;
       // Given up before it began. Nobody hears of the outcome; the slot is freed by it.
       if (this.#table.isAborted(slot)) this.#tell(slot, false, undefined);
       else this.#begin(slot, message.task, message.args);
       return true;
     }
-    const id = this.#queue.next();
+    const id = this.#retired ? 0 : this.#queue.next();
     if (id === 0) return this.#takeWaiting();
-    const slot = this.#table.claim(id, this.#host.worker);
+    const slot = this.#table.claim(id, this.#host.place);
     // Stale: a task that was taken back, or that another has, after a death. The thread that made
     // the runtime may wait for the place that has become free in the queue.
     if (slot === -1) this.#wakeLater(0);
@@ -274,7 +292,7 @@ export class Executor {
     this.#begun++;
     const context = newContext();
     task.context = context;
-    context.runInAsyncScope(callTask, null, this.#tasks[number]!, task, args);
+    context.runInAsyncScope(callTask, null, this.#tasks[number] ?? missing, task, args);
   }
 
   #onSignal(task: RunningTask): void {
@@ -320,7 +338,7 @@ export class Executor {
       this.#send(slot, true, describeThrown(notCloneable('the result', name, error)), []);
     }
     if (isInline) {
-      this.#table.finish(slot, this.#host.worker, failed ? Outcome.ERROR : Outcome.VALUE);
+      this.#table.finish(slot, this.#host.place, failed ? Outcome.ERROR : Outcome.VALUE);
       this.#wakeLater(this.#table.spawnerOf(slot));
       return;
     }
@@ -349,7 +367,7 @@ export class Executor {
   /** After the microtasks: one wake for all that ended in them. */
   tell(): void {
     this.#flushes = false;
-    this.#metrics.set(this.#host.worker, Field.RUNNING, this.#running);
+    this.#metrics.set(this.#host.place, Field.RUNNING, this.#running);
     if (this.#dirty.length === 0) return;
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -373,11 +391,11 @@ export class Executor {
   }
 
   #writeMetrics(): void {
-    const { worker } = this.#host;
-    this.#metrics.set(worker, Field.RUNNING, this.#running);
-    this.#metrics.set(worker, Field.TASKS, this.#begun);
-    this.#metrics.set(worker, Field.TURNS, this.#turns);
-    this.#metrics.set(worker, Field.BUSY_MS, this.#busyMs);
+    const { place } = this.#host;
+    this.#metrics.set(place, Field.RUNNING, this.#running);
+    this.#metrics.set(place, Field.TASKS, this.#begun);
+    this.#metrics.set(place, Field.TURNS, this.#turns);
+    this.#metrics.set(place, Field.BUSY_MS, this.#busyMs);
   }
 }
 
@@ -398,6 +416,11 @@ function callTask(fn: TaskFunction, task: RunningTask, args: readonly unknown[])
     setCurrentTask(null);
   }
   task.resolve(result);
+}
+
+/** Of a newer entry, which this thread has not loaded. */
+function missing(): never {
+  throw noSuchTask('of this newer one', []);
 }
 
 /** Null for what is no promise. @throws what a proxy's traps throw */

@@ -1,5 +1,6 @@
 import type { SharedWaker } from '../reactor/waker.js';
 import type { Thrown } from './remote-error.js';
+import type { Order, Report } from './serving/messages.js';
 import type { SharedTable } from './table.js';
 
 // What goes through ports: beginnings, and values that do not fit into a slot. From one worker to
@@ -8,7 +9,7 @@ import type { SharedTable } from './table.js';
 /** Arguments of a task that is bound to one worker. */
 export interface TaskMessage {
   readonly kind: 'task';
-  readonly worker: number;
+  readonly place: number;
   readonly id: number;
   readonly task: number;
   readonly args: readonly unknown[];
@@ -30,7 +31,7 @@ export interface ResultMessage {
 /** A worker has a thread, an old one or a new. */
 export interface WakerMessage {
   readonly kind: 'waker';
-  readonly worker: number;
+  readonly place: number;
   readonly waker: SharedWaker;
 }
 
@@ -38,8 +39,35 @@ export interface WakerMessage {
 export interface ReadyMessage {
   readonly kind: 'ready';
   readonly waker: SharedWaker;
-  /** Of the tasks: their numbers are the places in this list. */
+  /** Of its tasks. */
   readonly names: readonly string[];
+}
+
+/** The answer: now it takes tasks, and accepts connections. */
+export interface BeginMessage {
+  readonly kind: 'begin';
+  /** Of all tasks that any thread has had: their numbers are the places in this list. */
+  readonly names: readonly string[];
+}
+
+/** Another thread works in its stead: it finishes what it has begun, and then says so. */
+export interface RetireMessage {
+  readonly kind: 'retire';
+}
+
+export interface RetiredMessage {
+  readonly kind: 'retired';
+}
+
+/** About a server. */
+export interface ServingOrder {
+  readonly kind: 'serving';
+  readonly order: Order;
+}
+
+export interface ServingReport {
+  readonly kind: 'serving';
+  readonly said: Report;
 }
 
 /** It could not load its entry. */
@@ -73,11 +101,21 @@ export interface BlockingResult {
   readonly value: unknown;
 }
 
-export type ToWorker = TaskMessage | ResultMessage | WakerMessage | BlockingResult;
-export type FromWorker = ResultMessage | ReadyMessage | FailedMessage | BlockingCall | BlockingAbort;
+export type ToWorker =
+  TaskMessage | ResultMessage | WakerMessage | BlockingResult | BeginMessage | RetireMessage | ServingOrder;
+export type FromWorker =
+  | ResultMessage
+  | ReadyMessage
+  | FailedMessage
+  | BlockingCall
+  | BlockingAbort
+  | RetiredMessage
+  | ServingReport;
 
 /** What a worker's thread is given. */
 export interface WorkerPlan {
+  /** Where its thread is in what is shared; the worker has another for a successor. */
+  readonly place: number;
   readonly worker: number;
   readonly entry: string;
   readonly table: SharedTable;
@@ -85,7 +123,7 @@ export interface WorkerPlan {
   readonly metrics: SharedArrayBuffer;
   /** Of the thread that made the runtime. */
   readonly mainWaker: SharedWaker;
-  /** Of the other workers that have begun. */
+  /** By place: of the other threads that have begun. */
   readonly wakers: readonly (SharedWaker | null)[];
   readonly tasksPerWorker: number;
   readonly maxWaiting: number;

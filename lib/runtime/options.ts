@@ -73,7 +73,8 @@ export function checkOptions(options: RuntimeOptions): CheckedOptions {
   const { driver = 'default' } = options;
   const workers = options.workers ?? Math.min(availableParallelism(), MAX_WORKERS);
   checkInteger('workers', workers, 1, MAX_WORKERS);
-  const mostEach = Math.floor(MAX_SLOTS / (workers + 1));
+  // In a reload there are twice as many.
+  const mostEach = Math.floor(MAX_SLOTS / (2 * workers + 1));
   const capacity = options.capacity ?? Math.min(DEFAULT_CAPACITY, mostEach);
   checkInteger('capacity', capacity, 1, mostEach);
   const counts = {

@@ -1,44 +1,39 @@
-import type { Transferable, Worker } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import type { Reactor } from '../reactor/reactor.js';
-import { Waker, type SharedWaker } from '../reactor/waker.js';
+import { Waker } from '../reactor/waker.js';
 import { Awake, type AwakeHost } from './awake.js';
 import { relayBlocking, type BlockingCalls } from './blocking-calls.js';
-import { entryError, isEntryError, noWorkerLeft, reasonOf } from './errors.js';
-import type { FromWorker, ResultMessage, TaskMessage, ToWorker, WorkerPlan } from './messages.js';
+import { entryError, isEntryError, noWorkerLeft, reasonOf, workerDied } from './errors.js';
+import type {
+  FromWorker,
+  ReadyMessage,
+  ResultMessage,
+  TaskMessage,
+  ToWorker,
+  WorkerPlan,
+} from './messages.js';
 import { Field, MetricsTable, type WorkerMetrics } from './metrics.js';
 import { newThread } from './new-thread.js';
 import type { CheckedOptions } from './options.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import { createScheduler, Scheduler } from './scheduler/scheduler.js';
+import type { ReloadHost } from './reload.js';
+import { newPlace, type Place, type Role } from './place.js';
 import { Sender, type SenderHost } from './sender.js';
+import { Serving, type ServingHost } from './serving/serving.js';
 import { TaskTable, type SharedTable } from './table.js';
 
 /** Of an error's stack, for other threads, whose slot it must fit into. */
 const MAX_DEATH_CHARS = 200;
 
-/** A worker's place; its threads come and go. */
-interface Place {
-  readonly worker: number;
-  thread: Worker | null;
-  waker: SharedWaker | null;
-  ready: boolean;
-  restarts: number;
-  /** Deaths since it has last done a task. */
-  deaths: number;
-  /** What is about to end its thread. */
-  cause: unknown;
-  /** What has ended the one before. */
-  lastCause: unknown;
-  /** It gets no thread any more. */
-  isGivenUp: boolean;
-}
-
 /** The workers' threads, from the side of the thread that made the runtime. */
-export class WorkerPool implements AwakeHost, SenderHost {
+export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHost {
   readonly thread = 0;
   readonly sender: Sender;
+  readonly reactor: Reactor;
+  readonly workers: number;
+  #serving: Serving | null = null;
   readonly #options: CheckedOptions;
-  readonly #reactor: Reactor;
   readonly #blocking: BlockingCalls;
   readonly #waker: Waker;
   readonly #awake: Awake;
@@ -48,8 +43,15 @@ export class WorkerPool implements AwakeHost, SenderHost {
   readonly #scheduler: Scheduler;
   readonly #metricsMemory: SharedArrayBuffer;
   readonly #metrics: MetricsTable;
-  readonly #places: Place[];
+  /** First one of each worker, then the other of each. */
+  readonly #places: readonly Place[];
+  /** By worker: the one that works. */
+  readonly #current: Place[];
   readonly #wakers: (Waker | null)[];
+  /** By worker: what has ended its last thread. */
+  readonly #causes: unknown[] = [];
+  /** Of all tasks that any thread has had; a task's number is its place in it. */
+  readonly #names: string[] = [];
   #nextWorker = 0;
   #hasBegun = false;
   #closed = false;
@@ -58,40 +60,42 @@ export class WorkerPool implements AwakeHost, SenderHost {
 
   constructor(options: CheckedOptions, reactor: Reactor, blocking: BlockingCalls) {
     const { workers, capacity } = options;
+    const places = 2 * workers;
     this.#options = options;
-    this.#reactor = reactor;
+    this.reactor = reactor;
+    this.workers = workers;
     this.#blocking = blocking;
     this.#waker = reactor.waker(() => this.#awake.run());
     this.#awake = new Awake(this.#waker, this, options.spinUs);
-    this.#shared = TaskTable.create(workers + 1, capacity);
+    this.#shared = TaskTable.create(places + 1, capacity);
     this.#table = new TaskTable(this.#shared);
     // Twice what the table has: after a death each id may be in it once more.
-    const injectorCapacity = 2 * (workers + 1) * capacity;
-    this.#queues = createScheduler({ workers, injectorCapacity });
-    this.#scheduler = new Scheduler(this.#queues, (worker) => this.wakeWorker(worker));
-    this.#metricsMemory = MetricsTable.create(workers);
+    const injectorCapacity = 2 * (places + 1) * capacity;
+    this.#queues = createScheduler({ workers: places, atOnce: workers, injectorCapacity });
+    this.#scheduler = new Scheduler(this.#queues, (place) => this.wakeWorker(place));
+    this.#metricsMemory = MetricsTable.create(places);
     this.#metrics = new MetricsTable(this.#metricsMemory);
     this.sender = new Sender(this, this.#table, options.maxWaiting);
-    this.#wakers = new Array<Waker | null>(workers).fill(null);
-    this.#places = Array.from({ length: workers }, (_, worker) => ({
-      ...{ worker, thread: null, waker: null, ready: false, restarts: 0, deaths: 0 },
-      ...{ cause: undefined, lastCause: undefined, isGivenUp: false },
-    }));
-    for (const place of this.#places) this.#start(place);
+    this.#wakers = new Array<Waker | null>(places).fill(null);
+    this.#places = Array.from({ length: places }, (_, place) => newPlace(place, workers));
+    this.#current = this.#places.slice(0, workers);
+    for (const place of this.#current) this.#start(place, 'working');
   }
 
   // ---- the life of a worker ----
 
-  #start(place: Place): void {
+  #start(place: Place, role: Role): void {
     const { entry, tasksPerWorker, maxWaiting, blockingThreads, driver, spinUs } = this.#options;
     const plan: WorkerPlan = {
-      ...{ worker: place.worker, entry, tasksPerWorker, maxWaiting, blockingThreads, driver, spinUs },
+      ...{ place: place.place, worker: place.worker, entry, tasksPerWorker, maxWaiting },
+      ...{ blockingThreads, driver, spinUs },
       ...{ table: this.#shared, queues: this.#queues, metrics: this.#metricsMemory },
       mainWaker: this.#waker.share(),
       wakers: this.#places.map(({ waker }) => waker),
     };
     const thread = newThread(plan);
     place.thread = thread;
+    place.role = role;
     place.cause = undefined;
     thread.on('message', (message: FromWorker) => this.#onMessage(place, message));
     relayBlocking(thread, this.#blocking);
@@ -105,28 +109,39 @@ export class WorkerPool implements AwakeHost, SenderHost {
   #onMessage(place: Place, message: FromWorker): void {
     if (this.#closed) return;
     if (message.kind === 'result') this.#onResult(message);
-    else if (message.kind === 'ready') this.#onReady(place, message.waker, message.names);
+    else if (message.kind === 'ready') this.#onReady(place, message);
+    else if (message.kind === 'serving') this.#serving?.onMessage(place, message.said);
+    else if (message.kind === 'retired') this.#tellRetired(place);
     else if (message.kind === 'failed') {
       place.cause = entryError(this.#options.entry, rebuildThrown(message.thrown));
       void place.thread?.terminate();
     }
   }
 
-  #onReady(place: Place, shared: SharedWaker, names: readonly string[]): void {
+  #onReady(place: Place, { waker, names }: ReadyMessage): void {
     place.ready = true;
-    place.waker = shared;
-    this.#wakers[place.worker] = Waker.from(shared);
-    for (const other of this.#places) {
-      if (other !== place && other.thread !== null)
-        post(other.thread, { kind: 'waker', worker: place.worker, waker: shared });
-    }
+    place.names = names;
+    place.waker = waker;
+    this.#wakers[place.place] = Waker.from(waker);
+    for (const other of this.#places)
+      if (other !== place) this.post(other, { kind: 'waker', place: place.place, waker });
+    for (const name of names) if (!this.#names.includes(name)) this.#names.push(name);
+    if (place.role === 'working') this.#begin(place, names);
+    place.onReady?.(null);
+    place.onReady = null;
+  }
+
+  /** It takes tasks from now on, and connections. */
+  #begin(place: Place, names: readonly string[]): void {
+    this.post(place, { kind: 'begin', names: this.#names });
+    this.sender.setNames(new Map(names.map((name) => [name, this.#names.indexOf(name)])));
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      this.sender.setNames(names);
       this.#tellBegun();
     }
+    this.#serving?.onBegun(place);
     // What was said before it could be.
-    this.wakeWorker(place.worker);
+    this.wakeWorker(place.place);
   }
 
   #tellBegun(): void {
@@ -142,37 +157,56 @@ export class WorkerPool implements AwakeHost, SenderHost {
   }
 
   #onExit(place: Place, exitCode: number): void {
+    const { role, cause } = place;
     place.thread = null;
-    place.lastCause = place.cause;
+    this.#causes[place.worker] = cause;
     place.ready = false;
     place.waker = null;
-    this.#wakers[place.worker] = null;
+    this.#wakers[place.place] = null;
     if (this.#closed) return;
-    this.#scheduler.abandon(place.worker);
+    this.#scheduler.abandon(place.place);
     // What it had in its queue is queued in the table too.
-    const { queued, told } = this.#table.salvage(place.worker, this.#detailsOf(place, exitCode));
-    const { worker } = place;
-    const done = this.#metrics.get(worker, Field.TASKS) - this.#metrics.get(worker, Field.RUNNING);
+    const { queued, told } = this.#table.salvage(place.place, this.#detailsOf(place, exitCode));
+    const done = this.#metrics.get(place.place, Field.TASKS) - this.#metrics.get(place.place, Field.RUNNING);
     place.deaths = done > 0 ? 0 : place.deaths + 1;
-    this.#metrics.reset(place.worker);
+    this.#metrics.reset(place.place);
     this.sender.retry(queued);
     for (const thread of told) {
       if (thread === 0) this.#waker.wake();
       else this.wakeWorker(thread - 1);
     }
-    if (place.deaths > this.#options.maxRestarts || (!this.#hasBegun && isEntryError(place.cause)))
-      this.#giveUp(place);
-    else this.#restart(place);
+    this.#serving?.onExit(place);
+    if (role === 'working') this.#replace(place);
+    else this.#leave(place, exitCode);
   }
 
-  #restart(place: Place): void {
-    place.restarts++;
-    this.#start(place);
+  #replace(place: Place): void {
+    if (place.deaths > this.#options.maxRestarts || (!this.#hasBegun && isEntryError(place.cause)))
+      this.#giveUp(place);
+    else {
+      place.restarts++;
+      this.#start(place, 'working');
+    }
+  }
+
+  /** The thread of a reload, before or after its work. */
+  #leave(place: Place, exitCode: number): void {
+    place.role = 'spare';
+    const { cause, onReady } = place;
+    place.onReady = null;
+    onReady?.(isEntryError(cause) ? cause : workerDied(place.worker, exitCode, cause));
+    this.#tellRetired(place);
+  }
+
+  #tellRetired(place: Place): void {
+    place.onRetired?.();
+    place.onRetired = null;
   }
 
   #giveUp(place: Place): void {
     place.isGivenUp = true;
-    if (this.#places.some(({ isGivenUp }) => !isGivenUp)) return;
+    this.#serving?.onGivenUp();
+    if (this.#current.some(({ isGivenUp }) => !isGivenUp)) return;
     this.fail(isEntryError(place.cause) ? place.cause : noWorkerLeft(place.deaths, place.cause));
   }
 
@@ -180,7 +214,60 @@ export class WorkerPool implements AwakeHost, SenderHost {
   fail(error: Error): void {
     this.failure ??= error;
     this.sender.stop(this.failure);
+    this.#serving?.close();
+    for (const place of this.#places) {
+      place.onReady?.(this.failure);
+      place.onReady = null;
+      this.#tellRetired(place);
+    }
     this.#tellBegun();
+  }
+
+  // ---- a reload ----
+
+  startSuccessor(worker: number): Promise<Place> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    const place = this.#otherOf(this.#current[worker]!);
+    return new Promise((resolve, reject) => {
+      place.onReady = (error) => {
+        if (error === null) resolve(place);
+        else reject(error);
+      };
+      this.#start(place, 'standby');
+    });
+  }
+
+  #otherOf({ place }: Place): Place {
+    return this.#places[(place + this.workers) % this.#places.length]!;
+  }
+
+  prepare(place: Place): Promise<void> {
+    return this.#serving?.prepare(place) ?? Promise.resolve();
+  }
+
+  promote(place: Place): Place {
+    const old = this.#current[place.worker]!;
+    this.#current[place.worker] = place;
+    place.role = 'working';
+    place.restarts = old.restarts;
+    place.deaths = 0;
+    this.#begin(place, place.names);
+    old.isGivenUp = false;
+    old.role = old.thread === null ? 'spare' : 'retiring';
+    this.post(old, { kind: 'retire' });
+    return old;
+  }
+
+  whenRetired(place: Place): Promise<void> {
+    // One that has not loaded its entry has begun nothing.
+    if (place.thread === null || !place.ready) return Promise.resolve();
+    return new Promise((resolve) => {
+      place.onRetired = resolve;
+    });
+  }
+
+  async end({ thread }: Place): Promise<void> {
+    await thread?.terminate();
   }
 
   /** Of what it ran, for whoever has spawned that. */
@@ -200,7 +287,29 @@ export class WorkerPool implements AwakeHost, SenderHost {
 
   /** @internal For tests: what `worker.terminate()` of somebody else does. */
   terminate(worker: number): Promise<unknown> {
-    return this.#places[worker]?.thread?.terminate() ?? Promise.resolve();
+    return this.#current[worker]?.thread?.terminate() ?? Promise.resolve();
+  }
+
+  post(place: Place, message: ToWorker, transfer: readonly unknown[] = []): void {
+    place.thread?.postMessage(message, transfer as Transferable[]);
+  }
+
+  /** Its code is loaded when there is a server. */
+  get serving(): Serving {
+    return (this.#serving ??= new Serving(this));
+  }
+
+  get hasServers(): boolean {
+    return this.#serving !== null;
+  }
+
+  get runs(): boolean {
+    return this.#options.driver === 'run';
+  }
+
+  /** By worker: the one that works. */
+  get current(): readonly Place[] {
+    return this.#current;
   }
 
   // ---- while this thread is awake ----
@@ -233,22 +342,21 @@ export class WorkerPool implements AwakeHost, SenderHost {
 
   /** The ready one with the fewest tasks; among equals each in its turn. */
   chooseWorker(): number {
-    const { length } = this.#places;
-    let best = -1;
+    const { workers } = this;
+    let best = this.#current[0]!;
     let fewest = Infinity;
-    for (let i = 0; i < length; i++) {
-      const { worker, ready, isGivenUp } = this.#places[(this.#nextWorker + i) % length]!;
-      if (isGivenUp) continue;
-      const running = ready ? this.#metrics.get(worker, Field.RUNNING) : Number.MAX_VALUE;
-      if (running < fewest) [best, fewest] = [worker, running];
+    for (let i = 0; i < workers; i++) {
+      const each = this.#current[(this.#nextWorker + i) % workers]!;
+      if (each.isGivenUp) continue;
+      const running = each.ready ? this.#metrics.get(each.place, Field.RUNNING) : Number.MAX_VALUE;
+      if (running < fewest) [best, fewest] = [each, running];
     }
-    this.#nextWorker = (best + 1) % length;
-    return best;
+    this.#nextWorker = (best.worker + 1) % workers;
+    return best.place;
   }
 
   sendTask(message: TaskMessage): void {
-    const { thread } = this.#places[message.worker]!;
-    if (thread !== null) post(thread, message, message.transfer);
+    this.post(this.#places[message.place]!, message, message.transfer);
   }
 
   #onResult(message: ResultMessage): void {
@@ -257,16 +365,15 @@ export class WorkerPool implements AwakeHost, SenderHost {
       return;
     }
     this.#table.markSent(message.id);
-    const { thread } = this.#places[message.thread - 1]!;
-    if (thread !== null) post(thread, message, message.transfer);
+    this.post(this.#places[message.thread - 1]!, message, message.transfer);
   }
 
-  wakeWorker(worker: number): void {
-    this.#wakers[worker]?.wake();
+  wakeWorker(place: number): void {
+    this.#wakers[place]?.wake();
   }
 
   causeOf(worker: number): unknown {
-    return this.#places[worker]?.lastCause;
+    return this.#causes[worker];
   }
 
   onWaiting(): void {
@@ -274,24 +381,24 @@ export class WorkerPool implements AwakeHost, SenderHost {
   }
 
   hold(): void {
-    if (!this.#reactor.closed) this.#reactor.addRef(1);
+    if (!this.reactor.closed) this.reactor.addRef(1);
   }
 
   release(): void {
-    if (!this.#reactor.closed) this.#reactor.addRef(-1);
+    if (!this.reactor.closed) this.reactor.addRef(-1);
   }
 
   // ---- figures ----
 
   metrics(): { injected: number; workers: WorkerMetrics[] } {
     const lengths = this.#scheduler.lengths();
-    const workers = this.#places.map(({ worker, ready, restarts }): WorkerMetrics => {
-      const { steals, stolenTasks, parks, overflowedTasks } = this.#scheduler.stats(worker);
-      const get = (field: number) => this.#metrics.get(worker, field);
+    const workers = this.#current.map(({ place, worker, ready, restarts }): WorkerMetrics => {
+      const { steals, stolenTasks, parks, overflowedTasks } = this.#scheduler.stats(place);
+      const get = (field: number) => this.#metrics.get(place, field);
       const [tasks, turns, startMs] = [get(Field.TASKS), get(Field.TURNS), get(Field.START_MS)];
       const aliveMs = startMs === 0 ? 0 : Math.max(Date.now() - startMs, 1);
       return {
-        ...{ worker, ready, restarts, queued: lengths.workers[worker]!, running: get(Field.RUNNING) },
+        ...{ worker, ready, restarts, queued: lengths.workers[place]!, running: get(Field.RUNNING) },
         ...{ tasks, turns, tasksPerTurn: turns === 0 ? 0 : tasks / turns },
         ...{ steals, stolenTasks, parks, overflows: overflowedTasks },
         busyShare: aliveMs === 0 ? 0 : Math.min(get(Field.BUSY_MS) / aliveMs, 1),
@@ -299,8 +406,4 @@ export class WorkerPool implements AwakeHost, SenderHost {
     });
     return { injected: lengths.injector, workers };
   }
-}
-
-function post(thread: Worker, message: ToWorker, transfer: readonly unknown[] = []): void {
-  thread.postMessage(message, transfer as Transferable[]);
 }

@@ -1,9 +1,16 @@
-import { closedError } from '../binding/errors.js';
+import { closedError, invalidArgType } from '../binding/errors.js';
+import { checkNames } from '../binding/validate.js';
+import type { ShutdownResult } from '../net/stream/listener-shutdown.js';
+import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { Reactor } from '../reactor/reactor.js';
 import { BlockingPool } from './blocking.js';
 import type { RuntimeMetrics } from './metrics.js';
 import { checkOptions, type CheckedOptions, type RuntimeOptions } from './options.js';
 import { WorkerPool } from './pool.js';
+import { Reloads } from './reload.js';
+import type { ServiceName } from './serving/connection-context.js';
+import type { ServeTarget } from './serving/options.js';
+import type { Server } from './serving/server.js';
 import { TaskSpawner } from './spawner.js';
 import type { AnyTasks } from './task-types.js';
 
@@ -38,6 +45,7 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
   readonly #options: CheckedOptions;
   readonly #pool: WorkerPool;
   readonly #blocking: BlockingPool;
+  #reloads: Reloads | null = null;
   #closing: Promise<void> | null = null;
 
   /**
@@ -78,6 +86,24 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
     });
   }
 
+  /**
+   * Listens on all workers: each connection is served on one of them, by an export of the entry. A
+   * function is called with a stream for promises and a `ConnectionContext`; when the promise that
+   * it returns is settled, the stream is closed. An object has handlers, which all connections of
+   * its worker share, as those of `listen`, and `ServiceHandlers`.
+   *
+   * @param name of that export
+   * @returns the server, when all workers listen
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED for a strategy that this
+   * system lacks; EADDRINUSE and what else bind(2) says; ERR_TRIPOLL_NO_SUCH_TASK when the entry
+   * has no such export; ERR_TRIPOLL_NOT_CLONEABLE for a `blockList` that is no `net.BlockList`;
+   * ERR_TRIPOLL_ENTRY, ERR_TRIPOLL_WORKER_DIED, ERR_TRIPOLL_CLOSED
+   */
+  async serve(target: ServeTarget, name: ServiceName<Tasks>): Promise<Server> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    return this.#pool.serving.serve(target, name);
+  }
+
   /** Waits until no task that this thread has spawned is pending. New ones may be spawned meanwhile. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -100,6 +126,52 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
       blockingThreads: this.#blocking.threads,
       blockingPending: this.#blocking.pending,
     };
+  }
+
+  /**
+   * New threads for all workers, with the entry as it is now. All of them have loaded it, and are
+   * ready to accept for all servers, before the old ones stop: so nobody is refused, and an entry
+   * that does not load changes nothing. Old threads finish the tasks and the connections that they
+   * have; when the time is up, or the signal aborts, they are terminated (the rest of their tasks
+   * is rejected with ERR_TRIPOLL_WORKER_DIED). Without both it waits as long as there is one. One
+   * reload at a time: who asks meanwhile gets the next, with the options of the first who asked.
+   *
+   * @returns settled when the last old thread has ended
+   * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_ENTRY when the entry does not load,
+   * ERR_TRIPOLL_NO_SUCH_TASK when it lacks an export that a server serves by,
+   * ERR_TRIPOLL_WORKER_DIED when a new thread dies before all are ready: then the old ones go on;
+   * ERR_TRIPOLL_CLOSED
+   */
+  async reload(options: CancelOptions = {}): Promise<void> {
+    this.#reloads ??= new Reloads(this.#pool);
+    await this.#reloads.request(options);
+    this.#blocking.reload();
+  }
+
+  /**
+   * Ends the runtime in peace: all servers stop accepting, connections end (`Server.shutdown`) and
+   * then the tasks that this thread has spawned; then it closes. When the time is up, or the signal
+   * aborts, it closes at once: neither makes this reject.
+   *
+   * @returns how many connections ended by themselves, and how many were closed
+   * @throws (as rejection) TypeError, RangeError
+   */
+  async drain(options: CancelOptions = {}): Promise<ShutdownResult> {
+    checkNames('options', options, { signal: true, timeoutMs: true });
+    checkCancelTypes(options);
+    let disarm: (() => void) | undefined;
+    const timeIsUp = new Promise<void>((resolve) => {
+      if (abortedBefore(options) !== null) resolve();
+      else disarm = watchCancel(options, this.reactor, () => resolve());
+    });
+    // It keeps to the time by itself, and counts what it closes.
+    const result = this.#pool.hasServers
+      ? await this.#pool.serving.shutdown(options)
+      : { finished: 0, closed: 0 };
+    await Promise.race([this.idle(), timeIsUp]);
+    disarm?.();
+    await this.close();
+    return result;
   }
 
   /**

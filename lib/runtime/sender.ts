@@ -130,9 +130,9 @@ export class Sender implements TaskOwner {
     this.#ended();
   }
 
-  /** The workers' own list of tasks. */
-  setNames(names: readonly string[]): void {
-    this.#names = new Map(names.map((name, index) => [name, index]));
+  /** The tasks that there are, with their numbers. */
+  setNames(names: ReadonlyMap<string, number>): void {
+    this.#names = names;
     this.#placeWaiting();
   }
 
@@ -158,9 +158,9 @@ export class Sender implements TaskOwner {
   }
 
   #sendByPort(slot: number, task: number, args: readonly unknown[], transfer: readonly unknown[]): void {
-    const worker = this.#host.chooseWorker();
-    const id = this.#table.bind(slot, task, worker);
-    this.#host.sendTask({ kind: 'task', worker, id, task, args, transfer });
+    const place = this.#host.chooseWorker();
+    const id = this.#table.bind(slot, task, place);
+    this.#host.sendTask({ kind: 'task', place, id, task, args, transfer });
   }
 
   #release(slot: number): void {

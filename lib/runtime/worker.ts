@@ -11,10 +11,10 @@ import { Awake, type AwakeHost } from './awake.js';
 import { RemoteBlocking } from './blocking-calls.js';
 import { answerTasks } from './blocking-worker.js';
 import { setCurrentRuntime } from './current.js';
-import { reasonOf } from './errors.js';
-import { Executor, type ExecutorHost } from './executor.js';
+import { Executor, type ExecutorHost, type TaskFunction } from './executor.js';
 import type { TaskHandle } from './handle.js';
-import { loadTasks } from './load-tasks.js';
+import { noSuchTask, reasonOf } from './errors.js';
+import { loadEntry, type Entry } from './load-tasks.js';
 import type {
   BlockingPlan,
   FromWorker,
@@ -28,13 +28,16 @@ import { cloned } from './moved.js';
 import { describeThrown } from './remote-error.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { Sender, type SenderHost } from './sender.js';
+import type { Report } from './serving/messages.js';
+import { WorkerServing, type WorkerServingHost } from './serving/worker-serving.js';
 import { TaskSpawner } from './spawner.js';
 import { TaskTable } from './table.js';
 import type { WaitingTask } from './waiting.js';
 
 /** A worker's thread, from its own side: its tasks, and what they spawn. */
-class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
+class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServingHost {
   readonly worker: number;
+  readonly place: number;
   readonly thread: number;
   readonly limit: number;
   readonly #port: MessagePort;
@@ -45,11 +48,17 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
   readonly #sender: Sender;
   readonly #executor: Executor;
   readonly #blocking: RemoteBlocking;
+  readonly reactor = Reactor.default;
+  #serving: WorkerServing | null = null;
+  #entry: Entry = { tasks: new Map(), objects: new Map() };
+  #begun = false;
+  #retires = false;
 
   constructor(plan: WorkerPlan, port: MessagePort) {
-    const { worker } = plan;
-    this.worker = worker;
-    this.thread = worker + 1;
+    const { place } = plan;
+    this.worker = plan.worker;
+    this.place = place;
+    this.thread = place + 1;
     this.limit = plan.tasksPerWorker;
     this.#port = port;
     this.#mainWaker = Waker.from(plan.mainWaker);
@@ -58,28 +67,62 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
     const scheduler = new Scheduler(plan.queues, (sleeper) => this.wakeWorker(sleeper));
     this.#sender = new Sender(this, table, plan.maxWaiting);
     const metrics = new MetricsTable(plan.metrics);
-    metrics.reset(worker);
-    this.#executor = new Executor(this, table, scheduler.worker(worker), metrics);
-    const reactor = Reactor.default;
-    this.#waker = reactor.waker(() => this.#awake.run());
+    metrics.reset(place);
+    this.#executor = new Executor(this, table, scheduler.worker(place), metrics);
+    this.#waker = this.reactor.waker(() => this.#awake.run());
     this.#awake = new Awake(this.#waker, this, plan.spinUs);
-    this.#wakers[worker] = this.#waker;
+    this.#wakers[place] = this.#waker;
     const maxCalls = plan.maxWaiting + plan.blockingThreads;
     this.#blocking = new RemoteBlocking((message, transfer) => this.post(message, transfer), maxCalls);
-    setCurrentRuntime(new TaskSpawner(this.#sender, reactor, this.#blocking));
-    if (plan.driver === 'run') void reactor.run();
+    setCurrentRuntime(new TaskSpawner(this.#sender, this.reactor, this.#blocking));
+    if (plan.driver === 'run') void this.reactor.run();
   }
 
   get pending(): number {
     return this.#sender.pending;
   }
 
+  get waiting(): number {
+    return this.#sender.waiting;
+  }
+
+  get entry(): Entry {
+    return this.#entry;
+  }
+
   async start(entry: string): Promise<void> {
     this.#port.on('message', (message: ToWorker) => this.#onMessage(message));
-    const { names, tasks } = await loadTasks(entry);
-    this.#sender.setNames(names);
-    this.post({ kind: 'ready', waker: this.#waker.share(), names });
-    this.#executor.begin(names, tasks);
+    this.#entry = await loadEntry(entry);
+    this.post({ kind: 'ready', waker: this.#waker.share(), names: [...this.#entry.tasks.keys()] });
+  }
+
+  /** Its code is loaded when there is a server. */
+  #ensureServing(): WorkerServing {
+    if (this.#serving !== null) return this.#serving;
+    this.#serving = new WorkerServing(this);
+    if (this.#begun) this.#serving.begin();
+    return this.#serving;
+  }
+
+  #begin(names: readonly string[]): void {
+    this.#begun = true;
+    const { tasks } = this.#entry;
+    const own = [...tasks.keys()];
+    this.#sender.setNames(new Map(own.map((name) => [name, names.indexOf(name)])));
+    const missing = (name: string): TaskFunction => {
+      return () => {
+        throw noSuchTask(name, own);
+      };
+    };
+    const numbered = names.map((name) => tasks.get(name) ?? missing(name));
+    this.#executor.begin(names, numbered);
+    this.#serving?.begin();
+  }
+
+  #retire(): void {
+    this.#retires = true;
+    this.#executor.retire();
+    this.#serving?.retire();
   }
 
   post(message: FromWorker, transfer: readonly unknown[] = []): void {
@@ -91,6 +134,15 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
   work(isWoken: boolean): void {
     if (isWoken || this.#sender.hasDone) this.#sender.run();
     this.#executor.turn();
+    this.#serving?.onWake();
+    if (this.#retires) this.#tellRetired();
+  }
+
+  #tellRetired(): void {
+    const isBusy = !this.#executor.isIdle || this.#sender.pending > 0;
+    if (isBusy || (this.#serving !== null && !this.#serving.isDone)) return;
+    this.#retires = false;
+    this.post({ kind: 'retired' });
   }
 
   tell(): void {
@@ -113,12 +165,16 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
     if (message.kind === 'task') this.#executor.add(message);
     else if (message.kind === 'result') this.#sender.onResult(message);
     else if (message.kind === 'blocking-result') this.#blocking.onResult(message);
-    else this.#onWaker(message.worker, message.waker);
+    else if (message.kind === 'waker') this.#onWaker(message.place, message.waker);
+    else if (message.kind === 'begin') this.#begin(message.names);
+    else if (message.kind === 'retire') this.#retire();
+    else this.#ensureServing().onOrder(message.order);
+    if (this.#retires) this.again();
   }
 
-  #onWaker(worker: number, shared: SharedWaker): void {
+  #onWaker(place: number, shared: SharedWaker): void {
     const waker = Waker.from(shared);
-    this.#wakers[worker] = waker;
+    this.#wakers[place] = waker;
     // What this thread had to say before it knew how.
     waker.wake();
   }
@@ -157,11 +213,21 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost {
 
   /** This one: there is no port to the others, and by way of the main one it is cloned twice. */
   chooseWorker(): number {
-    return this.worker;
+    return this.place;
   }
 
-  wakeWorker(worker: number): void {
-    this.#wakers[worker]?.wake();
+  wakeWorker(place: number): void {
+    this.#wakers[place]?.wake();
+  }
+
+  // ---- for the servers ----
+
+  say(said: Report): void {
+    this.post({ kind: 'serving', said });
+  }
+
+  wakePlace(place: number): void {
+    this.wakeWorker(place);
   }
 
   causeOf(): unknown {

@@ -18,11 +18,12 @@ export class Idle {
   /** @internal */
   readonly groups: number;
 
-  /** `words` is the index of the first word. */
+  /** `words` is the index of the first word; `atOnce`: how many of the workers there are at a time. */
   constructor(
     /** @internal */ readonly cells: Cells,
     /** @internal */ readonly words: number,
-    /** @internal */ readonly workers: number,
+    workers: number,
+    /** @internal */ readonly atOnce: number,
   ) {
     this.groups = Math.ceil(workers / GROUP_WORKERS);
   }
@@ -65,7 +66,7 @@ export class Idle {
         searching++;
       }
     }
-    if (2 * searching >= this.workers) return false;
+    if (2 * searching >= this.atOnce) return false;
     this.cells.add(this.wordOf(worker), searchingBit(worker));
     return true;
   }

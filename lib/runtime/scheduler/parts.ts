@@ -21,7 +21,7 @@ export class Parts {
     const layout = readLayout(buffer);
     this.layout = layout;
     this.#buffer = buffer;
-    this.idle = new Idle(cells, layout.idle, layout.workers);
+    this.idle = new Idle(cells, layout.idle, layout.workers, layout.atOnce);
     const { injectorHead, injectorTail, injectorSlots } = layout;
     this.injector = new Injector(cells, injectorHead, injectorTail, injectorSlots, layout.injectorCapacity);
     this.rings = Array.from({ length: layout.workers }, (_, worker) => {

@@ -242,10 +242,10 @@ export class WorkerQueue {
    * a ring at most (worker.rs, next_task).
    */
   #takeBatch(): number {
-    const { injector, rings } = this.#parts;
+    const { injector, layout } = this.#parts;
     const length = injector.length();
     if (length === 0) return 0;
-    const share = Math.floor(length / rings.length) + 1;
+    const share = Math.floor(length / layout.atOnce) + 1;
     const count = Math.min(share, this.#ring.capacity >> 1);
     const first = injector.pop();
     for (let i = 1; i < count; i++) {
