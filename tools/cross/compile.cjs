@@ -27,7 +27,7 @@ const ELF_FLAGS = ['-shared', '-fPIC', '-Wl,--gc-sections', '-Wl,-z,relro,-z,now
 const EXPORTS = '-Wl,--version-script=tools/cross/exports.map';
 // -shared on macOS too: with -bundle the file has a header of zeros. The symbols of Node-API are
 // found at load.
-const MAC_FLAGS = ['-shared', '-undefined', 'dynamic_lookup'];
+const MAC_FLAGS = ['-shared', '-undefined', 'dynamic_lookup', '-Wl,-dead_strip', '-Os'];
 
 function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
