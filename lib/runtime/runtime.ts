@@ -144,7 +144,12 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
    */
   async reload(options: CancelOptions = {}): Promise<void> {
     this.#reloads ??= new Reloads(this.#pool);
-    await this.#reloads.request(options);
+    this.sender.keep();
+    try {
+      await this.#reloads.request(options);
+    } finally {
+      this.sender.letGo();
+    }
     this.#blocking.reload();
   }
 

@@ -29,6 +29,9 @@ export interface ServerHost {
   readonly current: readonly Place[];
   order(place: Place, order: Order): void;
   wakeWorker(place: number): void;
+  /** Something is waited for; `release` when it is over. */
+  hold(): void;
+  release(): void;
   onServerEnded(control: ServerControl): void;
 }
 
@@ -251,6 +254,8 @@ export class ServerControl {
   #stop(): void {
     if (this.stopping) return;
     this.stopping = true;
+    // The listening sockets keep the process alive no more: its connections do.
+    this.#host.hold();
     this.#openAtStop = this.#memory.total();
     this.#started?.(closedError('Server'));
     for (const { place } of this.#services.values())
@@ -283,6 +288,7 @@ export class ServerControl {
 
   /** The runtime ends, or workers do not answer: nothing is waited for. */
   abort(): void {
+    if (!this.stopping) this.#host.hold();
     this.stopping = true;
     if (this.#ended !== null) return;
     this.#closed += this.#memory.total();
@@ -303,6 +309,7 @@ export class ServerControl {
     this.#moves.close();
     this.#memory.discardGiven();
     this.#host.onServerEnded(this);
+    this.#host.release();
     for (const tell of this.#onEnd.splice(0)) tell(this.#ended);
   }
 

@@ -22,6 +22,8 @@ export interface ServingHost {
   readonly runs: boolean;
   post(place: Place, message: ToWorker): void;
   wakeWorker(place: number): void;
+  hold(): void;
+  release(): void;
 }
 
 /** The servers of a runtime, from the side of the thread that made it. */
@@ -90,6 +92,14 @@ export class Serving implements ServerHost {
 
   wakeWorker(place: number): void {
     this.#host.wakeWorker(place);
+  }
+
+  hold(): void {
+    this.#host.hold();
+  }
+
+  release(): void {
+    this.#host.release();
   }
 
   onServerEnded(control: ServerControl): void {
