@@ -15,6 +15,7 @@ const rows = {
   sendfile: '`sendfile`',
   zeroCopy: '`writeZeroCopy`',
   reusePortBalances: 'SO_REUSEPORT spreads connections (`serve`)',
+  sharedListeners: '`Runtime.serve`',
 };
 
 const text = (value) => {

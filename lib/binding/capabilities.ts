@@ -39,6 +39,8 @@ export interface Capabilities {
   readonly zeroCopy: boolean;
   /** The system spreads connections over the sockets of one port (SO_REUSEPORT); Linux. */
   readonly reusePortBalances: boolean;
+  /** Several threads can accept from one listening socket (`Runtime.serve`); not Windows. */
+  readonly sharedListeners: boolean;
   /** Bytes of a chunk are overwritten when its handler returns (`TRIPOLL_DEBUG`). */
   readonly debug: boolean;
 }
@@ -69,6 +71,8 @@ function detect(): Capabilities {
     sendfile: native.sendfile !== undefined,
     zeroCopy: native.zeroCopyCreate !== undefined,
     reusePortBalances: backends.includes('epoll'),
+    // A completion port has a socket for good, and no other number of it goes to another.
+    sharedListeners: !backends.includes('iocp'),
     debug: (process.env['TRIPOLL_DEBUG'] ?? '') !== '',
   });
 }

@@ -29,11 +29,11 @@ test('capabilities are those that docs/portability.md tells of this platform', (
   const supported = Object.entries(modes).filter(([, mode]) => poller.supports(mode));
   poller.close();
   const { backends, drivers, udp, unixMessages, namedPipes, splice, sendfile, zeroCopy } = capabilities;
-  const { reusePortBalances } = capabilities;
+  const { reusePortBalances, sharedListeners } = capabilities;
   // Of Windows it is its version's, and Wine's: those that have it are asked.
   const unixSockets = capabilities.platform === 'win32' ? '10 1803 and later' : capabilities.unixSockets;
   const told = { backends, drivers, udp, unixSockets, unixMessages, namedPipes };
-  const here = { ...told, splice, sendfile, zeroCopy, reusePortBalances };
+  const here = { ...told, splice, sendfile, zeroCopy, reusePortBalances, sharedListeners };
   expect({ ...here, modes: supported.map(([name]) => name) }).toEqual(
     recorded[columns[backends[0] ?? ''] ?? ''],
   );

@@ -4,10 +4,20 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { capabilities } from 'tripoll';
 import { Runtime, type Server } from '#lib/runtime/index';
+import { describeServing, testServing } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, rejectionOf } from '../support/errors.js';
 import { openedSince, openFds } from '../support/fds.js';
-import { Client, endAll, LOOPBACK, serve, serveTasks, withServing, type Tasks } from './serve-rig.js';
+import {
+  Client,
+  describeServingEach,
+  endAll,
+  LOOPBACK,
+  serve,
+  serveTasks,
+  withServing,
+  type Tasks,
+} from './serve-rig.js';
 
 const strategies = (['balanced', 'reuseport'] as const).filter(
   (strategy) => strategy === 'balanced' || capabilities.reusePortBalances,
@@ -24,7 +34,9 @@ async function greeted(clients: readonly Client[]): Promise<{ worker: number; ve
   });
 }
 
-describe.each(strategies)('a worker that dies under a server, strategy %s', (strategy) => {
+const each = strategies.map((strategy) => [strategy] as const);
+
+describeServingEach(each, 'a worker that dies under a server, strategy %s', (strategy) => {
   test('takes its own connections along, no other; its successor listens', async () => {
     await withServing({}, async (runtime) => {
       const server = await serve(runtime, 'greet', { strategy });
@@ -102,9 +114,8 @@ describe('reload()', () => {
   beforeEach(() => setVersion('1'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test.each(strategies)(
-    'strategy %s: nobody is refused, old connections finish, new ones get new code',
-    async (strategy) => {
+  describeServingEach(each, 'strategy %s', (strategy) => {
+    test('nobody is refused, old connections finish, new ones get new code', async () => {
       await withServing({ entry }, async (runtime) => {
         const server = await serve(runtime, 'greet', { strategy });
         const old = await Client.many(server, 10);
@@ -127,10 +138,10 @@ describe('reload()', () => {
         expect(await runtime.spawn('versionOf', [])).toBe('2');
         expect(listensOnAll(server)).toBe(true);
       });
-    },
-  );
+    });
+  });
 
-  test('T118 what waits in the backlog of a worker that goes is served', async () => {
+  testServing('T118 what waits in the backlog of a worker that goes is served', async () => {
     await withServing({ entry, workers: 1 }, async (runtime) => {
       const server = await serve(runtime, 'blocker', { strategy: strategies.at(-1) });
       const first = await Client.to(server);
@@ -168,7 +179,7 @@ describe('reload()', () => {
     });
   });
 
-  test('an entry that does not load changes nothing', async () => {
+  testServing('an entry that does not load changes nothing', async () => {
     await withServing({ entry }, async (runtime) => {
       const server = await serve(runtime, 'greet');
       const client = await Client.to(server);
@@ -189,7 +200,7 @@ describe('reload()', () => {
     });
   });
 
-  test('when the time is up, what is left of the old threads ends', async () => {
+  testServing('when the time is up, what is left of the old threads ends', async () => {
     await withServing({ entry }, async (runtime) => {
       const server = await serve(runtime, 'greet');
       const clients = await Client.many(server, 4);
@@ -223,7 +234,7 @@ describe('reload()', () => {
     expect(await rejectionOf(runtime.reload())).toMatchObject(closed);
   });
 
-  test('under deaths of old and of new threads comes to an end', async () => {
+  testServing('under deaths of old and of new threads comes to an end', async () => {
     await withServing({ entry, maxRestarts: 1000 }, async (runtime) => {
       const server = await serve(runtime, 'greet');
       for (let i = 0; i < 6; i++) {
@@ -244,7 +255,7 @@ describe('reload()', () => {
   });
 });
 
-describe('rebalance()', () => {
+describeServing('rebalance()', () => {
   test.each(['movable', 'movableHandlers'] as const)(
     '%s: moves what may move, with its state',
     async (name) => {
@@ -298,7 +309,7 @@ describe('rebalance()', () => {
   });
 });
 
-describe('the end of a runtime', () => {
+describeServing('the end of a runtime', () => {
   test('drain() lets connections and tasks end, then closes', async () => {
     const runtime = new Runtime<Tasks>({ workers: 2, entry: serveTasks });
     const servers = [await serve(runtime, 'polite'), await serve(runtime, 'politeHandlers')];

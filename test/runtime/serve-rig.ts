@@ -7,12 +7,25 @@ import {
   type Server,
   type ServiceName,
 } from '#lib/runtime/index';
+import { describeServing } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import type * as tasks from './serve-tasks.js';
 
 export type Tasks = typeof tasks;
 export const serveTasks = path.join(__dirname, 'serve-tasks.js');
 export const LOOPBACK = { host: '127.0.0.1', port: 0 } as const;
+
+/** `describeServing` for each of the cases; each `%s` of the name is one value of a case. */
+export function describeServingEach<First extends string, Second extends string>(
+  cases: readonly (readonly [First, Second?])[],
+  name: string,
+  fn: (first: First, second: Second) => void,
+): void {
+  for (const [first, second] of cases) {
+    const title = name.replace('%s', first).replace('%s', second ?? '');
+    describeServing(title, () => fn(first, second!));
+  }
+}
 
 /** Runs `fn` with a runtime, and closes that however it ends. */
 export async function withServing(

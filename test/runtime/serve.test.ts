@@ -2,15 +2,16 @@ import { existsSync } from 'node:fs';
 import { BlockList, createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { capabilities, Mode, Reactor } from 'tripoll';
-import { type RuntimeOptions, type ServeTarget, type Server } from '#lib/runtime/index';
+import { type ServeTarget, type Server } from '#lib/runtime/index';
+import { describeServing, testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { invalidType, outOfRange, rejectionOf, unsupported } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
-import { Client, endAll, LOOPBACK, serve, withServing } from './serve-rig.js';
+import { Client, describeServingEach, endAll, LOOPBACK, serve, withServing } from './serve-rig.js';
 
 type Strategy = NonNullable<ServeTarget['strategy']>;
 const hasExclusive = Reactor.default.supports(Mode.LEVEL | Mode.EXCLUSIVE);
-const strategies: readonly (readonly [Strategy, RuntimeOptions['driver']])[] = [
+const strategies: readonly (readonly [Strategy, 'default' | 'run'])[] = [
   ['balanced', 'default'],
   ['balanced', 'run'],
   ...(capabilities.reusePortBalances ? [['reuseport', 'default'] as const] : []),
@@ -21,7 +22,7 @@ const sum = (
   of: 'open' | 'accepted' | 'handedOver' | 'wakes' | 'stolen' | 'dropped',
 ): number => server.inspect().workers.reduce((total, worker) => total + worker[of], 0);
 
-describe.each(strategies)('serving by the strategy %s, driver %s', (strategy, driver) => {
+describeServingEach(strategies, 'serving by the strategy %s, driver %s', (strategy, driver) => {
   test('one port for all workers; each connection is served once, and counted', async () => {
     await withServing({ driver }, async (runtime) => {
       const server = await serve(runtime, 'greet', { strategy });
@@ -37,9 +38,10 @@ describe.each(strategies)('serving by the strategy %s, driver %s', (strategy, dr
       }
       expect(sum(server, 'accepted')).toBe(40);
       expect(sum(server, 'open')).toBe(40);
-      // Those that were stolen from a worker that was late had been given to it for balance.
+      // Two that accept at once see what the other counts a step late; and those that were stolen
+      // from a worker that was late had been given to it for balance.
       const [a = 0, b = 0] = workers.map(({ open }) => open);
-      if (strategy === 'balanced') expect(Math.abs(a - b)).toBeLessThanOrEqual(1 + 2 * sum(server, 'stolen'));
+      if (strategy === 'balanced') expect(Math.abs(a - b)).toBeLessThanOrEqual(3 + 2 * sum(server, 'stolen'));
       endAll(clients);
       await until(() => server.inspect().open === 0, 'the end of all');
       await within(server.close(), 'close');
@@ -139,7 +141,7 @@ describe.each(strategies)('serving by the strategy %s, driver %s', (strategy, dr
   });
 });
 
-describe('strategies', () => {
+describeServing('strategies', () => {
   test('balanced: the loads never differ by more than one, whoever accepts', async () => {
     await withServing({ workers: 3 }, async (runtime) => {
       const server = await serve(runtime, 'greet', { strategy: 'balanced' });
@@ -156,8 +158,13 @@ describe('strategies', () => {
       const onFirst = clients.filter((_, i) => i % 2 === 0);
       for (const client of onFirst) await client.end();
       await until(() => server.inspect().open === 7, 'their end');
-      const more = await Client.many(server, 8);
-      for (const client of more) await client.line();
+      // One after the other: two workers that accept at once may choose the same third.
+      const more: Client[] = [];
+      while (more.length < 8) {
+        const client = await Client.to(server);
+        await client.line();
+        more.push(client);
+      }
       if (sum(server, 'stolen') === 0)
         expect(server.inspect().workers.map((worker) => worker.open)).toEqual([5, 5, 5]);
       endAll([...clients, ...more]);
@@ -190,7 +197,7 @@ describe('strategies', () => {
     });
   });
 
-  (hasExclusive ? test : test.skip)('exclusive: a connection wakes few', async () => {
+  testIf(hasExclusive, 'EXCLUSIVE is Linux’ own')('exclusive: a connection wakes few', async () => {
     const workers = 4;
     await withServing({ driver: 'run', workers }, async (runtime) => {
       const server = await serve(runtime, 'greet', { strategy: 'exclusive' });
@@ -231,7 +238,18 @@ describe('strategies', () => {
   });
 });
 
-describe('what is wrong', () => {
+testIf(!capabilities.sharedListeners, 'this system serves')(
+  'where threads cannot share a listening socket serve() is rejected, and tasks run',
+  async () => {
+    await withServing({ workers: 1 }, async (runtime) => {
+      expect(await rejectionOf(runtime.serve(LOOPBACK, 'greet'))).toMatchObject(unsupported);
+      expect(await rejectionOf(runtime.serve(null as never, 'greet'))).toMatchObject(invalidType);
+      expect(await runtime.spawn('add', [1, 2])).toBe(3);
+    });
+  },
+);
+
+describeServing('what is wrong', () => {
   test.each([
     ['no options', null, invalidType],
     ['an option of another name', { ...LOOPBACK, hots: 1 }, { name: 'TypeError' }],
@@ -300,7 +318,7 @@ describe('what is wrong', () => {
   });
 });
 
-describe('a connection', () => {
+describeServing('a connection', () => {
   test('that is blocked is closed at once', async () => {
     const blockList = new BlockList();
     blockList.addAddress('127.0.0.1');

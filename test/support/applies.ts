@@ -2,6 +2,7 @@
 // kinds: what a system can never have ("does not apply"), and what this machine lacks though it
 // could have it ("not run here"): a tool, a privilege. tools/legs.cjs reads both from Jest's
 // report; where TRIPOLL_ALL_TOOLS=1 is set, as in .ci/run, the second kind is a failure.
+import { capabilities } from 'tripoll';
 import { native } from '#lib/binding/native';
 import { isOldWine, isWindows, isWine } from './platform.js';
 
@@ -63,6 +64,11 @@ export const hasLinuxFds = native.eventfdCreate !== undefined;
 const NO_LINUX_FDS = 'eventfd, timerfd, inotify, pidfd and TUN are Linux’ own';
 export const testLinuxFds = testIf(hasLinuxFds, NO_LINUX_FDS);
 export const describeLinuxFds = describeIf(hasLinuxFds, NO_LINUX_FDS);
+
+/** Of one listening socket that several threads accept from. */
+const NO_SERVING = 'threads of Windows cannot accept from one listening socket';
+export const testServing = testIf(capabilities.sharedListeners, NO_SERVING);
+export const describeServing = describeIf(capabilities.sharedListeners, NO_SERVING);
 
 /**
  * Of what Wine 8 does otherwise than Windows: a receive after a reset is an end there, no

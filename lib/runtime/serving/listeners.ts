@@ -1,4 +1,4 @@
-import { errnoOf, systemError, unsupportedError } from '../../binding/errors.js';
+import { systemError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
 import { detachFd } from '../../net/socket/detached.js';
 import { TcpListener } from '../../net/tcp/tcp-listener.js';
@@ -8,7 +8,6 @@ import type { ListenerHandle } from './messages.js';
 import { isUnixTarget, type ServeTarget, type ServeTcpOptions, type ServeUnixOptions } from './options.js';
 
 const { F_DUPFD_CLOEXEC } = native.constants;
-const ENOSYS = errnoOf('ENOSYS');
 
 /**
  * The listening sockets of a server. They are this thread's, and nobody accepts from them here:
@@ -45,11 +44,10 @@ export class Listeners {
     return this.#listeners[0]!.localAddress;
   }
 
-  /** A worker's own number of its socket, to be claimed there. @throws EMFILE, ERR_TRIPOLL_UNSUPPORTED */
+  /** A worker's own number of its socket, to be claimed there. @throws EMFILE */
   duplicate(worker: number): ListenerHandle {
     const listener = this.#listeners[worker % this.#listeners.length]!;
     const fd = native.fcntl(listener.fd, F_DUPFD_CLOEXEC, 0);
-    if (fd === ENOSYS) throw unsupportedError('this system does not duplicate listening sockets');
     if (fd < 0) throw systemError(fd, 'fcntl', { fd: listener.fd });
     return detachFd(fd, this.#kind, {});
   }

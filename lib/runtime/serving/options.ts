@@ -101,6 +101,8 @@ export function checkServe(target: unknown): asserts target is ServeTarget {
  */
 export function chooseStrategy(target: ServeTarget, reactor: Reactor, runs: boolean): Strategy {
   const { strategy = 'balanced' } = target;
+  if (!capabilities.sharedListeners)
+    throw unsupportedError('threads of this system cannot accept from one listening socket');
   if (strategy === 'reuseport') {
     if (isUnixTarget(target)) throw unsupportedError('a Unix socket has no SO_REUSEPORT');
     if (!capabilities.reusePortBalances)
