@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { capabilities } from 'tripoll';
 import { Runtime, type Server } from '#lib/runtime/index';
 import { describeServing, testServing } from '../support/applies.js';
+import { runFile } from '../support/child.js';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, rejectionOf } from '../support/errors.js';
 import { openedSince, openFds } from '../support/fds.js';
@@ -98,6 +99,26 @@ describeServingEach(each, 'a worker that dies under a server, strategy %s', (str
       expect(await within(result, 'shutdown')).toEqual({ finished: 8 - open, closed: open });
     });
   });
+});
+
+describeServing('a shutdown', () => {
+  test('ends with the last worker that dies', async () => {
+    await withServing({ workers: 1 }, async (runtime) => {
+      const server = await serve(runtime, 'greet');
+      const clients = await Client.many(server, 3);
+      await greeted(clients);
+      const result = server.shutdown();
+      await within(runtime.terminateWorker(0), 'its end');
+      expect(await within(result, 'shutdown')).toEqual({ finished: 0, closed: 3 });
+      endAll(clients);
+    });
+  });
+
+  test('keeps the process until the last connection has ended, and no longer', async () => {
+    const { stdout, ...end } = await runFile('runtime/serve-hold-child', { deadlineMs: 20_000 });
+    expect(end).toEqual({ code: 0, signal: null, timedOut: false, stderr: '' });
+    expect(JSON.parse(stdout || 'null')).toEqual({ finished: 1, closed: 0 });
+  }, 25_000);
 });
 
 describe('reload()', () => {
@@ -265,8 +286,9 @@ describeServing('rebalance()', () => {
         while (clients.length < 12) clients.push(await Client.to(server));
         for (const client of clients) expect(await client.ask('four')).toMatch(/ 4$/);
         await until(() => server.inspect().open === 12, 'all of them');
-        // All that are on worker 1 go, so that worker 0 has more.
-        await runtime.terminateWorker(1);
+        // All that one worker has go, so that the other has more.
+        const [first, second] = server.inspect().workers;
+        await runtime.terminateWorker(first!.open < second!.open ? 0 : 1);
         const left = clients.filter((client) => !client.socket.destroyed);
         await until(() => listensOnAll(server), 'all that listen');
         const { open } = server.inspect();
@@ -280,14 +302,14 @@ describeServing('rebalance()', () => {
           moved,
         ]);
         // With all that they had said, and nothing twice.
-        let answers = 0;
+        const answers: string[] = [];
         for (const client of left) {
           if (client.socket.destroyed) continue;
           client.socket.write('four');
-          if ((await client.line().catch(() => '')) === '') continue;
-          answers++;
+          const answer = await client.line().catch(() => '');
+          if (answer !== '') answers.push(answer.split(' ')[1]!);
         }
-        expect(answers).toBe(open);
+        expect(answers).toEqual(new Array(open).fill('8'));
         expect(await within(server.rebalance(), 'nothing to do')).toBe(0);
         endAll(clients);
       });

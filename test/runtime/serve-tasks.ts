@@ -46,6 +46,15 @@ export async function polite(stream: TcpStream, context: ConnectionContext): Pro
   await stream.writeAll(encoder.encode('bye\n'));
 }
 
+/** Takes its time after it was told to end. */
+export async function lingering(stream: TcpStream, { signal }: ConnectionContext): Promise<void> {
+  await stream.writeAll(encoder.encode('x\n'));
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await sleep(300);
+}
+
 export const politeHandlers: TcpService = {
   open: (connection) => connection.write(encoder.encode('hello\n')),
   shutdown: (connection) => connection.end(encoder.encode('bye\n')),

@@ -207,7 +207,9 @@ export class WorkerService implements AcceptorHost {
       left.shift();
       moves.push(this.#moveTo(target, connection, state));
     }
-    void Promise.all(moves).then(() => this.#say({ kind: 'rebalanced', server: this.#plan.server }));
+    // Their handlers are told of the end before it is counted: after that.
+    const answer = (): void => this.#say({ kind: 'rebalanced', server: this.#plan.server });
+    void Promise.all(moves).then(() => this.#host.reactor.registry.defer(answer));
   }
 
   async #moveTo(target: number, connection: Served, state: unknown): Promise<void> {
