@@ -25,9 +25,10 @@ const ADDON_FLAGS = [
 const ELF_FLAGS = ['-shared', '-fPIC', '-Wl,--gc-sections', '-Wl,-z,relro,-z,now,-z,noexecstack'];
 const EXPORTS = '-Wl,--version-script=tools/cross/exports.map';
 // -shared on macOS too: with -bundle the file has a header of zeros. The symbols of Node-API are
-// found at load. Without a name of its own the file would have that of where it was linked.
+// found at load. -s leaves the names of what is not exported, a third of the file, and -x does not.
+// Without a name of its own the file would have that of where it was linked.
 const MAC_NAME = ['-install_name', '@rpath/tripoll.node'];
-const MAC_FLAGS = ['-shared', '-undefined', 'dynamic_lookup', '-Wl,-dead_strip', '-Os', ...MAC_NAME];
+const MAC_FLAGS = ['-shared', '-undefined', 'dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x', '-Os', ...MAC_NAME];
 
 function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
