@@ -28,7 +28,15 @@ const EXPORTS = '-Wl,--version-script=tools/cross/exports.map';
 // found at load. -s leaves the names of what is not exported, a third of the file, and -x does not.
 // Without a name of its own the file would have that of where it was linked.
 const MAC_NAME = ['-install_name', '@rpath/tripoll.node'];
-const MAC_FLAGS = ['-shared', '-undefined', 'dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x', '-Os', ...MAC_NAME];
+const MAC_FLAGS = [
+  '-shared',
+  '-undefined',
+  'dynamic_lookup',
+  '-Wl,-dead_strip',
+  '-Wl,-x',
+  '-Os',
+  ...MAC_NAME,
+];
 
 function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
