@@ -3,13 +3,14 @@ import { checkNames } from '../binding/validate.js';
 import type { ShutdownResult } from '../net/stream/listener-shutdown.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
 import { Reactor } from '../reactor/reactor.js';
+import type { SocketAddress } from '../sys/address.js';
 import { BlockingPool } from './blocking.js';
 import type { RuntimeMetrics } from './metrics.js';
 import { checkOptions, type CheckedOptions, type RuntimeOptions } from './options.js';
 import { WorkerPool } from './pool.js';
 import { Reloads } from './reload.js';
 import type { ServiceName } from './serving/connection-context.js';
-import type { ServeTarget } from './serving/options.js';
+import type { ServeTarget, ServeTcpOptions, ServeUnixOptions } from './serving/options.js';
 import type { Server } from './serving/server.js';
 import { TaskSpawner } from './spawner.js';
 import type { AnyTasks } from './task-types.js';
@@ -99,6 +100,11 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
    * has no such export; ERR_TRIPOLL_NOT_CLONEABLE for a `blockList` that is no `net.BlockList`;
    * ERR_TRIPOLL_ENTRY, ERR_TRIPOLL_WORKER_DIED, ERR_TRIPOLL_CLOSED
    */
+  serve(target: ServeTcpOptions, name: ServiceName<Tasks>): Promise<Server<SocketAddress>>;
+  /** The same on a Unix socket: `server.address` is its path. */
+  serve(target: ServeUnixOptions, name: ServiceName<Tasks>): Promise<Server<string>>;
+  /** The same where it is not known before which. */
+  serve(target: ServeTarget, name: ServiceName<Tasks>): Promise<Server>;
   async serve(target: ServeTarget, name: ServiceName<Tasks>): Promise<Server> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     return this.#pool.serving.serve(target, name);

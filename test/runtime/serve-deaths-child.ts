@@ -100,7 +100,7 @@ async function run(deaths: number): Promise<Omit<ServeDeathsReport, 'leftOpen'>>
   const entry = path.join(__dirname, 'serve-tasks.js');
   const runtime = new Runtime<typeof tasks>({ workers: WORKERS, entry, driver, maxRestarts: 1e9 });
   const server = await runtime.serve({ host: '127.0.0.1', port: 0, strategy }, name);
-  const { port } = server.address as { port: number };
+  const { port } = server.address;
   const [ends, after]: Record<string, number>[] = [{}, {}];
   const lanes = Array.from({ length: LANES }, () => lane(port, ends!));
   await killWorkers(runtime, deaths);

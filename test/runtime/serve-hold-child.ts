@@ -9,9 +9,7 @@ import type * as tasks from './serve-tasks.js';
 async function main(): Promise<void> {
   const runtime = new Runtime<typeof tasks>({ workers: 1, entry: path.join(__dirname, 'serve-tasks.js') });
   const server = await runtime.serve({ host: '127.0.0.1', port: 0 }, 'lingering');
-  const { address } = server;
-  if (typeof address !== 'object') throw new Error('it has no address');
-  const client = connect(address.port, address.address).unref();
+  const client = connect(server.address.port, server.address.address).unref();
   await once(client, 'data');
   console.log(JSON.stringify(await server.shutdown()));
 }

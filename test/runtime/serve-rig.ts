@@ -83,7 +83,7 @@ export class Client {
 
   static begin({ address }: Server): Client {
     return new Client(
-      typeof address === 'string' ? { path: address } : { port: address!.port, host: address!.address },
+      typeof address === 'string' ? { path: address } : { port: address.port, host: address.address },
     );
   }
 

@@ -76,6 +76,7 @@ describeServingEach(strategies, 'serving by the strategy %s, driver %s', (strate
     await withServing({ driver }, async (runtime) => {
       for (const name of ['polite', 'politeHandlers'] as const) {
         const server = await serve(runtime, name, { strategy });
+        const { address } = server;
         const clients = await Client.many(server, 10);
         for (const client of clients) await client.line();
         const result = within(server.shutdown(), 'the end of all');
@@ -85,7 +86,7 @@ describeServingEach(strategies, 'serving by the strategy %s, driver %s', (strate
         }
         expect(await result).toEqual({ finished: 10, closed: 0 });
         expect(server.closed).toBe(true);
-        expect(server.address).toBeUndefined();
+        expect(server.address).toEqual(address);
         expect(await server.shutdown()).toEqual({ finished: 10, closed: 0 });
       }
     });

@@ -18,10 +18,14 @@ const { F_DUPFD_CLOEXEC } = native.constants;
 export class Listeners {
   readonly #listeners: readonly (TcpListener | UnixListener)[];
   readonly #kind: ListenerHandle['kind'];
+  /** It stays when they are closed. */
+  readonly address: SocketAddress | string;
 
   private constructor(listeners: readonly (TcpListener | UnixListener)[], kind: ListenerHandle['kind']) {
     this.#listeners = listeners;
     this.#kind = kind;
+    // They have just been bound.
+    this.address = listeners[0]!.localAddress!;
   }
 
   /** @param count of sockets on one address */
@@ -38,10 +42,6 @@ export class Listeners {
       throw error;
     }
     return new Listeners(listeners, 'tcp-listener');
-  }
-
-  get address(): SocketAddress | string | undefined {
-    return this.#listeners[0]!.localAddress;
   }
 
   /** A worker's own number of its socket, to be claimed there. @throws EMFILE */

@@ -89,7 +89,7 @@ export class ServerControl {
     return this.#plan.strategy;
   }
 
-  get address(): SocketAddress | string | undefined {
+  get address(): SocketAddress | string {
     return this.listeners.address;
   }
 

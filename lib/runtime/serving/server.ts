@@ -5,8 +5,11 @@ import type { ServerInspection } from './inspection.js';
 import type { Strategy } from './options.js';
 import type { ServerControl } from './server-control.js';
 
-/** A server on all workers of a runtime, as `Runtime.serve` makes it. */
-export class Server {
+/**
+ * A server on all workers of a runtime, as `Runtime.serve` makes it: `Server<SocketAddress>` for
+ * TCP, `Server<string>` for a Unix socket.
+ */
+export class Server<Address extends SocketAddress | string = SocketAddress | string> {
   readonly #control: ServerControl;
 
   /** @internal */
@@ -14,9 +17,9 @@ export class Server {
     this.#control = control;
   }
 
-  /** Where it listens, a path for a Unix socket; undefined once it has stopped. */
-  get address(): SocketAddress | string | undefined {
-    return this.#control.address;
+  /** Where it listens, or has listened: an address and a port, or a path for a Unix socket. */
+  get address(): Address {
+    return this.#control.address as Address;
   }
 
   /** How connections come to the workers. */
