@@ -161,8 +161,9 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
 
   /**
    * Ends the runtime in peace: all servers stop accepting, connections end (`Server.shutdown`) and
-   * then the tasks that this thread has spawned; then it closes. When the time is up, or the signal
-   * aborts, it closes at once: neither makes this reject.
+   * then the tasks that this thread has spawned (not those that workers have spawned and nobody
+   * awaits); then it closes. When the time is up, or the signal aborts, it closes at once: neither
+   * makes this reject.
    *
    * @returns how many connections ended by themselves, and how many were closed
    * @throws (as rejection) TypeError, RangeError
