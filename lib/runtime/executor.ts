@@ -311,7 +311,11 @@ export class Executor {
     this.#running--;
     if (wasFull) this.#host.again();
     if (handle === null) this.#tell(slot, failed, value);
-    else this.#tellHere(handle, failed, value);
+    else {
+      this.#tellHere(handle, failed, value);
+      // That fewer run.
+      this.#flushSoon();
+    }
   }
 
   /** The same copies as from another thread. */
