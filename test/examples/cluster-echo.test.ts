@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { testServing } from '../support/applies.js';
 import { within } from '../support/deadline.js';
-import { isWindows } from '../support/platform.js';
 import { expectExit, runExample, startServer } from './example.js';
 
 const LISTENING = /listening on (\d+)/;
@@ -18,7 +18,7 @@ async function echoed(socket: Socket, text: string): Promise<string> {
   return chunk.toString();
 }
 
-(isWindows ? test.skip : test)('it echoes on all workers, reloads, and drains', async () => {
+testServing('it echoes on all workers, reloads, and drains', async () => {
   const { running, port } = await startServer('cluster-echo', ['0', '2'], LISTENING);
   const sockets = await Promise.all(Array.from({ length: 8 }, () => connected(port)));
   for (const socket of sockets) expect(await echoed(socket, 'hello')).toBe('hello');
