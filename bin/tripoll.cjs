@@ -56,7 +56,9 @@ function build(keep) {
     '-C',
     path.join(root, 'native'),
   ];
-  const { status, error } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  // `npm run --silent` would silence node-gyp's errors too.
+  const env = { ...process.env, npm_config_loglevel: 'warn' };
+  const { status, error } = spawnSync(process.execPath, args, { stdio: 'inherit', env });
   if (status !== 0) fail(`node-gyp failed (${error?.message ?? `exit code ${status}`})`);
   const made = path.join(root, 'native/build');
   const file = path.join(root, 'build/Release/tripoll.node');

@@ -36,6 +36,13 @@ test('node-gyp in the repository builds what the package builds', () => {
   expect(read('binding.gyp')).toContain('"dependencies": ["native/binding.gyp:tripoll"]');
 });
 
+test('a build that fails says why, under npm run --silent too', () => {
+  const env = { PATH: '', npm_config_loglevel: 'silent' };
+  const args = [join(root, 'bin/tripoll.cjs'), 'build', '--keep'];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('find Python') as string });
+});
+
 /** Second names, which node:net has. */
 const aliases: Readonly<Record<string, string>> = { Stream: 'Socket', createConnection: 'connect' };
 
