@@ -3,7 +3,7 @@ import { native } from '../../binding/native.js';
 
 // What accept(2) may say, and the bounds of accepting.
 
-const { SOCK_DGRAM, SOCK_CLOEXEC, AF_INET } = native.constants;
+const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, AF_INET } = native.constants;
 
 /** Connections of one event before others get their turn; the level brings us back. */
 export const ACCEPTS_PER_EVENT = 64;
@@ -30,7 +30,31 @@ export const TRY_NEXT = errnosOf(
 /** Nothing is wrong with the listener, but there is no room (T40). */
 export const NO_ROOM = errnosOf('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM');
 
-/** -1 where there is none to spare; then the back-off alone must do. */
-export function openSpare(): number {
-  return native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+/**
+ * An fd that is kept to be given up when there is no other, so that at least one peer learns that
+ * there is no room (T40).
+ */
+export class SpareFd {
+  /** -1 where there is none to spare; then the back-off alone must do. */
+  #fd = -1;
+
+  renew(): void {
+    if (this.#fd < 0) this.#fd = native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  }
+
+  /** Accepts a connection in its place, and closes it; -1 when there was none, or no spare. */
+  turnAway<Name>(listenFd: number, nameOf: (fd: number) => Name): Name | -1 {
+    if (this.#fd < 0) return -1;
+    this.close();
+    const fd = native.accept4(listenFd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const name = fd < 0 ? -1 : nameOf(fd);
+    if (fd >= 0) native.close(fd);
+    this.renew();
+    return name;
+  }
+
+  close(): void {
+    if (this.#fd >= 0) native.close(this.#fd);
+    this.#fd = -1;
+  }
 }

@@ -34,7 +34,7 @@ import {
 import { Resource } from '../socket/resource.js';
 import { giveFd, releaseFd } from '../socket/release-fd.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
-import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, openSpare, TRY_NEXT } from './accepting.js';
+import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, SpareFd, TRY_NEXT } from './accepting.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
@@ -100,8 +100,7 @@ export abstract class StreamListener<
   #profile: StreamProfile | ConnectionProfile;
   readonly #maxConnections: number;
   readonly #acceptedOptions: readonly EncodedOption[];
-  /** Kept to be given up when there is no other, so that a peer can be turned away (T40). */
-  #spareFd = -1;
+  readonly #spare = new SpareFd();
   #resting = false;
   /** The system has said that connections wait, and no accept has come back empty since. */
   #hasMore = false;
@@ -142,7 +141,7 @@ export abstract class StreamListener<
       throw error;
     }
     if (isGiven) native.ownFd(this.#fd);
-    this.#spareFd = openSpare();
+    this.#spare.renew();
   }
 
   // ---- what a subclass supplies ----
@@ -358,7 +357,8 @@ export abstract class StreamListener<
       this.#fail(error);
       return;
     }
-    this.#turnAway(error);
+    const address = this.#spare.turnAway(this.#fd, (fd) => this.nameOf('remote', fd));
+    if (address !== -1) this.#tellDrop({ reason: 'no-fd', address, error });
     this.#rejectWaiting(error);
     // The one who was told may have closed it.
     if (this.closed) return;
@@ -368,21 +368,10 @@ export abstract class StreamListener<
     this.reactor
       .setTimer(BACK_OFF_MS, () => {
         this.#resting = false;
-        if (this.#spareFd < 0 && !this.closed) this.#spareFd = openSpare();
+        if (!this.closed) this.#spare.renew();
         this.#updateInterest();
       })
       .unref();
-  }
-
-  /** Gives up the spare fd, so that at least one peer learns that there is no room. */
-  #turnAway(error: Error): void {
-    if (this.#spareFd < 0) return;
-    native.close(this.#spareFd);
-    const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    const address = fd < 0 ? undefined : this.nameOf('remote', fd);
-    if (fd >= 0) native.close(fd);
-    this.#spareFd = openSpare();
-    if (fd >= 0) this.#tellDrop({ reason: 'no-fd', address, error });
   }
 
   /** @internal New connections call these; `drop` stays. @throws ERR_TRIPOLL_CLOSED, ERR_TRIPOLL_STATE */
@@ -467,8 +456,7 @@ export abstract class StreamListener<
   /** Its fd has been closed, or is another's. */
   #endWithout(reason: Error): void {
     this.#fd = -1;
-    if (this.#spareFd >= 0) native.close(this.#spareFd);
-    this.#spareFd = -1;
+    this.#spare.close();
     this.#rejectWaiting(reason);
   }
 

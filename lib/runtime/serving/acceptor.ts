@@ -6,7 +6,7 @@ import { toProfile } from '../../reactor/context.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import type { EventHandler, Registration, RegistrationProfile } from '../../reactor/registration.js';
 import { endRegistration, releaseFd } from '../../net/socket/release-fd.js';
-import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, openSpare, TRY_NEXT } from '../../net/stream/accepting.js';
+import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, SpareFd, TRY_NEXT } from '../../net/stream/accepting.js';
 
 import type { ServicePlan } from './messages.js';
 
@@ -36,13 +36,13 @@ export class Acceptor implements EventHandler {
   readonly #acceptsPerEvent: number;
   #fd: number;
   #registration: Registration | null = null;
-  /** Kept to be given up when there is no other (T40). */
-  #spareFd = openSpare();
+  readonly #spare = new SpareFd();
 
   constructor(reactor: Reactor, fd: number, { exclusive, strategy }: AcceptorPlan, host: AcceptorHost) {
     this.#reactor = reactor;
     this.#fd = fd;
     this.#host = host;
+    this.#spare.renew();
     this.#profile = toProfile({ mode: exclusive ? Mode.LEVEL | Mode.EXCLUSIVE : Mode.LEVEL, priority: 0 });
     // One, as nginx has it without multi_accept: a burst is for all who wait.
     this.#acceptsPerEvent = strategy === 'exclusive' ? 1 : ACCEPTS_PER_EVENT;
@@ -86,26 +86,16 @@ export class Acceptor implements EventHandler {
 
   /** Under level mode a connection that nobody can accept fires for ever: it looks again later (T40). */
   #rest(): void {
-    this.#turnAway();
+    if (this.#spare.turnAway(this.#fd, () => 0) !== -1) this.#host.onNoRoom();
     endRegistration(this.#registration);
     this.#registration = null;
     this.#reactor
       .setTimer(BACK_OFF_MS, () => {
         if (this.#fd < 0) return;
-        if (this.#spareFd < 0) this.#spareFd = openSpare();
+        this.#spare.renew();
         this.start();
       })
       .unref();
-  }
-
-  /** Gives up the spare fd, so that at least one peer learns that there is no room. */
-  #turnAway(): void {
-    if (this.#spareFd < 0) return;
-    native.close(this.#spareFd);
-    const fd = native.accept4(this.#fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) native.close(fd);
-    this.#spareFd = openSpare();
-    if (fd >= 0) this.#host.onNoRoom();
   }
 
   /** The listening socket is broken. */
@@ -130,7 +120,6 @@ export class Acceptor implements EventHandler {
     releaseFd(this.#fd, this.#registration);
     this.#fd = -1;
     this.#registration = null;
-    if (this.#spareFd >= 0) native.close(this.#spareFd);
-    this.#spareFd = -1;
+    this.#spare.close();
   }
 }
