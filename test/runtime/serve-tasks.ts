@@ -36,22 +36,24 @@ export const greeter: TcpService<string> & UnixService<string> = {
   },
 };
 
+/** Perhaps it was aborted before somebody listened. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 /** Ends what it is at when it is told to. */
 export async function polite(stream: TcpStream, context: ConnectionContext): Promise<void> {
   await stream.writeAll(encoder.encode(`${context.worker}\n`));
-  await new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve();
-    else context.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(context.signal);
   await stream.writeAll(encoder.encode('bye\n'));
 }
 
 /** Takes its time after it was told to end. */
 export async function lingering(stream: TcpStream, { signal }: ConnectionContext): Promise<void> {
   await stream.writeAll(encoder.encode('x\n'));
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
   await sleep(300);
 }
 

@@ -1,5 +1,4 @@
 import { MessageChannel } from 'node:worker_threads';
-import { capabilities } from 'tripoll';
 import { currentRuntime, currentTask, moved, Runtime } from '#lib/runtime/index';
 import { until, within } from '../support/deadline.js';
 import { runScript } from '../support/child.js';
@@ -117,14 +116,8 @@ describe.each(['default', 'run'] as const)('a runtime under the driver %s', (dri
     expect(runtime.inspect()).toMatchObject({ pending: 0, waiting: 0 });
   });
 
-  /**
-   * On Bun 1.4 under load the count of one worker stayed above 0 in one of six runs: why was not found,
-   * so that it is not asked there.
-   */
-  async function untilAllEnded(): Promise<void> {
-    if (capabilities.runtime === 'bun') return;
-    await until(() => runtime.metrics().workers.every(({ running }) => running === 0), 'the end of all');
-  }
+  const untilAllEnded = (): Promise<void> =>
+    until(() => runtime.metrics().workers.every(({ running }) => running === 0), 'the end of all');
 
   test('abort() rejects at once; the task is told, and what it returns is dropped', async () => {
     const started = new Int32Array(new SharedArrayBuffer(4));

@@ -50,10 +50,13 @@ export function untilAborted(started?: Int32Array): Promise<never> {
   const { signal } = currentTask();
   if (started !== undefined) Atomics.add(started, 0, 1);
   return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => {
+    const end = (): void => {
       aborts++;
       reject(new Error('aborted'));
-    });
+    };
+    // It may have been given up while it began.
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
   });
 }
 
