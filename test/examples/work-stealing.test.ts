@@ -1,3 +1,4 @@
+import { testWithTools } from '../support/tools.js';
 import { expectExit, runExample, runExampleInTerminal } from './example.js';
 
 const ESCAPE = '\x1b';
@@ -20,7 +21,7 @@ test('all work is done once, and a worker that has none takes from the other', a
   expect(output).not.toContain(ESCAPE);
 });
 
-test('in a terminal the table is drawn over itself', async () => {
+testWithTools('script')('in a terminal the table is drawn over itself', async () => {
   const running = runExampleInTerminal('work-stealing', ['1', '20']);
   await expectExit(running, 0);
   const output = running.output();
