@@ -1,7 +1,6 @@
 // The native load generator, run once per measurement.
 import { Child } from './child.js';
 import { loadGenerator } from './paths.js';
-import type { ServerProcess } from './server-process.js';
 
 const graceMs = 20_000;
 
@@ -10,12 +9,22 @@ export interface Cores {
   readonly load: number;
 }
 
+/** What a load is sent to. */
+export interface LoadedServer {
+  readonly port: number;
+  /** Of all its processes: their CPU is added up. */
+  readonly pids: readonly number[];
+  explain(error: unknown): Promise<Error>;
+}
+
 export interface LoadShape {
   readonly connections: number;
   readonly sizeBytes: number;
   readonly depth: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** The load runs where the system puts it, and not on the core that is chosen for it. */
+  readonly unpinned?: boolean;
 }
 
 const resultFields = [
@@ -44,18 +53,11 @@ function parseResult(line: string): LoadResult {
   return parsed as LoadResult;
 }
 
-export async function runLoad(server: ServerProcess, shape: LoadShape, cores: Cores): Promise<LoadResult> {
+export async function runLoad(server: LoadedServer, shape: LoadShape, cores: Cores): Promise<LoadResult> {
   const child = new Child('load generator', loadGenerator, [
-    ...[
-      '--port',
-      server.port,
-      '--server-pid',
-      server.pid,
-      '--server-cpu',
-      cores.server,
-      '--cpu',
-      cores.load,
-    ].map(String),
+    ...['--port', server.port, '--server-cpu', cores.server].map(String),
+    ...server.pids.flatMap((pid) => ['--server-pid', String(pid)]),
+    ...(shape.unpinned === true ? [] : ['--cpu', String(cores.load)]),
     ...['--connections', shape.connections, '--size', shape.sizeBytes, '--depth', shape.depth].map(String),
     ...['--seconds', shape.seconds, '--warmup-seconds', shape.warmupSeconds].map(String),
   ]);
@@ -71,7 +73,7 @@ export async function runLoad(server: ServerProcess, shape: LoadShape, cores: Co
 
 /** Opens connections that have each echoed one message, and holds them while `use` runs. */
 export async function withIdleConnections<T>(
-  server: ServerProcess,
+  server: LoadedServer,
   connections: number,
   cores: Cores,
   use: () => Promise<T>,

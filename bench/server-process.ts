@@ -1,32 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Child } from './child.js';
+import type { LoadedServer } from './load.js';
 import { sideEntry } from './paths.js';
 import { sides } from './sides.js';
 import type { SideName } from './sides.js';
 
 const startTimeoutMs = 15_000;
-const gcTimeoutMs = 30_000;
+const answerTimeoutMs = 30_000;
 const obituaryMs = 300;
 
-export class ServerProcess {
+export class ServerProcess implements LoadedServer {
   readonly port: number;
-  readonly #name: SideName;
+  readonly #name: string;
   readonly #child: Child;
 
   static async start(name: SideName, cpu: number): Promise<ServerProcess> {
     const side = sides[name];
-    const entry = sideEntry(name, side.entry);
-    const child = new Child(`side ${name}`, process.execPath, [
-      '--expose-gc',
-      entry,
-      ...side.args,
-      String(cpu),
-    ]);
+    return ServerProcess.launch(name, sideEntry(name, side.entry), [...side.args, String(cpu)]);
+  }
+
+  /** A side that is not among those of the echo rounds. */
+  static async launch(name: string, entry: string, args: readonly string[]): Promise<ServerProcess> {
+    const child = new Child(`side ${name}`, process.execPath, ['--expose-gc', entry, ...args]);
     return new ServerProcess(name, child, await child.nextNumber('port', startTimeoutMs));
   }
 
-  private constructor(name: SideName, child: Child, port: number) {
+  private constructor(name: string, child: Child, port: number) {
     this.#name = name;
     this.#child = child;
     this.port = port;
@@ -36,10 +36,20 @@ export class ServerProcess {
     return this.#child.pid;
   }
 
-  /** Not for the C peers: they never return to JavaScript. */
+  /** With those that its main thread has started (proc(5), task/children). */
+  get pids(): number[] {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
+    return [this.pid, ...children.split(' ').filter(Boolean).map(Number)];
+  }
+
+  /** Its answer to a line. Not of the C peers: they never return to JavaScript. */
+  ask(line: string): Promise<string> {
+    this.#child.send(line);
+    return this.#child.nextLine(answerTimeoutMs);
+  }
+
   async collectGarbage(): Promise<void> {
-    this.#child.send('gc');
-    await this.#child.nextLine(gcTimeoutMs);
+    await this.ask('gc');
   }
 
   rssBytes(): number {

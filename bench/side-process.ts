@@ -1,5 +1,5 @@
-// What every side's process does around its server: argv ends with the core to pin to; standard
-// output says `port N`; then the line `gc` on standard input is answered with `gc` after a
+// What every side's process does around its server: argv ends with the core to pin to (or -1: none);
+// standard output says `port N`; then the line `gc` on standard input is answered with `gc` after a
 // collection. The C peers block the only thread that could answer, so they hear nothing, and end
 // with their parent.
 import { writeSync } from 'node:fs';
@@ -13,7 +13,8 @@ const collections = 4; // finalizers free in one what the next can then return
 export function enterSideProcess(): void {
   const addon = loadPeersAddon();
   checkResult(addon.dieWithParent(), 'prctl');
-  checkResult(addon.pinAllThreads(Number(process.argv.at(-1))), 'sched_setaffinity');
+  const core = Number(process.argv.at(-1));
+  if (core >= 0) checkResult(addon.pinAllThreads(core), 'sched_setaffinity');
 }
 
 export function announcePort(port: number | undefined): void {

@@ -155,7 +155,7 @@ LoadGenerator::Edge LoadGenerator::ReadEdge() const {
   Edge edge{};
   edge.time_ns = NowNs();
   edge.own_cpu_ns = ProcessCpuNs(0);
-  if (options_.server_pid != 0) edge.server_cpu_ns = ProcessCpuNs(options_.server_pid);
+  for (const int pid : options_.server_pids) edge.server_cpu_ns += ProcessCpuNs(pid);
   if (options_.server_cpu >= 0) edge.core = ReadCoreTicks(options_.server_cpu);
   edge.polls = polls_;
   edge.empty_polls = empty_polls_;
@@ -163,7 +163,7 @@ LoadGenerator::Edge LoadGenerator::ReadEdge() const {
 }
 
 void LoadGenerator::PrintServer(const Edge& from, const Edge& to) const {
-  if (options_.server_pid != 0) {
+  if (!options_.server_pids.empty()) {
     printf(",\"serverCpuUsec\":%.3f",
            static_cast<double>(to.server_cpu_ns - from.server_cpu_ns) / 1e3);
   }

@@ -91,7 +91,7 @@ void Apply(LoadOptions* options, int which, int index) {
       options->cpu = static_cast<int>(ParseCount(index, 0, 1023));
       break;
     case kServerPid:
-      options->server_pid = static_cast<int>(ParseCount(index, 1, INT32_MAX));
+      options->server_pids.push_back(static_cast<int>(ParseCount(index, 1, INT32_MAX)));
       break;
     case kServerCpu:
       options->server_cpu = static_cast<int>(ParseCount(index, 0, 1023));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace bench {
 
@@ -14,9 +15,9 @@ struct LoadOptions {
   uint32_t depth = 1;
   double seconds = 1;
   double warmup_seconds = 0.3;
-  int cpu = -1;         // this process; -1: not pinned
-  int server_pid = 0;   // 0: no figures of the server
-  int server_cpu = -1;  // the core whose busy share is asked for
+  int cpu = -1;                  // this process; -1: not pinned
+  std::vector<int> server_pids;  // all of its processes; none: no figures of the server
+  int server_cpu = -1;           // the core whose busy share is asked for
   bool idle = false;
 };
 
