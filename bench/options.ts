@@ -37,20 +37,20 @@ export const usage = `npm run bench -- [options]       (npm start: the quick run
   --connections 50,1000  --size 64  --rounds 7  --seconds 1  --warmup 0.3  --idle-connections 10000
   --json file            where to save the raw results`;
 
-function parseNumber(text: string, name: string, min: number): number {
+export function parseNumber(text: string, name: string, min: number): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < min)
     throw new Error(`--${name} takes a number of at least ${min}, not '${text}'`);
   return value;
 }
 
-function parseCount(text: string, name: string, min = 1): number {
+export function parseCount(text: string, name: string, min = 1): number {
   const value = parseNumber(text, name, min);
   if (!Number.isInteger(value)) throw new Error(`--${name} takes whole numbers, not '${text}'`);
   return value;
 }
 
-function parseNames<T extends string>(
+export function parseNames<T extends string>(
   text: string,
   name: string,
   allowed: readonly T[],
