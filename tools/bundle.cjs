@@ -258,6 +258,11 @@ function makeCheaper(file) {
   fs.writeFileSync(file, text);
 }
 
+/** What addon-error.ts says of a bundle, where not even its folder is known. */
+const IN_ES_MODULE =
+  'tripoll: a bundler has put it into an ES module, where it finds no addon. ' +
+  'Make tripoll and tripoll/* external, so that they are loaded from node_modules.';
+
 /**
  * An entry's exports are read when they are first asked for, since that may load a bundle. The last
  * line never runs: it is how an ES module learns a CommonJS module's names, without running it
@@ -265,6 +270,9 @@ function makeCheaper(file) {
  */
 function entryText(namespace, exported) {
   return `'use strict';
+if (typeof __dirname === 'undefined') {
+  throw Object.assign(new Error('${IN_ES_MODULE}'), { code: 'ERR_TRIPOLL_NO_ADDON' });
+}
 const lib = ${namespace};
 for (const name of ${JSON.stringify(exported)}) {
   const set = (value) => Object.defineProperty(exports, name, { value, writable: true, enumerable: true, configurable: true });

@@ -120,8 +120,9 @@ function expectHello(text) {
   expect(text.trim() === 'hello', `it printed: ${text}`);
 }
 
-function use(at, node) {
-  const command = (file) => [node ?? process.execPath, file];
+/** By `start`, or this Node: as CommonJS, as an ES module. */
+function use(at, node, start = [node ?? process.execPath]) {
+  const command = (file) => [...start, file];
   write(at, { 'use.cjs': required + prints, 'use.mjs': imported + prints });
   for (const file of ['use.cjs', 'use.mjs']) expectHello(run(at, command(file), { node }));
 }
@@ -146,6 +147,7 @@ function managers(tarball) {
   const bin = (name) => path.join(modules, name);
   const { node24 } = nodes();
   const bun = path.join(install('runtimes', path.join(__dirname, 'runtimes')), '@oven/bun-linux-x64/bin/bun');
+  const yarn = [process.execPath, bin('@yarnpkg/cli-dist/bin/yarn.js')];
   const quietly = ['--no-audit', '--no-fund'];
   return [
     {
@@ -161,21 +163,36 @@ function managers(tarball) {
     { name: 'pnpm 12', command: [bin('@pnpm/exe.linux-x64/pnpm'), 'add', tarball] },
     {
       name: 'yarn 4',
-      command: [process.execPath, bin('@yarnpkg/cli-dist/bin/yarn.js'), 'add', `tripoll@file:${tarball}`],
+      command: [...yarn, 'add', `tripoll@file:${tarball}`],
       files: { '.yarnrc.yml': 'nodeLinker: node-modules\nenableTelemetry: false\n', 'yarn.lock': '' },
+    },
+    // Without node_modules: packages stay in archives, but such as name systems (`os`) or have addons.
+    {
+      name: "yarn 4, Plug'n'Play",
+      command: [...yarn, 'add', `tripoll@file:${tarball}`],
+      files: {
+        // Where the project is an ES module, yarn adds the loader by itself. It says that this is experimental.
+        '.yarnrc.yml':
+          'nodeLinker: pnp\npnpEnableEsmLoader: true\nlogFilters: [{ code: YN0092, level: discard }]\nenableTelemetry: false\n',
+        'yarn.lock': '',
+      },
+      start: [...yarn, 'node'],
+      folder: '.yarn/unplugged',
     },
     { name: 'bun', command: [bun, 'add', tarball] },
   ];
 }
 
 function tryManagers(tarball) {
-  for (const { name, command, files, node } of managers(tarball)) {
+  for (const { name, command, files, node, start, folder: into = 'node_modules' } of managers(tarball)) {
     check(`install by ${name}`, () => {
-      const at = project(name.replace(' ', '-'), files);
+      const at = project(name.replace(/\W+/g, '-'), files);
       expectQuiet(run(at, command, { node }));
-      const found = path.join(at, 'node_modules/tripoll');
-      expect(!fs.existsSync(path.join(found, 'build')), 'something was compiled');
-      use(at, node);
+      const installed = fs.readdirSync(path.join(at, into), { recursive: true });
+      const addons = installed.filter((file) => file.endsWith('.node'));
+      expect(addons.length > 0, `no addon is in ${into}`);
+      expect(!addons.some((file) => /(^|[\\/])build[\\/]/.test(file)), 'something was compiled');
+      use(at, node, start);
     });
   }
 }
@@ -269,29 +286,52 @@ function tryExecutable(at) {
   });
 }
 
+/**
+ * One bundler as a program: how it makes `outfile` of `input`, in a format. `external` takes the
+ * package out of it; without, the bundle throws what says so.
+ */
+function bundlers(modules) {
+  const load = (name) => `require(${JSON.stringify(path.join(modules, name))})`;
+  return {
+    esbuild: `require(${JSON.stringify(path.join(root, 'node_modules/esbuild'))}).buildSync({
+      entryPoints: [input], bundle: true, platform: 'node', format, outfile, external: external ? ['tripoll', 'tripoll/*'] : [] })`,
+    webpack: `const isModule = format === 'esm';
+      const before = isModule ? 'module ' : 'commonjs ';
+      ${load('webpack')}({ mode: 'production', target: 'node', context: __dirname, entry: './' + input, experiments: { outputModule: isModule },
+        externals: external ? [({ request }, done) => /^tripoll/.test(request) ? done(null, before + request) : done()] : [],
+        output: { path: path.dirname(outfile), filename: path.basename(outfile), module: isModule, library: { type: isModule ? 'module' : 'commonjs2' } },
+      }, (error, stats) => { if (error || stats.hasErrors()) { console.error(error ?? stats.toString()); process.exit(1); } })`,
+    // Of itself it bundles neither packages nor CommonJS.
+    rollup: `${load('rollup')}.rollup({ input, onwarn() {}, external: external ? [/^tripoll/, /^node:/] : [/^node:/],
+        plugins: external ? [] : [${load('@rollup/plugin-node-resolve')}.nodeResolve(), ${load('@rollup/plugin-commonjs')}()],
+      }).then((bundle) => bundle.write({ file: outfile, format }))`,
+  };
+}
+
 /** Each bundler: with the package external, which works, and bundled, which says what to do. */
 function tryBundlers(at, modules) {
-  const builds = {
-    esbuild: `require('${path.join(root, 'node_modules/esbuild')}').buildSync({ entryPoints: ['use.cjs'], bundle: true, platform: 'node', outfile, external })`,
-    webpack: `require('${path.join(modules, 'webpack')}')({ mode: 'production', target: 'node', context: __dirname, entry: './use.cjs',
-      externals: external.length ? [({ request }, done) => /^tripoll/.test(request) ? done(null, 'commonjs ' + request) : done()] : [],
-      output: { path: require('node:path').dirname(outfile), filename: require('node:path').basename(outfile) } }, (error, stats) => { if (error || stats.hasErrors()) { console.error(error ?? stats.toString()); process.exit(1); } })`,
-    rollup: `require('${path.join(modules, 'rollup')}').rollup({ input: 'use.mjs', external: [/^tripoll/, /^node:/] }).then((bundle) => bundle.write({ file: outfile, format: 'cjs' }))`,
-  };
-  for (const [name, build] of Object.entries(builds)) {
-    for (const external of [true, false]) {
-      if (name === 'rollup' && !external) continue; // it has no CommonJS of itself: all packages are external
-      check(`${name}, ${external ? 'external' : 'bundled: the error'}`, () => {
-        const outfile = path.join(at, `bundled-${name}`, `${external}.cjs`);
-        fs.mkdirSync(path.dirname(outfile), { recursive: true });
-        write(at, {
-          'build.cjs': `const outfile = ${JSON.stringify(outfile)}; const external = ${external ? "['tripoll', 'tripoll/*']" : '[]'};\n${build};\n`,
+  for (const [name, build] of Object.entries(bundlers(modules))) {
+    for (const [format, suffix] of [
+      ['cjs', 'cjs'],
+      ['esm', 'mjs'],
+    ]) {
+      for (const external of [true, false]) {
+        check(`${name}, ${format}, ${external ? 'external' : 'bundled: the error'}`, () => {
+          const outfile = path.join(at, `bundled-${name}`, `${external}.${suffix}`);
+          fs.mkdirSync(path.dirname(outfile), { recursive: true });
+          const input = format === 'cjs' && name !== 'rollup' ? 'use.cjs' : 'use.mjs';
+          const given = { input, format, outfile, external };
+          const constants = Object.entries(given).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+          write(at, {
+            'build.cjs': `const path = require('node:path');\nconst ${constants.join(', ')};\n${build};\n`,
+          });
+          run(at, [process.execPath, 'build.cjs']);
+          const text = run(at, [process.execPath, outfile], { status: external ? 0 : 1 });
+          if (external) expectHello(text);
+          else
+            expect(/ERR_TRIPOLL_NO_ADDON/.test(text) && /[Mm]ake (it|tripoll.*) external/.test(text), text);
         });
-        run(at, [process.execPath, 'build.cjs']);
-        const text = run(at, [process.execPath, outfile], { status: external ? 0 : 1 });
-        if (external) expectHello(text);
-        else expect(text.includes('make it external'), text);
-      });
+      }
     }
   }
 }
