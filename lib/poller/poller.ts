@@ -86,10 +86,12 @@ export class Poller implements PollerContract {
 
   #view(): Events {
     const memory = native.pollerEvents(this.#index);
-    // A runtime that forbids external memory (Electron's sandbox) gives none.
+    // A runtime that forbids external memory (V8's sandbox, in Electron) gives none.
     if (typeof memory !== 'object') {
       this.close();
-      throw unsupportedError('this runtime does not let native code share memory with JavaScript');
+      throw unsupportedError(
+        'this runtime, like Electron, does not let native code share memory with JavaScript',
+      );
     }
     return new Events(new Uint32Array(memory));
   }

@@ -37,7 +37,9 @@ export function alloc(bytes: number): Uint8Array<ArrayBuffer> {
   const buffer = rawView(block);
   if (typeof buffer === 'number') throw systemError(buffer, 'alloc');
   if (typeof buffer !== 'object')
-    throw unsupportedError('this runtime does not let native code share memory with JavaScript');
+    throw unsupportedError(
+      'this runtime, like Electron, does not let native code share memory with JavaScript',
+    );
   blocks.set(buffer, block);
   forgotten.register(buffer, block);
   return new Uint8Array(buffer);

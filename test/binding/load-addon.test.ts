@@ -1,5 +1,5 @@
 // Which file of the package becomes the addon, and what is said where none does.
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon } from '#lib/binding/load-addon';
 import { testIf } from '../support/applies.js';
@@ -135,5 +135,35 @@ testIf(!isBun && !isDeno, 'it is an option of Node’s')(
     const { stderr } = await runScript(printsBackends, { nodeOptions: ['--no-addons'] });
     expect(stderr).toContain('--allow-addons');
     expect(stderr).not.toContain('npx');
+  },
+);
+
+// V8's sandbox, which Electron has, refuses it. Here the addon calls something else by its name,
+// which returns no napi_ok.
+testIf(platform === 'linux', 'the name is replaced in an ELF file')(
+  'a runtime that forbids external memory is refused by name',
+  async () => {
+    const root = fakePackage();
+    const called = 'napi_create_external_arraybuffer\0';
+    const text = readFileSync(loadedFile(), 'latin1');
+    expect(text).toContain(called);
+    put(root, compiled);
+    const other = text.replaceAll(called, 'getpagesize\0'.padEnd(called.length, '\0'));
+    writeFileSync(join(root, compiled), other, 'latin1');
+    const script = `
+      const { Reactor } = require('tripoll');
+      const { listen, TcpStream } = require('tripoll/net');
+      const thrown = (work) => { try { work(); } catch (error) { return error; } };
+      (async () => {
+        const errors = [
+          thrown(() => new Reactor()),
+          thrown(() => listen({ host: '127.0.0.1', port: 0 }, {})),
+          await TcpStream.connect('127.0.0.1:9').catch((error) => error),
+        ];
+        console.log(JSON.stringify(errors.map((error) => error.code + ' ' + error.message)));
+      })();`;
+    const errors = reportOf(await runScript(script, { env: { TRIPOLL_PREBUILD: root } })) as string[];
+    expect(errors).toHaveLength(3);
+    for (const error of errors) expect(error).toMatch(/^ERR_TRIPOLL_UNSUPPORTED .*Electron/);
   },
 );
