@@ -102,8 +102,20 @@ function compile(modules, target, { cwd, folder, local }, kind, args, sources) {
   return file;
 }
 
+/** CMake refuses what it has made for other sources, or elsewhere: another clone, a cache that was moved. */
+function removeForeignBuild(cwd, cmake) {
+  const file = path.join(cmake, 'CMakeCache.txt');
+  if (!fs.existsSync(file)) return;
+  const text = fs.readFileSync(file, 'utf8');
+  const isOurs = [`CMAKE_HOME_DIRECTORY:INTERNAL=${cwd}`, `CMAKE_CACHEFILE_DIR:INTERNAL=${cmake}`].every(
+    (line) => text.split('\n').includes(line),
+  );
+  if (!isOurs) fs.rmSync(cmake, { recursive: true, force: true });
+}
+
 /** The same toolchain as of npm run test:windows, without what a debugger reads. */
 function compileForWindows({ cwd, cmake }) {
+  removeForeignBuild(cwd, cmake);
   const options = [
     `-DCMAKE_TOOLCHAIN_FILE=${path.join(cwd, 'cmake/mingw-w64.cmake')}`,
     ...['-DCMAKE_COMPILE_WARNING_AS_ERROR=ON', '-DCMAKE_BUILD_TYPE=Release'],
