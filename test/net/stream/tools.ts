@@ -6,7 +6,7 @@ import { sys } from 'tripoll/raw';
 import { fdOf, LOOPBACK, RawPeer, turnOf, type Closable, type Context } from '../tools.js';
 
 const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = sys.constants;
-const { IPPROTO_TCP, TCP_QUICKACK = 12 } = sys.constants;
+const { IPPROTO_TCP, TCP_QUICKACK = 12, TCP_NOTSENT_LOWAT } = sys.constants;
 const { EAGAIN } = sys.errno;
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
 
@@ -68,6 +68,9 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
       await turnOf(context.reactor);
     }
   }
+  // A peer that is short of memory may repack what it has, and take some more after all: nothing is
+  // taken here, nor said to be writable, before all that is queued has gone. A Unix socket refuses.
+  if (TCP_NOTSENT_LOWAT !== undefined) sys.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, ONE);
   return filledBytes;
 }
 
