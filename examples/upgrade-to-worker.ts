@@ -90,16 +90,20 @@ async function main(listenAt: string, tenantOf: ReadonlyMap<string, string>): Pr
     runtimes.set(name, runtime);
     tenants.set(destination, { name, runtime });
   }
+  const underWay = new Set<Promise<void>>();
   const listener = await TcpListener.bind(listenAt);
   const { address, port } = listener.localAddress ?? {};
   console.log(`front on ${address}:${port} for ${[...runtimes.keys()].join(', ')}`);
   process.once('SIGINT', () => listener.close());
   for await (const stream of listener) {
-    passOn(stream, tenants).catch((error: unknown) => {
+    const passed = passOn(stream, tenants).catch((error: unknown) => {
       console.error((error as Error).message);
       stream.reset(); // what is no tenant's must not look like a proper end
     });
+    underWay.add(passed);
+    void passed.then(() => underWay.delete(passed));
   }
+  await Promise.all(underWay);
   await Promise.all([...runtimes.values()].map((runtime) => runtime.close()));
 }
 
