@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { Runtime } from '#lib/runtime/index';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
+import { terminateAtRandom } from './random-deaths.js';
 import { tasksFile, type Tasks } from './rig.js';
 
 export interface DeathsPlan {
@@ -29,8 +30,6 @@ const WORKERS = 3;
 /** Few, so that a slot that is lost is missed. */
 const CAPACITY = 16;
 const LANES = 40;
-const MAX_DELAY_MS = 12;
-const LOADED_SHARE = 0.8;
 
 const plan = JSON.parse(process.argv[2] ?? '') as DeathsPlan;
 const random = new Random(plan.seed);
@@ -69,11 +68,6 @@ const threads = (): number => {
   }
 };
 
-const wait = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-
 async function run(deaths: number): Promise<{ restarts: number; worksOn: boolean }> {
   going = true;
   const runtime = new Runtime<Tasks>({
@@ -81,14 +75,7 @@ async function run(deaths: number): Promise<{ restarts: number; worksOn: boolean
     maxRestarts: 1e9,
   });
   const lanes = Array.from({ length: LANES }, (_, i) => lane(runtime, i));
-  for (let i = 0; i < deaths; i++) {
-    const worker = random.below(WORKERS);
-    // Sometimes one that has not yet loaded its entry.
-    const isLoaded = random.next() < LOADED_SHARE;
-    while (isLoaded && !runtime.metrics().workers[worker]!.ready) await wait(1);
-    await wait(random.next() * MAX_DELAY_MS);
-    void runtime.terminateWorker(worker);
-  }
+  await terminateAtRandom(runtime, deaths, random);
   going = false;
   await Promise.all(lanes);
   const last = await Promise.allSettled([

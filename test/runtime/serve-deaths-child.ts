@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Runtime, type Server, type ServeTarget } from '#lib/runtime/index';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
+import { terminateAtRandom, wait } from './random-deaths.js';
 import type * as tasks from './serve-tasks.js';
 
 export interface ServeDeathsPlan {
@@ -29,19 +30,12 @@ export interface ServeDeathsReport {
 const WORKERS = 3;
 const LANES = 12;
 const AFTER = 20;
-const MAX_DELAY_MS = 15;
-const LOADED_SHARE = 0.8;
 const HUNG_MS = 10_000;
 
 const plan = JSON.parse(process.argv[2] ?? '') as ServeDeathsPlan;
 const random = new Random(plan.seed);
 const gone = new Set(['ECONNRESET', 'EPIPE']);
 let going = true;
-
-const wait = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 
 async function until(condition: () => boolean): Promise<boolean> {
   const end = performance.now() + HUNG_MS;
@@ -53,12 +47,15 @@ async function until(condition: () => boolean): Promise<boolean> {
 function echoOnce(port: number, text: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
-    let [seen, end] = ['', 'closed'];
+    let [seen, end, connected] = ['', 'closed', false];
     socket.setEncoding('utf8').setTimeout(HUNG_MS, () => {
-      end = 'hung';
+      end = `hung, ${connected ? 'connected' : 'not connected'}, having seen ${JSON.stringify(seen)}`;
       socket.destroy();
     });
-    socket.on('connect', () => socket.write(text));
+    socket.on('connect', () => {
+      connected = true;
+      socket.write(text);
+    });
     socket.on('data', (chunk: string) => {
       seen += chunk;
       // The greeting, a line, and then what it has sent.
@@ -80,17 +77,6 @@ async function lane(port: number, ends: Record<string, number>): Promise<void> {
   for (let n = 0; going; n++) count(ends, await echoOnce(port, `line ${n}\n`));
 }
 
-async function killWorkers(runtime: Runtime<typeof tasks>, deaths: number): Promise<void> {
-  for (let i = 0; i < deaths; i++) {
-    const worker = random.below(WORKERS);
-    // Sometimes one that has not yet loaded its entry, or does not listen yet.
-    const isLoaded = random.next() < LOADED_SHARE;
-    while (isLoaded && !runtime.metrics().workers[worker]!.ready) await wait(1);
-    await wait(random.next() * MAX_DELAY_MS);
-    void runtime.terminateWorker(worker);
-  }
-}
-
 const listensOnAll = (server: Server): boolean =>
   server.inspect().workers.every(({ listening }) => listening);
 
@@ -103,7 +89,7 @@ async function run(deaths: number): Promise<Omit<ServeDeathsReport, 'leftOpen'>>
   const { port } = server.address;
   const [ends, after]: Record<string, number>[] = [{}, {}];
   const lanes = Array.from({ length: LANES }, () => lane(port, ends!));
-  await killWorkers(runtime, deaths);
+  await terminateAtRandom(runtime, deaths, random);
   going = false;
   await Promise.all(lanes);
   await until(() => listensOnAll(server));
