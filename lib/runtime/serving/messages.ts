@@ -49,9 +49,15 @@ export interface MovingConnection {
 /** To a worker. */
 export type Order =
   /** Answered by `opened`. It accepts when its thread takes tasks. */
-  | { readonly kind: 'open'; readonly plan: ServicePlan; readonly listeners: readonly ListenerHandle[] }
-  /** One listening socket more. */
-  | { readonly kind: 'listen'; readonly server: number; readonly listener: ListenerHandle }
+  | { readonly kind: 'open'; readonly plan: ServicePlan; readonly listener: ListenerHandle }
+  /** The listening socket of another worker, until that accepts from it itself. */
+  | {
+      readonly kind: 'listen';
+      readonly server: number;
+      readonly worker: number;
+      readonly listener: ListenerHandle;
+    }
+  | { readonly kind: 'unlisten'; readonly server: number; readonly worker: number }
   /** Accept what waits, then no more; answered by `stopped`, and by `ended`. */
   | { readonly kind: 'stop'; readonly server: number }
   /** Close what is open. */

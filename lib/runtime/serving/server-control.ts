@@ -38,8 +38,8 @@ export interface ServerHost {
 /** A server, on one thread. */
 interface PlacedService {
   readonly place: Place;
-  /** Duplicates that were sent to it. */
-  readonly listeners: ListenerHandle[];
+  /** By worker: duplicates that were sent to it, of its own socket and of those that it adopted. */
+  readonly listeners: Map<number, ListenerHandle>;
   opened: boolean;
   stopped: boolean;
   readonly settle: (error: Error | null) => void;
@@ -53,8 +53,8 @@ export class ServerControl {
   readonly #memory: ServerMemory;
   readonly #moves: Moves;
   readonly #services = new Map<number, PlacedService>();
-  /** By worker: who accepts from its socket, where it cannot itself. */
-  readonly #adopted = new Map<number, number>();
+  /** By worker: the place that accepts from its socket until it can itself; -1: nobody does yet. */
+  readonly #orphans = new Map<number, number>();
   /** Who waits until it listens on all workers. */
   #started: ((error: Error | null) => void) | null = null;
   stopping = false;
@@ -117,7 +117,10 @@ export class ServerControl {
 
   /** A worker takes tasks now, and has not been told of this server, unless by a reload. */
   onBegun(place: Place): void {
-    if (this.#services.has(place.place)) return;
+    if (this.#services.has(place.place)) {
+      this.#giveBack(place.worker);
+      return;
+    }
     this.prepare(place).then(
       () => {
         this.#checkStarted();
@@ -125,7 +128,7 @@ export class ServerControl {
       },
       (error: unknown) => {
         this.#started?.(error as Error);
-        this.#adopt();
+        this.#orphaned(place.worker);
       },
     );
   }
@@ -143,10 +146,11 @@ export class ServerControl {
         else reject(error);
       };
       // What this throws is a rejection.
-      const listeners = [this.listeners.duplicate(place.worker)];
+      const listener = this.listeners.duplicate(place.worker);
+      const listeners = new Map([[place.worker, listener]]);
       this.#services.set(place.place, { place, listeners, opened: false, stopped: false, settle });
       try {
-        this.#host.order(place, { kind: 'open', plan: this.#plan, listeners });
+        this.#host.order(place, { kind: 'open', plan: this.#plan, listener });
       } catch (error) {
         this.#forget(place.place);
         reject(error);
@@ -157,13 +161,14 @@ export class ServerControl {
   #onOpened(service: PlacedService, thrown: Thrown | null): void {
     if (thrown === null) {
       service.opened = true;
-      this.#adopted.delete(service.place.worker);
+      // A successor accepts when it is promoted.
+      if (service.place.role === 'working') this.#giveBack(service.place.worker);
     } else this.#forget(service.place.place);
     service.settle(thrown === null ? null : (rebuildThrown(thrown) as Error));
   }
 
   #forget(place: number): void {
-    for (const listener of this.#services.get(place)?.listeners ?? []) closeDetached(listener);
+    for (const listener of this.#services.get(place)?.listeners.values() ?? []) closeDetached(listener);
     this.#services.delete(place);
   }
 
@@ -176,20 +181,44 @@ export class ServerControl {
     return service?.opened === true && service.place.role === 'working' && this.#memory.isActive(place);
   }
 
-  /** A socket from which nobody will accept any more gets another worker. */
+  /** Its socket has nobody who accepts from it, for a while or for good. */
+  #orphaned(worker: number): void {
+    if (this.#plan.strategy !== 'reuseport') return;
+    if (!this.#orphans.has(worker)) this.#orphans.set(worker, -1);
+    this.#adopt();
+  }
+
+  /** Sockets from which nobody accepts get another worker. */
   #adopt(): void {
-    if (this.#plan.strategy !== 'reuseport' || this.stopping) return;
+    if (this.stopping || this.#orphans.size === 0) return;
     const accepting = this.#accepting();
-    const adopter = accepting[0];
-    if (adopter === undefined) return;
-    for (const { worker, isGivenUp, ready, place } of this.#host.current) {
-      const isOrphan = isGivenUp || (ready && !this.#services.has(place));
-      if (!isOrphan || this.#services.has(this.#adopted.get(worker) ?? -1)) continue;
-      const listener = this.listeners.duplicate(worker);
-      adopter.listeners.push(listener);
-      this.#adopted.set(worker, adopter.place.place);
-      this.#host.order(adopter.place, { kind: 'listen', server: this.id, listener });
+    if (accepting.length === 0) return;
+    for (const [worker, place] of this.#orphans) {
+      if (this.#services.get(place)?.listeners.has(worker) === true) continue;
+      const adopter = accepting[worker % accepting.length]!;
+      let listener: ListenerHandle;
+      try {
+        listener = this.listeners.duplicate(worker);
+      } catch {
+        // No fd is left: its successor accepts, or the next that begins.
+        return;
+      }
+      adopter.listeners.set(worker, listener);
+      this.#orphans.set(worker, adopter.place.place);
+      this.#host.order(adopter.place, { kind: 'listen', server: this.id, worker, listener });
     }
+  }
+
+  /** The worker accepts from its socket itself. */
+  #giveBack(worker: number): void {
+    const adopter = this.#services.get(this.#orphans.get(worker) ?? -1);
+    this.#orphans.delete(worker);
+    const listener = adopter?.listeners.get(worker);
+    if (adopter === undefined || listener === undefined) return;
+    adopter.listeners.delete(worker);
+    // It may not have been claimed yet, and never be.
+    closeDetached(listener);
+    this.#host.order(adopter.place, { kind: 'unlisten', server: this.id, worker });
   }
 
   // ---- what the workers say ----
@@ -224,12 +253,11 @@ export class ServerControl {
     this.#forget(place.place);
     this.#moves.onExit(place.place);
     service.settle(workerDied(place.worker, 1));
-    this.#adopt();
+    if (this.#host.current[place.worker] === place) this.#orphaned(place.worker);
     this.#checkEnd();
   }
 
   onGivenUp(): void {
-    this.#adopt();
     this.#checkStarted();
   }
 

@@ -38,7 +38,8 @@ export class WorkerService implements AcceptorHost {
   readonly #plan: ServicePlan;
   readonly #memory: ServerMemory;
   readonly #opener: Opener;
-  readonly #acceptors: Acceptor[] = [];
+  /** By worker whose socket it is. */
+  readonly #acceptors = new Map<number, Acceptor>();
   readonly #acceptedOptions: readonly EncodedOption[];
   /** Null: not known yet whether connections have TCP_NODELAY from their listener. */
   #inheritsNoDelay: boolean | null = null;
@@ -51,7 +52,7 @@ export class WorkerService implements AcceptorHost {
   #stealTimer: Timer | null = null;
 
   /** @throws ERR_TRIPOLL_NO_SUCH_TASK; what a handle or an option is wrong in */
-  constructor(host: ServiceHost, plan: ServicePlan, target: unknown, listeners: readonly ListenerHandle[]) {
+  constructor(host: ServiceHost, plan: ServicePlan, target: unknown, listener: ListenerHandle) {
     this.#host = host;
     this.#plan = plan;
     this.#memory = new ServerMemory(plan.memory, plan.places, plan.kind);
@@ -63,21 +64,36 @@ export class WorkerService implements AcceptorHost {
     });
     const { acceptedSocketOptions } = plan;
     this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
-    for (const listener of listeners) this.listen(listener);
+    this.#listen(host.worker, listener);
   }
 
-  listen(listener: ListenerHandle): void {
+  /** Accepts from the socket of that worker too, for a while. */
+  listen(worker: number, listener: ListenerHandle): void {
     if (this.#stopping) return;
+    try {
+      this.#listen(worker, listener);
+    } catch (error) {
+      // That accepts itself by now.
+      if (!isTripollError(error) || error.code !== 'ERR_TRIPOLL_CLOSED') throw error;
+    }
+  }
+
+  #listen(worker: number, listener: ListenerHandle): void {
     const acceptor = claimBy(listener, (fd) => new Acceptor(this.#host.reactor, fd, this.#plan, this));
-    this.#acceptors.push(acceptor);
+    this.#acceptors.set(worker, acceptor);
     if (this.#began) acceptor.start();
+  }
+
+  unlisten(worker: number): void {
+    this.#acceptors.get(worker)?.close();
+    this.#acceptors.delete(worker);
   }
 
   /** Its thread takes tasks, and so does it connections. */
   begin(): void {
     if (this.#began || this.#stopping) return;
     this.#began = true;
-    for (const acceptor of this.#acceptors) acceptor.start();
+    for (const acceptor of this.#acceptors.values()) acceptor.start();
     this.#memory.setActive(this.#host.place, true);
   }
 
@@ -269,7 +285,7 @@ export class WorkerService implements AcceptorHost {
     this.takeGiven();
     this.#memory.setActive(this.#host.place, false);
     this.#stopping = true;
-    for (const acceptor of this.#acceptors) {
+    for (const acceptor of this.#acceptors.values()) {
       if (sweeps) acceptor.sweep(this.#plan.backlog);
       acceptor.close();
     }

@@ -24,7 +24,7 @@ export class WorkerServing {
 
   onOrder(order: Order): void {
     if (order.kind === 'open') {
-      this.#open(order.plan, order.listeners);
+      this.#open(order.plan, order.listener);
       return;
     }
     const { server } = order;
@@ -34,17 +34,18 @@ export class WorkerServing {
       if (order.kind === 'stop') this.#host.say({ kind: 'stopped', server });
       else if (order.kind === 'rebalance') this.#host.say({ kind: 'rebalanced', server });
       else if (order.kind === 'move') this.#host.say({ kind: 'moved', server, id: order.id, opened: false });
-    } else if (order.kind === 'listen') service.listen(order.listener);
+    } else if (order.kind === 'listen') service.listen(order.worker, order.listener);
+    else if (order.kind === 'unlisten') service.unlisten(order.worker);
     else if (order.kind === 'stop') service.stop();
     else if (order.kind === 'close') service.closeAll();
     else if (order.kind === 'rebalance') service.rebalance(order.targets);
     else service.move(order.id, order.moving);
   }
 
-  #open(plan: ServicePlan, listeners: readonly ListenerHandle[]): void {
+  #open(plan: ServicePlan, listener: ListenerHandle): void {
     const { server } = plan;
     try {
-      const service = new WorkerService(this.#serviceHost(), plan, this.#targetOf(plan.name), listeners);
+      const service = new WorkerService(this.#serviceHost(), plan, this.#targetOf(plan.name), listener);
       this.#services.set(server, service);
       if (this.#began) service.begin();
       this.#host.say({ kind: 'opened', server, thrown: null });
