@@ -2,10 +2,11 @@
 // `npm run test:kqueue`, on Linux: builds the addon with native/bsd/kqueue_poller.cc over the shim
 // of test/support/kqueue-shim into build-kqueue/, and runs every suite with it but project/,
 // windows/ and those of TypeScript alone. It shows the logic of that file, not what a kernel of
-// macOS or a BSD does. Then all of them but the examples once more, with all that other kernels do
-// and Linux does not (test/support/kqueue-shim/unkind.h). `--unkind=small-sockets,no-pollerr` has that pass alone, with
-// these, or `--unkind=all`; other arguments are patterns for Jest, which then runs alone. Its last
-// line is "N passed, N failed".
+// macOS or a BSD does. Most run with all that other kernels do and Linux does not
+// (test/support/kqueue-shim/unkind.h), the examples and those nearest to the poller without it.
+// `--unkind=small-sockets,no-pollerr` has that pass alone, with these, or `--unkind=all`; other
+// arguments are patterns for Jest, which then runs alone, without. Its last line is "N passed, N
+// failed".
 const path = require('node:path');
 const legTools = require('./legs.cjs');
 
@@ -28,6 +29,8 @@ const switches = given.find((argument) => argument.startsWith(UNKIND))?.slice(UN
 const only = given.filter((argument) => !argument.startsWith(UNKIND));
 // What is about this project's own files, and about Windows.
 const notHere = ['project/', 'windows/', ...withoutAddon];
+// What is run in the unkind pass alone: sockets and all above them, to which a poller is unkind or not.
+const aboveThePoller = ['net/', 'node/', 'runtime/', 'sys/'];
 
 function runLeg(name, patterns, added = {}) {
   const leg = runJest(path.join(folder, 'jest.json'), patterns, { ...env, ...added });
@@ -36,7 +39,8 @@ function runLeg(name, patterns, added = {}) {
 }
 
 const legs = [];
-if (switches === undefined) legs.push(runLeg('jest', only.length > 0 ? only : suitesBut(...notHere)));
+if (switches === undefined)
+  legs.push(runLeg('jest', only.length > 0 ? only : suitesBut(...aboveThePoller, ...notHere)));
 if (switches !== undefined || only.length === 0) {
   const patterns = only.length > 0 ? only : suitesBut('examples/', ...notHere);
   const unkind = switches ?? 'all';
