@@ -380,6 +380,11 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
     // The workers free this thread's slots, whatever they wait for.
   }
 
+  /** Whether a task is queued or runs, of whichever thread. */
+  get hasTasks(): boolean {
+    return this.failure === null && this.#table.hasTasks;
+  }
+
   hold(): void {
     if (!this.reactor.closed) this.reactor.addRef(1);
   }

@@ -37,6 +37,9 @@ export interface RuntimeInspection extends RuntimeMetrics {
   readonly blockingPending: number;
 }
 
+/** How often it looks for tasks that others have spawned: nobody notices a wait so short. */
+const DRAIN_CHECK_MS = 5;
+
 /**
  * Worker threads with a reactor each, and tasks on them: the functions that a module exports. Give
  * its type, `Runtime<typeof import('./tasks.js')>`, and names and arguments are checked. Idle
@@ -160,10 +163,9 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
   }
 
   /**
-   * Ends the runtime in peace: all servers stop accepting, connections end (`Server.shutdown`) and
-   * then the tasks that this thread has spawned (not those that workers have spawned and nobody
-   * awaits); then it closes. When the time is up, or the signal aborts, it closes at once: neither
-   * makes this reject.
+   * Ends the runtime in peace: all servers stop accepting, connections end (`Server.shutdown`), and
+   * then all tasks, those too that workers have spawned; then it closes. When the time is up, or the
+   * signal aborts, it closes at once: neither makes this reject.
    *
    * @returns how many connections ended by themselves, and how many were closed
    * @throws (as rejection) TypeError, RangeError
@@ -180,10 +182,19 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
     const result = this.#pool.hasServers
       ? await this.#pool.serving.shutdown(options)
       : { finished: 0, closed: 0 };
-    await Promise.race([this.idle(), timeIsUp]);
+    await Promise.race([this.#untilNoTasks(), timeIsUp]);
     disarm?.();
     await this.close();
     return result;
+  }
+
+  /** Of a task that a worker has spawned this thread is not told: it looks. */
+  async #untilNoTasks(): Promise<void> {
+    await this.idle();
+    while (!this.closed && this.#pool.hasTasks)
+      await new Promise<void>((resolve) => {
+        this.reactor.setTimer(DRAIN_CHECK_MS, resolve);
+      });
   }
 
   /**

@@ -141,6 +141,15 @@ export class TaskTable {
     return stateOf(this.#load(slot)) === FREE;
   }
 
+  /** Whether any thread's task is queued or runs. */
+  get hasTasks(): boolean {
+    for (let slot = 0; slot < this.threads * this.capacity; slot++) {
+      const state = stateOf(this.#load(slot));
+      if (state === QUEUED || state === RUNNING) return true;
+    }
+    return false;
+  }
+
   // ---- the spawner's part ----
 
   /** A free slot, with its arguments in it, is a task that anybody may claim. Returns its id. */

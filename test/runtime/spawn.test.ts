@@ -338,6 +338,28 @@ describe('the end', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'at once\n', stderr: '' });
   });
 
+  test('drain() waits for what a worker has spawned and nobody awaits', async () => {
+    const runtime = new Runtime<Tasks>({ workers: 2, entry: tasksFile });
+    const cells = new Int32Array(new SharedArrayBuffer(8));
+    await within(runtime.spawn('leaveBehind', [cells]), 'a task that leaves another');
+    const drained = runtime.drain();
+    // This thread has no task.
+    await within(runtime.idle(), 'idle');
+    expect(runtime.closed).toBe(false);
+    Atomics.store(cells, 0, 1);
+    await within(drained, 'drain');
+    expect([...cells]).toEqual([1, 1]);
+    expect(runtime.closed).toBe(true);
+  });
+
+  test('drain({ timeoutMs }) waits for it no longer', async () => {
+    const runtime = new Runtime<Tasks>({ workers: 1, entry: tasksFile });
+    const cells = new Int32Array(new SharedArrayBuffer(8));
+    await within(runtime.spawn('leaveBehind', [cells]), 'a task that leaves another');
+    await within(runtime.drain({ timeoutMs: 20 }), 'drain');
+    expect([...cells]).toEqual([0, 0]);
+  });
+
   test('tasks keep the process alive, idle workers do not', async () => {
     const script = `
       const { Runtime } = require('tripoll/runtime');

@@ -69,6 +69,15 @@ export const hold = (): Promise<void> =>
 export const held = (): number => gates.length;
 export const letGo = (): void => gates.splice(0).forEach((resolve) => resolve());
 
+/** Spawns a task that nobody awaits: it ends when the first cell says so, and then sets the second. */
+export function leaveBehind(cells: Int32Array): void {
+  void currentRuntime<Tasks>().spawn('endWhenTold', [cells]);
+}
+export async function endWhenTold(cells: Int32Array): Promise<void> {
+  while (Atomics.load(cells, 0) === 0) await sleep(1);
+  Atomics.store(cells, 1, 1);
+}
+
 export const exit = (code: number): never => process.exit(code);
 export function crash(message: string): Promise<never> {
   setImmediate(() => {
