@@ -172,8 +172,6 @@ function runJest(start, name, exe, patterns) {
   fs.rmSync(report, { force: true });
   const args = [
     ...[exe, 'node_modules/jest/bin/jest.js', '--ci', '--runInBand', '--testTimeout=60000'],
-    // Under Wine something of the runtime's suites keeps the process when all have ended: not yet found.
-    '--forceExit',
     ...['--json', '--outputFile=jest.json'],
     ...patterns,
   ];

@@ -19,11 +19,12 @@ type Round = (mutant: string) => Promise<boolean>;
 const isFoundInBulk: Round = async (mutant) => {
   const stress = new Stress(TASKS, mutant);
   const watch = async (): Promise<boolean> => {
-    for (;;) {
+    while (!stress.isOver) {
       if (stress.hasThrown || Atomics.load(stress.counts, COUNT.twice) > 0 || stress.isStuck) return true;
       if (Atomics.load(stress.counts, COUNT.claimed) >= TASKS) return false;
       await nextTurn();
     }
+    return false;
   };
   try {
     void stress.inject();

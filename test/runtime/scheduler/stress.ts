@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { createScheduler, Scheduler } from '#lib/runtime/scheduler/scheduler';
+import { within } from '../../support/deadline.js';
 import { COUNT, TASK, wakeBy, type StressPlan } from './stress-worker.js';
 
 export const WORKERS = 4;
@@ -20,6 +21,7 @@ export class Stress {
   readonly #waits = sharedInts(WORKERS);
   readonly #share: number;
   #isInjected = false;
+  #injection = Promise.resolve();
   readonly tasks: Int32Array;
   readonly counts = sharedInts(3);
   readonly scheduler = new Scheduler(this.#buffer, wakeBy(this.#sleep));
@@ -53,13 +55,23 @@ export class Stress {
   }
 
   /** The main thread's own tasks, as many in a turn as there is room for. */
-  async inject(): Promise<void> {
-    for (let task = this.#share * WORKERS + 1; task <= this.total;) {
+  inject(): Promise<void> {
+    return (this.#injection = this.#inject());
+  }
+
+  async #inject(): Promise<void> {
+    let task = this.#share * WORKERS + 1;
+    while (task <= this.total && !this.isOver) {
       Atomics.store(this.tasks, task, TASK.queued);
       if (this.scheduler.inject(task)) task++;
       else await nextTurn();
     }
-    this.#isInjected = true;
+    this.#isInjected = task > this.total;
+  }
+
+  /** By a planted mistake the injector may stay full, and tasks be lost: nothing waits beyond it. */
+  get isOver(): boolean {
+    return Atomics.load(this.counts, COUNT.isOver) !== 0;
   }
 
   /** One after the other, each when all workers are about to sleep; false when one was left. */
@@ -77,7 +89,7 @@ export class Stress {
   }
 
   async done(): Promise<void> {
-    while (Atomics.load(this.counts, COUNT.claimed) < this.total) await nextTurn();
+    while (Atomics.load(this.counts, COUNT.claimed) < this.total && !this.isOver) await nextTurn();
   }
 
   /** A thread ends wherever it is, and another takes its place. */
@@ -86,10 +98,11 @@ export class Stress {
     this.scheduler.abandon(worker);
     for (let task = 1; task <= this.total; task++) {
       while (Atomics.load(this.tasks, task) === TASK.queued && !this.scheduler.inject(task)) {
+        if (this.isOver) return;
         await nextTurn();
       }
     }
-    this.start(worker);
+    if (!this.isOver) this.start(worker);
   }
 
   /** All workers wait, nobody has woken one, and not all is done: it will never be. */
@@ -118,5 +131,6 @@ export class Stress {
     Atomics.store(this.counts, COUNT.isOver, 1);
     for (let worker = 0; worker < WORKERS; worker++) wakeBy(this.#sleep)(worker);
     await Promise.all(this.threads.map((thread) => thread.terminate()));
+    await within(this.#injection, 'the end of the injection');
   }
 }
