@@ -1,12 +1,13 @@
 // What the tests of cancellation and life share, on top of those of the sockets.
 import { getEventListeners } from 'node:events';
-import type { Reactor } from 'tripoll';
-import { tcpInfo, type TcpListener, type TcpStream } from 'tripoll/net';
+import { Readiness, type Reactor } from 'tripoll';
+import { tcpInfo, type TcpConnection, type TcpListener, type TcpStream } from 'tripoll/net';
 import { sys } from 'tripoll/raw';
-import { fdOf, LOOPBACK, RawPeer, turnOf, type Closable, type Context } from '../tools.js';
+import { within } from '../../support/deadline.js';
+import { fdOf, LOOPBACK, pretendReady, RawPeer, turnOf, type Closable, type Context } from '../tools.js';
 
 const { AF_INET, SOCK_STREAM, SOCK_CLOEXEC, SOL_SOCKET, SO_SNDBUF } = sys.constants;
-const { IPPROTO_TCP, TCP_QUICKACK = 12, TCP_NOTSENT_LOWAT } = sys.constants;
+const { IPPROTO_TCP, TCP_QUICKACK, TCP_NOTSENT_LOWAT } = sys.constants;
 const { EAGAIN } = sys.errno;
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
 
@@ -48,7 +49,26 @@ function unackedSegments(fd: number): number {
   }
 }
 
-/** Zeros, until it takes no more: how many bytes. */
+/** The peer acknowledges all that it has, which a system holds back for 40 ms and more. */
+function acknowledge(fd: number, peer: RawPeer): void {
+  if (TCP_QUICKACK !== undefined) {
+    sys.setsockopt(peer.fd, IPPROTO_TCP, TCP_QUICKACK, ONE);
+    return;
+  }
+  // What it says itself carries that along. The stream, which may read for its handlers, is kept
+  // from hearing of it.
+  peer.send('x');
+  const said = new Uint8Array(1);
+  const latestMs = performance.now() + MAX_ACKED_MS;
+  while (sys.recv(fd, said, 0, 1) !== 1) {
+    if (performance.now() > latestMs) throw new Error('what the peer said did not arrive');
+  }
+}
+
+/**
+ * Zeros, until it takes no more: how many bytes. For a write that is to wait, whatever the system
+ * does, there is `holdWrites`.
+ */
 export async function fillSocket(context: Context, fd: number, peer: RawPeer): Promise<number> {
   sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(new Int32Array([32_768]).buffer));
   // Past the stream, which must not have begun a write. Twice: what was acknowledged meanwhile
@@ -61,10 +81,10 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
     if (sent > 0) filledBytes += sent;
     else if (sent !== -EAGAIN) throw new Error(`send: errno ${-sent}`);
     else {
-      // An acknowledgement that is on its way, or that the system still holds back, would make room
-      // later. On a busy machine it takes a while.
+      // An acknowledgement that is on its way, or still held back, would make room later. On a busy
+      // machine it takes a while.
       if (unackedSegments(fd) === 0 || performance.now() > latestMs) full++;
-      sys.setsockopt(peer.fd, IPPROTO_TCP, TCP_QUICKACK, ONE);
+      acknowledge(fd, peer);
       await turnOf(context.reactor);
     }
   }
@@ -72,6 +92,21 @@ export async function fillSocket(context: Context, fd: number, peer: RawPeer): P
   // taken here, nor said to be writable, before all that is queued has gone. A Unix socket refuses.
   if (TCP_NOTSENT_LOWAT !== undefined) sys.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, ONE);
   return filledBytes;
+}
+
+/**
+ * What is written from now on waits, whatever room the socket has, until the function is called that
+ * this returns.
+ */
+export function holdWrites(stream: TcpConnection | TcpStream): () => Promise<void> {
+  let isHeld = true;
+  const first = stream.writeWith(() => (isHeld ? -EAGAIN : 0), 1);
+  first.catch(() => undefined); // its stream closes
+  return async () => {
+    isHeld = false;
+    pretendReady(stream, Readiness.WRITABLE);
+    await within(first, 'what the others wait for');
+  };
 }
 
 /**
