@@ -9,7 +9,8 @@ export type { UnevenResult };
 
 export const workers = 2;
 const graceMs = 40_000;
-const warmupSeconds = 0.5;
+/** Each worker echoes half of the messages, and has its code compiled by them. */
+const warmupSeconds = 1;
 const connections = 50;
 const sizeBytes = 64;
 
