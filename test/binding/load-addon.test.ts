@@ -101,11 +101,13 @@ test('in a bundle the error says to leave the package out of it', () => {
   expect(error.message).not.toContain('npx');
 });
 
+const isMusl = readFileSync(process.execPath).subarray(0, 4096).includes('/ld-musl-');
+const ownPrebuild = join(prebuilt, `tripoll${platform !== 'linux' ? '' : isMusl ? '.musl' : '.glibc'}.node`);
+
 /** What the tests of this run have loaded. */
 function loadedFile(): string {
   const root = process.env['TRIPOLL_PREBUILD'] ?? packageRoot;
-  const tagged = ['', '.glibc', '.musl'].map((tag) => join(prebuilt, `tripoll${tag}.node`));
-  return [compiled, ...tagged].map((file) => join(root, file)).find((file) => existsSync(file))!;
+  return [compiled, ownPrebuild].map((file) => join(root, file)).find((file) => existsSync(file))!;
 }
 
 function putAddon(root: string, file: string): void {
@@ -117,8 +119,7 @@ const printsBackends = "console.log(JSON.stringify(require('tripoll').capabiliti
 
 test('what was compiled here comes first, and a prebuild where it cannot be loaded', async () => {
   const root = fakePackage();
-  const tag = platform === 'linux' ? '.glibc' : '';
-  putAddon(root, join(prebuilt, `tripoll${tag}.node`));
+  putAddon(root, ownPrebuild);
   const env = { TRIPOLL_PREBUILD: root };
   expect(reportOf(await runScript(printsBackends, { env }))).toBe(true);
   put(root, compiled);
