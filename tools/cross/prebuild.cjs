@@ -15,19 +15,37 @@ const { checkAddon, runTests, loadKnown } = require('./checks.cjs');
 const { cache, compileAddon, compileAlone, compileTests, place } = require('./compile.cjs');
 const { TARGETS } = require('./targets.cjs');
 
-/** Another folder with the same sources: what is compiled must not depend on where. */
-function copyOfSources() {
-  const copy = path.join(cache, 'again/another-place');
-  fs.rmSync(copy, { recursive: true, force: true });
-  for (const name of ['CMakeLists.txt', 'cmake', 'native', 'tools/cross/exports.map']) {
-    const options = {
-      recursive: true,
-      preserveTimestamps: true,
-      filter: (from) => path.basename(from) !== 'build',
-    };
-    fs.cpSync(path.join(root, name), path.join(copy, name), options);
+const SOURCES = ['CMakeLists.txt', 'cmake', 'native', 'test/native', 'tools/cross/exports.map'];
+
+function sourceFiles() {
+  return SOURCES.flatMap((name) => {
+    if (!fs.statSync(path.join(root, name)).isDirectory()) return [name];
+    const entries = fs.readdirSync(path.join(root, name), { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    return files.map((entry) => path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
+  }).filter((file) => !file.startsWith(path.join('native', 'build')));
+}
+
+/**
+ * A folder with the same sources: what is compiled must not depend on where. Only what has changed is
+ * written, so that the next clone with this cache compiles no more than that.
+ */
+function copyOfSources(name) {
+  const copy = path.join(cache, name);
+  const files = new Set(sourceFiles());
+  for (const file of files) {
+    const [from, to] = [path.join(root, file), path.join(copy, file)];
+    if (fs.existsSync(to) && fs.readFileSync(from).equals(fs.readFileSync(to))) continue;
+    fs.mkdirSync(path.dirname(to), { recursive: true });
+    fs.copyFileSync(from, to);
   }
-  fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  for (const entry of fs.readdirSync(copy, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath ?? entry.path, entry.name);
+    if (entry.isFile() && !files.has(path.relative(copy, file))) fs.rmSync(file);
+  }
+  const modules = path.join(copy, 'node_modules');
+  fs.rmSync(modules, { force: true });
+  fs.symlinkSync(path.join(root, 'node_modules'), modules);
   return copy;
 }
 
@@ -52,7 +70,10 @@ function main() {
   const targets = TARGETS.filter(({ name }) => only.length === 0 || only.includes(name));
   const modules = install('cross/npm', __dirname);
   const known = loadKnown(modules);
-  const places = [place('first', root), place('again', copyOfSources())];
+  const places = [
+    place('first', copyOfSources('first/place')),
+    place('again', copyOfSources('again/another-place')),
+  ];
   let [passed, failed] = [0, 0];
   const attempt = (what, work) => {
     const start = performance.now();
