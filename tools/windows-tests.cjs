@@ -147,6 +147,8 @@ function main() {
   const nodes = chooseNodes(wantedNode, wine);
   if (!runLine('npm run --silent build:ts')) fail('the build failed');
   fillStage(takeAddon());
+  // .ci/run waits for it: others may build in this folder now.
+  console.log('staged');
   const start = programsOf(wine, stage);
   const legs = nodes.map((node) => {
     const exe = fetchNode(node);
