@@ -12,7 +12,15 @@ import { testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { isWindows } from '../support/platform.js';
 import { secrets } from '../support/secrets.js';
-import { describeOn, pattern, readToEnd, rejection, rejectionError, type Context } from '../net/tools.js';
+import {
+  describeOn,
+  pattern,
+  readToEnd,
+  rejection,
+  rejectionError,
+  turnOf,
+  type Context,
+} from '../net/tools.js';
 import { kinds, pairOf, readAll, secureClient } from './tools.js';
 
 const LEGS = ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'] as const;
@@ -393,9 +401,10 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     const waiting = reader.read();
     const reason = new Error('enough');
     const refused = waiting.catch((error: unknown) => error);
+    const reset = rejection(client.read(new Uint8Array(1)));
     await writable.abort(reason);
     expect(await within(refused, 'read')).toBe(reason);
-    expect(await rejection(client.read(new Uint8Array(1)))).toMatchObject({ code: 'ECONNRESET' });
+    expect(await reset).toMatchObject({ code: 'ECONNRESET' });
     expect(server.closed).toBe(true);
   });
 
@@ -403,6 +412,7 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     const { client, server } = await context.streamPair();
     const { readable, writable } = toWebStreams(server);
     const waiting = readable.getReader().read();
+    await turnOf(context.reactor); // it is pulled in a microtask, and Wine may take a reset then for an end
     client.reset();
     expect(await rejection(waiting)).toMatchObject({ code: 'ECONNRESET' });
     const writer = writable.getWriter();
