@@ -164,6 +164,7 @@ const onNode = testIf(
   'it is about Node’s own sockets',
 );
 const ABOUT_NODE = [
+  "docs/guide/8-nodes-shapes.md: 8. Node's shapes, 2",
   'docs/node.md: A server of Node on a listener, 1',
   'docs/node.md: Streams in other shapes, 3',
 ];
