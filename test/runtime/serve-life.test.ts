@@ -38,8 +38,14 @@ async function greeted(clients: readonly Client[]): Promise<{ worker: number; ve
 
 const openSockets = (): number => [...openFds().values()].filter((each) => each.includes('socket')).length;
 
-/** An entry that a thread, from `wait()` on, has loaded after `go()`. */
-function slowSuccessors(): { entry: string; wait: () => void; go: () => void; remove: () => void } {
+interface Gate {
+  readonly entry: string;
+  readonly wait: () => void;
+  readonly go: () => void;
+}
+
+/** With an entry that a thread, from `wait()` on, has loaded after `go()`. */
+async function withGate(fn: (gate: Gate) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tripoll-slow-'));
   const [entry, gate] = [path.join(folder, 'entry.mjs'), path.join(folder, 'gate')];
   writeFileSync(
@@ -49,12 +55,11 @@ function slowSuccessors(): { entry: string; wait: () => void; go: () => void; re
      while (existsSync(${JSON.stringify(gate)})) await setTimeout(5);
      export { greet } from ${JSON.stringify(pathToFileURL(serveTasks))};`,
   );
-  return {
-    entry,
-    wait: () => writeFileSync(gate, ''),
-    go: () => rmSync(gate),
-    remove: () => rmSync(folder, { recursive: true }),
-  };
+  try {
+    await fn({ entry, wait: () => writeFileSync(gate, ''), go: () => rmSync(gate) });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const each = strategies.map((strategy) => [strategy] as const);
@@ -111,24 +116,41 @@ describeServingEach(each, 'a worker that dies under a server, strategy %s', (str
   });
 
   test('leaves its port to the others, until its successor has loaded the entry', async () => {
-    const { entry, wait, go, remove } = slowSuccessors();
-    await withServing({ entry }, async (runtime) => {
-      const server = await serve(runtime, 'greet', { strategy });
-      const before = openSockets();
-      wait();
-      await within(runtime.terminateWorker(1), 'its end');
-      const meanwhile = await Client.many(server, 20);
-      for (const { worker } of await greeted(meanwhile)) expect(worker).toBe(0);
-      expect(server.inspect().workers[1]).toMatchObject({ listening: false });
-      go();
-      await until(() => listensOnAll(server), 'its successor');
-      const after = await Client.many(server, 40);
-      expect(new Set((await greeted(after)).map(({ worker }) => worker))).toEqual(new Set([0, 1]));
-      endAll([...meanwhile, ...after]);
-      // The other has closed its number of the successor's socket.
-      await until(() => openSockets() <= before, 'as many sockets as before');
+    await withGate(async ({ entry, wait, go }) => {
+      await withServing({ entry }, async (runtime) => {
+        const server = await serve(runtime, 'greet', { strategy });
+        const before = openSockets();
+        wait();
+        await within(runtime.terminateWorker(1), 'its end');
+        const meanwhile = await Client.many(server, 20);
+        for (const { worker } of await greeted(meanwhile)) expect(worker).toBe(0);
+        expect(server.inspect().workers[1]).toMatchObject({ listening: false });
+        go();
+        await until(() => listensOnAll(server), 'its successor');
+        const after = await Client.many(server, 40);
+        expect(new Set((await greeted(after)).map(({ worker }) => worker))).toEqual(new Set([0, 1]));
+        endAll([...meanwhile, ...after]);
+        // The other has closed its number of the successor's socket.
+        await until(() => openSockets() <= before, 'as many sockets as before');
+      });
     });
-    remove();
+  });
+
+  test('before it has ever listened, and is given up, leaves its port to the others', async () => {
+    await withGate(async ({ entry, wait, go }) => {
+      wait();
+      await withServing({ entry, maxRestarts: 0 }, async (runtime) => {
+        const serving = serve(runtime, 'greet', { strategy });
+        await within(runtime.terminateWorker(1), 'its end');
+        go();
+        const servers = [await serving, await serve(runtime, 'greet', { strategy })];
+        for (const server of servers) {
+          const clients = await Client.many(server, 20);
+          for (const { worker } of await greeted(clients)) expect(worker).toBe(0);
+          endAll(clients);
+        }
+      });
+    });
   });
 
   test('during a shutdown does not keep that from ending', async () => {

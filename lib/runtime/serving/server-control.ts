@@ -97,7 +97,10 @@ export class ServerControl {
 
   /** Settles when all workers listen that there are. */
   start(): Promise<void> {
-    for (const place of this.#host.current) if (place.ready) this.onBegun(place);
+    for (const place of this.#host.current) {
+      if (place.ready) this.onBegun(place);
+      else if (place.isGivenUp) this.#orphaned(place.worker);
+    }
     return new Promise((resolve, reject) => {
       this.#started = (error) => {
         this.#started = null;
@@ -249,11 +252,11 @@ export class ServerControl {
     for (const each of told) this.#host.wakeWorker(each);
     this.#lost += open;
     if (this.stopping) this.#closed += open;
-    if (service === undefined) return;
     this.#forget(place.place);
+    if (this.#host.current[place.worker] === place) this.#orphaned(place.worker);
+    if (service === undefined) return;
     this.#moves.onExit(place.place);
     service.settle(workerDied(place.worker, 1));
-    if (this.#host.current[place.worker] === place) this.#orphaned(place.worker);
     this.#checkEnd();
   }
 
