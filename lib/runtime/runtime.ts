@@ -164,8 +164,8 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
 
   /**
    * Ends the runtime in peace: all servers stop accepting, connections end (`Server.shutdown`), and
-   * then all tasks, those too that workers have spawned; then it closes. When the time is up, or the
-   * signal aborts, it closes at once: neither makes this reject.
+   * then all tasks and calls of `blocking`, those too of workers; then it closes. When the time is up,
+   * or the signal aborts, it closes at once: neither makes this reject.
    *
    * @returns how many connections ended by themselves, and how many were closed
    * @throws (as rejection) TypeError, RangeError
@@ -188,10 +188,10 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
     return result;
   }
 
-  /** Of a task that a worker has spawned this thread is not told: it looks. */
+  /** Of the end of what workers have spawned this thread is not told: it looks. */
   async #untilNoTasks(): Promise<void> {
     await this.idle();
-    while (!this.closed && this.#pool.hasTasks)
+    while (!this.closed && (this.#pool.hasTasks || this.#blocking.pending > 0))
       await new Promise<void>((resolve) => {
         this.reactor.setTimer(DRAIN_CHECK_MS, resolve);
       });

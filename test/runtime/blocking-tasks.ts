@@ -14,6 +14,13 @@ export function spin(started: Int32Array): never {
   for (;;);
 }
 
+/** Ends when the first cell says so, and then sets the second; the third: it has begun. */
+export function endWhenTold(cells: Int32Array): number {
+  Atomics.store(cells, 2, 1);
+  Atomics.wait(cells, 0, 0);
+  return Atomics.store(cells, 1, 1);
+}
+
 export function fail(): never {
   throw new RangeError('out of it', { cause: new TypeError('deeper') });
 }

@@ -98,6 +98,21 @@ describe('a call of blocking() that is given up', () => {
   });
 });
 
+test('drain() waits for calls of blocking()', async () => {
+  await withTasks({}, async (runtime) => {
+    const cells = new Int32Array(new SharedArrayBuffer(12));
+    const ends = [runtime.blocking('endWhenTold', [cells]), runtime.blocking('add', [1, 2])];
+    await until(() => Atomics.load(cells, 2) === 1, 'its beginning');
+    const drained = runtime.drain();
+    await within(runtime.idle(), 'idle');
+    expect(runtime.closed).toBe(false);
+    Atomics.store(cells, 0, 1);
+    Atomics.notify(cells, 0);
+    await within(drained, 'drain');
+    expect(await within(Promise.all(ends), 'both ends')).toEqual([1, 3]);
+  });
+});
+
 test('blocking() moves what is transferred, both ways', async () => {
   await withTasks({}, async (runtime) => {
     const bytes = new Uint8Array(8);
