@@ -1,14 +1,10 @@
 // Terminates workers at random moments, for deaths-child and serve-deaths-child.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Runtime } from '#lib/runtime/index';
 import type { Random } from '../support/random.js';
 
 const MAX_DELAY_MS = 15;
 const LOADED_SHARE = 0.8;
-
-export const wait = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 
 export async function terminateAtRandom(
   runtime: Pick<Runtime, 'metrics' | 'terminateWorker'>,

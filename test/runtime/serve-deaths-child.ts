@@ -2,10 +2,11 @@
 // Arguments: a plan as JSON. Prints what it saw.
 import { connect } from 'node:net';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Runtime, type Server, type ServeTarget } from '#lib/runtime/index';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
-import { terminateAtRandom, wait } from './random-deaths.js';
+import { terminateAtRandom } from './random-deaths.js';
 import type * as tasks from './serve-tasks.js';
 
 export interface ServeDeathsPlan {
