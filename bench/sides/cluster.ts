@@ -8,25 +8,12 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { listen, type TcpHandlers } from 'tripoll/net';
 import { checkResult, loadPeersAddon } from '../peers-addon.js';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
+import { echo, onData, onError } from './echo.js';
 import { answer } from './uneven.js';
 
 const host = '127.0.0.1';
 const backlog = 4096;
 const [service, library, workers] = process.argv.slice(2);
-
-function onDrain(this: Socket): void {
-  this.resume();
-}
-
-function onError(this: Socket): void {
-  this.destroy();
-}
-
-function onEcho(this: Socket, chunk: Buffer): void {
-  if (this.write(chunk)) return;
-  this.pause();
-  this.once('drain', onDrain);
-}
 
 function onUneven(this: Socket, chunk: Buffer): void {
   this.write(answer(chunk, cluster.worker!.id));
@@ -34,22 +21,13 @@ function onUneven(this: Socket, chunk: Buffer): void {
 
 /** Port 0 is the same port for all workers of a cluster. */
 function serveNode(_: number, tell: (port: number) => void): void {
-  const onData = service === 'echo' ? onEcho : onUneven;
+  const listener = service === 'echo' ? onData : onUneven;
   const server = createServer({ noDelay: true }, (socket) => {
-    socket.on('data', onData);
+    socket.on('data', listener);
     socket.on('error', onError);
   });
   server.listen({ host, port: 0, backlog }, () => tell((server.address() as AddressInfo).port));
 }
-
-const echo: TcpHandlers = {
-  data(connection, chunk) {
-    if (!connection.write(chunk)) connection.pause();
-  },
-  drain(connection) {
-    connection.resume();
-  },
-};
 
 const uneven: TcpHandlers = {
   data(connection, chunk) {

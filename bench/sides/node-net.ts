@@ -3,22 +3,8 @@
 // when idle.
 import { createRequire } from 'node:module';
 import type * as net from 'node:net';
-import type { Socket } from 'node:net';
 import { enterSideProcess, listenAndAnnounce, obeyHarness } from '../side-process.js';
-
-function onData(this: Socket, chunk: Buffer): void {
-  if (this.write(chunk)) return;
-  this.pause();
-  this.once('drain', onDrain);
-}
-
-function onDrain(this: Socket): void {
-  this.resume();
-}
-
-function onError(this: Socket): void {
-  this.destroy();
-}
+import { onData, onError } from './echo.js';
 
 enterSideProcess();
 const { createServer } = createRequire(__filename)(process.argv[2] ?? '') as typeof net;

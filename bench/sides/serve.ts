@@ -6,16 +6,10 @@ import { createInterface } from 'node:readline';
 import { isMainThread, threadId } from 'node:worker_threads';
 import { Runtime, type Strategy, type TcpService } from 'tripoll/runtime';
 import { announcePort, enterSideProcess } from '../side-process.js';
+import { echo } from './echo.js';
 import { answer } from './uneven.js';
 
-export const echo: TcpService = {
-  data(connection, chunk) {
-    if (!connection.write(chunk)) connection.pause();
-  },
-  drain(connection) {
-    connection.resume();
-  },
-};
+export { echo };
 
 export const uneven: TcpService = {
   data(connection, chunk) {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Reactor } from 'tripoll';
 import { listen, type TcpListener } from 'tripoll/net';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
+import { echo } from './echo.js';
 
 const ways = ['nested', 'watcher', 'run', 'context'] as const;
 
@@ -11,17 +12,7 @@ enterSideProcess();
 const reactor = new Reactor({ driver: way === 'watcher' ? 'watcher' : 'nested' });
 
 function serve(): TcpListener {
-  return listen(
-    { host: '127.0.0.1', port: 0, reactor },
-    {
-      data(conn, chunk) {
-        if (!conn.write(chunk)) conn.pause();
-      },
-      drain(conn) {
-        conn.resume();
-      },
-    },
-  );
+  return listen({ host: '127.0.0.1', port: 0, reactor }, echo);
 }
 
 // With a store in use every handler runs under it.
