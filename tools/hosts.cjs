@@ -4,13 +4,11 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { cache, install } = require('./legs.cjs');
+const { cache, install, isThere } = require('./legs.cjs');
 
 const lockFiles = path.join(__dirname, 'runtimes');
 const ARM64_LIBRARIES = '/usr/aarch64-linux-gnu';
 const MUSL_LOADER = '/lib/ld-musl-x86_64.so.1';
-
-const isThere = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
 function runOrThrow(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', ...options });

@@ -17,6 +17,9 @@ function run(command, args, options = {}) {
   return started.status === 0;
 }
 
+/** Whether the PATH has it. */
+const isThere = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+
 /** By a shell, which finds npm on Windows too. */
 function runLine(line, options = {}) {
   return run(line, [], { shell: true, ...options });
@@ -197,6 +200,7 @@ module.exports = {
   finish,
   install,
   isLoaded,
+  isThere,
   listByReason,
   listSkipped,
   readReport,

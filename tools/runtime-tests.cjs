@@ -11,7 +11,6 @@
 // Further arguments are Jest's: npm run test:nodes -- 22 reactor -t T07. The runtimes come from npm,
 // by the lock files of tools/runtimes, into .cache (TRIPOLL_CACHE). What a runtime leaves out, what
 // does not apply, and what differs (tools/runtimes/differences.json) is listed with its reason.
-const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const hosts = require('./hosts.cjs');
@@ -139,8 +138,9 @@ const CROSS_COMPILER = 'aarch64-linux-gnu-g++';
 
 /** What arm64's tests cannot do without: with all of it, ''. */
 function withoutArm64Tools() {
-  const isThere = spawnSync('sh', ['-c', `command -v ${CROSS_COMPILER}`]).status === 0;
-  return hosts.withoutArm64() || (isThere ? '' : 'apt-get install g++-aarch64-linux-gnu');
+  return (
+    hosts.withoutArm64() || (legs.isThere(CROSS_COMPILER) ? '' : 'apt-get install g++-aarch64-linux-gnu')
+  );
 }
 
 function runArm64(patterns) {

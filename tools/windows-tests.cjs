@@ -15,8 +15,17 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { buildByCmake, failed, finish, listSkipped, readReport, root, runLine } = require('./legs.cjs');
-const { NODES, fetchNode, isThere, programsOf, startNode, wines } = require('./wine.cjs');
+const {
+  buildByCmake,
+  failed,
+  finish,
+  isThere,
+  listSkipped,
+  readReport,
+  root,
+  runLine,
+} = require('./legs.cjs');
+const { NODES, fetchNode, programsOf, startNode, wines } = require('./wine.cjs');
 
 const build = path.join(root, 'build-windows');
 // Wine sees through symbolic links, and would find the addon of this system: these are copies.

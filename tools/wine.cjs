@@ -7,15 +7,12 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root, run } = require('./legs.cjs');
+const { cache, isThere, root, run } = require('./legs.cjs');
 
 const minutes = 60_000;
-const cache = path.resolve(root, process.env.TRIPOLL_CACHE || '.cache');
 const debian = path.join(cache, 'debian13');
 // Debian keeps wine64 there.
 process.env.PATH += ':/usr/lib/wine';
-
-const isThere = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
 /** Why Wine 10 cannot be had here; '' when it can. */
 function withoutWine10() {
@@ -179,9 +176,7 @@ function startNode(start, exe) {
 
 module.exports = {
   NODES,
-  cache,
   fetchNode,
-  isThere,
   programsOf,
   startNode,
   wines: () => [wine10(), wine8()],

@@ -42,18 +42,22 @@ static void end_thread(void* list) {
   }
 }
 
-__attribute__((constructor)) static void make_key(void) { pthread_key_create(&endings, end_thread); }
+__attribute__((constructor)) static void make_key(void) {
+  if (pthread_key_create(&endings, end_thread) != 0) abort();
+}
 
 int __cxa_thread_atexit_impl(void (*destroy)(void*), void* object, void* library) {
   struct ending* ending = malloc(sizeof *ending);
   if (ending == NULL) return -1;
   *ending = (struct ending){destroy, object, pthread_getspecific(endings)};
-  return pthread_setspecific(endings, ending);
+  int code = pthread_setspecific(endings, ending);
+  if (code != 0) free(ending);
+  return code;
 }
 
 unsigned arc4random(void) {
   unsigned value = 0;
-  getrandom(&value, sizeof value, 0);
+  if (getrandom(&value, sizeof value, 0) != sizeof value) abort();
   return value;
 }
 
