@@ -24,6 +24,7 @@ const ROOMS = [
   'node',
   'runtime/scheduler',
   'runtime',
+  'observe',
 ];
 
 /** Those that may import less than what stands before them. */

@@ -10,10 +10,11 @@ export { Events } from './poller/events.js';
 export { Interest, Mode, Readiness } from './poller/flags.js';
 export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';
 export type { EventHandler } from './reactor/registration.js';
+export type { ReactorInspection, ReactorMetrics } from './reactor/inspection.js';
+export type { HistogramSummary, ReactorTimes } from './reactor/probe.js';
 export { Reactor } from './reactor/reactor.js';
 export type {
   Clock,
-  ReactorInspection,
   ReactorOptions,
   RegisterOptions,
   RunOptions,

@@ -175,13 +175,15 @@ function earlierModule(name, bundle, exported) {
   return `const lib = require('./${bundle}.js')['${name}'];\n${constants}`;
 }
 
-/** A module that is loaded when a name of it is first read. */
+/** A module that is loaded when a name of it is first read; `LAZY` is how. */
 function lazyModule(source, exported) {
-  return `let lib;
-for (const key of ${JSON.stringify(exported)}) {
-  Object.defineProperty(exports, key, { enumerable: true, get() { return (lib ??= ${source})[key]; } });
-}`;
+  return `module.exports = __lazy(() => ${source}, ${JSON.stringify(exported)});`;
 }
+
+/** In each bundle once, and not in each lazy module. */
+const LAZY =
+  'var __lazy = (load, names, lib) => names.reduce((all, key) => Object.defineProperty(all, key, ' +
+  '{ enumerable: true, get: () => (lib ??= load())[key] }), {});';
 
 /** Takes what another bundle has from there. */
 function otherBundles(current, modules, bundleOf) {
@@ -253,7 +255,7 @@ function makeCheaper(file) {
   const found = [...earlier].map((bundle) => ` var __in_${bundle} = require("./${bundle}.js");`);
   const filled = 'var __filled = (all, target = {}) => (__export(target, all), target);';
   text = text
-    .replace('"use strict";', `"use strict";${found.join('')}`)
+    .replace('"use strict";', `"use strict"; ${LAZY}${found.join('')}`)
     .replace(/^var __export = /m, `${filled} var __export = `);
   fs.writeFileSync(file, text);
 }

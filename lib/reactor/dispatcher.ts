@@ -10,6 +10,11 @@ import { tellError, type Registry } from './registry.js';
 export class Dispatcher {
   events = 0;
   staleEvents = 0;
+  /** Events of what their registration did not wait for. */
+  spuriousEvents = 0;
+  handlerCalls = 0;
+  /** Turns whose budget was used up. */
+  exhaustedTurns = 0;
 
   private readonly registry: Registry;
   private readonly poller: PollerContract;
@@ -25,7 +30,10 @@ export class Dispatcher {
    */
   dispatch(count: number): number {
     this.registry.beginTurn();
-    return this.registry.prioritized > 0 ? this.dispatchByPriority(count) : this.dispatchInOrder(count);
+    const ran = this.registry.prioritized > 0 ? this.dispatchByPriority(count) : this.dispatchInOrder(count);
+    this.handlerCalls += ran;
+    if (this.registry.budget <= 0) this.exhaustedTurns++;
+    return ran;
   }
 
   /**
@@ -130,9 +138,15 @@ export class Dispatcher {
     }
     const readiness = record & (registration.interest | HINTS);
     // What it did not ask for, as when it was paused after the wait.
-    if (readiness === 0) return 0;
+    if (readiness === 0) {
+      this.spuriousEvents++;
+      return 0;
+    }
     registration.noteEvent(readiness, errno);
+    const { probe } = this.registry;
+    probe?.handlerStart(registration, readiness);
     registration.profile.context.runInAsyncScope(this.callHandler, this, registration, readiness);
+    probe?.handlerEnd(registration);
     return 1;
   }
 

@@ -3,7 +3,6 @@ import { invalidArgType, unsupportedError } from '../binding/errors.js';
 import { checkFd, checkFunction, checkInteger, checkNames, checkObject } from '../binding/validate.js';
 import { ALL_INTERESTS, Interest, Mode } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
-import type { RunDriverName } from './driver.js';
 import type { EventHandler } from './registration.js';
 
 /** `registration.priority` goes from 0 to this. */
@@ -62,32 +61,6 @@ export interface RunOptions {
 export interface SetTimerOptions {
   /** Fires again and again at this fixed rate; ticks that were missed are one. */
   repeatMs?: number | undefined;
-}
-
-/** What `Reactor.inspect` tells: sizes now, and counters since it was made. */
-export interface ReactorInspection {
-  /** The kind of its poller. */
-  readonly backend: string;
-  /** Under `run()`: inverted, or immediate where inversion is not possible. */
-  readonly driver: DriverName | RunDriverName;
-  /** Whether it has been closed. */
-  readonly closed: boolean;
-  /** Registrations that are active. */
-  readonly registrations: number;
-  /** Timers that will fire. */
-  readonly timers: number;
-  /** Handlers that wait in the ready queue. */
-  readonly ready: number;
-  /** Ref'd sources, timers and work: the process stays alive while there are any. */
-  readonly refs: number;
-  /** Turns so far. */
-  readonly turns: number;
-  /** Turns that found nothing to do. */
-  readonly emptyTurns: number;
-  /** Events that the poller has told of. */
-  readonly events: number;
-  /** Events whose registration had gone. */
-  readonly staleEvents: number;
 }
 
 /** @throws TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED for modes that exclude each other */

@@ -15,12 +15,12 @@ import { inContext, newContext, runContained, toProfile } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
 import { refuseIfForgotten } from './consuming-files.js';
+import { inspectReactor, readMetrics, type ReactorInspection, type ReactorMetrics } from './inspection.js';
 import type { EventHandler, Registration } from './registration.js';
 import {
   checkRegister,
   REACTOR_NAMES,
   type Clock,
-  type ReactorInspection,
   type ReactorOptions,
   type RegisterOptions,
   type RunOptions,
@@ -71,8 +71,10 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   private running: { driver: RunDriverName; finish: () => void } | null = null;
   /** @internal The sockets' face. */
   readonly registry: Registry;
-  private readonly dispatcher: Dispatcher;
-  private readonly timers: TimerQueue;
+  /** @internal For `inspect`, as what is tagged so below. */
+  readonly dispatcher: Dispatcher;
+  /** @internal */
+  readonly timers: TimerQueue;
   /** @internal For the registry. */
   inTurn = false;
   /** Work of the next turn; swapped out before it runs, so that it cannot feed itself. */
@@ -82,14 +84,19 @@ export class Reactor implements RegistryHost, TimerQueueHost {
 
   private readonly wakers = new WakerSet();
   private wakePending = false;
-  private refs = 0;
+  /** @internal */
+  refs = 0;
 
   /** The clock's last reading, and the turn whose it is. */
   private turnMs = 0;
   private timeOfTurn = -1;
 
-  private turns = 0;
-  private readonly spinGuard = new SpinGuard();
+  /** @internal */
+  turns = 0;
+  /** @internal */
+  wakes = 0;
+  /** @internal */
+  readonly spinGuard = new SpinGuard();
 
   /**
    * @throws ERR_TRIPOLL_UNSUPPORTED for a backend or driver that this platform lacks; RangeError
@@ -170,7 +177,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     if (timeoutMs !== -1) checkDurationMs('timeoutMs', timeoutMs);
     this.checkOpen();
     if (this.driver !== 'manual' || this.running !== null)
-      throw stateError(`turn() is for the manual driver; this one is ${this.inspect().driver}`);
+      throw stateError(`turn() is for the manual driver; this one is ${this.activeDriver}`);
     if (this.inTurn) throw stateError('turn() inside a turn');
     const count = this.poller.wait(this.waitNs(timeoutMs));
     if (count < 0) throw systemError(count, 'wait');
@@ -254,7 +261,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     const left = this.driverHandle?.close() ?? 0;
     this.driverHandle = null;
     this.dispatcher.postponeBatch(left);
-    const name = this.running?.driver ?? this.driver;
+    const name = this.activeDriver;
     try {
       if (name === 'immediate')
         this.driverHandle = new ImmediateDriver(() =>
@@ -285,6 +292,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     this.inTurn = true;
     this.wakePending = false;
     this.turns++;
+    const { probe } = this.registry;
+    probe?.turnStart(count);
     let ran = 0;
     // What a waker's callback posts is for the next turn.
     if (this.posted.length > 0) ran += this.runPosted();
@@ -293,6 +302,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     if (this.timers.nextMs !== Infinity) ran += this.timers.run();
     ran += this.registry.runDeferred();
     this.registry.endTurn();
+    probe?.turnEnd(ran);
     this.inTurn = false;
     this.spinGuard.note(ran, count);
     if (!this.closed) this.prepareWait();
@@ -311,6 +321,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   wakeOnce(): void {
     if (this.wakePending || this.driverHandle === null) return;
     this.wakePending = true;
+    this.wakes++;
     const error = this.poller.wake();
     if (error < 0) this.fail(systemError(error, 'wake'));
   }
@@ -445,21 +456,19 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     this.close();
   }
 
-  /** Counters and sizes, for tests and diagnosis. */
+  /** @internal The driver that runs its turns now. */
+  get activeDriver(): DriverName | RunDriverName {
+    return this.running?.driver ?? this.driver;
+  }
+
+  /** Sizes, counters and what it is made of, for tests and diagnosis. */
   inspect(): ReactorInspection {
-    return {
-      backend: this.backend,
-      driver: this.running?.driver ?? this.driver,
-      closed: this.closed,
-      registrations: this.registry.slab.size,
-      timers: this.timers.size,
-      ready: this.registry.ready.length,
-      refs: this.refs,
-      turns: this.turns,
-      emptyTurns: this.spinGuard.emptyTurns,
-      events: this.dispatcher.events,
-      staleEvents: this.dispatcher.staleEvents,
-    };
+    return inspectReactor(this);
+  }
+
+  /** Sizes and counters, for whoever watches it; with times while `tripoll/observe` takes them. */
+  metrics(): ReactorMetrics {
+    return readMetrics(this);
   }
 
   /** @internal @throws ERR_TRIPOLL_CLOSED */

@@ -5,6 +5,7 @@ import { Mode } from '../poller/flags.js';
 import type { PollerContract } from '../poller/poller.js';
 import { checkDelivers } from './consuming-files.js';
 import { runEach } from './context.js';
+import type { ReactorProbe } from './probe.js';
 import type { EventHandler } from './registration.js';
 import { Registration, type RegistrationHost, type RegistrationProfile } from './registration.js';
 import { Slab } from './slab.js';
@@ -54,6 +55,8 @@ export class Registry implements RegistrationHost {
   prioritized = 0;
   /** What is left of this turn's budget. */
   budget = TURN_BUDGET;
+  /** Who looks into this reactor. */
+  probe: ReactorProbe | null = null;
 
   readonly #host: RegistryHost;
   private readonly poller: PollerContract;
@@ -96,6 +99,7 @@ export class Registry implements RegistrationHost {
     this.slab.set(token, registration);
     if (profile.priority > 0) this.prioritized++;
     this.#host.addRef(1);
+    this.probe?.registered(registration);
     return registration;
   }
 
@@ -128,6 +132,7 @@ export class Registry implements RegistrationHost {
     if (!this.#host.inTurn) this.slab.recycle();
     if (registration.priority > 0) this.prioritized--;
     if (registration.hasRef()) this.#host.addRef(-1);
+    this.probe?.deregistered(registration);
   }
 
   /** Its fd was closed behind the library. */

@@ -1,11 +1,13 @@
 import { TimingWheel } from '../timer/timing-wheel.js';
 import { runContained } from './context.js';
 import type { Clock } from './options.js';
+import type { ReactorProbe } from './probe.js';
 import type { Timer, TimerHost } from './timer.js';
 
 /** What the queue asks of its reactor. */
 export interface TimerQueueHost {
   readonly closed: boolean;
+  readonly registry: { readonly probe: ReactorProbe | null };
   addRef(count: number): void;
   /** @throws ERR_TRIPOLL_CLOSED */
   checkOpen(): void;
@@ -17,6 +19,7 @@ export interface TimerQueueHost {
 export class TimerQueue implements TimerHost {
   /** No timer is due before. */
   nextMs = Infinity;
+  fired = 0;
   readonly #host: TimerQueueHost;
   readonly #clock: Clock;
   readonly #wheel: TimingWheel;
@@ -74,12 +77,17 @@ export class TimerQueue implements TimerHost {
     this.#firingTick = -1;
     const nextTick = this.#wheel.nextTick();
     this.nextMs = nextTick < 0 ? Infinity : nextTick;
+    this.fired += ran;
     return ran;
   }
 
   #fire(timer: Timer, nowMs: number): void {
     if (timer.keepsAlive) this.#host.addRef(-1);
+    const { probe } = this.#host.registry;
+    // One that fired before it may have taken long.
+    probe?.timerStart(timer, this.#clock.nowMs() - timer.dueMs);
     runContained(() => timer.context.runInAsyncScope(timer.callback));
+    probe?.timerEnd(timer);
     if (timer.repeatMs === 0 || timer.cancelled || timer.active || this.#host.closed) return;
     const missed = Math.floor((nowMs - timer.dueMs) / timer.repeatMs);
     this.#insert(timer, timer.dueMs + (Math.max(0, missed) + 1) * timer.repeatMs);

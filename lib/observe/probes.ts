@@ -1,0 +1,143 @@
+import { nextTick, nowMs } from '../binding/host-clock.js';
+import type { ReactorProbe, ReactorTimes } from '../reactor/probe.js';
+import type { Reactor } from '../reactor/reactor.js';
+import type { Registration } from '../reactor/registration.js';
+import type { Registry } from '../reactor/registry.js';
+import type { Timer } from '../reactor/timer.js';
+
+/**
+ * Hears what a reactor does, as a `ReactorProbe` does, with the time. A subclass overrides what it
+ * needs. Nothing here may throw, or call the reactor.
+ */
+export abstract class Listener {
+  turnStart(_nowMs: number, _events: number): void {}
+  turnEnd(_nowMs: number, _ran: number): void {}
+  /**
+   * After `turnEnd`, once for all turns since the last time: the microtasks that followed from them
+   * have run, and the microtasks of those.
+   */
+  turnSettled(_nowMs: number): void {}
+  handlerStart(_nowMs: number, _registration: Registration, _readiness: number): void {}
+  handlerEnd(_nowMs: number, _registration: Registration): void {}
+  timerStart(_nowMs: number, _timer: Timer, _lateMs: number): void {}
+  timerEnd(_nowMs: number, _timer: Timer): void {}
+  registered(_nowMs: number, _registration: Registration): void {}
+  deregistered(_nowMs: number, _registration: Registration): void {}
+  times(): ReactorTimes | null {
+    return null;
+  }
+}
+
+const NOT_READ = -1;
+const settled = Promise.resolve();
+
+/** The one probe of a reactor that has listeners: it reads the clock once for all of them. */
+export class ProbeSet implements ReactorProbe {
+  /** Replaced when it changes: one who leaves while it is told disturbs nobody. */
+  #listeners: readonly Listener[] = [];
+  /** When the handler before ended: the next one of this turn begins then. */
+  #handlerEndMs = NOT_READ;
+  #isSettling = false;
+  readonly #registry: Registry;
+  readonly #nowMs: () => number;
+
+  constructor(registry: Registry, clock: () => number) {
+    this.#registry = registry;
+    this.#nowMs = clock;
+  }
+
+  add(listener: Listener): void {
+    this.#listeners = [...this.#listeners, listener];
+  }
+
+  remove(listener: Listener): void {
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
+    if (this.#listeners.length === 0 && this.#registry.probe === this) this.#registry.probe = null;
+  }
+
+  turnStart(events: number): void {
+    this.#handlerEndMs = NOT_READ;
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.turnStart(now, events);
+  }
+
+  turnEnd(ran: number): void {
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.turnEnd(now, ran);
+    if (this.#isSettling) return;
+    if (ran === 0) {
+      this.#tellSettled(now);
+      return;
+    }
+    this.#isSettling = true;
+    void settled.then(this.#afterFirst);
+  }
+
+  /** A tick that a microtask asks for comes when no microtask is left. */
+  readonly #afterFirst = (): void => nextTick(this.#afterAll);
+
+  readonly #afterAll = (): void => {
+    this.#isSettling = false;
+    this.#tellSettled(this.#nowMs());
+  };
+
+  #tellSettled(now: number): void {
+    for (const listener of this.#listeners) listener.turnSettled(now);
+  }
+
+  handlerStart(registration: Registration, readiness: number): void {
+    const now = this.#handlerEndMs === NOT_READ ? this.#nowMs() : this.#handlerEndMs;
+    for (const listener of this.#listeners) listener.handlerStart(now, registration, readiness);
+  }
+
+  handlerEnd(registration: Registration): void {
+    const now = this.#nowMs();
+    this.#handlerEndMs = now;
+    for (const listener of this.#listeners) listener.handlerEnd(now, registration);
+  }
+
+  timerStart(timer: Timer, lateMs: number): void {
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.timerStart(now, timer, lateMs);
+  }
+
+  timerEnd(timer: Timer): void {
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.timerEnd(now, timer);
+  }
+
+  registered(registration: Registration): void {
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.registered(now, registration);
+  }
+
+  deregistered(registration: Registration): void {
+    const now = this.#nowMs();
+    for (const listener of this.#listeners) listener.deregistered(now, registration);
+  }
+
+  times(): ReactorTimes | null {
+    for (const listener of this.#listeners) {
+      const times = listener.times();
+      if (times !== null) return times;
+    }
+    return null;
+  }
+}
+
+/**
+ * Tells `listener` what the reactor does from now on; returns what ends that. Of a turn or a handler
+ * that is running just now it may hear the end alone.
+ *
+ * @param clock for tests: that of the first listener holds
+ * @throws ERR_TRIPOLL_CLOSED
+ */
+export function addListener(reactor: Reactor, listener: Listener, clock: () => number = nowMs): () => void {
+  const { registry } = reactor;
+  registry.checkOpen();
+  // Nobody else sets it.
+  const probes = (registry.probe as ProbeSet | null) ?? new ProbeSet(registry, clock);
+  registry.probe = probes;
+  probes.add(listener);
+  return () => probes.remove(listener);
+}

@@ -1,0 +1,90 @@
+import type { DriverName } from '../binding/capabilities.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { RunDriverName } from './driver.js';
+import type { ReactorTimes } from './probe.js';
+import type { Registry } from './registry.js';
+import type { SpinGuard } from './spin-guard.js';
+import type { TimerQueue } from './timer-queue.js';
+
+/** Sizes now, and counters since the reactor was made, which only grow. */
+export interface ReactorMetrics {
+  /** Registrations that are active. */
+  readonly registrations: number;
+  /** Timers that will fire. */
+  readonly timers: number;
+  /** Handlers that wait in the ready queue. */
+  readonly ready: number;
+  /** Turns so far. */
+  readonly turns: number;
+  /** Turns that found nothing to do. */
+  readonly emptyTurns: number;
+  /** Turns whose budget was used up, so that the rest waited for the next one. */
+  readonly exhaustedTurns: number;
+  /** Events that the poller has told of; `events / turns` is how many a wait brings. */
+  readonly events: number;
+  /** Events whose registration had gone. */
+  readonly staleEvents: number;
+  /** Events of what their registration does not wait for, as when it was paused meanwhile. */
+  readonly spuriousEvents: number;
+  /** Calls of handlers. */
+  readonly handlerCalls: number;
+  /** Calls of timers. */
+  readonly timerCalls: number;
+  /** Times that the reactor woke its own poller, which is a system call. */
+  readonly wakes: number;
+  /** Null while nothing of `tripoll/observe` takes its times. */
+  readonly times: ReactorTimes | null;
+}
+
+/** What `Reactor.inspect` tells: sizes now, and counters since it was made. */
+export interface ReactorInspection extends Omit<ReactorMetrics, 'times'> {
+  /** The kind of its poller. */
+  readonly backend: string;
+  /** Under `run()`: inverted, or immediate where inversion is not possible. */
+  readonly driver: DriverName | RunDriverName;
+  /** Whether it has been closed. */
+  readonly closed: boolean;
+  /** Ref'd sources, timers and work: the process stays alive while there are any. */
+  readonly refs: number;
+}
+
+/** What is read of a reactor. */
+export interface InspectionHost {
+  readonly backend: string;
+  readonly activeDriver: DriverName | RunDriverName;
+  readonly closed: boolean;
+  readonly registry: Registry;
+  readonly dispatcher: Dispatcher;
+  readonly timers: TimerQueue;
+  readonly spinGuard: SpinGuard;
+  readonly refs: number;
+  readonly turns: number;
+  readonly wakes: number;
+}
+
+function counters(host: InspectionHost): Omit<ReactorMetrics, 'times'> {
+  const { registry, dispatcher, timers } = host;
+  return {
+    registrations: registry.slab.size,
+    timers: timers.size,
+    ready: registry.ready.length,
+    turns: host.turns,
+    emptyTurns: host.spinGuard.emptyTurns,
+    exhaustedTurns: dispatcher.exhaustedTurns,
+    events: dispatcher.events,
+    staleEvents: dispatcher.staleEvents,
+    spuriousEvents: dispatcher.spuriousEvents,
+    handlerCalls: dispatcher.handlerCalls,
+    timerCalls: timers.fired,
+    wakes: host.wakes,
+  };
+}
+
+export function readMetrics(host: InspectionHost): ReactorMetrics {
+  return { ...counters(host), times: host.registry.probe?.times() ?? null };
+}
+
+export function inspectReactor(host: InspectionHost): ReactorInspection {
+  const { backend, activeDriver, closed, refs } = host;
+  return { backend, driver: activeDriver, closed, refs, ...counters(host) };
+}
