@@ -79,6 +79,7 @@ const BUNDLES = {
   addon: ['binding/load-addon'], // loads it, and says why it cannot; needs none of the others
   // Loaded where there is a server.
   serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
+  observe: ['observe/index'],
   // Last: what all others use now and then.
   options: [
     'net/socket/detached',

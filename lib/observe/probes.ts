@@ -4,6 +4,7 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import type { Registry } from '../reactor/registry.js';
 import type { Timer } from '../reactor/timer.js';
+import type { RegistrationStats } from './registration-stats.js';
 
 /**
  * Hears what a reactor does, as a `ReactorProbe` does, with the time. A subclass overrides what it
@@ -26,6 +27,9 @@ export abstract class Listener {
   times(): ReactorTimes | null {
     return null;
   }
+  statsOf(_registration: Registration): RegistrationStats | null {
+    return null;
+  }
 }
 
 const NOT_READ = -1;
@@ -39,11 +43,11 @@ export class ProbeSet implements ReactorProbe {
   #handlerEndMs = NOT_READ;
   #isSettling = false;
   readonly #registry: Registry;
-  readonly #nowMs: () => number;
+  readonly nowMs: () => number;
 
   constructor(registry: Registry, clock: () => number) {
     this.#registry = registry;
-    this.#nowMs = clock;
+    this.nowMs = clock;
   }
 
   add(listener: Listener): void {
@@ -57,12 +61,12 @@ export class ProbeSet implements ReactorProbe {
 
   turnStart(events: number): void {
     this.#handlerEndMs = NOT_READ;
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.turnStart(now, events);
   }
 
   turnEnd(ran: number): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.turnEnd(now, ran);
     if (this.#isSettling) return;
     if (ran === 0) {
@@ -78,7 +82,7 @@ export class ProbeSet implements ReactorProbe {
 
   readonly #afterAll = (): void => {
     this.#isSettling = false;
-    this.#tellSettled(this.#nowMs());
+    this.#tellSettled(this.nowMs());
   };
 
   #tellSettled(now: number): void {
@@ -86,43 +90,57 @@ export class ProbeSet implements ReactorProbe {
   }
 
   handlerStart(registration: Registration, readiness: number): void {
-    const now = this.#handlerEndMs === NOT_READ ? this.#nowMs() : this.#handlerEndMs;
+    const now = this.#handlerEndMs === NOT_READ ? this.nowMs() : this.#handlerEndMs;
     for (const listener of this.#listeners) listener.handlerStart(now, registration, readiness);
   }
 
   handlerEnd(registration: Registration): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     this.#handlerEndMs = now;
     for (const listener of this.#listeners) listener.handlerEnd(now, registration);
   }
 
   timerStart(timer: Timer, lateMs: number): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.timerStart(now, timer, lateMs);
   }
 
   timerEnd(timer: Timer): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.timerEnd(now, timer);
   }
 
   registered(registration: Registration): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.registered(now, registration);
   }
 
   deregistered(registration: Registration): void {
-    const now = this.#nowMs();
+    const now = this.nowMs();
     for (const listener of this.#listeners) listener.deregistered(now, registration);
   }
 
   times(): ReactorTimes | null {
+    return this.#first((listener) => listener.times());
+  }
+
+  statsOf(registration: Registration): RegistrationStats | null {
+    return this.#first((listener) => listener.statsOf(registration));
+  }
+
+  #first<T>(ask: (listener: Listener) => T | null): T | null {
     for (const listener of this.#listeners) {
-      const times = listener.times();
-      if (times !== null) return times;
+      const answer = ask(listener);
+      if (answer !== null) return answer;
     }
     return null;
   }
+}
+
+/** Null while nobody listens. */
+export function probesOf(reactor: Reactor): ProbeSet | null {
+  // Nobody else sets it.
+  return reactor.registry.probe as ProbeSet | null;
 }
 
 /**
@@ -135,8 +153,7 @@ export class ProbeSet implements ReactorProbe {
 export function addListener(reactor: Reactor, listener: Listener, clock: () => number = nowMs): () => void {
   const { registry } = reactor;
   registry.checkOpen();
-  // Nobody else sets it.
-  const probes = (registry.probe as ProbeSet | null) ?? new ProbeSet(registry, clock);
+  const probes = probesOf(reactor) ?? new ProbeSet(registry, clock);
   registry.probe = probes;
   probes.add(listener);
   return () => probes.remove(listener);

@@ -11,7 +11,7 @@ export interface HistogramSummary {
   readonly min: number;
   /** The greatest. */
   readonly max: number;
-  /** The median, at most 3 percent above the true one, as the others. */
+  /** The median, at most 1.6 percent above the true one, as the others. */
   readonly p50: number;
   /** 90 percent are not above. */
   readonly p90: number;
@@ -29,12 +29,12 @@ export interface ReactorTimes {
   readonly busyMs: number;
   /** `busyMs / observedMs`. */
   readonly busyShare: number;
-  /** Of a handler's call, by the wall's clock. Null without `histograms`, as the others. */
-  readonly handlerMs: HistogramSummary | null;
+  /** Of a handler's call, by the wall's clock. */
+  readonly handlerMs: HistogramSummary;
   /** How long after its time a timer was called. */
-  readonly timerLateMs: HistogramSummary | null;
+  readonly timerLateMs: HistogramSummary;
   /** Events that a wait brought. */
-  readonly eventsPerWait: HistogramSummary | null;
+  readonly eventsPerWait: HistogramSummary;
 }
 
 /**
