@@ -21,8 +21,11 @@ export interface AwakeHost {
 const MAX_ROUND_MS = 0.2;
 /** After so many spins in vain a thread spins once in 2^n times. */
 const MAX_MISSES = 6;
-/** The clock costs more than a look. */
-const LOOKS_A_READING = 8;
+/**
+ * Between two looks of who spins: what is looked at comes from the other thread's cache, which has
+ * to fetch it back then for the next task.
+ */
+const LOOK_INTERVAL_MS = 0.002;
 const US_PER_MS = 1000;
 const SETTLED = Promise.resolve();
 
@@ -127,14 +130,16 @@ export class Awake {
       return false;
     }
     if (!this.#host.expectsWork()) return false;
-    const endMs = nowMs() + this.#spinMs;
+    let lookMs = nowMs();
+    const endMs = lookMs + this.#spinMs;
     do {
-      for (let i = 0; i < LOOKS_A_READING; i++) {
-        if (!this.#waker.word.woken && !this.#host.hasWork()) continue;
+      if (this.#waker.word.woken || this.#host.hasWork()) {
         this.#misses = 0;
         return true;
       }
-    } while (nowMs() < endMs);
+      const nextMs = lookMs + LOOK_INTERVAL_MS;
+      while (lookMs < nextMs) lookMs = nowMs();
+    } while (lookMs < endMs);
     this.#misses = Math.min(this.#misses + 1, MAX_MISSES);
     this.#left = 2 ** this.#misses - 1;
     return false;

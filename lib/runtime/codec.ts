@@ -206,9 +206,11 @@ export class Codec {
     const start = this.#at;
     let shape = NO_SHAPE;
     let i = 0;
-    // Of all ways to walk an object the fastest: the engine knows what is asked of each name.
+    let last = '';
+    // Of all ways to walk an object the fastest. What is inherited comes last (ECMA-262,
+    // EnumerateObjectProperties), so one look tells whether there was any.
     for (const name in value) {
-      if (!hasOwnProperty.call(value, name)) continue;
+      last = name;
       if (i === 0) {
         shape = this.#shapes.guess(name);
         if (!this.#putShape(shape)) return false;
@@ -217,8 +219,9 @@ export class Codec {
       i++;
       if (!this.#put(value[name], depth + 1)) return false;
     }
-    if (i !== shape.names.length) return this.#putOther(value, depth, start);
-    return i > 0 || this.#putShape(NO_SHAPE);
+    if (i === 0) return this.#putShape(NO_SHAPE);
+    if (i === shape.names.length && hasOwnProperty.call(value, last)) return true;
+    return this.#putOther(value, depth, start);
   }
 
   #putShape(shape: Shape): boolean {

@@ -30,16 +30,20 @@ export class TaskHandle<T = unknown> extends Promise<T> {
   stopWatch: (() => void) | null = null;
   /** @internal Tells the task, where this very thread runs it. */
   onCancel: (() => void) | null = null;
-  readonly #resolve: (value: T) => void;
-  readonly #reject: Reject;
-  #owner: TaskOwner | null;
+  // No private names: in a class that extends Promise they cost a third of a handle.
+  /** @internal */
+  resolve: (value: T) => void;
+  /** @internal */
+  reject: Reject;
+  /** @internal */
+  owner: TaskOwner | null;
 
   /** @internal */
   constructor(owner: TaskOwner) {
     super(takeFunctions as never);
-    this.#owner = owner;
-    this.#resolve = lastResolve as (value: T) => void;
-    this.#reject = lastReject;
+    this.owner = owner;
+    this.resolve = lastResolve as (value: T) => void;
+    this.reject = lastReject;
   }
 
   /**
@@ -56,29 +60,30 @@ export class TaskHandle<T = unknown> extends Promise<T> {
   /** @internal The same with another error. */
   cancel(error: Error): void {
     if (this.settled) return;
-    const owner = this.#owner;
+    const { owner } = this;
     this.fail(error);
     owner?.cancelled(this as TaskHandle);
   }
 
   /** @internal */
   succeed(value: T): void {
-    if (this.#settle()) this.#resolve(value);
+    if (settle(this)) this.resolve(value);
   }
 
   /** @internal */
   fail(error: unknown): void {
-    if (this.#settle()) this.#reject(error);
+    if (settle(this)) this.reject(error);
   }
+}
 
-  #settle(): boolean {
-    if (this.settled) return false;
-    this.settled = true;
-    this.#owner = null;
-    this.stopWatch?.();
-    this.stopWatch = null;
-    return true;
-  }
+/** Whether it was not before. */
+function settle<T>(handle: TaskHandle<T>): boolean {
+  if (handle.settled) return false;
+  handle.settled = true;
+  handle.owner = null;
+  handle.stopWatch?.();
+  handle.stopWatch = null;
+  return true;
 }
 
 // A promise whose constructor is Promise itself is awaited without a second one, and its then()

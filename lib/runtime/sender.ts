@@ -33,6 +33,8 @@ const NO_ACTION = (): void => {};
 export class Sender implements TaskOwner {
   /** Numbers of the tasks, by name; null until a worker has told. */
   #names: ReadonlyMap<string, number> | null = null;
+  #lastName: string | null = null;
+  #lastNumber = -1;
   /** Why nothing can be spawned any more. */
   #failure: Error | null = null;
   readonly #host: SenderHost;
@@ -133,12 +135,13 @@ export class Sender implements TaskOwner {
   /** The tasks that there are, with their numbers. */
   setNames(names: ReadonlyMap<string, number>): void {
     this.#names = names;
+    this.#lastName = null;
     this.#placeWaiting();
   }
 
   #place(handle: TaskHandle, name: string, args: readonly unknown[], transfer: readonly unknown[]): void {
-    const task = this.#names!.get(name);
-    if (task === undefined) {
+    const task = this.#numberOf(name);
+    if (task === -1) {
       this.#fail(handle, noSuchTask(name, [...this.#names!.keys()]));
       return;
     }
@@ -155,6 +158,15 @@ export class Sender implements TaskOwner {
       this.#forget(slot);
       if (!handle.settled) this.#fail(handle, notCloneable('the arguments', name, error));
     }
+  }
+
+  /** -1: there is none. The same name mostly comes many times. */
+  #numberOf(name: string): number {
+    if (name === this.#lastName) return this.#lastNumber;
+    const number = this.#names!.get(name);
+    if (number === undefined) return -1;
+    this.#lastName = name;
+    return (this.#lastNumber = number);
   }
 
   #sendByPort(slot: number, task: number, args: readonly unknown[], transfer: readonly unknown[]): void {

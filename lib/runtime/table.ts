@@ -164,10 +164,11 @@ export class TaskTable {
 
   #fill(slot: number, task: number, state: number, worker: number): number {
     const at = slot * SLOT_WORDS;
-    const generation = generationOf(this.#load(slot));
+    const generation = generationOf(this.#peek(slot));
     this.#words.write(at + HEADER_KIND, task);
     this.#words.write(at + HEADER_ABORT, 0);
-    this.#words.store(at, wordOf(generation, state, worker));
+    // Whoever hears of the id, by a queue or a port, sees this.
+    this.#words.write(at, wordOf(generation, state, worker));
     return idOf(generation, slot);
   }
 
@@ -187,10 +188,10 @@ export class TaskTable {
     return worker;
   }
 
-  /** Whether a slot of the thread is done, and was not taken yet. */
+  /** Whether a slot of the thread seems to be done; who is woken then finds it. */
   hasDone(thread: number): boolean {
     const first = thread * this.#marksPerThread;
-    for (let i = 0; i < this.#marksPerThread; i++) if (this.#marks.load(first + i) !== 0) return true;
+    for (let i = 0; i < this.#marksPerThread; i++) if (this.#marks.peek(first + i) !== 0) return true;
     return false;
   }
 
@@ -198,21 +199,23 @@ export class TaskTable {
   takeDone(thread: number, fn: (slot: number) => void): void {
     const first = thread * this.#marksPerThread;
     for (let i = 0; i < this.#marksPerThread; i++) {
-      if (this.#marks.load(first + i) === 0) continue;
+      // What is set after this look is told by a wake.
+      if (this.#marks.peek(first + i) === 0) continue;
       let bits = this.#marks.exchange(first + i, 0);
       while (bits !== 0) {
         const bit = BITS - 1 - Math.clz32(bits & -bits);
         bits &= bits - 1;
         const slot = thread * this.capacity + i * BITS + bit;
-        if (stateOf(this.#load(slot)) === DONE) fn(slot);
+        if (stateOf(this.#peek(slot)) === DONE) fn(slot);
       }
     }
   }
 
   /** Ends the slot's use: its ids are stale from now on. */
   free(slot: number): void {
-    const generation = generationOf(this.#load(slot));
-    this.#words.store(slot * SLOT_WORDS, wordOf(generation + 1, FREE));
+    const generation = generationOf(this.#peek(slot));
+    // Nobody waits for it: what is claimed by an old id is not queued, whichever of the two it finds.
+    this.#words.write(slot * SLOT_WORDS, wordOf(generation + 1, FREE));
   }
 
   /** The slot of an id whose outcome has come by a port; -1 when it is stale. */
@@ -240,10 +243,11 @@ export class TaskTable {
 
   /** The outcome is in the slot: tells its spawner, which has yet to be woken. */
   finish(slot: number, worker: number, outcome: number): void {
-    const word = this.#load(slot);
+    const word = this.#peek(slot); // as `claim` or `bind` left it: nobody else changes it
     if (stateOf(word) !== RUNNING || workerOf(word) !== worker) return;
     this.#words.write(slot * SLOT_WORDS + HEADER_KIND, outcome);
-    if (this.#swap(slot, word, wordOf(generationOf(word), DONE, worker))) this.#mark(slot);
+    this.#words.write(slot * SLOT_WORDS, wordOf(generationOf(word), DONE, worker));
+    this.#mark(slot);
   }
 
   /** Its outcome is on its way to another worker: the death of this one does not matter any more. */
@@ -314,6 +318,11 @@ export class TaskTable {
     const thread = this.spawnerOf(slot);
     const own = slot - thread * this.capacity;
     this.#marks.or(thread * this.#marksPerThread + ((own / BITS) | 0), 1 << (own % BITS));
+  }
+
+  /** Of a slot that is this thread's at the moment. */
+  #peek(slot: number): number {
+    return this.#words.peek(slot * SLOT_WORDS);
   }
 
   #load(slot: number): number {

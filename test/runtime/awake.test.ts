@@ -94,7 +94,7 @@ test('soon() needs no turn, and carries no context of its caller', async () => {
 test('it spins for what comes soon, and ever more seldom in vain', async () => {
   let looks = 0;
   const hasWork = (): boolean => looks > 0 && --looks === 0;
-  await withRig({ hasWork, expectsWork: () => true }, 1, async ({ reactor, waker, log }) => {
+  await withRig({ hasWork, expectsWork: () => true }, 1000, async ({ reactor, waker, log }) => {
     const wakeUp = async (count: number): Promise<void> => {
       waker.wake();
       reactor.turn();

@@ -27,6 +27,53 @@ test('an object keeps the order of its names', () => {
   expect(Object.keys(roundTrip(value) as object)).toEqual(['z', 'a', 'm']);
 });
 
+test('objects that begin alike, in turn', () => {
+  const values = [{ a: 1 }, { a: 2, b: 3 }, { a: 4, c: 5 }, { b: 6, a: 7 }, {}, { a: { a: 8, b: 9 }, b: 10 }];
+  for (let round = 0; round < 3; round++) {
+    for (const value of values) {
+      expect(roundTrip(value)).toEqual(value);
+      expect(Object.keys(roundTrip(value) as object)).toEqual(Object.keys(value));
+    }
+  }
+});
+
+test('more shapes than are known at a time', () => {
+  for (let round = 0; round < 2; round++)
+    for (let i = 0; i < 600; i++) expect(roundTrip({ [`name${i}`]: i })).toEqual({ [`name${i}`]: i });
+});
+
+test('what an object inherits is not its own', () => {
+  expect(roundTrip({ own: 1, inherited: 2 })).toEqual({ own: 1, inherited: 2 });
+  const polluted = Object.prototype as { inherited?: number };
+  polluted.inherited = 3;
+  try {
+    for (const value of [{ own: 1 }, {}, Object.assign(Object.create(null) as object, { own: 1 })])
+      expect(Object.keys(roundTrip(value) as object)).toEqual(Object.keys(value));
+  } finally {
+    delete polluted.inherited;
+  }
+});
+
+test('a getter that takes away, or adds, what comes later', () => {
+  const make = (change: (value: Record<string, unknown>) => void) => {
+    const value: Record<string, unknown> = { a: 1, b: 2, c: 3 };
+    const a = { enumerable: true, configurable: true, get: () => (change(value), 1) };
+    return Object.defineProperty(value, 'a', a);
+  };
+  expect(roundTrip({ a: 1, b: 2, c: 3 })).toEqual({ a: 1, b: 2, c: 3 });
+  expect(roundTrip(make((value) => delete value['c']))).toEqual({ a: 1, b: 2 });
+  expect(roundTrip(make((value) => (value['d'] = 4)))).toMatchObject({ a: 1, b: 2, c: 3 });
+});
+
+test('a getter that writes', () => {
+  const value = { a: 1, b: 2 };
+  Object.defineProperty(value, 'a', {
+    enumerable: true,
+    get: () => codec.write({ a: [3], c: 4 }, 1000, BYTES),
+  });
+  expect(roundTrip(value)).toEqual({ a: 32, b: 2 });
+});
+
 test('what it has no form for is left to a port', () => {
   const circle: unknown[] = [];
   circle.push(circle);

@@ -44,6 +44,15 @@ export class Cells {
     Atomics.or(this.#words, index, bits);
   }
 
+  /**
+   * Of a word that others write: what has been so, perhaps long ago, and in no order with other
+   * words. For who looks again, or exchanges it only if it is still so. It costs a tenth of a load,
+   * which up to V8 of Node 20 is a call.
+   */
+  peek(index: number): number {
+    return this.#words[index]!;
+  }
+
   /** Of a word that no other thread writes. */
   read(index: number): number {
     return this.#words[index]!;

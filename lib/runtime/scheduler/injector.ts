@@ -42,10 +42,17 @@ export class Injector {
     return length > this.capacity ? this.capacity : length;
   }
 
+  /** The same, perhaps of long ago: for who looks again before it sleeps. */
+  peekLength(): number {
+    const length = (this.cells.peek(this.tail) - this.cells.peek(this.head)) | 0;
+    return length < 0 || length > this.capacity ? this.length() : length;
+  }
+
   /** Of any thread: false when it is full. */
   push(task: number): boolean {
     for (let i = 0; i < MAX_TRIES; i++) {
-      const tail = this.cells.load(this.tail);
+      // In another round the exchange finds another number.
+      const tail = i === 0 ? this.cells.peek(this.tail) : this.cells.load(this.tail);
       const slot = this.slots + (tail & this.mask);
       const empty = this.emptyAt(tail);
       const found = this.cells.compareExchange(slot, empty, task);
@@ -77,25 +84,49 @@ export class Injector {
   }
 
   /**
-   * Of any thread: 0 when it is empty. Takes a task out of a round of its own, unless it sleeps
+   * Of any thread: 0 when it is empty, or has just been so. Takes a task out of a round of its own, unless it sleeps
    * between two steps while the queue goes once around and the same task is put into the same slot,
    * which needs that it was put in twice: `push` mends the slot then.
    */
   pop(): number {
     for (let i = 0; i < MAX_TRIES; i++) {
-      const head = this.cells.load(this.head);
-      if (head === this.cells.load(this.tail)) return 0;
-      const slot = this.slots + (head & this.mask);
-      const task = this.cells.load(slot);
+      const head = this.cells.peek(this.head);
+      if (head === this.cells.peek(this.tail)) return 0;
+      const task = this.cells.load(this.slots + (head & this.mask));
       // Else what was read may be of a later round.
       if (this.cells.load(this.head) !== head) continue;
-      const isTaken =
-        task > 0 && this.cells.compareExchange(slot, task, this.emptyAt((head + this.capacity) | 0)) === task;
+      const isTaken = this.#take(head, task);
       // Also when another has taken it, and perhaps ended before it came to this.
       this.cells.compareExchange(this.head, head, (head + 1) | 0);
       if (isTaken) return task;
     }
     return 0;
+  }
+
+  /**
+   * Takes up to `most` tasks: gives the first, and `keep` gets the others. 0 as of `pop`. As many
+   * `pop`s, but that the head is looked at, and moved on, once.
+   */
+  popSome(most: number, keep: (task: number) => void): number {
+    const head = this.cells.peek(this.head);
+    const count = Math.min(most, (this.cells.peek(this.tail) - head) | 0);
+    if (count <= 1) return this.pop();
+    const found: number[] = [];
+    for (let i = 0; i < count; i++) found.push(this.cells.load(this.slots + ((head + i) & this.mask)));
+    if (this.cells.load(this.head) !== head) return this.pop();
+    let taken = 0;
+    while (taken < count && this.#take((head + taken) | 0, found[taken]!)) taken++;
+    if (taken === 0) return this.pop();
+    // If others have found it behind they move it on, one by one.
+    this.cells.compareExchange(this.head, head, (head + taken) | 0);
+    for (let i = 1; i < taken; i++) keep(found[i]!);
+    return found[0]!;
+  }
+
+  #take(position: number, task: number): boolean {
+    const slot = this.slots + (position & this.mask);
+    const next = this.emptyAt((position + this.capacity) | 0);
+    return task > 0 && this.cells.compareExchange(slot, task, next) === task;
   }
 
   /** What the slot of this position has while it waits for a task. 0 in the first round. */

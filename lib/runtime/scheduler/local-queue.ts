@@ -42,10 +42,17 @@ export class LocalQueue {
     return length > this.capacity ? this.capacity : length;
   }
 
+  /** Whether it looks empty: perhaps it just has been so. */
+  get looksEmpty(): boolean {
+    return this.cells.peek(this.head) === this.cells.peek(this.tail);
+  }
+
   /** Of its owner: false when it is full. */
   push(task: number): boolean {
     const tail = this.cells.read(this.tail);
-    if (((tail - this.cells.load(this.head)) | 0) >= this.capacity) return false;
+    // A head of long ago makes the ring look fuller than it is.
+    if (((tail - this.cells.peek(this.head)) | 0) >= this.capacity && this.length() >= this.capacity)
+      return false;
     this.cells.write(this.slots + (tail & this.mask), task);
     this.cells.store(this.tail, (tail + 1) | 0);
     return true;
@@ -55,7 +62,8 @@ export class LocalQueue {
   pop(): number {
     // Each failure is a theft of one task at least, and nobody pushes meanwhile.
     for (let i = 0; i <= this.capacity; i++) {
-      const head = this.cells.load(this.head);
+      // The exchange finds out if it has moved.
+      const head = i === 0 ? this.cells.peek(this.head) : this.cells.load(this.head);
       if (head === this.cells.read(this.tail)) return 0;
       const task = this.cells.read(this.slots + (head & this.mask));
       if (this.take(head, 1)) return task;

@@ -45,6 +45,15 @@ export class Parts {
     return false;
   }
 
+  /** The same, perhaps of long ago: for who asks `hasWork` before it sleeps. */
+  seemsToHaveWork(): boolean {
+    if (this.injector.peekLength() !== 0) return true;
+    for (let worker = 0; worker < this.rings.length; worker++) {
+      if (!this.rings[worker]!.looksEmpty) return true;
+    }
+    return false;
+  }
+
   /** The index of a worker's LIFO slot. */
   lifoSlotOf(worker: number): number {
     return this.#wordsOf(worker) + LIFO_SLOT;

@@ -80,6 +80,7 @@ export class WorkerQueue {
   #isSearching = false;
   #isParked = false;
   #random: number;
+  readonly #keep = (task: number): void => void this.#ring.push(task);
 
   /** @internal Made by `Scheduler.worker`. */
   constructor(parts: Parts, worker: number) {
@@ -140,9 +141,9 @@ export class WorkerQueue {
     return this.#isSearching;
   }
 
-  /** Whether there is a task that this worker can take. */
+  /** Whether there seems to be a task that this worker can take; `park` finds out. */
   hasWork(): boolean {
-    return this.#cells.read(this.#lifoSlot) !== 0 || this.#parts.hasWork();
+    return this.#cells.read(this.#lifoSlot) !== 0 || this.#parts.seemsToHaveWork();
   }
 
   /**
@@ -243,17 +244,11 @@ export class WorkerQueue {
    */
   #takeBatch(): number {
     const { injector, layout } = this.#parts;
-    const length = injector.length();
+    const length = injector.peekLength();
     if (length === 0) return 0;
     const share = Math.floor(length / layout.atOnce) + 1;
     const count = Math.min(share, this.#ring.capacity >> 1);
-    const first = injector.pop();
-    for (let i = 1; i < count; i++) {
-      const task = injector.pop();
-      if (task === 0) break;
-      this.#ring.push(task);
-    }
-    return first;
+    return injector.popSome(count, this.#keep);
   }
 
   #steal(): number {

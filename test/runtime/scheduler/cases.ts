@@ -155,12 +155,14 @@ export interface InjectorPlan {
   readonly producers: readonly (readonly number[])[];
   /** How often each consumer pops. */
   readonly consumers: readonly number[];
+  /** How many each of some more consumers takes at once. */
+  readonly takers?: readonly number[];
   /** Any one of them may die between any two steps. */
   readonly areMortal?: boolean;
 }
 
 export function injectorCase(plan: InjectorPlan): Case {
-  const { capacity, filled = [], producers, consumers, areMortal = false } = plan;
+  const { capacity, filled = [], producers, consumers, takers = [], areMortal = false } = plan;
   const expected = [...filled, ...producers.flat()];
   const start = new SharedArrayBuffer((2 + capacity) * Int32Array.BYTES_PER_ELEMENT);
   const injectorOf = (cells: Cells): Injector => new Injector(cells, 0, 1, 2, capacity);
@@ -178,7 +180,15 @@ export function injectorCase(plan: InjectorPlan): Case {
       note(told, injector.pop());
     }
   });
-  const programs = [...pushers, ...poppers];
+  const bulk = takers.map((most): Program => (cells, told) => {
+    const others: number[] = [];
+    note(
+      told,
+      injectorOf(cells).popSome(most, (task) => others.push(task)),
+    );
+    for (const task of others) note(told, task);
+  });
+  const programs = [...pushers, ...poppers, ...bulk];
   for (const task of filled) injectorOf(new Cells(start)).push(task);
   return {
     words: 2 + capacity,
@@ -189,10 +199,11 @@ export function injectorCase(plan: InjectorPlan): Case {
       const left = takeAll(() => injector.pop());
       if (dead < 0) return compareTasks([...took.flat(), ...left], expected);
       // The dead one's push or pop may or may not have been. All else is as ever: what it held is
-      // one task at most, and the queue still takes as many as it has slots.
+      // one task at most, or as many as it takes at once, and the queue still takes as many as it
+      // has slots.
       const all = [...took.flat(), ...left];
       const lost = expected.filter((task) => !all.includes(task));
-      const own = producers[dead]?.length ?? 1;
+      const own = producers[dead]?.length ?? takers[dead - pushers.length - poppers.length] ?? 1;
       if (new Set(all).size !== all.length) return `a task twice: ${all.join(' ')}`;
       if (lost.length > own) return `lost: ${lost.join(' ')}`;
       // What it had put in may come to light with the next push.

@@ -41,6 +41,23 @@ const SMALL: readonly Named[] = [
     make: () =>
       injectorCase({ capacity: 2, filled: [8, 9], producers: [[1]], consumers: [1, 1], areMortal: true }),
   },
+  {
+    what: 'injector: one takes two at once, one takes one',
+    make: () => injectorCase({ capacity: 2, filled: [8, 9], producers: [[1]], consumers: [1], takers: [2] }),
+  },
+  {
+    what: 'injector: two take two at once',
+    make: () =>
+      injectorCase({ capacity: 4, filled: [7, 8, 9], producers: [], consumers: [], takers: [2, 2] }),
+  },
+  {
+    what: 'injector: one takes two at once, one takes one, one of them or the producer dies',
+    make: () =>
+      injectorCase({
+        ...{ capacity: 2, filled: [8, 9], producers: [[1]], consumers: [1], takers: [2] },
+        areMortal: true,
+      }),
+  },
   { what: 'overflow against a thief and a consumer', make: () => overflowCase(5, 2, 1) },
   { what: 'park against inject', make: () => schedulerCase({ workers: 1, injectors: [[1, 2]] }) },
   {
@@ -116,6 +133,19 @@ const WALKS: readonly Named[] = [
         ],
         consumers: [3, 3, 3],
         areMortal: true,
+      }),
+  },
+  {
+    what: 'injector: two producers, two consumers, two that take some',
+    make: () =>
+      injectorCase({
+        capacity: 4,
+        producers: [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        consumers: [2, 2],
+        takers: [3, 3],
       }),
   },
   {

@@ -13,12 +13,16 @@ import { type Random } from '../../support/random.js';
 
 /** What a thread is about to do. */
 interface Step {
-  readonly kind: 'load' | 'store' | 'compareExchange' | 'add' | 'exchange' | 'or' | 'read' | 'write' | 'wait';
+  readonly kind:
+    'load' | 'store' | 'compareExchange' | 'add' | 'exchange' | 'or' | 'peek' | 'read' | 'write' | 'wait';
   readonly index: number;
   /** To be stored or added; of a compareExchange, what is expected. */
   readonly first: number;
   readonly second: number;
 }
+
+/** A `peek` sees what is there now: one that sees what was there long ago is not tried. */
+const isRead = (kind: Step['kind']): boolean => kind === 'load' || kind === 'peek' || kind === 'read';
 
 const NO_MEMORY = new SharedArrayBuffer(4);
 const SUSPENDED = { isSuspended: true };
@@ -66,6 +70,10 @@ export class ReplayCells extends Cells {
 
   override or(index: number, bits: number): void {
     this.#step('or', index, bits);
+  }
+
+  override peek(index: number): number {
+    return this.#step('peek', index);
   }
 
   override read(index: number): number {
@@ -301,16 +309,12 @@ class Accesses {
   /** Whether another thread has a part in this word. */
   isShared(thread: number, { kind, index }: Step): boolean {
     if (kind === 'wait' || (this.takesAll && kind !== 'read')) return true;
-    const others =
-      kind === 'load' || kind === 'read'
-        ? this.#writers[index]!
-        : this.#writers[index]! | this.#readers[index]!;
+    const others = isRead(kind) ? this.#writers[index]! : this.#writers[index]! | this.#readers[index]!;
     return (others & ~(1 << thread)) !== 0;
   }
 
   add(thread: number, { kind, index }: Step): void {
-    const isRead = kind === 'load' || kind === 'read';
-    const bits = isRead ? this.#readers : this.#writers;
+    const bits = isRead(kind) ? this.#readers : this.#writers;
     if ((bits[index]! & (1 << thread)) !== 0) return;
     bits[index]! |= 1 << thread;
     this.hasGrown = true;
@@ -346,6 +350,7 @@ function apply(places: Places, memory: Int32Array, { kind, index, first, second 
   const before = places.get(memory, index);
   switch (kind) {
     case 'load':
+    case 'peek':
     case 'read':
       return before;
     case 'store':

@@ -72,6 +72,30 @@ export const MUTANTS: readonly Mutant[] = [
     }),
   },
   {
+    name: 'who takes several tasks out of the injector does so without an exchange',
+    foundBy: [
+      'injector: one takes two at once, one takes one',
+      'injector: two producers, two consumers, two that take some',
+    ],
+    apply: replace(Injector.prototype, 'popSome', function (most, keep) {
+      const head = this.cells.load(this.head);
+      const count = Math.min(most, (this.cells.load(this.tail) - head) | 0);
+      const found: number[] = [];
+      for (let i = 0; i < count; i++) {
+        const position = (head + i) | 0;
+        const slot = this.slots + (position & this.mask);
+        const task = this.cells.load(slot);
+        const next = this.emptyAt((position + this.capacity) | 0);
+        if (task <= 0) break;
+        this.cells.store(slot, next);
+        found.push(task);
+      }
+      this.cells.compareExchange(this.head, head, (head + found.length) | 0);
+      for (const task of found.slice(1)) keep(task);
+      return found[0] ?? 0;
+    }),
+  },
+  {
     name: 'nobody moves the tail of a dead producer on',
     foundBy: [
       'injector: two producers, one dies, or the consumer',

@@ -35,6 +35,10 @@ class ShiftedCells extends Cells {
     return this.cells.load(this.by + index);
   }
 
+  override peek(index: number): number {
+    return this.cells.peek(this.by + index);
+  }
+
   override store(index: number, value: number): void {
     this.cells.store(this.by + index, value);
   }
