@@ -24,21 +24,36 @@ function highBits(value: number): number {
   return (words[LOW] === 0 ? words[HIGH]! - 1 : words[HIGH]!) >>> SHIFT;
 }
 
-const FIRST = highBits(LEAST);
-const LAST_BUCKET = highBits(GREATEST) - FIRST + 1;
+/** Bucket 0 has what is 0, bucket 1 what is not above `LEAST`. */
+const OFFSET = highBits(LEAST) - 1;
+const LAST_BUCKET = highBits(GREATEST) - OFFSET + 1;
+
+function bucketOf(value: number): number {
+  if (value > GREATEST) return LAST_BUCKET;
+  if (value > LEAST) return highBits(value) - OFFSET;
+  return value === 0 ? 0 : 1;
+}
 
 /** No value of this bucket is above it. */
 function upperEnd(bucket: number): number {
+  if (bucket === 0) return 0;
   if (bucket === LAST_BUCKET) return Infinity;
-  words[HIGH] = (bucket + FIRST + 1) << SHIFT;
+  words[HIGH] = (bucket + OFFSET + 1) << SHIFT;
   words[LOW] = 0;
   return double[0]!;
+}
+
+/** Those of a reactor that is observed. */
+export interface Histograms {
+  readonly handlerMs: Histogram;
+  readonly timerLateMs: Histogram;
+  readonly eventsPerWait: Histogram;
 }
 
 /**
  * A histogram of numbers from 0 on, of any unit. `perf_hooks.createHistogram` does not tell how many
  * values are below a bound, which Prometheus and OpenTelemetry ask for, takes whole numbers from 1 on
- * alone, and costs eight times as much a value.
+ * alone, and costs four times as much a value (Node 20: 41 ns to 9).
  */
 export class Histogram {
   #count = 0;
@@ -65,8 +80,7 @@ export class Histogram {
     this.#sum += least;
     if (least < this.#min) this.#min = least;
     if (least > this.#max) this.#max = least;
-    const bucket = least <= LEAST ? 0 : least > GREATEST ? LAST_BUCKET : highBits(least) - FIRST;
-    this.#buckets[bucket]!++;
+    this.#buckets[bucketOf(least)]!++;
   }
 
   /** How many values are not above `bound`, give or take those of the bucket that it cuts. */

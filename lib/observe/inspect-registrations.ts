@@ -62,7 +62,7 @@ export function inspectRegistrations(reactor?: Reactor): RegistrationInspection[
   }));
 }
 
-/** How many registrations it has of each kind (`RegistrationInspection.kind`). */
+/** How many registrations a reactor has of each kind (`RegistrationInspection.kind`). */
 export function countKinds(reactor: Reactor): Record<string, number> {
   // Without a prototype: a class may have any name.
   const counts = Object.create(null) as Record<string, number>;

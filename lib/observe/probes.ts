@@ -4,6 +4,7 @@ import type { Reactor } from '../reactor/reactor.js';
 import type { Registration } from '../reactor/registration.js';
 import type { Registry } from '../reactor/registry.js';
 import type { Timer } from '../reactor/timer.js';
+import type { Histograms } from './histogram.js';
 import type { RegistrationStats } from './registration-stats.js';
 
 /**
@@ -28,6 +29,9 @@ export abstract class Listener {
     return null;
   }
   statsOf(_registration: Registration): RegistrationStats | null {
+    return null;
+  }
+  histograms(): Histograms | null {
     return null;
   }
 }
@@ -126,6 +130,10 @@ export class ProbeSet implements ReactorProbe {
 
   statsOf(registration: Registration): RegistrationStats | null {
     return this.#first((listener) => listener.statsOf(registration));
+  }
+
+  histograms(): Histograms | null {
+    return this.#first((listener) => listener.histograms());
   }
 
   #first<T>(ask: (listener: Listener) => T | null): T | null {

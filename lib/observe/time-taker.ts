@@ -1,7 +1,7 @@
 import type { HistogramSummary, ReactorTimes } from '../reactor/probe.js';
 import type { Registration } from '../reactor/registration.js';
 import type { Timer } from '../reactor/timer.js';
-import { Histogram } from './histogram.js';
+import { Histogram, type Histograms } from './histogram.js';
 import { Listener } from './probes.js';
 import { RegistrationStats } from './registration-stats.js';
 
@@ -88,6 +88,10 @@ export class TimeTaker extends Listener {
   override statsOf(registration: Registration): RegistrationStats | null {
     const stats = this.#stats[registration.slot];
     return stats?.registration === registration ? stats : null;
+  }
+
+  override histograms(): Histograms {
+    return this;
   }
 
   override times(): ReactorTimes {
