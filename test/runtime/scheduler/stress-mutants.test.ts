@@ -52,6 +52,7 @@ const often: [string, Round][] = [
 const seldom: [string, Round][] = [
   ['push publishes before it writes', isFoundInBulk],
   ['the injector takes a task out without an exchange', isFoundInBulk],
+  ['who takes several tasks out of the injector does so without an exchange', isFoundInBulk],
 ];
 
 test.each(ALL ? [...often, ...seldom] : often)(
