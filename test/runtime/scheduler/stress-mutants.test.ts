@@ -48,6 +48,8 @@ const often: [string, Round][] = [
   ['take stores the head plainly', isFoundInBulk],
   ['a thief forgets the wrap', isFoundInBulk],
   ['who is about to sleep does not look once more', isFoundByTrickle],
+  ['a worker says that it sleeps after it has looked', isFoundByTrickle],
+  ['a worker that has looked for a moment sleeps without another look', isFoundByTrickle],
 ];
 const seldom: [string, Round][] = [
   ['push publishes before it writes', isFoundInBulk],
