@@ -19,13 +19,19 @@ const NOTHING: readonly unknown[] = [];
 export class RemoteBlocking implements BlockingCalls, TaskOwner {
   readonly #post: Post;
   readonly #maxCalls: number;
+  readonly #tellPosted: (calls: number) => void;
   readonly #handles = new Map<number, TaskHandle>();
   #lastId = 0;
+  #posted = 0;
 
-  /** @param maxCalls as many as the pool takes at most */
-  constructor(post: Post, maxCalls: number) {
+  /**
+   * @param maxCalls as many as the pool takes at most
+   * @param tellPosted is told how many calls are, or have been, on their way
+   */
+  constructor(post: Post, maxCalls: number, tellPosted: (calls: number) => void) {
     this.#post = post;
     this.#maxCalls = maxCalls;
+    this.#tellPosted = tellPosted;
   }
 
   run(name: string, args: readonly unknown[], transfer = NOTHING): TaskHandle {
@@ -38,6 +44,7 @@ export class RemoteBlocking implements BlockingCalls, TaskOwner {
     this.#handles.set(id, handle);
     try {
       this.#post({ kind: 'blocking', id, name, args, transfer }, transfer);
+      this.#tellPosted(++this.#posted);
     } catch (error) {
       this.#handles.delete(id);
       handle.fail(notCloneable('the arguments', name, error));
@@ -62,14 +69,18 @@ export class RemoteBlocking implements BlockingCalls, TaskOwner {
   }
 }
 
-/** Runs what the tasks of a worker's thread call; when that ends, what it has called runs on. */
-export function relayBlocking(thread: Worker, pool: BlockingCalls): void {
+/**
+ * Runs what the tasks of a worker's thread call; when that ends, what it has called runs on.
+ * `onCall` is told of each.
+ */
+export function relayBlocking(thread: Worker, pool: BlockingCalls, onCall: () => void): void {
   const handles = new Map<number, TaskHandle>();
   const answer = (id: number, failed: boolean, value: unknown, transfer: readonly Transferable[]): void => {
     thread.postMessage({ kind: 'blocking-result', id, failed, value } satisfies BlockingResult, transfer);
   };
   const call = async ({ id, name, args, transfer }: BlockingCall): Promise<void> => {
     const handle = pool.run(name, args, transfer);
+    onCall();
     handles.set(id, handle);
     try {
       const value = await handle;

@@ -18,6 +18,8 @@ export interface Place {
   /** Of its tasks. */
   names: readonly string[];
   restarts: number;
+  /** Of `blocking`, that have come from its thread. */
+  calls: number;
   /** Deaths since it has last done a task. */
   deaths: number;
   /** What is about to end its thread. */
@@ -32,5 +34,5 @@ export interface Place {
 
 export const newPlace = (place: number, workers: number): Place => ({
   ...{ place, worker: place % workers, role: 'spare', thread: null, waker: null, ready: false, names: [] },
-  ...{ restarts: 0, deaths: 0, cause: undefined, isGivenUp: false, onReady: null, onRetired: null },
+  ...{ restarts: 0, calls: 0, deaths: 0, cause: undefined, isGivenUp: false, onReady: null, onRetired: null },
 });

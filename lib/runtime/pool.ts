@@ -98,7 +98,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
     place.role = role;
     place.cause = undefined;
     thread.on('message', (message: FromWorker) => this.#onMessage(place, message));
-    relayBlocking(thread, this.#blocking);
+    relayBlocking(thread, this.#blocking, () => place.calls++);
     thread.on('error', (error) => (place.cause = error));
     thread.on('exit', (exitCode) => this.#onExit(place, exitCode));
     // Tasks keep the process alive, by the reactor; idle workers do not. A listener of messages
@@ -161,6 +161,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
     place.thread = null;
     this.#causes[place.worker] = cause;
     place.ready = false;
+    place.calls = 0;
     place.waker = null;
     this.#wakers[place.place] = null;
     if (this.#closed) return;
@@ -383,6 +384,11 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
   /** Whether a task is queued or runs, of whichever thread. */
   get hasTasks(): boolean {
     return this.failure === null && this.#table.hasTasks;
+  }
+
+  /** Whether a worker's task has called `blocking`, and that has not come here yet. */
+  get hasCallsUnderWay(): boolean {
+    return this.#places.some(({ place, calls }) => this.#metrics.get(place, Field.CALLS) > calls);
   }
 
   hold(): void {

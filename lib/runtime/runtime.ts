@@ -191,7 +191,7 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
   /** Of the end of what workers have spawned this thread is not told: it looks. */
   async #untilNoTasks(): Promise<void> {
     await this.idle();
-    while (!this.closed && (this.#pool.hasTasks || this.#blocking.pending > 0))
+    while (!this.closed && (this.#pool.hasTasks || this.#pool.hasCallsUnderWay || this.#blocking.pending > 0))
       await new Promise<void>((resolve) => {
         this.reactor.setTimer(DRAIN_CHECK_MS, resolve);
       });

@@ -23,7 +23,7 @@ import type {
   ToWorker,
   WorkerPlan,
 } from './messages.js';
-import { MetricsTable } from './metrics.js';
+import { Field, MetricsTable } from './metrics.js';
 import { cloned } from './moved.js';
 import { describeThrown } from './remote-error.js';
 import { Scheduler } from './scheduler/scheduler.js';
@@ -73,7 +73,11 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServing
     this.#awake = new Awake(this.#waker, this, plan.spinUs);
     this.#wakers[place] = this.#waker;
     const maxCalls = plan.maxWaiting + plan.blockingThreads;
-    this.#blocking = new RemoteBlocking((message, transfer) => this.post(message, transfer), maxCalls);
+    this.#blocking = new RemoteBlocking(
+      (message, transfer) => this.post(message, transfer),
+      maxCalls,
+      (calls) => metrics.set(place, Field.CALLS, calls),
+    );
     setCurrentRuntime(new TaskSpawner(this.#sender, this.reactor, this.#blocking));
     if (plan.driver === 'run') void this.reactor.run();
   }

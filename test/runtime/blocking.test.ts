@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { Field, MetricsTable } from '#lib/runtime/metrics';
 import { Runtime, type RuntimeOptions } from '#lib/runtime/index';
 import { until, within } from '../support/deadline.js';
 import { invalidType, outOfRange, rejectionOf, thrownBy } from '../support/errors.js';
@@ -111,6 +112,43 @@ test('drain() waits for calls of blocking()', async () => {
     await within(drained, 'drain');
     expect(await within(Promise.all(ends), 'both ends')).toEqual([1, 3]);
   });
+});
+
+test('drain() waits for calls of a task that has ended', async () => {
+  const counter = new Int32Array(new SharedArrayBuffer(4));
+  await withTasks({ workers: 1, spinUs: 1000 }, async (runtime) => {
+    await within(runtime.spawn('keep', [counter]), 'keep');
+    // When all is awake the outcome, which is seen in shared memory, comes before the call, by a port.
+    for (let i = 1; i <= 100; i++) await runtime.spawn('countLater', [i === 100]);
+    await within(runtime.drain(), 'drain');
+  });
+  expect(counter[0]).toBe(1);
+});
+
+test('drain() waits for a call that has not come yet', async () => {
+  let looks = 0;
+  let isUnderWay = true;
+  const { get } = MetricsTable.prototype;
+  const changed = jest.spyOn(MetricsTable.prototype, 'get').mockImplementation(function (
+    this: MetricsTable,
+    worker,
+    field,
+  ) {
+    if (field === Field.CALLS) looks++;
+    return field === Field.CALLS && isUnderWay ? 1 : get.call(this, worker, field);
+  });
+  try {
+    await withTasks({}, async (runtime) => {
+      expect(await within(runtime.spawn('add', [1, 2]), 'the task')).toBe(3);
+      const drained = runtime.drain();
+      await until(() => looks >= 3, 'three looks');
+      expect(runtime.closed).toBe(false);
+      isUnderWay = false;
+      await within(drained, 'drain');
+    });
+  } finally {
+    changed.mockRestore();
+  }
 });
 
 test('blocking() moves what is transferred, both ways', async () => {
