@@ -36,6 +36,7 @@ export const echoRatios: readonly RatioGoal[] = [
   { of: 'node-net', to: 'promises', ...none },
   { of: 'node-net', to: 'node-shape', ...shapeThanNode },
   { of: 'context', to: 'nested', required: 1.02, direction: 'at most' },
+  { of: 'observed', to: 'nested', required: 1.03, direction: 'at most' },
   { of: 'libuv-tuned', to: 'raw-epoll', ...none },
   { of: 'libuv-naive', to: 'raw-epoll', ...none },
   { of: 'node-net', to: 'raw-epoll', ...none },

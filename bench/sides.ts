@@ -7,6 +7,7 @@ export const sideNames = [
   'watcher',
   'run',
   'context',
+  'observed',
   'promises',
   'promise-floor',
   'node-net',
@@ -18,7 +19,7 @@ export const sideNames = [
 ] as const;
 
 /** What the quick run compares, so that it measures for less than a minute. */
-const onlyInFull: readonly string[] = ['run', 'context', 'promise-floor', 'node-shape'];
+const onlyInFull: readonly string[] = ['run', 'context', 'observed', 'promise-floor', 'node-shape'];
 /** An older build of tripoll beside this one (`--before`): each after its younger self. */
 export const beforeSides = sideNames
   .filter((name) => name.endsWith('-before'))
@@ -42,6 +43,7 @@ export const sides: Readonly<Record<SideName, Side>> = {
   watcher: { label: 'tripoll handlers, watcher', entry: 'tripoll-handlers.js', args: ['watcher'] },
   run: { label: 'tripoll handlers, run()', entry: 'tripoll-handlers.js', args: ['run'] },
   context: { label: 'tripoll handlers, with a store', entry: 'tripoll-handlers.js', args: ['context'] },
+  observed: { label: 'tripoll handlers, observed', entry: 'tripoll-handlers.js', args: ['observed'] },
   promises: { label: 'tripoll promises, nested', entry: 'tripoll-promises.js', args: [] },
   'promise-floor': { label: 'handlers and two awaits', entry: 'promise-floor.js', args: [] },
   'node-net': { label: 'node:net', entry: 'node-net.js', args: ['node:net'] },

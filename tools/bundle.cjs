@@ -257,6 +257,7 @@ function makeCheaper(file) {
   const filled = 'var __filled = (all, target = {}) => (__export(target, all), target);';
   text = text
     .replace('"use strict";', `"use strict"; ${LAZY}${found.join('')}`)
+    .replace(/^ {4}"use strict";$/gm, '') // of a lazy module, in a file that is strict
     .replace(/^var __export = /m, `${filled} var __export = `);
   fs.writeFileSync(file, text);
 }

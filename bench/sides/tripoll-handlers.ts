@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Reactor } from 'tripoll';
 import { listen, type TcpListener } from 'tripoll/net';
+import { Observer } from 'tripoll/observe';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
 import { echo } from './echo.js';
 
-const ways = ['nested', 'watcher', 'run', 'context'] as const;
+const ways = ['nested', 'watcher', 'run', 'context', 'observed'] as const;
 
 const way = ways.find((name) => name === process.argv[2]);
 if (way === undefined) throw new Error(`argument: one of ${ways.join(', ')}`);
@@ -18,5 +19,6 @@ function serve(): TcpListener {
 // With a store in use every handler runs under it.
 const listener = way === 'context' ? new AsyncLocalStorage().run({ request: 1 }, serve) : serve();
 if (way === 'run') void reactor.run();
+if (way === 'observed') new Observer(reactor);
 announcePort(listener.localAddress?.port);
 obeyHarness();

@@ -96,7 +96,7 @@ function inspectOne(registration: Registration) {
 }
 
 function inspectStats(stats: RegistrationStats | null, nowMs: number) {
-  const lastCallMs = stats?.lastCallMs ?? null;
+  const lastCallMs = stats === null || stats.calls === 0 ? null : stats.lastCallMs;
   return {
     ageMs: stats === null || stats.sinceMs === null ? null : nowMs - stats.sinceMs,
     idleMs: lastCallMs === null ? null : nowMs - lastCallMs,

@@ -20,7 +20,7 @@ export abstract class Listener {
    */
   turnSettled(_nowMs: number): void {}
   handlerStart(_nowMs: number, _registration: Registration, _readiness: number): void {}
-  handlerEnd(_nowMs: number, _registration: Registration): void {}
+  handlerEnd(_nowMs: number, _registration: Registration, _readiness: number, _startMs: number): void {}
   timerStart(_nowMs: number, _timer: Timer, _lateMs: number): void {}
   timerEnd(_nowMs: number, _timer: Timer): void {}
   registered(_nowMs: number, _registration: Registration): void {}
@@ -36,15 +36,18 @@ export abstract class Listener {
   }
 }
 
-const NOT_READ = -1;
 const settled = Promise.resolve();
 
 /** The one probe of a reactor that has listeners: it reads the clock once for all of them. */
 export class ProbeSet implements ReactorProbe {
   /** Replaced when it changes: one who leaves while it is told disturbs nobody. */
   #listeners: readonly Listener[] = [];
-  /** When the handler before ended: the next one of this turn begins then. */
-  #handlerEndMs = NOT_READ;
+  /** Those that want to know of a handler before it has run: most do not. */
+  #starters: readonly Listener[] = [];
+  /** The latest reading of this turn: nothing has run since, so that what comes next begins then. */
+  #lastMs = 0;
+  /** Callbacks of this turn after which the clock was read. */
+  #timed = 0;
   #isSettling = false;
   readonly #registry: Registry;
   readonly nowMs: () => number;
@@ -55,22 +58,38 @@ export class ProbeSet implements ReactorProbe {
   }
 
   add(listener: Listener): void {
-    this.#listeners = [...this.#listeners, listener];
+    this.#set([...this.#listeners, listener]);
+  }
+
+  #set(listeners: readonly Listener[]): void {
+    this.#listeners = listeners;
+    this.#starters = listeners.filter(({ handlerStart }) => handlerStart !== Listener.prototype.handlerStart);
   }
 
   remove(listener: Listener): void {
-    this.#listeners = this.#listeners.filter((other) => other !== listener);
+    this.#set(this.#listeners.filter((other) => other !== listener));
     if (this.#listeners.length === 0 && this.#registry.probe === this) this.#registry.probe = null;
   }
 
-  turnStart(events: number): void {
-    this.#handlerEndMs = NOT_READ;
+  #read(): number {
     const now = this.nowMs();
+    this.#lastMs = now;
+    return now;
+  }
+
+  turnStart(events: number): void {
+    this.#timed = 0;
+    const now = this.#read();
     for (const listener of this.#listeners) listener.turnStart(now, events);
   }
 
+  dispatchStart(ran: number): void {
+    this.#timed = ran;
+    this.#read();
+  }
+
   turnEnd(ran: number): void {
-    const now = this.nowMs();
+    const now = ran === this.#timed ? this.#lastMs : this.#read();
     for (const listener of this.#listeners) listener.turnEnd(now, ran);
     if (this.#isSettling) return;
     if (ran === 0) {
@@ -94,23 +113,25 @@ export class ProbeSet implements ReactorProbe {
   }
 
   handlerStart(registration: Registration, readiness: number): void {
-    const now = this.#handlerEndMs === NOT_READ ? this.nowMs() : this.#handlerEndMs;
-    for (const listener of this.#listeners) listener.handlerStart(now, registration, readiness);
+    const now = this.#lastMs;
+    for (const listener of this.#starters) listener.handlerStart(now, registration, readiness);
   }
 
-  handlerEnd(registration: Registration): void {
-    const now = this.nowMs();
-    this.#handlerEndMs = now;
-    for (const listener of this.#listeners) listener.handlerEnd(now, registration);
+  handlerEnd(registration: Registration, readiness: number): void {
+    this.#timed++;
+    const startMs = this.#lastMs;
+    const now = this.#read();
+    for (const listener of this.#listeners) listener.handlerEnd(now, registration, readiness, startMs);
   }
 
   timerStart(timer: Timer, lateMs: number): void {
-    const now = this.nowMs();
+    const now = this.#lastMs;
     for (const listener of this.#listeners) listener.timerStart(now, timer, lateMs);
   }
 
   timerEnd(timer: Timer): void {
-    const now = this.nowMs();
+    this.#timed++;
+    const now = this.#read();
     for (const listener of this.#listeners) listener.timerEnd(now, timer);
   }
 

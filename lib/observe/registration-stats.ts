@@ -17,7 +17,8 @@ export class RegistrationStats {
   calls = 0;
   busyMs = 0;
   slowestMs = 0;
-  lastCallMs: number | null = null;
+  /** NaN before the first: a number that may be null would be a new object for each call. */
+  lastCallMs = NaN;
   lastReadiness = 0;
 
   constructor(registration: Registration, sinceMs: number | null) {

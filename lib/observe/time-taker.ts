@@ -16,10 +16,8 @@ export class TimeTaker extends Listener {
   readonly #startMs: number;
   readonly #stats: (RegistrationStats | undefined)[] = [];
   #busyMs = 0;
-  /** When this turn, and this handler, began; -1 outside of one. */
+  /** When this turn began; -1 outside of one. */
   #turnStartMs = NONE;
-  #handlerStartMs = NONE;
-  #readiness = 0;
   /** When the last turn ended, whose promises may run; -1 when they have. */
   #turnEndMs = NONE;
 
@@ -47,21 +45,14 @@ export class TimeTaker extends Listener {
     this.#turnEndMs = NONE;
   }
 
-  override handlerStart(nowMs: number, _registration: Registration, readiness: number): void {
-    this.#handlerStartMs = nowMs;
-    this.#readiness = readiness;
-  }
-
-  override handlerEnd(nowMs: number, registration: Registration): void {
-    if (this.#handlerStartMs === NONE) return;
-    const tookMs = nowMs - this.#handlerStartMs;
-    this.#handlerStartMs = NONE;
+  override handlerEnd(nowMs: number, registration: Registration, readiness: number, startMs: number): void {
+    const tookMs = nowMs - startMs;
     this.handlerMs.record(tookMs);
     // It may have ended in its own handler.
     if (!registration.active) return;
     let stats = this.#stats[registration.slot];
     if (stats?.registration !== registration) stats = this.#add(registration, null);
-    stats.note(nowMs, tookMs, this.#readiness);
+    stats.note(nowMs, tookMs, readiness);
   }
 
   override timerStart(_nowMs: number, _timer: Timer, lateMs: number): void {

@@ -146,7 +146,7 @@ export class Dispatcher {
     const { probe } = this.registry;
     probe?.handlerStart(registration, readiness);
     registration.profile.context.runInAsyncScope(this.callHandler, this, registration, readiness);
-    probe?.handlerEnd(registration);
+    probe?.handlerEnd(registration, readiness);
     return 1;
   }
 

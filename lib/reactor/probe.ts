@@ -42,17 +42,18 @@ export interface ReactorTimes {
  * methods must not throw, and must not call the reactor.
  *
  * Between `turnEnd` and `turnStart` are the microtasks of that turn, Node's own loop, and the wait:
- * under a native driver JavaScript is not there when the wait begins. What was posted, and wakers,
- * have no call of their own: they are in the turn.
+ * under a native driver JavaScript is not there when the wait begins.
  */
 export interface ReactorProbe {
   /** The wait is over: it brought `events`, of which none need be anybody's. */
   turnStart(events: number): void;
+  /** What was posted, and wakers, have run before the handlers: `ran` of them, if any did. */
+  dispatchStart(ran: number): void;
   /** All callbacks of the turn have run: `ran` of them. */
   turnEnd(ran: number): void;
   handlerStart(registration: Registration, readiness: number): void;
   /** Whatever the handler threw. */
-  handlerEnd(registration: Registration): void;
+  handlerEnd(registration: Registration, readiness: number): void;
   /** How late it is by the reactor's clock, which is never less than 0. */
   timerStart(timer: Timer, lateMs: number): void;
   timerEnd(timer: Timer): void;

@@ -298,6 +298,7 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     // What a waker's callback posts is for the next turn.
     if (this.posted.length > 0) ran += this.runPosted();
     ran += this.wakers.run();
+    if (ran > 0) probe?.dispatchStart(ran);
     ran += this.dispatcher.dispatch(count);
     if (this.timers.nextMs !== Infinity) ran += this.timers.run();
     ran += this.registry.runDeferred();

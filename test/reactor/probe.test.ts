@@ -10,6 +10,9 @@ class Notes implements ReactorProbe {
   turnStart(events: number): void {
     this.lines.push(`turnStart ${events}`);
   }
+  dispatchStart(ran: number): void {
+    this.lines.push(`dispatchStart ${ran}`);
+  }
   turnEnd(ran: number): void {
     this.lines.push(`turnEnd ${ran}`);
   }
@@ -58,7 +61,7 @@ describe('the probe', () => {
     expect(first.errors).toHaveLength(1);
     expect(lines).toEqual([
       ...['registered 5', 'registered 6'],
-      ...['turnStart 2', 'posted'],
+      ...['turnStart 2', 'posted', 'dispatchStart 1'],
       ...[`handlerStart 5 ${READABLE}`, 'handlerEnd 5', `handlerStart 6 ${READABLE}`, 'handlerEnd 6'],
       ...['timerStart 0', 'timer', 'timerEnd', 'turnEnd 4'],
     ]);
