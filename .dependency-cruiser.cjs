@@ -25,6 +25,7 @@ const ROOMS = [
   'runtime/scheduler',
   'runtime',
   'observe',
+  'cli',
 ];
 
 /** Those that may import less than what stands before them. */

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 'use strict';
-// `npx tripoll build`: compiles the addon for this machine, where the package has none that fits.
-// It takes a C++17 compiler, make and Python (on Windows: Visual Studio's build tools), and the
-// node-gyp that comes with npm or pnpm, or that is installed beside this package.
+// `npx tripoll`: `build` is here, since it works before there is anything else; the other commands
+// are lib/cli.
+// `build` compiles the addon for this machine, where the package has none that fits. It takes a
+// C++17 compiler, make and Python (on Windows: Visual Studio's build tools), and the node-gyp that
+// comes with npm or pnpm, or that is installed beside this package.
 // --keep leaves what the compiler has made, so that the next build takes only what has changed.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -11,9 +13,9 @@ const path = require('node:path');
 const root = path.join(__dirname, '..');
 const usage = 'usage: tripoll build [--keep]    compiles the addon for this machine';
 
-function fail(message) {
+function fail(message, status = 1) {
   console.error(`tripoll: ${message}`);
-  process.exit(1);
+  process.exit(status);
 }
 
 /** Ours in the repository, the project's own, what the package manager says, npm's beside Node. */
@@ -67,12 +69,27 @@ function build(keep) {
   return file;
 }
 
-const [command, ...options] = process.argv.slice(2);
-if (command === 'build' && options.every((option) => option === '--keep')) {
+function runBuild(options) {
+  if (options.includes('--help') || options.includes('-h')) return console.log(usage);
+  const unknown = options.find((option) => option !== '--keep');
+  if (unknown !== undefined) fail(`build: there is no option ${unknown}\n${usage}`, 2);
   const file = build(options.includes('--keep'));
   if (options.length === 0) console.log(`tripoll: compiled ${file}`);
-} else if (command === '--help' || command === undefined) {
-  console.log(usage);
-} else {
-  fail(`${process.argv.slice(2).join(' ')}: unknown\n${usage}`);
 }
+
+/** Ends with its status even if something is left, when what it printed has gone out. */
+async function runCommand(args) {
+  const { main } = require('../dist/cli/main.js');
+  // Whoever reads no further has enough: `tripoll doctor | head`.
+  process.stdout.on('error', () => process.exit(0));
+  const output = {
+    print: (text) => process.stdout.write(`${text}\n`),
+    complain: (text) => process.stderr.write(`${text}\n`),
+  };
+  const status = await main(args, require('../package.json').version, output);
+  process.stdout.write('', () => process.exit(status));
+}
+
+const [command, ...options] = process.argv.slice(2);
+if (command === 'build') runBuild(options);
+else void runCommand(process.argv.slice(2));

@@ -77,6 +77,9 @@ const BUNDLES = {
   dgram: ['node/dgram'],
   runtime: ['runtime/index', 'runtime/scheduler/scheduler'],
   addon: ['binding/load-addon'], // loads it, and says why it cannot; needs none of the others
+  // The command: usage and limits, then what needs the addon.
+  cli: ['cli/main'],
+  commands: ['cli/echo', 'cli/bench/bench', 'cli/bench/sides', 'cli/doctor/probes'],
   // Loaded where there is a server.
   serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
   observe: ['observe/index'],

@@ -254,6 +254,14 @@ function tryNode(at) {
   });
 }
 
+function tryCommand(at) {
+  check('the command', () => {
+    const command = path.join(at, 'node_modules/tripoll/bin/tripoll.cjs');
+    const report = JSON.parse(run(at, [process.execPath, command, 'doctor', '--json']));
+    expect(report.checks.length > 10, 'doctor looked at nothing');
+  });
+}
+
 function tryTestRunners(at, modules) {
   const test = 'test("echo", async () => { expect(await main()).toBe("hello"); });\n';
   check('Jest', () => {
@@ -380,6 +388,7 @@ function main() {
   use(at);
   tryTypes(at);
   tryNode(at);
+  tryCommand(at);
   tryTestRunners(at, modules);
   tryExecutable(at);
   tryBundlers(at, modules);

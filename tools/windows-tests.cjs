@@ -85,6 +85,7 @@ function fillStage(addon) {
   fs.rmSync(stage, { recursive: true, force: true });
   fs.mkdirSync(stage, { recursive: true });
   for (const name of [
+    'bin',
     'dist',
     'out/test',
     'package.json',

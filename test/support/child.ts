@@ -112,6 +112,11 @@ export function runFile(name: string, options: ChildOptions = {}): Promise<Child
   return run([path.join(packageRoot, 'out/test', `${name}.js`)], options);
 }
 
+/** Runs the package's command, as `npx tripoll` does. */
+export function runCommand(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
+  return run([path.join(packageRoot, 'bin/tripoll.cjs'), ...args], options);
+}
+
 /** A child that did its work, in one comparison that shows all of it when it did not. */
 export function expectCleanExit(result: ChildResult): void {
   expect({ ...result, stdout: '' }).toEqual({
