@@ -8,6 +8,7 @@ import { peersAddon } from './paths.js';
 export interface PeersAddon {
   rawEpollListen(): number;
   rawEpollRun(): number;
+  rawEpollSpin(): number;
   libuvTunedListen(): number;
   libuvTunedRun(): number;
   libuvNaiveListen(): number;

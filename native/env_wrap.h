@@ -16,6 +16,7 @@
 #include "poller.h"
 #include "shared_block.h"
 #include "span.h"
+#include "spin_wait.h"
 
 namespace tripoll {
 
@@ -46,10 +47,14 @@ struct PollerEntry {
   std::unique_ptr<Poller> poller;
   SharedBlock* events = nullptr;
   uint64_t wake_id = 0;
+  Spin spin;                 // of the thread that owns the poller, under run()
   Driver* driver = nullptr;  // sets itself to null when it ends
   bool abandoned = false;    // a thread that nothing wakes still points at poller and events
 
   ~PollerEntry();
+  WaitResult Wait(int64_t timeout_ns) {
+    return WaitSpinning(poller.get(), &spin, timeout_ns, records());
+  }
   EventRecord* records() const { return reinterpret_cast<EventRecord*>(events->data()); }
 };
 

@@ -79,18 +79,36 @@ int PollerDelete(Named poller, int fd, uint32_t slot, uint32_t generation) {
 int PollerWait(Named poller, int64_t timeout_ns) {
   // A driver's thread may be the one that waits: two would write into one batch.
   if (poller.entry->driver != nullptr) return -EBUSY;
-  return poller->Wait(timeout_ns, poller.entry->records()).count;
+  return poller.entry->Wait(timeout_ns).count;
 }
+
+int PollerSpin(Named poller, int64_t spin_ns) {
+  poller.entry->spin.ns = spin_ns;
+  return 0;
+}
+
+// Exact in a double for longer than any process runs.
+napi_value ToCount(napi_env env, uint64_t count) {
+  napi_value result = nullptr;
+  const auto number = static_cast<int64_t>(count);
+  return napi_create_int64(env, number, &result) == napi_ok ? result : nullptr;
+}
+
+napi_value PollerLooks(napi_env env, Named poller) {
+  return ToCount(env, poller.entry->spin.looks);
+}
+napi_value PollerSleeps(napi_env env, Named poller) {
+  return ToCount(env, poller.entry->spin.sleeps);
+}
+
+// An fd for calls about the poller as a whole; -1 where it has none. It stays the poller's.
+int PollerFd(Named poller) { return poller->NestableFd(); }
 
 int PollerWake(Named poller) { return poller->Wake(); }
 int PollerSetDeadline(Named poller, int64_t timeout_ns) { return poller->SetDeadline(timeout_ns); }
 
-napi_value PollerWakeId(napi_env env, Named poller) {
-  napi_value result = nullptr;
-  // Counted up from 1: exact in a double for longer than any process runs.
-  const auto id = static_cast<int64_t>(poller.entry->wake_id);
-  return napi_create_int64(env, id, &result) == napi_ok ? result : nullptr;
-}
+// Counted up from 1.
+napi_value PollerWakeId(napi_env env, Named poller) { return ToCount(env, poller.entry->wake_id); }
 
 int WakeById(int64_t id) { return id <= 0 ? -ENOENT : WakeTarget(static_cast<uint64_t>(id)); }
 
@@ -130,6 +148,10 @@ const Export kExports[] = {
     {"pollerModify", Call<PollerModify>},
     {"pollerDelete", Call<PollerDelete>},
     {"pollerWait", Call<PollerWait>},
+    {"pollerSpin", Call<PollerSpin>},
+    {"pollerLooks", Call<PollerLooks>},
+    {"pollerSleeps", Call<PollerSleeps>},
+    {"pollerFd", Call<PollerFd>},
     {"pollerWake", Call<PollerWake>},
     {"pollerSetDeadline", Call<PollerSetDeadline>},
     {"pollerWakeId", Call<PollerWakeId>},

@@ -51,6 +51,7 @@ const BUNDLES = {
     'net/tcp/zero-copy',
     'reactor/ticker',
   ],
+  running: ['reactor/immediate-driver', 'reactor/spinning'], // run(), where it is more than a driver
   framing: ['net/framing/index'],
   fds: [
     'binding/need-unix-messages',

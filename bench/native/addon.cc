@@ -64,6 +64,7 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback ca
 NAPI_MODULE_INIT() {
   Export(env, exports, "rawEpollListen", Call<bench::RawEpollListen>);
   Export(env, exports, "rawEpollRun", Call<bench::RawEpollRun>);
+  Export(env, exports, "rawEpollSpin", Call<bench::RawEpollSpin>);
   Export(env, exports, "libuvTunedListen", Call<bench::LibuvTunedListen>);
   Export(env, exports, "libuvTunedRun", Call<bench::LibuvTunedRun>);
   Export(env, exports, "libuvNaiveListen", Call<bench::LibuvNaiveListen>);

@@ -16,6 +16,8 @@ constexpr size_t kReadBufferBytes = size_t{64} * 1024;
 
 int RawEpollListen();
 int RawEpollRun();
+// Instead of RawEpollRun: looks for a while before each sleep.
+int RawEpollSpin();
 
 int LibuvTunedListen();
 int LibuvTunedRun();

@@ -5,7 +5,9 @@ import { Observer } from 'tripoll/observe';
 import { announcePort, enterSideProcess, obeyHarness } from '../side-process.js';
 import { echo } from './echo.js';
 
-const ways = ['nested', 'watcher', 'run', 'context', 'observed'] as const;
+const ways = ['nested', 'watcher', 'run', 'spin', 'context', 'observed'] as const;
+/** As kSpinNs of the C peer. */
+const spinUs = 50;
 
 const way = ways.find((name) => name === process.argv[2]);
 if (way === undefined) throw new Error(`argument: one of ${ways.join(', ')}`);
@@ -20,5 +22,6 @@ function serve(): TcpListener {
 const listener = way === 'context' ? new AsyncLocalStorage().run({ request: 1 }, serve) : serve();
 if (way === 'run') void reactor.run();
 if (way === 'observed') new Observer(reactor);
+if (way === 'spin') void reactor.run({ spinUs });
 announcePort(listener.localAddress?.port);
 obeyHarness();

@@ -33,6 +33,10 @@ export interface NativeBinding {
   readonly pollerModify: PollerChange;
   pollerDelete(poller: number, fd: number, slot: number, generation: number): number;
   pollerWait(poller: number, timeoutNs: number): number;
+  pollerSpin(poller: number, spinNs: number): number;
+  pollerLooks(poller: number): number;
+  pollerSleeps(poller: number): number;
+  pollerFd(poller: number): number;
   pollerWake(poller: number): number;
   pollerSetDeadline(poller: number, timeoutNs: number): number;
   pollerWakeId(poller: number): number;

@@ -1,7 +1,7 @@
 import { ENOTSUP } from '../binding/errnos.js';
 import { capabilities, type DriverName } from '../binding/capabilities.js';
 import { invalidArgType, outOfRange, systemError, unsupportedError } from '../binding/errors.js';
-import { setImmediate, setTimeout } from '../binding/host-clock.js';
+import { setImmediate } from '../binding/host-clock.js';
 import { native } from '../binding/native.js';
 import type { Poller } from '../poller/poller.js';
 
@@ -54,53 +54,4 @@ export function startDriver(
     unref: () => native.driverUnref(index),
     close: () => native.driverClose(index),
   };
-}
-
-/**
- * A step of the reactor in each iteration of the runtime's loop: works everywhere, and delays that
- * loop.
- */
-export class ImmediateDriver implements Driver {
-  #immediate: NodeJS.Immediate | null = null;
-  /**
-   * Instead of the immediate while nothing is ref'd: an unref'd one does not end the loop's wait, a
-   * timer does.
-   */
-  #timer: NodeJS.Timeout | null = null;
-  #refed = false;
-  readonly #step: () => void;
-
-  constructor(step: () => void) {
-    this.#step = step;
-    this.#schedule();
-  }
-
-  readonly #next = (): void => {
-    this.#schedule();
-    this.#step();
-  };
-
-  #schedule(): void {
-    this.close();
-    if (this.#refed) this.#immediate = setImmediate(this.#next);
-    else this.#timer = setTimeout(this.#next, 1).unref();
-  }
-
-  ref(): void {
-    this.#refed = true;
-    this.#schedule();
-  }
-
-  unref(): void {
-    this.#refed = false;
-    this.#schedule();
-  }
-
-  close(): number {
-    if (this.#immediate !== null) clearImmediate(this.#immediate);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#immediate = null;
-    this.#timer = null;
-    return 0;
-  }
 }

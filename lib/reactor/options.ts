@@ -51,11 +51,35 @@ const REGISTER_NAMES: Readonly<Record<keyof RegisterOptions, true>> = {
   name: true,
 };
 
-/** Options of `Reactor.run`. */
+/** Options of `Reactor.run`. All but the signal are for latency, at the price of a core. */
 export interface RunOptions {
   /** Its abort means `stop()`. */
   signal?: AbortSignal | undefined;
+  /**
+   * Microseconds, 0 to 1_000_000, for which each wait looks again and again before it sleeps;
+   * default 0. The thread takes a core's whole time while something comes within that.
+   */
+  spinUs?: number | undefined;
+  /**
+   * Microseconds for which the kernel polls the network device before it sleeps (EPIOCSPARAMS,
+   * Linux 6.9); 0 is off. It does nothing for the loopback, and where the device's driver has no
+   * NAPI. Epoll alone.
+   */
+  busyPollUs?: number | undefined;
+  /** With `busyPollUs`: packets of each such look; default 8, above 64 it needs CAP_NET_ADMIN. */
+  busyPollBudget?: number | undefined;
+  /** With `busyPollUs`: whether the device's interrupts are put off meanwhile; default false. */
+  preferBusyPoll?: boolean | undefined;
 }
+
+/** Names of `RunOptions`. */
+export const RUN_NAMES: Readonly<Record<keyof RunOptions, true>> = {
+  signal: true,
+  spinUs: true,
+  busyPollUs: true,
+  busyPollBudget: true,
+  preferBusyPoll: true,
+};
 
 /** Options of `Reactor.setTimer`. */
 export interface SetTimerOptions {

@@ -13,13 +13,16 @@ import { checkDurationMs, checkFunction, checkNames, checkSignal } from '../bind
 import { chooseBackend, MAX_WAIT_NS, Poller, type PollerContract } from '../poller/poller.js';
 import { inContext, newContext, runContained, toProfile } from './context.js';
 import { Dispatcher } from './dispatcher.js';
-import { chooseDriver, ImmediateDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
+import { chooseDriver, startDriver, type Driver, type RunDriverName } from './driver.js';
+import { ImmediateDriver } from './immediate-driver.js';
+import { startSpinning } from './spinning.js';
 import { refuseIfForgotten } from './consuming-files.js';
 import { inspectReactor, readMetrics, type ReactorInspection, type ReactorMetrics } from './inspection.js';
 import type { EventHandler, Registration } from './registration.js';
 import {
   checkRegister,
   REACTOR_NAMES,
+  RUN_NAMES,
   type Clock,
   type ReactorOptions,
   type RegisterOptions,
@@ -213,17 +216,19 @@ export class Reactor implements RegistryHost, TimerQueueHost {
    * ERR_TRIPOLL_CLOSED
    */
   run(options: RunOptions = {}): Promise<void> {
-    checkNames('options', options, { signal: true });
-    const { signal } = options;
+    checkNames('options', options, RUN_NAMES);
+    const { signal, ...spinning } = options;
     if (signal !== undefined) checkSignal(signal);
     this.checkOpen();
     if (Reactor.#runner !== null) throw stateError('run() is already running in this thread');
     if (signal?.aborted === true) return Promise.resolve();
+    const calm = Object.keys(spinning).length > 0 ? startSpinning(this.ownPoller, spinning) : undefined;
     return new Promise((resolve) => {
       const stop = () => this.stop();
       signal?.addEventListener('abort', stop, { once: true });
       const finish = () => {
         signal?.removeEventListener('abort', stop);
+        calm?.();
         resolve();
       };
       const canInvert =

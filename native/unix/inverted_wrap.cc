@@ -75,7 +75,7 @@ bool InvertedDriver::WaitForBatch(int64_t* spent_ns) {
   uv().update_time(loop_);
   const int timeout_ms = uv().backend_timeout(loop_);
   const int64_t timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * kNsPerMs;
-  const WaitResult result = entry()->poller->Wait(timeout_ns, entry()->records());
+  const WaitResult result = entry()->Wait(timeout_ns);
   const int64_t begin_ns = NowNs();
   if (result.count != 0 || result.woken) Deliver(result.count);
   *spent_ns += NowNs() - begin_ns;

@@ -136,6 +136,13 @@ function tryReusePort(reactor: Reactor): Promise<string> {
   });
 }
 
+async function tryBusyPolling(reactor: Reactor): Promise<string> {
+  const running = reactor.run({ busyPollUs: 50 });
+  reactor.stop();
+  await running;
+  return 'EPIOCSPARAMS is taken; of use with a network card, not on the loopback';
+}
+
 /** Of the sockets that this platform should have. */
 export function socketProbes(): Probe[] {
   const firewall = 'it is the loopback: look for a filter of packets, or an interface lo that is down';
@@ -172,6 +179,12 @@ function linuxProbes(): Probe[] {
     },
     { name: 'sendfile', advice: slower, run: trySendfile },
     { name: 'splice', advice: slower, run: trySplice },
+    {
+      name: 'busy polling',
+      absent: ['EINVAL'],
+      advice: 'a kernel before 6.9, or built without CONFIG_NET_RX_BUSY_POLL; spinUs works without',
+      run: tryBusyPolling,
+    },
     {
       name: 'SO_REUSEPORT',
       advice: 'Runtime.serve shares one listener instead (its default)',
