@@ -29,8 +29,6 @@ export class TimeTaker extends Listener {
 
   override turnStart(nowMs: number, events: number): void {
     this.#turnStartMs = nowMs;
-    // What came between two turns without promises in between was the wait.
-    this.#turnEndMs = NONE;
     this.eventsPerWait.record(events);
   }
 
@@ -50,8 +48,7 @@ export class TimeTaker extends Listener {
     this.handlerMs.record(tookMs);
     // It may have ended in its own handler.
     if (!registration.active) return;
-    let stats = this.#stats[registration.slot];
-    if (stats?.registration !== registration) stats = this.#add(registration, null);
+    const stats = this.#stats[registration.slot] ?? this.#add(registration, null);
     stats.note(nowMs, tookMs, readiness);
   }
 

@@ -54,6 +54,20 @@ test('a handler begins when the one before it has ended, and the first by the cl
   reactor.close();
 });
 
+test('a turn ends when what was put off to its end has run', () => {
+  const { poller, clock, reactor, watch } = fakeRig(0);
+  const listener = new Times();
+  addListener(reactor, listener, () => clock.nowMs());
+  const { registration } = watch(5, () => reactor.registry.defer(() => clock.advance(7)));
+  poller.emit(registration, READABLE);
+  reactor.turn();
+  expect(listener.seen.slice(-2)).toEqual([
+    ['handlerEnd 5', 0],
+    ['turnEnd', 7],
+  ]);
+  reactor.close();
+});
+
 test('a turn is settled when the promises that followed from it have run, once for turns in a row', async () => {
   const { clock, reactor } = fakeRig(0);
   const listener = new Times();

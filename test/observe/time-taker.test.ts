@@ -12,7 +12,7 @@ function timedRig() {
   const clock = (): number => rig.clock.nowMs();
   const taker = new TimeTaker(clock);
   const leave = addListener(rig.reactor, taker, clock);
-  return { ...rig, leave };
+  return { ...rig, taker, leave };
 }
 
 test('metrics() has times while they are taken', () => {
@@ -70,6 +70,19 @@ test('a turn that is running counts as far as it has come', () => {
   });
   reactor.turn();
   expect(busyMs).toBe(5);
+});
+
+test.each([
+  ['in its handler', true],
+  ['elsewhere', false],
+])('keeps nothing of a registration that ends %s', (_, isWithin) => {
+  const { poller, reactor, watch, taker } = timedRig();
+  const { registration } = watch(5, () => isWithin && registration.deregister());
+  poller.emit(registration, READABLE);
+  reactor.turn();
+  if (!isWithin) expect(taker.statsOf(registration)).toMatchObject({ calls: 1 });
+  registration.deregister();
+  expect(taker.statsOf(registration)).toBeNull();
 });
 
 describe('inspectRegistrations', () => {

@@ -1,4 +1,4 @@
-import { Interest, Mode, type Registration } from 'tripoll';
+import { Interest, Mode, Reactor, type Registration } from 'tripoll';
 import type { ReactorProbe } from '#lib/reactor/probe';
 import { fakeRig, type FakeRig } from './fake-reactor.js';
 
@@ -134,6 +134,13 @@ describe('metrics', () => {
     const inspection = reactor.inspect();
     expect(inspection).toMatchObject({ handlerCalls: 1, timerCalls: 1, backend: 'fake', refs: 2 });
     expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
+  });
+
+  test('count how often it woke its own poller, once for all that was posted', () => {
+    const reactor = new Reactor();
+    for (let i = 0; i < 3; i++) reactor.post(() => {});
+    expect(reactor.metrics().wakes).toBe(1);
+    reactor.close();
   });
 
   test('tell what nobody waited for apart from what came too late', () => {
