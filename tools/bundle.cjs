@@ -83,6 +83,8 @@ const BUNDLES = {
   commands: ['cli/echo', 'cli/bench/bench', 'cli/bench/sides', 'cli/doctor/probes'],
   // Loaded where there is a server.
   serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
+  // The watchdog's thread loads it alone; needs none of the others.
+  watching: ['observe/watchdog/thread'],
   observe: ['observe/index'],
   // Last: what all others use now and then.
   options: [
@@ -99,7 +101,7 @@ const BUNDLES = {
  * Those of Node's modules that it has not loaded itself when it starts, and that cost: loaded when
  * a name of them is first read.
  */
-const SLOW_BUILTINS = ['node:worker_threads'];
+const SLOW_BUILTINS = ['node:inspector', 'node:worker_threads'];
 
 const common = {
   absWorkingDir: root,

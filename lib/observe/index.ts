@@ -10,3 +10,18 @@ export {
 } from './open-telemetry.js';
 export { prometheusText } from './prometheus.js';
 export type { MetricSource } from './sources.js';
+export { Watchdog } from './watchdog/watchdog.js';
+export type { WatchdogOptions } from './watchdog/options.js';
+export type {
+  LeakedReport,
+  RegistrationReport,
+  SlowHandlerReport,
+  SpinningFdReport,
+  StalledReport,
+  UnreadReport,
+  WatchdogReport,
+  WatchdogReportBase,
+} from './watchdog/reports.js';
+export type { DumpTarget } from './watchdog/options.js';
+export { Recorder, traceOf, type RecorderOptions } from './recorder/recorder.js';
+export type { ChromeTrace, TraceEvent } from './recorder/chrome-trace.js';

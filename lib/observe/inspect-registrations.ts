@@ -108,7 +108,8 @@ function inspectStats(stats: RegistrationStats | null, nowMs: number) {
   };
 }
 
-function kindOf(handler: EventHandler): string {
+/** @internal The class of a handler; `handler` for an object of a user's own. */
+export function kindOf(handler: EventHandler): string {
   const { constructor } = handler as { constructor?: unknown };
   const name = typeof constructor === 'function' ? constructor.name : '';
   return name === '' || name === 'Object' ? 'handler' : name;

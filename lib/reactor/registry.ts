@@ -59,7 +59,8 @@ export class Registry implements RegistrationHost {
   probe: ReactorProbe | null = null;
 
   readonly #host: RegistryHost;
-  private readonly poller: PollerContract;
+  /** What it is built on. */
+  readonly poller: PollerContract;
   /** Work at the end of this turn, or of the next one when none is running. */
   private deferred: (() => void)[] = [];
   private readonly onceClosed = new Set<() => void>();

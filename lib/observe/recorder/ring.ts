@@ -1,0 +1,193 @@
+// The memory of a recorder: shared, so that another thread can read it while this one is stuck.
+// Nothing here may need the addon: the watchdog's thread does not load it.
+
+/** What a record is of; what its three values are. */
+export const Kind = {
+  /** Events that the wait brought, callbacks that ran. */
+  TURN: 1,
+  /** The microtasks and ticks after turns. */
+  PROMISES: 2,
+  WAIT: 3,
+  /** Name, fd, readiness. */
+  HANDLER: 4,
+  /** Name, how late in milliseconds. */
+  TIMER: 5,
+  /** Name, fd, which one. */
+  OPENED: 6,
+  /** The same. */
+  CLOSED: 7,
+  /** Name. */
+  MARK: 8,
+} as const;
+
+/** Places of the header. */
+const Head = {
+  WRITTEN: 0,
+  CAPACITY: 1,
+  THREAD: 2,
+  /** Of this thread's clock, in milliseconds since 1970. */
+  TIME_ORIGIN: 3,
+  NAMES: 4,
+  NAME_BYTES: 5,
+  /** What runs now: kind, since when, and its values. */
+  RUNNING: 6,
+  RUNNING_SINCE: 7,
+  RUNNING_VALUES: 8,
+} as const;
+const HEAD_FIELDS = 12;
+/** Kind, start and duration in milliseconds, three values. */
+const FIELDS = 6;
+const VALUES = 3;
+const MOST_NAMES = 1024;
+const MOST_NAME_BYTES = 32 * 1024;
+/** For what was left without a number. */
+const OTHER = 'other';
+
+interface Views {
+  readonly head: Float64Array;
+  readonly records: Float64Array;
+  /** End of each name in `bytes`. */
+  readonly ends: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
+function viewsOf(memory: SharedArrayBuffer, capacity: number): Views {
+  const recordsAt = HEAD_FIELDS * Float64Array.BYTES_PER_ELEMENT;
+  const endsAt = recordsAt + capacity * FIELDS * Float64Array.BYTES_PER_ELEMENT;
+  const bytesAt = endsAt + MOST_NAMES * Int32Array.BYTES_PER_ELEMENT;
+  return {
+    head: new Float64Array(memory, 0, HEAD_FIELDS),
+    records: new Float64Array(memory, recordsAt, capacity * FIELDS),
+    ends: new Int32Array(memory, endsAt, MOST_NAMES),
+    bytes: new Uint8Array(memory, bytesAt, MOST_NAME_BYTES),
+  };
+}
+
+/** The writing side, of the thread that is recorded. */
+export class RingWriter {
+  readonly memory: SharedArrayBuffer;
+  readonly #views: Views;
+  readonly #capacity: number;
+  readonly #numbers = new Map<string, number>();
+  #at = 0;
+  #written = 0;
+
+  constructor(capacity: number, thread: number, timeOriginMs: number) {
+    const bytes = viewsEnd(capacity);
+    this.memory = new SharedArrayBuffer(bytes);
+    this.#capacity = capacity;
+    this.#views = viewsOf(this.memory, capacity);
+    const { head } = this.#views;
+    head[Head.CAPACITY] = capacity;
+    head[Head.THREAD] = thread;
+    head[Head.TIME_ORIGIN] = timeOriginMs;
+    this.number(OTHER);
+  }
+
+  /** Overwrites the oldest record when there is no room. */
+  write(kind: number, startMs: number, durationMs: number, a = 0, b = 0, c = 0): void {
+    const { records, head } = this.#views;
+    const at = this.#at * FIELDS;
+    records[at] = kind;
+    records[at + 1] = startMs;
+    records[at + 2] = durationMs;
+    records[at + 3] = a;
+    records[at + 4] = b;
+    records[at + 5] = c;
+    this.#at = this.#at + 1 === this.#capacity ? 0 : this.#at + 1;
+    head[Head.WRITTEN] = ++this.#written;
+  }
+
+  /** What a dump from another thread shows as not ended. */
+  begin(kind: number, startMs: number, a = 0, b = 0, c = 0): void {
+    const { head } = this.#views;
+    head[Head.RUNNING] = kind;
+    head[Head.RUNNING_SINCE] = startMs;
+    head[Head.RUNNING_VALUES] = a;
+    head[Head.RUNNING_VALUES + 1] = b;
+    head[Head.RUNNING_VALUES + 2] = c;
+  }
+
+  end(): void {
+    this.#views.head[Head.RUNNING] = 0;
+  }
+
+  /** The number of a name; 0, for others, when there is no room for it. */
+  number(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const { head, ends, bytes } = this.#views;
+    const [number, start] = [head[Head.NAMES]!, head[Head.NAME_BYTES]!];
+    const encoded = new TextEncoder().encode(name);
+    if (number === MOST_NAMES || start + encoded.length > MOST_NAME_BYTES) return 0;
+    bytes.set(encoded, start);
+    ends[number] = start + encoded.length;
+    head[Head.NAME_BYTES] = ends[number];
+    head[Head.NAMES] = number + 1;
+    this.#numbers.set(name, number);
+    return number;
+  }
+}
+
+function viewsEnd(capacity: number): number {
+  const floats = (HEAD_FIELDS + capacity * FIELDS) * Float64Array.BYTES_PER_ELEMENT;
+  return floats + MOST_NAMES * Int32Array.BYTES_PER_ELEMENT + MOST_NAME_BYTES;
+}
+
+/** As it was recorded; `durationMs` is null for what has not ended. */
+export interface RingRecord {
+  readonly kind: number;
+  readonly startMs: number;
+  readonly durationMs: number | null;
+  readonly values: readonly number[];
+}
+
+/** What a recorder's memory held when it was read. */
+export interface RingContent {
+  readonly thread: number;
+  readonly timeOriginMs: number;
+  readonly names: readonly string[];
+  /** In the order in which they ended. */
+  readonly records: readonly RingRecord[];
+  /** How many older ones were overwritten. */
+  readonly lost: number;
+}
+
+function readNames({ head, ends, bytes }: Views): string[] {
+  const decoder = new TextDecoder();
+  const names: string[] = [];
+  for (let number = 0, start = 0; number < head[Head.NAMES]!; start = ends[number++]!) {
+    // A copy: a decoder takes no shared memory.
+    names.push(decoder.decode(bytes.slice(start, ends[number])));
+  }
+  return names;
+}
+
+/** Reads it while its thread may go on writing: what that overwrites meanwhile is left out. */
+export function readRing(memory: SharedArrayBuffer): RingContent {
+  const capacity = new Float64Array(memory, 0, HEAD_FIELDS)[Head.CAPACITY]!;
+  const views = viewsOf(memory, capacity);
+  const { head } = views;
+  const end = head[Head.WRITTEN]!;
+  const copy = views.records.slice();
+  const running = head.slice(Head.RUNNING, Head.RUNNING_VALUES + VALUES);
+  // One more than is known to be written may be half overwritten.
+  const first = Math.max(0, head[Head.WRITTEN]! + 1 - capacity);
+  const records: RingRecord[] = [];
+  for (let i = first; i < end; i++) {
+    const [kind, startMs, durationMs, ...values] = copy.subarray(
+      (i % capacity) * FIELDS,
+      ((i % capacity) + 1) * FIELDS,
+    );
+    records.push({ kind: kind!, startMs: startMs!, durationMs: durationMs!, values });
+  }
+  const [kind, startMs, ...values] = running;
+  if (kind !== 0) records.push({ kind: kind!, startMs: startMs!, durationMs: null, values });
+  return {
+    thread: head[Head.THREAD]!,
+    timeOriginMs: head[Head.TIME_ORIGIN]!,
+    names: readNames(views),
+    records,
+    lost: first,
+  };
+}

@@ -1,0 +1,20 @@
+// Prints when the watchdog's thread has begun, and when it has ended with the reactor.
+import { readdirSync } from 'node:fs';
+import { Reactor } from 'tripoll';
+import { Watchdog } from 'tripoll/observe';
+import { until } from '../support/deadline.js';
+
+const threads = (): number => readdirSync('/proc/self/task').length;
+
+async function main(): Promise<void> {
+  const reactor = new Reactor({ driver: 'manual' });
+  const before = threads();
+  new Watchdog(reactor);
+  await until(() => threads() > before, 'a thread');
+  console.log('begun');
+  reactor.close();
+  await until(() => threads() <= before, 'its end');
+  console.log('ended');
+}
+
+void main();
