@@ -90,6 +90,13 @@ describe('what the watchdog’s thread finds in the heartbeat', () => {
     expect(look(10)).toEqual([{ kind: 'slow', seenMs: 100 }]);
   });
 
+  test('looks that an overloaded machine delays find what there is', () => {
+    const { words, sampler } = rig(100, 0);
+    inHandler(words, 1);
+    const found = [0, 400, 800].map((now) => sampler.look(now)?.seenMs ?? null);
+    expect(found).toEqual([null, 400, null]);
+  });
+
   test('goesOn is so until anything changes', () => {
     const { words, sampler } = rig(100, 100);
     words[Beat.WORK] = 3;

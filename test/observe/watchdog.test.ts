@@ -13,6 +13,9 @@ import { openPipe } from '../support/pairs.js';
 import { keepsThread, OFF, turnOnce, watched, type Watched } from './watchdog-rig.js';
 
 const isNode = capabilities.runtime === 'node';
+/** Node twice, and threads of it, on a machine that does much else. */
+const CHILD_MS = 60_000;
+const TEST_MS = 70_000;
 const NO_STACK = 'this runtime lets no thread look into another';
 const testLeaks = testIf(isNode, 'Node alone collects garbage on demand');
 
@@ -111,30 +114,42 @@ describe('a slow handler', () => {
     ]);
   });
 
-  test('one that was accepted is told with where its listener was opened', async () => {
-    const result = await runFile('observe/watchdog-accepted-child', { deadlineMs: 60_000 });
-    expect(result).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^slow-handler TcpConnection .*opensListener/s) as unknown,
-    });
-  });
+  test(
+    'one that was accepted is told with where its listener was opened',
+    async () => {
+      const result = await runFile('observe/watchdog-accepted-child', { deadlineMs: CHILD_MS });
+      expect(result).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^slow-handler TcpConnection .*opensListener/s) as unknown,
+      });
+    },
+    TEST_MS,
+  );
 
-  testIf(isNode, NO_STACK)('one of a worker’s thread is told with its stack too', async () => {
-    const result = await runFile('observe/watchdog-worker-child', { deadlineMs: 60_000 });
-    expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout).toMatch(/at keepsWorker \(.*watchdog-worker-child\.js:\d+:\d+\)/);
-  });
+  testIf(isNode, NO_STACK)(
+    'one of a worker’s thread is told with its stack too',
+    async () => {
+      const result = await runFile('observe/watchdog-worker-child', { deadlineMs: CHILD_MS });
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+      expect(result.stdout).toMatch(/at keepsWorker \(.*watchdog-worker-child\.js:\d+:\d+\)/);
+    },
+    TEST_MS,
+  );
 
-  test('one that never returns is written of by the thread itself', async () => {
-    // It ends when it is killed: its parent does so when it has written, at the latest by the deadline.
-    const result = await runFile('observe/watchdog-endless-child', { deadlineMs: 60_000 });
-    expect(result.timedOut).toBe(false);
-    expect(result.stdout).toMatch(/the endless one \(fd \d+\) has been running for \d+ ms, and goes on/);
-    expect(result.stdout).toMatch(
-      isNode ? /it is in\n.*at neverReturns \(.*watchdog-endless-child/s : /no stack: /,
-    );
-    expect(result.stdout).toMatch(/registered\n.*watchdog-endless-child/s);
-  });
+  test(
+    'one that never returns is written of by the thread itself',
+    async () => {
+      // It ends when it is killed: its parent does so when it has written, at the latest by the deadline.
+      const result = await runFile('observe/watchdog-endless-child', { deadlineMs: CHILD_MS });
+      expect(result.timedOut).toBe(false);
+      expect(result.stdout).toMatch(/the endless one \(fd \d+\) has been running for \d+ ms, and goes on/);
+      expect(result.stdout).toMatch(
+        isNode ? /it is in\n.*at neverReturns \(.*watchdog-endless-child/s : /no stack: /,
+      );
+      expect(result.stdout).toMatch(/registered\n.*watchdog-endless-child/s);
+    },
+    TEST_MS,
+  );
 });
 
 describe('a stalled reactor', () => {
@@ -223,22 +238,27 @@ describe('its end', () => {
   testIf(isNode && existsSync('/proc/self/task'), 'this system lists no threads')(
     'its thread ends with it',
     async () => {
-      const result = await runFile('observe/watchdog-threads-child', { deadlineMs: 60_000 });
+      const result = await runFile('observe/watchdog-threads-child', { deadlineMs: CHILD_MS });
       expect(result).toMatchObject({ code: 0, stdout: 'begun\nended\n', stderr: '' });
     },
+    TEST_MS,
   );
 
-  test('its thread keeps no process alive', async () => {
-    const result = await runFile('observe/watchdog-idle-child', { deadlineMs: 60_000 });
-    expect(result).toMatchObject({ code: 0, timedOut: false, stdout: 'started\n', stderr: '' });
-  });
+  test(
+    'its thread keeps no process alive',
+    async () => {
+      const result = await runFile('observe/watchdog-idle-child', { deadlineMs: CHILD_MS });
+      expect(result).toMatchObject({ code: 0, timedOut: false, stdout: 'started\n', stderr: '' });
+    },
+    TEST_MS,
+  );
 });
 
 describe('leaked streams', () => {
   testLeaks(
     'T120 a stream that nobody knows is told and closed; one that is known, or waited for, is not',
     async () => {
-      const result = await runFile('observe/watchdog-leak-child', { deadlineMs: 60_000 });
+      const result = await runFile('observe/watchdog-leak-child', { deadlineMs: CHILD_MS });
       expect(result).toMatchObject({ code: 0, stderr: '' });
       expect(JSON.parse(result.stdout)).toEqual({
         first: [],
@@ -249,5 +269,6 @@ describe('leaked streams', () => {
         waited: 'the awaited one',
       });
     },
+    TEST_MS,
   );
 });

@@ -11,8 +11,10 @@ export interface Finding {
 
 /**
  * So much later than it asked to be called, a thread was held up with all its process: by SIGSTOP, a
- * debugger, a machine that slept. What it sees then says nothing.
+ * debugger, a machine that slept. What it sees then says nothing. On an overloaded machine every
+ * look is late by some hundred milliseconds, and it must find what there is all the same.
  */
+const HELD_UP_MS = 1000;
 const LATE_LOOKS = 8;
 
 /** Tells from one look to the next whether the watched thread goes on. Each finding is told once. */
@@ -20,7 +22,7 @@ export class Sampler {
   readonly #words: Int32Array;
   readonly #slowMs: number;
   readonly #stalledMs: number;
-  readonly #intervalMs: number;
+  readonly #heldUpMs: number;
   #lookedMs = -1;
   #work = 0;
   #workSinceMs = 0;
@@ -34,11 +36,11 @@ export class Sampler {
     this.#words = words;
     this.#slowMs = slowMs;
     this.#stalledMs = stalledMs;
-    this.#intervalMs = intervalMs;
+    this.#heldUpMs = Math.max(HELD_UP_MS, LATE_LOOKS * intervalMs);
   }
 
   look(nowMs: number): Finding | null {
-    const wasHeldUp = this.#lookedMs < 0 || nowMs - this.#lookedMs > LATE_LOOKS * this.#intervalMs;
+    const wasHeldUp = this.#lookedMs < 0 || nowMs - this.#lookedMs > this.#heldUpMs;
     this.#lookedMs = nowMs;
     const [work, alive] = [this.#words[Beat.WORK]!, this.#words[Beat.ALIVE]!];
     if (wasHeldUp || work !== this.#work) this.#workSinceMs = nowMs;
