@@ -14,7 +14,8 @@ import { goalRow, renderGoals } from './table.js';
 
 const startTimeoutMs = 15_000;
 const graceMs = 20_000;
-const warmupSeconds = 1;
+/** Until the young generation of each heap has its size, too. */
+const warmupSeconds = 3;
 
 const ours = ['tripoll', 'tripoll-run'];
 const peers = ['piscina', 'tinypool'];
