@@ -6,7 +6,7 @@ import { Watchdog } from 'tripoll/observe';
 import { until } from '../support/deadline.js';
 
 const reactor = Reactor.default;
-const dog = new Watchdog(reactor, { warn: false, unreadMs: 0 });
+const dog = new Watchdog(reactor, { warn: false, unreadMs: 0, stalledMs: 0 });
 const accepted: TcpConnection[] = [];
 const ended: string[] = [];
 const names = ['held', 'waiting', 'forgotten'];
