@@ -59,6 +59,7 @@ export function startSpinning(poller: Poller | null, options: RunOptions): () =>
   native.pollerSpin(index, spinUs * NS_PER_US);
   return () => {
     native.pollerSpin(index, 0);
+    // As it was made, which needs no privilege; and nobody is left to tell of an error.
     if (inKernel) native.epollSetParams!(fd, 0, 0, 0);
   };
 }

@@ -8,13 +8,9 @@ export const add = (a: number, b: number): number => a + b;
 export const echo = (value: unknown): unknown => value;
 export const count = (counter: Int32Array): number => Atomics.add(counter, 0, 1) + 1;
 
-let kept: Int32Array;
-export function keep(counter: Int32Array): void {
-  kept = counter;
-}
-/** Calls it, perhaps, and does not wait. */
-export function countLater(isNow: boolean): void {
-  if (isNow) void currentRuntime<Tasks>().blocking('count', [kept]);
+/** Calls it and does not wait. */
+export function countLater(counter: Int32Array): void {
+  void currentRuntime<Tasks>().blocking('count', [counter]);
 }
 
 /** Never ends by itself; tells that it has begun. */

@@ -338,6 +338,19 @@ describe('the end', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'at once\n', stderr: '' });
   });
 
+  test('a turn takes two tasks at least, however long they take', async () => {
+    await withRuntime({ workers: 1 }, async (each) => {
+      await within(each.spawn('block', [0]), 'the first');
+      const before = each.metrics().workers[0]!.turns;
+      const handles = each.spawnMany(
+        'block',
+        Array.from({ length: 20 }, () => [1]),
+      );
+      await within(Promise.all(handles), 'all');
+      expect(each.metrics().workers[0]!.turns - before).toBeLessThan(16);
+    });
+  });
+
   test('drain() waits for what a worker has spawned and nobody awaits', async () => {
     const runtime = new Runtime<Tasks>({ workers: 2, entry: tasksFile });
     const cells = new Int32Array(new SharedArrayBuffer(8));
