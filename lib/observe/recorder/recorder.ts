@@ -20,9 +20,9 @@ export interface RecorderOptions {
 
 const NAMES: Readonly<Record<keyof RecorderOptions, true>> = { events: true };
 const DEFAULT_EVENTS = 65_536;
-const LEAST_EVENTS = 16;
+const MIN_EVENTS = 16;
 /** Of these the JSON is some 150 MB, and a string has 512 at most. */
-const MOST_EVENTS = 1_048_576;
+const MAX_EVENTS = 1_048_576;
 
 /**
  * Records what one reactor does: its turns, the promises after them, and its waits; handlers and
@@ -39,7 +39,7 @@ export class Recorder {
   constructor(reactor?: Reactor, options: RecorderOptions = {}) {
     checkNames('options', options, NAMES);
     const { events = DEFAULT_EVENTS } = options;
-    checkInteger('events', events, LEAST_EVENTS, MOST_EVENTS);
+    checkInteger('events', events, MIN_EVENTS, MAX_EVENTS);
     const chosen = chooseReactor(reactor);
     this.#ring = new RingWriter(events, threadId, performance.timeOrigin);
     this.#detach = addListener(chosen, new Recording(this.#ring));

@@ -38,8 +38,9 @@ const HEAD_FIELDS = 12;
 /** Kind, start and duration in milliseconds, three values. */
 const FIELDS = 6;
 const VALUES = 3;
-const MOST_NAMES = 1024;
-const MOST_NAME_BYTES = 32 * 1024;
+/** Names are of classes and marks, in a program's text: a few dozen, some 20 characters long. */
+const MAX_NAMES = 1024;
+const MAX_NAME_BYTES = 32 * 1024;
 /** For what was left without a number. */
 const OTHER = 'other';
 
@@ -54,12 +55,12 @@ interface Views {
 function viewsOf(memory: SharedArrayBuffer, capacity: number): Views {
   const recordsAt = HEAD_FIELDS * Float64Array.BYTES_PER_ELEMENT;
   const endsAt = recordsAt + capacity * FIELDS * Float64Array.BYTES_PER_ELEMENT;
-  const bytesAt = endsAt + MOST_NAMES * Int32Array.BYTES_PER_ELEMENT;
+  const bytesAt = endsAt + MAX_NAMES * Int32Array.BYTES_PER_ELEMENT;
   return {
     head: new Float64Array(memory, 0, HEAD_FIELDS),
     records: new Float64Array(memory, recordsAt, capacity * FIELDS),
-    ends: new Int32Array(memory, endsAt, MOST_NAMES),
-    bytes: new Uint8Array(memory, bytesAt, MOST_NAME_BYTES),
+    ends: new Int32Array(memory, endsAt, MAX_NAMES),
+    bytes: new Uint8Array(memory, bytesAt, MAX_NAME_BYTES),
   };
 }
 
@@ -119,7 +120,7 @@ export class RingWriter {
     const { head, ends, bytes } = this.#views;
     const [number, start] = [head[Head.NAMES]!, head[Head.NAME_BYTES]!];
     const encoded = new TextEncoder().encode(name);
-    if (number === MOST_NAMES || start + encoded.length > MOST_NAME_BYTES) return 0;
+    if (number === MAX_NAMES || start + encoded.length > MAX_NAME_BYTES) return 0;
     bytes.set(encoded, start);
     ends[number] = start + encoded.length;
     head[Head.NAME_BYTES] = ends[number];
@@ -131,7 +132,7 @@ export class RingWriter {
 
 function viewsEnd(capacity: number): number {
   const floats = (HEAD_FIELDS + capacity * FIELDS) * Float64Array.BYTES_PER_ELEMENT;
-  return floats + MOST_NAMES * Int32Array.BYTES_PER_ELEMENT + MOST_NAME_BYTES;
+  return floats + MAX_NAMES * Int32Array.BYTES_PER_ELEMENT + MAX_NAME_BYTES;
 }
 
 /** As it was recorded; `durationMs` is null for what has not ended. */

@@ -3,7 +3,7 @@ import type { OriginMessage } from './heartbeat.js';
 import { describeOrigin, nameOf, newOrigin, type Origin } from './origins.js';
 
 /** Of so many the thread is told; one is made for each `register`, and for all that a listener accepts. */
-const MOST_TOLD = 4096;
+const MAX_TOLD = 4096;
 const UNKNOWN = 0;
 
 /** Where registrations were made, and what the watchdog's thread knows of it. */
@@ -51,7 +51,7 @@ export class OriginTable {
   }
 
   #tell(registration: Registration): number {
-    if (this.#post === null || this.#told === MOST_TOLD) return UNKNOWN;
+    if (this.#post === null || this.#told === MAX_TOLD) return UNKNOWN;
     const origin = ++this.#told;
     this.#numbers.set(registration.profile, origin);
     const openedAt = this.openedAt(registration);

@@ -4,7 +4,7 @@ import { Beat, Doing, type FoundMessage } from './heartbeat.js';
 import type { Origin } from './origins.js';
 
 /** What waits for its stack at once; of more than that it is told without. */
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 
 /** What ran for too long. */
 export interface Slow {
@@ -59,7 +59,7 @@ export class SlowWatch {
     this.#startMs = Infinity;
     this.#beat(Doing.TURN);
     if (durationMs < this.#limitMs) return;
-    const isFound = this.#words[Beat.FOUND] === work && this.#waiting.size < MOST_WAITING;
+    const isFound = this.#words[Beat.FOUND] === work && this.#waiting.size < MAX_WAITING;
     const slow = { subject, origin, durationMs };
     if (isFound) this.#waiting.set(work, slow);
     else this.#tell(slow, null);

@@ -8,7 +8,7 @@ import { describe, details, type Finding, type WatchdogReport } from './reports.
 /** The same is warned of so often, and the recorder dumped. */
 const INTERVAL_MS = 60_000;
 /** Of so many that differ it is remembered when they were. */
-const MOST_REMEMBERED = 1024;
+const MAX_REMEMBERED = 1024;
 const reports = channel('tripoll:watchdog');
 
 /** Tells reports: to the channel, by warnings, to the callback. */
@@ -48,7 +48,7 @@ export class Teller {
     const key = `${kind}\n${who}`;
     const now = nowMs();
     if (now - (this.#warnedMs.get(key) ?? -Infinity) < INTERVAL_MS) return;
-    if (this.#warnedMs.size >= MOST_REMEMBERED) this.#warnedMs.clear();
+    if (this.#warnedMs.size >= MAX_REMEMBERED) this.#warnedMs.clear();
     this.#warnedMs.set(key, now);
     process.emitWarning(message, {
       type: 'TripollWarning',

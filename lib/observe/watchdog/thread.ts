@@ -10,7 +10,7 @@ const STDERR_FD = 2;
 const GRACE_MS = 1000;
 /** Looks for each limit: what is found is late by that share of it. */
 const LOOKS_PER_LIMIT = 4;
-const LONGEST_INTERVAL_MS = 1000;
+const MAX_INTERVAL_MS = 1000;
 
 /** The watchdog's own thread: it looks at the heartbeat, and needs nothing of the watched thread. */
 class WatchingThread {
@@ -26,7 +26,7 @@ class WatchingThread {
     this.#port = port;
     this.#words = new Int32Array(plan.beat);
     const limits = [plan.slowHandlerMs, plan.stalledMs].filter((limitMs) => limitMs > 0);
-    const intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(1, Math.min(...limits) / LOOKS_PER_LIMIT));
+    const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(1, Math.min(...limits) / LOOKS_PER_LIMIT));
     this.#sampler = new Sampler(this.#words, plan.slowHandlerMs, plan.stalledMs, intervalMs);
     port.on('message', (message: OriginMessage | typeof DUMP) => this.#onMessage(message));
     setInterval(() => this.#look(), intervalMs);

@@ -84,9 +84,9 @@ export class Injector {
   }
 
   /**
-   * Of any thread: 0 when it is empty, or has just been so. Takes a task out of a round of its own, unless it sleeps
-   * between two steps while the queue goes once around and the same task is put into the same slot,
-   * which needs that it was put in twice: `push` mends the slot then.
+   * Of any thread: 0 when it is empty, or has just been so. Takes a task out of a round of its own,
+   * unless it sleeps between two steps while the queue goes once around and the same task is put
+   * into the same slot, which needs that it was put in twice: `push` mends the slot then.
    */
   pop(): number {
     for (let i = 0; i < MAX_TRIES; i++) {
