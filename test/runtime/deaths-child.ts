@@ -1,9 +1,9 @@
 // Terminates workers of a runtime at random moments, under tasks of all kinds. Arguments: a plan as
 // JSON. Prints what it saw.
-import { readdirSync } from 'node:fs';
 import { Runtime } from '#lib/runtime/index';
 import { openedSince, openFds } from '../support/fds.js';
 import { Random } from '../support/random.js';
+import { threadIds } from '../support/threads.js';
 import { terminateAtRandom } from './random-deaths.js';
 import { tasksFile, type Tasks } from './rig.js';
 
@@ -60,14 +60,6 @@ async function lane(runtime: Runtime<Tasks>, first: number): Promise<void> {
   }
 }
 
-const threads = (): number => {
-  try {
-    return readdirSync('/proc/self/task').length;
-  } catch {
-    return 0;
-  }
-};
-
 async function run(deaths: number): Promise<{ restarts: number; worksOn: boolean }> {
   going = true;
   const runtime = new Runtime<Tasks>({
@@ -96,12 +88,12 @@ async function run(deaths: number): Promise<{ restarts: number; worksOn: boolean
 async function main(): Promise<void> {
   // What the process opens for its first threads stays.
   await run(2);
-  const [fds, before] = [openFds(), threads()];
+  const [fds, before] = [openFds(), threadIds().length];
   const { restarts, worksOn } = await run(plan.deaths);
   const report: DeathsReport = {
     ...{ deaths: plan.deaths, restarts, ends, wrong, worksOn },
     leftOpen: openedSince(fds),
-    leftThreads: threads() - before,
+    leftThreads: threadIds().length - before,
   };
   console.log(JSON.stringify(report));
 }

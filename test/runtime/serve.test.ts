@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { BlockList, createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { capabilities, Mode, Reactor } from 'tripoll';
@@ -7,6 +7,7 @@ import { describeServing, testIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { invalidType, outOfRange, rejectionOf, unsupported } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
+import { threadIds } from '../support/threads.js';
 import { Client, describeServingEach, endAll, LOOPBACK, serve, withServing } from './serve-rig.js';
 
 type Strategy = NonNullable<ServeTarget['strategy']>;
@@ -21,8 +22,6 @@ const sum = (
   server: Server,
   of: 'open' | 'accepted' | 'handedOver' | 'wakes' | 'stolen' | 'dropped',
 ): number => server.inspect().workers.reduce((total, worker) => total + worker[of], 0);
-
-const threadIds = (): string[] => readdirSync('/proc/self/task');
 
 /** How often each thread has gone to sleep, once all of them sleep; Linux. */
 async function sleepsOf(threads: readonly string[]): Promise<number[]> {
