@@ -32,24 +32,34 @@ function explainedBy(known, name, messages) {
   );
 }
 
+/** An error's stack does not begin with its message in Bun, so that Jest prints none there. */
+function tellingMessage(messages, details) {
+  const [{ matcherResult, message } = {}] = details;
+  return matcherResult?.message ?? message ?? messages[0];
+}
+
 /**
  * The failures that are known to be the runtime's own doing: they are listed with their reason, and
  * count neither as passed nor as failed. Returns how many, and what is known and did not happen.
  */
 function listDifferences(suites, known) {
   const explained = [];
+  const unexplained = [];
   const seen = new Set();
   for (const { name: file, assertionResults } of suites) {
-    for (const { status, fullName, failureMessages } of assertionResults) {
+    for (const { status, fullName, failureMessages, failureDetails } of assertionResults) {
       if (status !== 'failed') continue;
       const name = `${file.split('/out/test/').pop()} ${fullName}`;
       const reasons = explainedBy(known, name, failureMessages);
       for (const { why, part } of reasons) seen.add(`${why}: ${part}`);
       if (reasons.length > 0) explained.push({ name, reason: reasons[0].why });
+      else unexplained.push({ name, reason: tellingMessage(failureMessages, failureDetails) });
     }
   }
   if (explained.length > 0) console.log('\nWhat differs here:');
   legs.listByReason(explained);
+  if (unexplained.length > 0) console.log('\nWhat failed:');
+  legs.listByReason(unexplained);
   const all = known.flatMap(({ why, tests }) => tests.map((part) => `${why}: ${part}`));
   return { count: explained.length, stale: all.filter((entry) => !seen.has(entry)) };
 }
