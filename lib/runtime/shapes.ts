@@ -23,10 +23,13 @@ export function hashOf(words: Int32Array, start: number, end: number): number {
 export class Shapes {
   readonly #byHash: Shape[] = new Array<Shape>(KNOWN).fill(NO_SHAPE);
   readonly #byFirstName = new Map<string, Shape>();
+  #lastGuess = NO_SHAPE;
 
   /** What an object that begins with this name looked like last; may be wrong. */
   guess(firstName: string): Shape {
-    return this.#byFirstName.get(firstName) ?? NO_SHAPE;
+    const last = this.#lastGuess;
+    if (last.names[0] === firstName) return last;
+    return (this.#lastGuess = this.#byFirstName.get(firstName) ?? NO_SHAPE);
   }
 
   /** The shape that these words are; `NO_SHAPE` when it was not met of late. */
@@ -50,5 +53,6 @@ export class Shapes {
     // Programs have few shapes; one that makes them for ever does not fill the memory.
     if (this.#byFirstName.size >= KNOWN) this.#byFirstName.clear();
     this.#byFirstName.set(shape.names[0]!, shape);
+    this.#lastGuess = shape;
   }
 }
