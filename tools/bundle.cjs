@@ -85,6 +85,8 @@ const BUNDLES = {
   serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
   // The watchdog's thread loads it alone; needs none of the others.
   watching: ['observe/watchdog/thread'],
+  // A runtime's worker loads it when it is recorded.
+  recording: ['observe/recorder/worker-recorder'],
   observe: ['observe/index'],
   // Last: what all others use now and then.
   options: [

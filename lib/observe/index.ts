@@ -24,4 +24,4 @@ export type {
 } from './watchdog/reports.js';
 export type { DumpTarget } from './watchdog/options.js';
 export { Recorder, traceOf, type RecorderOptions } from './recorder/recorder.js';
-export type { ChromeTrace, TraceEvent } from './recorder/chrome-trace.js';
+export type { ChromeTrace, TraceEvent } from './recorder/trace-event.js';

@@ -7,6 +7,7 @@ import type { TaskHandle } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
 import { Field, type MetricsTable } from './metrics.js';
 import { cloned, transferOf } from './moved.js';
+import type { TaskProbe } from './probe.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import type { WorkerQueue } from './scheduler/scheduler.js';
 import { Outcome, type TaskTable } from './table.js';
@@ -135,6 +136,7 @@ export class Executor {
   #begun = 0;
   #turns = 0;
   #busyMs = 0;
+  #probe: TaskProbe | null = null;
   readonly #onEnd = (task: RunningTask, failed: boolean, value: unknown) => this.#ended(task, failed, value);
   readonly #watch = (task: RunningTask) => this.#onSignal(task);
   readonly #tellLater = () => this.tell();
@@ -144,6 +146,12 @@ export class Executor {
     this.#table = table;
     this.#queue = queue;
     this.#metrics = metrics;
+  }
+
+  /** Null: nobody looks. */
+  setProbe(probe: TaskProbe | null): void {
+    this.#probe = probe;
+    this.#queue.onSteal = probe === null ? null : (place, count, id) => probe.stole(place, count, id);
   }
 
   /** The entry has been loaded. */
@@ -308,7 +316,10 @@ export class Executor {
     this.#begun++;
     const context = newContext();
     task.context = context;
+    const { slot } = task;
+    this.#probe?.taskStart(task, slot === -1 ? 0 : this.#table.idOf(slot), this.#names[number] ?? '');
     context.runInAsyncScope(callTask, null, this.#tasks[number] ?? missing, task, args);
+    this.#probe?.taskReturn(task);
   }
 
   #onSignal(task: RunningTask): void {
@@ -320,6 +331,7 @@ export class Executor {
 
   #ended(task: RunningTask, failed: boolean, value: unknown): void {
     const { slot, handle } = task;
+    this.#probe?.taskEnd(task, failed);
     if (task.hasSignal) this.#withSignal.delete(task);
     task.clear();
     this.#spare.push(task);
@@ -387,6 +399,7 @@ export class Executor {
   /** After the microtasks: one wake for all that ended in them. */
   tell(): void {
     this.#flushes = false;
+    this.#probe?.tasksSettled();
     this.#metrics.set(this.#host.place, Field.RUNNING, this.#running);
     if (this.#dirty.length === 0) return;
     const dirty = this.#dirty;
@@ -407,6 +420,7 @@ export class Executor {
     }
     this.#busyMs += elapsedMs;
     this.#queue.tune(elapsedMs * US_PER_MS);
+    this.#probe?.tasksRan(this.#turnStartMs, this.#turnStartMs + elapsedMs, taken);
     this.#writeMetrics();
   }
 

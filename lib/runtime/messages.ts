@@ -70,6 +70,17 @@ export interface ServingReport {
   readonly said: Report;
 }
 
+/** Somebody looks into the thread from now on, by the code of that file. */
+export interface ObserveMessage {
+  readonly kind: 'observe';
+  readonly module: string;
+  readonly data: unknown;
+}
+
+export interface UnobserveMessage {
+  readonly kind: 'unobserve';
+}
+
 /** It could not load its entry. */
 export interface FailedMessage {
   readonly kind: 'failed';
@@ -102,7 +113,15 @@ export interface BlockingResult {
 }
 
 export type ToWorker =
-  TaskMessage | ResultMessage | WakerMessage | BlockingResult | BeginMessage | RetireMessage | ServingOrder;
+  | TaskMessage
+  | ResultMessage
+  | WakerMessage
+  | BlockingResult
+  | BeginMessage
+  | RetireMessage
+  | ServingOrder
+  | ObserveMessage
+  | UnobserveMessage;
 export type FromWorker =
   | ResultMessage
   | ReadyMessage

@@ -15,6 +15,7 @@ import type {
 import { Field, MetricsTable, type WorkerMetrics } from './metrics.js';
 import { newThread } from './new-thread.js';
 import type { CheckedOptions } from './options.js';
+import type { RuntimeObserver } from './probe.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import { createScheduler, Scheduler } from './scheduler/scheduler.js';
 import type { ReloadHost } from './reload.js';
@@ -56,6 +57,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
   #hasBegun = false;
   #closed = false;
   #onBegun: (() => void)[] = [];
+  #observer: RuntimeObserver | null = null;
   failure: Error | null = null;
 
   constructor(options: CheckedOptions, reactor: Reactor, blocking: BlockingCalls) {
@@ -96,6 +98,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
     const thread = newThread(plan);
     place.thread = thread;
     place.role = role;
+    this.#observe(place);
     place.cause = undefined;
     thread.on('message', (message: FromWorker) => this.#onMessage(place, message));
     relayBlocking(thread, this.#blocking, () => place.calls++);
@@ -104,6 +107,25 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
     // Tasks keep the process alive, by the reactor; idle workers do not. A listener of messages
     // would: after it.
     thread.unref();
+  }
+
+  #observe(place: Place): void {
+    if (this.#observer === null) return;
+    const { module } = this.#observer;
+    const data = this.#observer.dataOf(place.place, place.worker);
+    this.post(place, { kind: 'observe', module, data });
+  }
+
+  /** Of all threads, those too that are yet to come; null: of none any more. */
+  setObserver(observer: RuntimeObserver | null): void {
+    if (observer === null) for (const place of this.#places) this.post(place, { kind: 'unobserve' });
+    this.#observer = observer;
+    this.sender.probe = observer?.probe ?? null;
+    for (const place of this.#places) if (place.thread !== null) this.#observe(place);
+  }
+
+  get observer(): RuntimeObserver | null {
+    return this.#observer;
   }
 
   #onMessage(place: Place, message: FromWorker): void {
@@ -159,6 +181,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
   #onExit(place: Place, exitCode: number): void {
     const { role, cause } = place;
     place.thread = null;
+    this.#observer?.onExit(place.place);
     this.#causes[place.worker] = cause;
     place.ready = false;
     place.calls = 0;

@@ -1,4 +1,4 @@
-import { closedError, invalidArgType } from '../binding/errors.js';
+import { closedError, invalidArgType, stateError } from '../binding/errors.js';
 import { checkNames } from '../binding/validate.js';
 import type { ShutdownResult } from '../net/stream/listener-shutdown.js';
 import { abortedBefore, checkCancelTypes, watchCancel, type CancelOptions } from '../reactor/cancellation.js';
@@ -8,6 +8,7 @@ import { BlockingPool } from './blocking.js';
 import type { RuntimeMetrics } from './metrics.js';
 import { checkOptions, type CheckedOptions, type RuntimeOptions } from './options.js';
 import { WorkerPool } from './pool.js';
+import type { RuntimeObserver } from './probe.js';
 import { Reloads } from './reload.js';
 import type { ServiceName } from './serving/connection-context.js';
 import type { ServeTarget, ServeTcpOptions, ServeUnixOptions } from './serving/options.js';
@@ -212,6 +213,20 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
   /** Closes it, as `await using` does at the end of its block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * @internal For lib/observe: has it look into all threads. Returns what ends that.
+   *
+   * @throws ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE when somebody looks already
+   */
+  observe(observer: RuntimeObserver): () => void {
+    if (this.closed) throw closedError('Runtime');
+    if (this.#pool.observer !== null) throw stateError('it is recorded already');
+    this.#pool.setObserver(observer);
+    return () => {
+      if (this.#pool.observer === observer) this.#pool.setObserver(null);
+    };
   }
 
   /** @internal For tests. */

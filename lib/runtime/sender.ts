@@ -2,6 +2,7 @@ import { busyError } from '../binding/errors.js';
 import { noSuchTask, notCloneable, workerDied } from './errors.js';
 import { TaskHandle, type TaskOwner } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
+import type { TaskProbe } from './probe.js';
 import { rebuildThrown, type Thrown } from './remote-error.js';
 import { Outcome, slotOfId, type TaskTable } from './table.js';
 import { WaitingTasks, type WaitingTask } from './waiting.js';
@@ -31,6 +32,8 @@ const NO_ACTION = (): void => {};
 
 /** The tasks that one thread has spawned: their slots, their handles, and those that wait. */
 export class Sender implements TaskOwner {
+  /** Null while nobody looks. */
+  probe: TaskProbe | null = null;
   /** Numbers of the tasks, by name; null until a worker has told. */
   #names: ReadonlyMap<string, number> | null = null;
   #lastName: string | null = null;
@@ -145,15 +148,22 @@ export class Sender implements TaskOwner {
       this.#fail(handle, noSuchTask(name, [...this.#names!.keys()]));
       return;
     }
+    const { probe } = this;
+    probe?.spawnStart();
     const slot = this.#free.pop()!;
     // Before the arguments are read: a getter among them may give up this very task.
     handle.slot = slot;
     this.#handles[slot - this.#base] = handle;
     try {
       const isInline = transfer.length === 0 && this.#table.writeArguments(slot, args);
-      if (handle.settled) this.#free.push(slot);
-      else if (!isInline) this.#sendByPort(slot, task, args, transfer);
+      if (handle.settled) {
+        this.#free.push(slot);
+        return;
+      }
+      if (!isInline) this.#sendByPort(slot, task, args, transfer);
       else if (!this.#host.submit(this.#table.enqueue(slot, task))) this.#stalled.add(slot);
+      // Its id stays its slot's until this thread frees that.
+      probe?.spawnEnd(this.#table.idOf(slot), name);
     } catch (error) {
       this.#forget(slot);
       if (!handle.settled) this.#fail(handle, notCloneable('the arguments', name, error));

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
   isMainThread,
   parentPort,
@@ -18,6 +19,7 @@ import { loadEntry, type Entry } from './load-tasks.js';
 import type {
   BlockingPlan,
   FromWorker,
+  ObserveMessage,
   ResultMessage,
   TaskMessage,
   ToWorker,
@@ -25,6 +27,7 @@ import type {
 } from './messages.js';
 import { Field, MetricsTable } from './metrics.js';
 import { cloned } from './moved.js';
+import type { ObservedWorker, ObserveWorker, TaskProbe } from './probe.js';
 import { describeThrown } from './remote-error.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { Sender, type SenderHost } from './sender.js';
@@ -35,7 +38,7 @@ import { TaskTable } from './table.js';
 import type { WaitingTask } from './waiting.js';
 
 /** A worker's thread, from its own side: its tasks, and what they spawn. */
-class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServingHost {
+class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServingHost, ObservedWorker {
   readonly worker: number;
   readonly place: number;
   readonly thread: number;
@@ -53,6 +56,7 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServing
   #entry: Entry = { tasks: new Map(), objects: new Map() };
   #begun = false;
   #retires = false;
+  #unobserve: (() => void) | null = null;
 
   constructor(plan: WorkerPlan, port: MessagePort) {
     const { place } = plan;
@@ -172,6 +176,8 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServing
     else if (message.kind === 'waker') this.#onWaker(message.place, message.waker);
     else if (message.kind === 'begin') this.#begin(message.names);
     else if (message.kind === 'retire') this.#retire();
+    else if (message.kind === 'observe') this.#observe(message);
+    else if (message.kind === 'unobserve') this.#endObservation();
     else this.#ensureServing().onOrder(message.order);
     if (this.#retires) this.again();
   }
@@ -181,6 +187,24 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServing
     this.#wakers[place] = waker;
     // What this thread had to say before it knew how.
     waker.wake();
+  }
+
+  // ---- for who looks into it ----
+
+  #observe({ module, data }: ObserveMessage): void {
+    this.#endObservation();
+    const { observeWorker } = createRequire(__filename)(module) as { observeWorker: ObserveWorker };
+    this.#unobserve = observeWorker(this, data as never);
+  }
+
+  #endObservation(): void {
+    this.#unobserve?.();
+    this.#unobserve = null;
+  }
+
+  setProbe(probe: TaskProbe | null): void {
+    this.#executor.setProbe(probe);
+    this.#sender.probe = probe;
   }
 
   // ---- for the tasks ----

@@ -3,20 +3,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { sys } from 'tripoll/raw';
-import {
-  Recorder,
-  traceOf,
-  type ChromeTrace,
-  type RecorderOptions,
-  type TraceEvent,
-} from '#lib/observe/index';
-import { Kind, readRing, RingWriter } from '#lib/observe/recorder/ring';
+import { Recorder, traceOf, type ChromeTrace, type RecorderOptions } from '#lib/observe/index';
+import { createRing, Kind, readRing, RingWriter } from '#lib/observe/recorder/ring';
 import { toChromeTrace } from '#lib/observe/recorder/chrome-trace';
 import { Interest } from '#lib/poller/flags';
 import { Reactor } from '#lib/reactor/reactor';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, outOfRange, thrownBy } from '../support/errors.js';
 import { openPipe } from '../support/pairs.js';
+import { brokenRules, isWithin, named } from './trace-rules.js';
 import { turnOnce, watched } from './watchdog-rig.js';
 
 let open: { close(): void }[] = [];
@@ -33,18 +28,6 @@ afterEach(() => {
   for (const each of open.splice(0).reverse()) each.close();
   open = [];
 });
-
-function named(trace: ChromeTrace, name: string): TraceEvent[] {
-  return trace.traceEvents.filter((event) => event.name === name);
-}
-
-/** Whether one span is within another. */
-function isWithin(inner: TraceEvent | undefined, outer: TraceEvent | undefined): boolean {
-  if (inner === undefined || outer === undefined) return false;
-  const endOf = (event: TraceEvent): number => event.ts + (event.dur ?? 0);
-  // Microseconds of one clock, added up in different ways.
-  return inner.ts >= outer.ts - 0.01 && endOf(inner) <= endOf(outer) + 0.01;
-}
 
 describe('a recorder', () => {
   test('has turns, with the handlers and timers in them, promises and waits', async () => {
@@ -79,6 +62,7 @@ describe('a recorder', () => {
     expect(named(trace, 'wait').length).toBeGreaterThan(0);
     expect(turns.some((turn) => isWithin(named(trace, 'wait')[0], turn))).toBe(false);
     expect(turns.find((turn) => isWithin(reads[0], turn))?.args).toMatchObject({ events: 1 });
+    expect(brokenRules(trace)).toEqual([]);
   });
 
   test('has the life of what was registered since', () => {
@@ -98,6 +82,7 @@ describe('a recorder', () => {
     ]);
     expect(lives[2]?.id).toBe(lives[0]?.id);
     expect(lives[1]?.id).not.toBe(lives[0]?.id);
+    expect(brokenRules(recorder.trace())).toEqual([]);
   });
 
   test('keeps the last events, and says how many it has lost', () => {
@@ -193,7 +178,7 @@ describe('the dump of a watchdog', () => {
 
 describe('its memory', () => {
   test('shows what has not ended', () => {
-    const ring = new RingWriter(16, 3, 1000);
+    const ring = new RingWriter(createRing(16), 3, 1000);
     ring.write(Kind.TURN, 5, 2, 1, 1);
     ring.begin(Kind.HANDLER, 8, ring.number('endless'), 7, 1);
     const { traceEvents } = toChromeTrace([ring.memory], 42);
@@ -223,7 +208,7 @@ describe('its memory', () => {
   });
 
   test('puts threads with other clocks on one scale, from the first event of all', () => {
-    const [one, other] = [new RingWriter(16, 0, 1000), new RingWriter(16, 1, 5000)];
+    const [one, other] = [new RingWriter(createRing(16), 0, 1000), new RingWriter(createRing(16), 1, 5000)];
     one.write(Kind.MARK, 10, 0, one.number('one'));
     other.write(Kind.MARK, 1, 0, other.number('other'));
     const marks = toChromeTrace([other.memory, one.memory], 1).traceEvents.filter(({ ph }) => ph === 'i');
@@ -234,21 +219,21 @@ describe('its memory', () => {
   });
 
   test('has room for a thousand names; those after that are others', () => {
-    const ring = new RingWriter(2000, 0, 0);
+    const ring = new RingWriter(createRing(2000), 0, 0);
     for (let i = 0; i < 2000; i++) ring.number(`name ${i}`);
     expect(ring.number('name 0')).toBe(1);
     expect(ring.number('name 1999')).toBe(0);
     ring.write(Kind.MARK, 0, 0, ring.number('name 1022'));
     ring.write(Kind.MARK, 0, 0, ring.number('name 1500'));
-    const { names, records } = readRing(ring.memory);
+    const { names, records } = readRing(ring.memory)!;
     expect(records.map(({ values }) => names[values[0] ?? -1])).toEqual(['name 1022', 'other']);
-    expect(new RingWriter(16, 0, 0).number('x'.repeat(100_000))).toBe(0);
+    expect(new RingWriter(createRing(16), 0, 0).number('x'.repeat(100_000))).toBe(0);
   });
 
   test('a full one gives the oldest records away first', () => {
-    const ring = new RingWriter(16, 0, 0);
+    const ring = new RingWriter(createRing(16), 0, 0);
     for (let i = 1; i <= 40; i++) ring.write(Kind.MARK, i, 0);
-    const { records, lost } = readRing(ring.memory);
+    const { records, lost } = readRing(ring.memory)!;
     // One that may be half written when another thread reads is left out.
     expect(records.map(({ startMs }) => startMs)).toEqual(Array.from({ length: 15 }, (_, i) => 26 + i));
     expect(lost).toBe(25);

@@ -1,43 +1,37 @@
+import { addFlows, type SpawnedTask } from './flows.js';
+import type { ChromeTrace, TraceEvent } from './trace-event.js';
 import { Kind, readRing, type RingContent, type RingRecord } from './ring.js';
 
-/** An event of the Trace Event Format: which fields it has depends on `ph`. */
-export interface TraceEvent {
-  /** What is shown. */
-  readonly name: string;
-  /** X a span, B the begin of one that has not ended, b and e those of a socket's life, i a mark, M names. */
-  readonly ph: 'X' | 'B' | 'b' | 'e' | 'i' | 'M';
-  /** Microseconds since the first event. */
-  readonly ts: number;
-  /** Microseconds that an X took. */
-  readonly dur?: number;
-  /** The process. */
-  readonly pid: number;
-  /** The thread, by its `threadId`. */
-  readonly tid: number;
-  /** What kind of event it is. */
-  readonly cat?: string;
-  /** Ties b and e together. */
-  readonly id?: string;
-  /** Of an i: for its thread. */
-  readonly s?: 't';
-  /** Details. */
-  readonly args?: Readonly<Record<string, unknown>>;
-}
-
-/** What Perfetto (https://ui.perfetto.dev) and chrome://tracing open, as JSON. */
-export interface ChromeTrace {
-  /** Of all threads. */
-  readonly traceEvents: readonly TraceEvent[];
-  /** For the viewer. */
-  readonly displayTimeUnit: 'ms';
-  /** How many older events the rings had no room for. */
-  readonly otherData: { readonly lostEvents: number };
-}
-
 const US_PER_MS = 1000;
+const NS_PER_MS = 1e6;
+/** In whole nanoseconds: what is behind them is of the sums alone. */
+const toUs = (ms: number): number => Math.round(ms * NS_PER_MS) / US_PER_MS + 0; // no -0
 const FLAGS = ['READABLE', 'WRITABLE', 'PRIORITY', 'READ_CLOSED', 'WRITE_CLOSED', 'ERROR'];
 
 type Shape = Pick<TraceEvent, 'name' | 'cat' | 'args'>;
+
+const workerName = (worker: number): string => `worker ${worker}`;
+
+function taskShapeOf(kind: number, name: string, [a = 0, b = 0, c = 0]: readonly number[]): Shape {
+  switch (kind) {
+    case Kind.TASKS:
+      return { name: 'tasks', cat: 'runtime', args: { ran: a } };
+    case Kind.SPAWN:
+      return { name: `spawn ${name}`, cat: 'runtime', args: { id: b } };
+    case Kind.TASK:
+      return {
+        name,
+        cat: 'task',
+        args: { id: b, ...(c === 0 ? {} : { stolenFrom: workerName(c - 1) }) },
+      };
+    case Kind.TASK_BEGUN:
+      return { name, cat: 'task', args: { id: b } };
+    case Kind.TASK_ENDED:
+      return { name, cat: 'task', args: { failed: b !== 0 } };
+    default: // a steal
+      return { name: 'steal', cat: 'runtime', args: { from: workerName(a), tasks: b, id: c } };
+  }
+}
 
 function shapeOf({ kind, values }: RingRecord, names: readonly string[]): Shape {
   const [a = 0, b = 0, c = 0] = values;
@@ -59,53 +53,90 @@ function shapeOf({ kind, values }: RingRecord, names: readonly string[]): Shape 
       return { name, cat: 'timer', args: { lateMs: b } };
     case Kind.MARK:
       return { name, cat: 'mark' };
-    default:
+    case Kind.OPENED:
+    case Kind.CLOSED:
       return { name: `${name} (fd ${b})`, cat: 'socket', args: { fd: b } };
+    default:
+      return taskShapeOf(kind, name, values);
   }
 }
 
+/** Of a life: a socket's, or a task's. */
+const BEGINS: readonly number[] = [Kind.OPENED, Kind.TASK_BEGUN];
+const ENDS: readonly number[] = [Kind.CLOSED, Kind.TASK_ENDED];
+const MARKS: readonly number[] = [Kind.MARK, Kind.STEAL];
+
 /** Events of one thread; a life whose begin was overwritten is left out. */
-function eventsOf(
-  { thread: tid, names, records }: RingContent,
+class ThreadEvents {
+  readonly #content: RingContent;
   /** By this thread's own clock. */
-  firstMs: number,
-  pid: number,
-): TraceEvent[] {
-  const opened = new Set<number>();
-  const events: TraceEvent[] = [];
-  for (const record of records) {
-    const { kind, startMs, durationMs, values } = record;
-    const common = {
-      ...shapeOf(record, names),
-      ts: (startMs - firstMs) * US_PER_MS,
-      pid,
-      tid,
-    };
-    const number = values[2] ?? 0;
-    const id = `${tid}:${number}`;
-    if (durationMs === null) events.push({ ...common, ph: 'B' });
-    else if (kind === Kind.MARK) events.push({ ...common, ph: 'i', s: 't' });
-    else if (kind === Kind.OPENED) {
-      opened.add(number);
-      events.push({ ...common, ph: 'b', id });
-    } else if (kind !== Kind.CLOSED) events.push({ ...common, ph: 'X', dur: durationMs * US_PER_MS });
-    else if (opened.delete(number)) events.push({ ...common, ph: 'e', id });
+  readonly #firstMs: number;
+  readonly #pid: number;
+  /** What has not ended, by its number. */
+  readonly #open = new Map<number, TraceEvent>();
+  readonly events: TraceEvent[] = [];
+  readonly spawns: SpawnedTask[] = [];
+  readonly tasks: SpawnedTask[] = [];
+
+  constructor(content: RingContent, firstMs: number, pid: number) {
+    this.#content = content;
+    this.#firstMs = firstMs;
+    this.#pid = pid;
+    for (const record of content.records) this.#add(record);
+    if (content.endedMs !== null) this.#end(content.endedMs);
   }
-  return events;
+
+  #at(ms: number): number {
+    return toUs(ms - this.#firstMs);
+  }
+
+  #add(record: RingRecord): void {
+    const { kind, startMs, durationMs, values } = record;
+    const { thread: tid, names, endedMs } = this.#content;
+    const common = { ...shapeOf(record, names), ts: this.#at(startMs), pid: this.#pid, tid };
+    const [, id = 0, number = 0] = values;
+    if (kind === Kind.SPAWN) this.spawns.push({ id, event: common });
+    else if (kind === Kind.TASK) this.tasks.push({ id, event: common });
+    if (durationMs !== null) this.#addEnded(common, kind, durationMs, number);
+    else if (endedMs === null) this.events.push({ ...common, ph: 'B' });
+    // What it was in when its thread ended.
+    else this.events.push({ ...common, ph: 'X', dur: toUs(endedMs - startMs) });
+  }
+
+  #addEnded(common: Omit<TraceEvent, 'ph'>, kind: number, durationMs: number, number: number): void {
+    const id = `${common.tid}:${number}`;
+    if (MARKS.includes(kind)) this.events.push({ ...common, ph: 'i', s: 't' });
+    else if (BEGINS.includes(kind)) {
+      const begin: TraceEvent = { ...common, ph: 'b', id };
+      this.#open.set(number, begin);
+      this.events.push(begin);
+    } else if (!ENDS.includes(kind)) this.events.push({ ...common, ph: 'X', dur: toUs(durationMs) });
+    else if (this.#open.delete(number)) this.events.push({ ...common, ph: 'e', id });
+  }
+
+  #end(endedMs: number): void {
+    const ts = this.#at(endedMs);
+    for (const begin of this.#open.values()) this.events.push({ ...begin, ph: 'e', ts });
+    const common = { ts, pid: this.#pid, tid: this.#content.thread };
+    this.events.push({ ...common, name: 'the thread has ended', ph: 'i', s: 't', cat: 'runtime' });
+  }
 }
 
 function nameEvent(what: string, name: string, pid: number, tid: number): TraceEvent {
   return { name: what, ph: 'M', ts: 0, pid, tid, args: { name } };
 }
 
-const nameOf = (thread: number): string => (thread === 0 ? 'main' : `worker ${thread}`);
+function nameOf({ thread, worker }: RingContent): string {
+  if (worker !== null) return workerName(worker);
+  return thread === 0 ? 'main' : `thread ${thread}`;
+}
 
 /**
  * What recorders of several threads of one process have in memory, as one trace. `memories` are of
- * `Recorder.memory`; it may be read while they go on.
+ * `Recorder.memories`; they may be read while they go on.
  */
 export function toChromeTrace(memories: readonly SharedArrayBuffer[], pid: number): ChromeTrace {
-  const contents = memories.map((memory) => readRing(memory));
+  const contents = memories.map((memory) => readRing(memory)).filter((content) => content !== null);
   // Of the first thread's clock: milliseconds since 1970 would leave no room for their fractions.
   const originMs = contents[0]?.timeOriginMs ?? 0;
   let firstMs = Infinity;
@@ -114,12 +145,18 @@ export function toChromeTrace(memories: readonly SharedArrayBuffer[], pid: numbe
     lostEvents += lost;
     for (const { startMs } of records) firstMs = Math.min(firstMs, timeOriginMs - originMs + startMs);
   }
-  const events = contents.flatMap((content) =>
-    eventsOf(content, firstMs - (content.timeOriginMs - originMs), pid),
+  const threads = contents.map(
+    (content) => new ThreadEvents(content, firstMs - (content.timeOriginMs - originMs), pid),
+  );
+  const events = threads.flatMap((thread) => thread.events);
+  addFlows(
+    events,
+    threads.flatMap(({ spawns }) => spawns),
+    threads.flatMap(({ tasks }) => tasks),
   );
   // What contains another comes before it.
   events.sort((one, other) => one.ts - other.ts || (other.dur ?? 0) - (one.dur ?? 0));
-  const named = contents.map(({ thread }) => nameEvent('thread_name', nameOf(thread), pid, thread));
+  const named = contents.map((content) => nameEvent('thread_name', nameOf(content), pid, content.thread));
   const traceEvents = [nameEvent('process_name', `process ${pid}`, pid, 0), ...named, ...events];
   return { traceEvents, displayTimeUnit: 'ms', otherData: { lostEvents } };
 }

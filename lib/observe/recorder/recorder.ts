@@ -5,50 +5,99 @@ import { nowMs } from '../../binding/host-clock.js';
 import { checkInteger, checkNames } from '../../binding/validate.js';
 import { chooseReactor } from '../../reactor/choose-reactor.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Registration } from '../../reactor/registration.js';
-import type { Timer } from '../../reactor/timer.js';
-import { addListener, Listener } from '../probes.js';
-import { nameOf } from '../watchdog/origins.js';
-import { toChromeTrace, type ChromeTrace } from './chrome-trace.js';
-import { Kind, RingWriter } from './ring.js';
+import type { RuntimeMetrics } from '../../runtime/metrics.js';
+import type { RuntimeObserver } from '../../runtime/probe.js';
+import { addListener } from '../probes.js';
+import { toChromeTrace } from './chrome-trace.js';
+import { Recording } from './recording.js';
+import { createRing, Kind, RingWriter } from './ring.js';
+import { maxRings, RuntimeRings } from './runtime-rings.js';
+import type { ChromeTrace } from './trace-event.js';
 
 /** Options of a `Recorder`. */
 export interface RecorderOptions {
-  /** The last so many are kept, of 48 bytes each; 16 to 1_048_576, default 65_536. */
+  /**
+   * Of each thread the last so many are kept, of 48 bytes each: 16 to 1_048_576, with `runtime`
+   * that by `3 * workers + 1`; default 65_536, or as many.
+   */
   events?: number | undefined;
+  /**
+   * A `Runtime` of this thread: its workers are recorded too, each with its reactor and its tasks,
+   * and those that come in their stead. One recorder at a time.
+   */
+  runtime?: { metrics(): RuntimeMetrics } | undefined;
 }
 
-const NAMES: Readonly<Record<keyof RecorderOptions, true>> = { events: true };
+/** What is asked of a runtime. */
+interface ObservedRuntime {
+  metrics(): RuntimeMetrics;
+  observe(observer: RuntimeObserver): () => void;
+}
+
+const NAMES: Readonly<Record<keyof RecorderOptions, true>> = { events: true, runtime: true };
 const DEFAULT_EVENTS = 65_536;
 const MIN_EVENTS = 16;
-/** Of these the JSON is some 150 MB, and a string has 512 at most. */
+/** Of these, of all threads, the JSON is some 150 MB, and a string has 512 at most. */
 const MAX_EVENTS = 1_048_576;
 
 /**
  * Records what one reactor does: its turns, the promises after them, and its waits; handlers and
- * timers; from when to when each fd was registered. The last events are kept in memory; `dump`
- * writes them as a trace that Perfetto opens. It ends with the reactor, and keeps no process alive.
+ * timers; from when to when each fd was registered; of a runtime all of that in each worker, and
+ * its tasks. The last events are kept in memory; `dump` writes them as a trace that Perfetto opens. It
+ * ends with the reactor, and keeps no process alive.
  */
 export class Recorder {
   readonly #ring: RingWriter;
-  readonly #detach: () => void;
-  readonly #forget: () => void;
+  readonly #rings: RuntimeRings | null;
+  readonly #ends: (() => void)[];
   #closed = false;
+  readonly #onThreads = new Set<() => void>();
 
-  /** It records from now on. @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED */
+  /**
+   * It records from now on.
+   *
+   * @throws TypeError, RangeError; ERR_TRIPOLL_CLOSED; ERR_TRIPOLL_STATE when the runtime is
+   * recorded already
+   */
   constructor(reactor?: Reactor, options: RecorderOptions = {}) {
     checkNames('options', options, NAMES);
-    const { events = DEFAULT_EVENTS } = options;
-    checkInteger('events', events, MIN_EVENTS, MAX_EVENTS);
+    const runtime = checkRuntime(options.runtime);
+    const workers = runtime?.metrics().workers.length ?? 0;
+    const most = Math.floor(MAX_EVENTS / maxRings(workers));
+    const { events = Math.min(DEFAULT_EVENTS, most) } = options;
+    checkInteger('events', events, MIN_EVENTS, most);
     const chosen = chooseReactor(reactor);
-    this.#ring = new RingWriter(events, threadId, performance.timeOrigin);
-    this.#detach = addListener(chosen, new Recording(this.#ring));
-    this.#forget = chosen.registry.onClose(() => this.close());
+    this.#ring = new RingWriter(createRing(events), threadId, performance.timeOrigin);
+    const recording = new Recording(this.#ring);
+    this.#rings =
+      runtime === null ? null : new RuntimeRings(recording, events, workers, () => this.#tellThreads());
+    const unobserve = this.#rings === null ? null : runtime?.observe(this.#rings);
+    const detach = addListener(chosen, recording);
+    const forget = chosen.registry.onClose(() => this.close());
+    this.#ends = [detach, forget, ...(unobserve ? [unobserve] : [])];
   }
 
-  /** What is recorded, in shared memory: to be posted to another thread, for its `traceOf`. */
+  /**
+   * What is recorded of this thread, in shared memory: to be posted to another thread, for its
+   * `traceOf`.
+   */
   get memory(): SharedArrayBuffer {
     return this.#ring.memory;
+  }
+
+  /** `memory`, and the same of each thread of the runtime: of the last that have ended too. */
+  get memories(): readonly SharedArrayBuffer[] {
+    return [this.memory, ...(this.#rings?.memories ?? [])];
+  }
+
+  #tellThreads(): void {
+    for (const fn of this.#onThreads) fn();
+  }
+
+  /** @internal Calls `fn` whenever `memories` has others. Returns what ends that. */
+  whenThreadsChange(fn: () => void): () => void {
+    this.#onThreads.add(fn);
+    return () => this.#onThreads.delete(fn);
   }
 
   /** A moment with a name, of the user's own. @throws TypeError */
@@ -59,7 +108,7 @@ export class Recorder {
 
   /** What is in memory now, as the object that `dump` writes; after `close` too. */
   trace(): ChromeTrace {
-    return traceOf([this.memory]);
+    return traceOf(this.memories);
   }
 
   /** Writes `trace()` into a file, at once. @throws what `fs.writeFileSync` does */
@@ -76,14 +125,22 @@ export class Recorder {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#detach();
-    this.#forget();
+    for (const end of this.#ends) end();
   }
 
   /** Closes it, as `using` does at the end of its block. */
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** @throws TypeError */
+function checkRuntime(runtime: unknown): ObservedRuntime | null {
+  if (runtime === undefined) return null;
+  // Not by instanceof: another copy of the package may have made it.
+  const { observe } = (runtime ?? {}) as { observe?: unknown };
+  if (typeof observe !== 'function') throw invalidArgType('runtime', 'a Runtime', runtime);
+  return runtime as ObservedRuntime;
 }
 
 /**
@@ -99,104 +156,4 @@ export function traceOf(memories: readonly SharedArrayBuffer[]): ChromeTrace {
       throw invalidArgType('memories', 'of Recorder.memory', memory);
   }
   return toChromeTrace(memories, process.pid);
-}
-
-const NONE = -1;
-
-class Recording extends Listener {
-  readonly #ring: RingWriter;
-  /** By slot: the number of its name, and of its life. */
-  readonly #names: number[] = [];
-  readonly #lives: number[] = [];
-  #life = 0;
-  #turnMs = NONE;
-  #events = 0;
-  #turnEndMs = NONE;
-  #settledMs = NONE;
-  #startMs = NONE;
-  #readiness = 0;
-  #lateMs = 0;
-
-  constructor(ring: RingWriter) {
-    super();
-    this.#ring = ring;
-  }
-
-  override turnStart(nowMs: number, events: number): void {
-    if (this.#settledMs !== NONE) this.#ring.write(Kind.WAIT, this.#settledMs, nowMs - this.#settledMs);
-    this.#settledMs = NONE;
-    this.#turnMs = nowMs;
-    this.#events = events;
-  }
-
-  override turnEnd(nowMs: number, ran: number): void {
-    this.#turnEndMs = nowMs;
-    if (this.#turnMs === NONE) return;
-    this.#ring.write(Kind.TURN, this.#turnMs, nowMs - this.#turnMs, this.#events, ran);
-    this.#turnMs = NONE;
-  }
-
-  override turnSettled(nowMs: number): void {
-    if (this.#turnEndMs !== NONE) this.#ring.write(Kind.PROMISES, this.#turnEndMs, nowMs - this.#turnEndMs);
-    this.#turnEndMs = NONE;
-    this.#settledMs = nowMs;
-  }
-
-  override handlerStart(nowMs: number, registration: Registration, readiness: number): void {
-    this.#startMs = nowMs;
-    this.#readiness = readiness;
-    this.#ring.begin(Kind.HANDLER, nowMs, this.#nameOf(registration), registration.fd, readiness);
-  }
-
-  override handlerEnd(nowMs: number, registration: Registration): void {
-    this.#ring.end();
-    if (this.#startMs === NONE) return;
-    const { fd } = registration;
-    const durationMs = nowMs - this.#startMs;
-    this.#ring.write(
-      Kind.HANDLER,
-      this.#startMs,
-      durationMs,
-      this.#nameOf(registration),
-      fd,
-      this.#readiness,
-    );
-    this.#startMs = NONE;
-  }
-
-  override timerStart(nowMs: number, timer: Timer, lateMs: number): void {
-    this.#startMs = nowMs;
-    this.#lateMs = lateMs;
-    this.#ring.begin(Kind.TIMER, nowMs, this.#timerName(timer), lateMs);
-  }
-
-  override timerEnd(nowMs: number, timer: Timer): void {
-    this.#ring.end();
-    if (this.#startMs === NONE) return;
-    this.#ring.write(Kind.TIMER, this.#startMs, nowMs - this.#startMs, this.#timerName(timer), this.#lateMs);
-    this.#startMs = NONE;
-  }
-
-  override registered(nowMs: number, registration: Registration): void {
-    const { slot, fd } = registration;
-    const name = this.#ring.number(nameOf(registration));
-    this.#names[slot] = name;
-    this.#lives[slot] = ++this.#life;
-    this.#ring.write(Kind.OPENED, nowMs, 0, name, fd, this.#life);
-  }
-
-  override deregistered(nowMs: number, registration: Registration): void {
-    const { slot, fd } = registration;
-    const life = this.#lives[slot];
-    // Registered before it was recorded.
-    if (life !== undefined) this.#ring.write(Kind.CLOSED, nowMs, 0, this.#names[slot] ?? 0, fd, life);
-  }
-
-  #nameOf(registration: Registration): number {
-    return (this.#names[registration.slot] ??= this.#ring.number(nameOf(registration)));
-  }
-
-  #timerName({ callback }: Timer): number {
-    return this.#ring.number(callback.name === '' ? 'timer' : callback.name);
-  }
 }

@@ -18,6 +18,18 @@ export const Kind = {
   CLOSED: 7,
   /** Name. */
   MARK: 8,
+  /** Of a task, until other threads may have it: name, id. */
+  SPAWN: 9,
+  /** The call of a task's function: name, id (0: it was not spawned elsewhere), worker it was stolen from + 1. */
+  TASK: 10,
+  /** A task whose call has returned before its end: name, id, which one. */
+  TASK_BEGUN: 11,
+  /** Name, 1 if it has failed, which one. */
+  TASK_ENDED: 12,
+  /** Tasks one after the other: how many. */
+  TASKS: 13,
+  /** Worker, how many tasks, id of the first. */
+  STEAL: 14,
 } as const;
 
 /** Places of the header. */
@@ -25,7 +37,10 @@ const Head = {
   WRITTEN: 0,
   CAPACITY: 1,
   THREAD: 2,
-  /** Of this thread's clock, in milliseconds since 1970. */
+  /**
+   * Of this thread's clock, in milliseconds since 1970. Node's threads have one origin; that of
+   * others is by the wall's clock when each began, which may have been set between two of them.
+   */
   TIME_ORIGIN: 3,
   NAMES: 4,
   NAME_BYTES: 5,
@@ -33,8 +48,12 @@ const Head = {
   RUNNING: 6,
   RUNNING_SINCE: 7,
   RUNNING_VALUES: 8,
+  /** One more than the number of a runtime's worker. */
+  WORKER: 11,
+  /** When its thread has ended, by its clock. */
+  ENDED: 12,
 } as const;
-const HEAD_FIELDS = 12;
+const HEAD_FIELDS = 16;
 /** Kind, start and duration in milliseconds, three values. */
 const FIELDS = 6;
 const VALUES = 3;
@@ -64,6 +83,26 @@ function viewsOf(memory: SharedArrayBuffer, capacity: number): Views {
   };
 }
 
+function capacityOf(memory: SharedArrayBuffer): number {
+  return new Float64Array(memory, 0, HEAD_FIELDS)[Head.CAPACITY]!;
+}
+
+/** Memory for one `RingWriter`, of this thread or another. */
+export function createRing(capacity: number, worker: number | null = null): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(viewsEnd(capacity));
+  const head = new Float64Array(memory, 0, HEAD_FIELDS);
+  head[Head.CAPACITY] = capacity;
+  head[Head.WORKER] = worker === null ? 0 : worker + 1;
+  return memory;
+}
+
+/** Its thread has ended, as another says, by its own clock. */
+export function endRing(memory: SharedArrayBuffer, timeOriginMs: number, nowMs: number): void {
+  const head = new Float64Array(memory, 0, HEAD_FIELDS);
+  // The origins first: their sums with a time have no room for its fractions.
+  head[Head.ENDED] = timeOriginMs - head[Head.TIME_ORIGIN]! + nowMs;
+}
+
 /** The writing side, of the thread that is recorded. */
 export class RingWriter {
   readonly memory: SharedArrayBuffer;
@@ -73,13 +112,12 @@ export class RingWriter {
   #at = 0;
   #written = 0;
 
-  constructor(capacity: number, thread: number, timeOriginMs: number) {
-    const bytes = viewsEnd(capacity);
-    this.memory = new SharedArrayBuffer(bytes);
-    this.#capacity = capacity;
-    this.#views = viewsOf(this.memory, capacity);
+  /** @param memory of `createRing`, which nobody has written into */
+  constructor(memory: SharedArrayBuffer, thread: number, timeOriginMs: number) {
+    this.memory = memory;
+    this.#capacity = capacityOf(memory);
+    this.#views = viewsOf(memory, this.#capacity);
     const { head } = this.#views;
-    head[Head.CAPACITY] = capacity;
     head[Head.THREAD] = thread;
     head[Head.TIME_ORIGIN] = timeOriginMs;
     this.number(OTHER);
@@ -146,7 +184,12 @@ export interface RingRecord {
 /** What a recorder's memory held when it was read. */
 export interface RingContent {
   readonly thread: number;
+  /** Of a runtime; null for another thread. */
+  readonly worker: number | null;
+  /** In milliseconds since 1970. */
   readonly timeOriginMs: number;
+  /** When its thread has ended, by its own clock; null while it goes on. */
+  readonly endedMs: number | null;
   readonly names: readonly string[];
   /** In the order in which they ended. */
   readonly records: readonly RingRecord[];
@@ -164,11 +207,16 @@ function readNames({ head, ends, bytes }: Views): string[] {
   return names;
 }
 
-/** Reads it while its thread may go on writing: what that overwrites meanwhile is left out. */
-export function readRing(memory: SharedArrayBuffer): RingContent {
-  const capacity = new Float64Array(memory, 0, HEAD_FIELDS)[Head.CAPACITY]!;
+/**
+ * Reads it while its thread may go on writing: what that overwrites meanwhile is left out.
+ *
+ * @returns null when no thread has begun to write
+ */
+export function readRing(memory: SharedArrayBuffer): RingContent | null {
+  const capacity = capacityOf(memory);
   const views = viewsOf(memory, capacity);
   const { head } = views;
+  if (head[Head.NAMES] === 0) return null;
   const end = head[Head.WRITTEN]!;
   const copy = views.records.slice();
   const running = head.slice(Head.RUNNING, Head.RUNNING_VALUES + VALUES);
@@ -186,7 +234,9 @@ export function readRing(memory: SharedArrayBuffer): RingContent {
   if (kind !== 0) records.push({ kind: kind!, startMs: startMs!, durationMs: null, values });
   return {
     thread: head[Head.THREAD]!,
+    worker: head[Head.WORKER] === 0 ? null : head[Head.WORKER]! - 1,
     timeOriginMs: head[Head.TIME_ORIGIN]!,
+    endedMs: head[Head.ENDED] === 0 ? null : head[Head.ENDED]!,
     names: readNames(views),
     records,
     lost: first,

@@ -38,12 +38,19 @@ export interface ThreadPlan {
     /** 0: not looked for. */
     readonly stalledMs: number;
     /** What to write, and where to, when anything is reported. */
-    readonly dump: { readonly memory: SharedArrayBuffer; readonly file: string } | null;
+    readonly dump: { readonly memories: readonly SharedArrayBuffer[]; readonly file: string } | null;
   };
 }
 
 /** To the thread: dump what was recorded. */
 export const DUMP = 'dump';
+
+/** To the thread: what is recorded is in these from now on. */
+export interface MemoriesMessage {
+  readonly memories: readonly SharedArrayBuffer[];
+}
+
+export type ToThread = typeof DUMP | OriginMessage | MemoriesMessage;
 
 /** To the thread: what it may say of handlers whose `ORIGIN` is this. */
 export interface OriginMessage {

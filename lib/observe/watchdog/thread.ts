@@ -1,7 +1,14 @@
 import { renameSync, writeFileSync, writeSync } from 'node:fs';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { toChromeTrace } from '../recorder/chrome-trace.js';
-import { Beat, DUMP, type FoundMessage, type OriginMessage, type ThreadPlan } from './heartbeat.js';
+import {
+  Beat,
+  DUMP,
+  type FoundMessage,
+  type OriginMessage,
+  type ThreadPlan,
+  type ToThread,
+} from './heartbeat.js';
 import { Sampler, type Finding } from './sampler.js';
 import { sampleStack, type SampledStack } from './stack-sampler.js';
 
@@ -19,31 +26,34 @@ class WatchingThread {
   readonly #words: Int32Array;
   readonly #sampler: Sampler;
   readonly #origins = new Map<number, OriginMessage>();
+  #memories: readonly SharedArrayBuffer[];
   #isBusy = false;
 
   constructor(plan: ThreadPlan['tripollWatchdog'], port: MessagePort) {
     this.#plan = plan;
     this.#port = port;
     this.#words = new Int32Array(plan.beat);
+    this.#memories = plan.dump?.memories ?? [];
     const limits = [plan.slowHandlerMs, plan.stalledMs].filter((limitMs) => limitMs > 0);
     const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(1, Math.min(...limits) / LOOKS_PER_LIMIT));
     this.#sampler = new Sampler(this.#words, plan.slowHandlerMs, plan.stalledMs, intervalMs);
-    port.on('message', (message: OriginMessage | typeof DUMP) => this.#onMessage(message));
+    port.on('message', (message: ToThread) => this.#onMessage(message));
     setInterval(() => this.#look(), intervalMs);
   }
 
-  #onMessage(message: OriginMessage | typeof DUMP): void {
+  #onMessage(message: ToThread): void {
     if (message === DUMP) this.#dump();
+    else if ('memories' in message) this.#memories = message.memories;
     else this.#origins.set(message.origin, message);
   }
 
   /** Here, since to write it takes longer than a handler may. */
   #dump(): void {
     if (this.#plan.dump === null) return;
-    const { memory, file } = this.#plan.dump;
+    const { file } = this.#plan.dump;
     try {
       const partial = `${file}.partial`;
-      writeFileSync(partial, JSON.stringify(toChromeTrace([memory], process.pid)));
+      writeFileSync(partial, JSON.stringify(toChromeTrace(this.#memories, process.pid)));
       renameSync(partial, file);
     } catch (error) {
       writeText(

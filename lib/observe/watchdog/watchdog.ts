@@ -52,6 +52,7 @@ export class Watchdog {
   /** The longest time between two of the reactor's beats, since the last report of it. */
   #longestGapMs = 0;
   #isLookingForLeaks = false;
+  #unfollow: (() => void) | null = null;
 
   /**
    * It starts at once. On Node the stack of what holds up the thread is known, elsewhere only that it
@@ -82,12 +83,17 @@ export class Watchdog {
   #startThread(): WatchingWorker | null {
     const { slowHandlerMs, stalledMs, dump } = this.#limits;
     if (slowHandlerMs === 0 && stalledMs === 0 && dump === null) return null;
-    const target = dump === null ? null : { memory: dump.recorder.memory, file: dump.file };
-    return new WatchingWorker(
+    const target = dump === null ? null : { memories: dump.recorder.memories, file: dump.file };
+    const worker = new WatchingWorker(
       { slowHandlerMs, stalledMs, dump: target },
       (message) => this.#onFound(message),
       (error) => this.#onThreadEnd(error),
     );
+    if (dump !== null) {
+      const { recorder } = dump;
+      this.#unfollow = recorder.whenThreadsChange(() => worker.post({ memories: recorder.memories }));
+    }
+    return worker;
   }
 
   #listener(): Listener {
@@ -200,6 +206,7 @@ export class Watchdog {
     for (const timer of this.#timers) timer.cancel();
     this.#check.close();
     this.#slow.tellWithoutStacks();
+    this.#unfollow?.();
     this.#worker?.close();
   }
 

@@ -1,13 +1,6 @@
 import { join } from 'node:path';
 import { threadId, Worker } from 'node:worker_threads';
-import {
-  Beat,
-  BEAT_WORDS,
-  DUMP,
-  type FoundMessage,
-  type OriginMessage,
-  type ThreadPlan,
-} from './heartbeat.js';
+import { Beat, BEAT_WORDS, DUMP, type FoundMessage, type ThreadPlan, type ToThread } from './heartbeat.js';
 // What the thread runs; it does nothing here.
 import './thread.js';
 
@@ -37,7 +30,7 @@ export class WatchingWorker {
     this.#worker.unref();
   }
 
-  post(message: OriginMessage): void {
+  post(message: ToThread): void {
     this.#worker.postMessage(message);
   }
 

@@ -64,6 +64,8 @@ export function readStats(stats: Float64Array): WorkerStats {
  *     }
  */
 export class WorkerQueue {
+  /** Told that `count` tasks were taken from another's queue, of which `task` comes next; null: nobody is. */
+  onSteal: ((victim: number, count: number, task: number) => void) | null = null;
   readonly #parts: Parts;
   readonly #cells: Cells;
   readonly #worker: number;
@@ -265,6 +267,7 @@ export class WorkerQueue {
       if (task === 0) continue;
       this.#stats[STEALS]!++;
       this.#stats[STOLEN]! += this.#ring.stolenTasks;
+      this.onSteal?.(victim, this.#ring.stolenTasks, task);
       return this.#found(task);
     }
     // What came while the others were asked.
