@@ -226,6 +226,7 @@ export class Executor {
     if (elapsedMs <= MAX_TURN_MS) return false;
     if (taken >= MIN_TASKS_A_TURN || elapsedMs > MAX_LONG_TURN_MS) return true;
     // What has ended does not wait for what comes next.
+    this.#writeMetrics(elapsedMs);
     this.tell();
     return false;
   }
@@ -421,15 +422,17 @@ export class Executor {
     this.#busyMs += elapsedMs;
     this.#queue.tune(elapsedMs * US_PER_MS);
     this.#probe?.tasksRan(this.#turnStartMs, this.#turnStartMs + elapsedMs, taken);
-    this.#writeMetrics();
+    this.#writeMetrics(0);
   }
 
-  #writeMetrics(): void {
+  /** `turnMs`: of a turn that is not over. */
+  #writeMetrics(turnMs: number): void {
     const { place } = this.#host;
-    this.#metrics.set(place, Field.RUNNING, this.#running);
     this.#metrics.set(place, Field.TASKS, this.#begun);
     this.#metrics.set(place, Field.TURNS, this.#turns);
-    this.#metrics.set(place, Field.BUSY_MS, this.#busyMs);
+    this.#metrics.set(place, Field.BUSY_MS, this.#busyMs + turnMs);
+    // Last: whoever sees that so many run has the other counts, too.
+    this.#metrics.set(place, Field.RUNNING, this.#running);
   }
 }
 
