@@ -257,20 +257,28 @@ describe('its end', () => {
 });
 
 describe('leaked streams', () => {
+  async function findsTheLeak(args: string[]): Promise<void> {
+    const result = await runFile('observe/watchdog-leak-child', { args, deadlineMs: CHILD_MS });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(result.stdout)).toEqual({
+      first: [],
+      found: [{ kind: 'leaked', hasOrigin: true }],
+      ended: ['forgotten'],
+      registrations: 'one less',
+      read: 'the held one',
+      waited: 'the awaited one',
+    });
+  }
+
   testLeaks(
     'T120 a stream that nobody knows is told and closed; one that is known, or waited for, is not',
-    async () => {
-      const result = await runFile('observe/watchdog-leak-child', { deadlineMs: CHILD_MS });
-      expect(result).toMatchObject({ code: 0, stderr: '' });
-      expect(JSON.parse(result.stdout)).toEqual({
-        first: [],
-        found: [{ kind: 'leaked', hasOrigin: true }],
-        ended: ['forgotten'],
-        registrations: 'one less',
-        read: 'the held one',
-        waited: 'the awaited one',
-      });
-    },
+    () => findsTheLeak([]),
+    TEST_MS,
+  );
+
+  testLeaks(
+    'the same by a watchdog that looks for nothing else: the stack of its registration does not hold it',
+    () => findsTheLeak(['off']),
     TEST_MS,
   );
 });

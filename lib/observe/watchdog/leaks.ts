@@ -49,8 +49,8 @@ function candidatesOf({ slab }: Registry, known: WeakMap<EventHandler, Candidate
   return found;
 }
 
-/** Of those that are idle still the reactor lets go; in a function of its own, whose variables end with it. */
-function letGo(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Candidate[] {
+/** Of those that are idle still the reactor releases the handler; in a function of its own, whose variables end with it. */
+function release(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Candidate[] {
   const released: Candidate[] = [];
   for (const candidate of candidates) {
     const { registration } = candidate;
@@ -71,7 +71,7 @@ function collectGarbage(): void {
 
 /** In one piece, so that no code can take up a stream meanwhile. */
 function collect(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Candidate[] {
-  const released = letGo(candidates, known);
+  const released = release(candidates, known);
   const leaked: Candidate[] = [];
   try {
     if (released.length > 0) collectGarbage();
@@ -86,15 +86,21 @@ function collect(candidates: readonly Candidate[], known: WeakMap<EventHandler, 
 }
 
 /**
- * Closes promise streams that nothing but the reactor knew, each after `tell`.
+ * Closes promise streams that nothing but the reactor knew, each after `tell`. What else holds one is
+ * asked by `letGo` not to.
  *
  * @throws (as rejection) ERR_TRIPOLL_UNSUPPORTED outside of Node
  */
-export async function closeLeaked(registry: Registry, tell: (leaked: Registration) => void): Promise<void> {
+export async function closeLeaked(
+  registry: Registry,
+  letGo: (registration: Registration) => void,
+  tell: (leaked: Registration) => void,
+): Promise<void> {
   if (capabilities.runtime !== 'node') throw unsupportedError('Node alone collects garbage on demand');
   const known = new WeakMap<EventHandler, Candidate>();
   const candidates = candidatesOf(registry, known);
   if (candidates.length === 0) return;
+  for (const { registration } of candidates) letGo(registration);
   // A WeakRef holds its target until the job ends that made it.
   await new Promise<void>((resolve) => {
     setImmediate(resolve);

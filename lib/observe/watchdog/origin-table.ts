@@ -60,6 +60,14 @@ export class OriginTable {
     return origin;
   }
 
+  /**
+   * Makes the text of the stacks: until then V8 keeps with them what they were called on, which is
+   * the stream itself.
+   */
+  letGo({ slot }: Registration): void {
+    for (let at = this.#origins[slot] ?? null; at !== null; at = at.within) Reflect.get(at.error, 'stack');
+  }
+
   openedAt({ slot }: Registration): string | null {
     return describeOrigin(this.#origins[slot]);
   }

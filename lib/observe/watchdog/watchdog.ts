@@ -180,7 +180,8 @@ export class Watchdog {
     if (this.#closed || this.#isLookingForLeaks) return found;
     this.#isLookingForLeaks = true;
     try {
-      await closeLeaked(this.reactor.registry, (registration) => {
+      const letGo = (registration: Registration) => this.#origins.letGo(registration);
+      await closeLeaked(this.reactor.registry, letGo, (registration) => {
         const report = this.#teller.tell({ kind: 'leaked', ...this.#about(registration), name: 'a stream' });
         found.push(report as LeakedReport);
       });
