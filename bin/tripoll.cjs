@@ -85,6 +85,7 @@ async function runCommand(args) {
   const output = {
     print: (text) => process.stdout.write(`${text}\n`),
     complain: (text) => process.stderr.write(`${text}\n`),
+    rows: () => (process.stdout.isTTY ? process.stdout.rows : undefined),
   };
   const status = await main(args, require('../package.json').version, output);
   process.stdout.write('', () => process.exit(status));

@@ -80,14 +80,25 @@ const BUNDLES = {
   addon: ['binding/load-addon'], // loads it, and says why it cannot; needs none of the others
   // The command: usage and limits, then what needs the addon.
   cli: ['cli/main'],
-  commands: ['cli/echo', 'cli/bench/bench', 'cli/bench/sides', 'cli/doctor/probes'],
+  commands: [
+    'cli/echo',
+    'cli/bench/bench',
+    'cli/bench/sides',
+    'cli/doctor/probes',
+    'cli/top/top',
+    'cli/trace',
+  ],
   // Loaded where there is a server.
   serving: ['runtime/serving/serving', 'runtime/serving/worker-serving'],
   // The watchdog's thread loads it alone; needs none of the others.
-  watching: ['observe/watchdog/thread'],
+  watching: ['observe/watchdog/thread', 'observe/recorder/chrome-trace'],
   // A runtime's worker loads it when it is recorded.
   recording: ['observe/recorder/worker-recorder'],
+  // What both ends of an ObserveServer's socket know; needs none of the others.
+  attaching: ['binding/host', 'observe/server/places', 'observe/server/protocol'],
   observe: ['observe/index'],
+  // Loaded where a process opts in.
+  showing: ['observe/server/observe-server'],
   // Last: what all others use now and then.
   options: [
     'net/socket/detached',

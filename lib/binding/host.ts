@@ -1,6 +1,8 @@
 // What a report says of the machine that it was made on.
 import { availableParallelism, release } from 'node:os';
 
+export { tmpdir as temporaryFolder } from 'node:os';
+
 /** The machine and the runtime, in words. */
 export interface Host {
   /** As `process.platform` and `process.arch`. */

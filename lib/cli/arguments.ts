@@ -19,12 +19,16 @@ export interface Output {
   print(text: string): void;
   /** To the standard error. */
   complain(text: string): void;
+  /** How many lines the terminal has; undefined where it is none. */
+  rows?(): number | undefined;
 }
 
 /** A command, by its name in the table of `main.ts`. */
 export interface Command {
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
+  /** A word that it takes besides, under this name. */
+  readonly word?: { readonly name: string; readonly help: string };
   /** The exit status. */
   run(values: Values, output: Output): Promise<number>;
 }
@@ -41,13 +45,17 @@ export function isUsageError(error: unknown): error is Error {
 }
 
 /** @throws what `isUsageError` knows: an unknown option, a missing value, a word too many */
-export function parse(args: readonly string[], options: Command['options']): Values {
+export function parse(args: readonly string[], { options, word }: Pick<Command, 'options' | 'word'>): Values {
   const config: Record<string, { type: 'string' | 'boolean'; default?: string }> = {};
   for (const [name, option] of Object.entries(options)) {
     const type = option.value === undefined ? 'boolean' : 'string';
     config[name] = { type, ...(option.default === undefined ? {} : { default: option.default }) };
   }
-  return parseArgs({ args: [...args], options: config, strict: true, allowPositionals: false }).values;
+  const allowPositionals = word !== undefined;
+  const parsed = parseArgs({ args: [...args], options: config, strict: true, allowPositionals });
+  const [first, second] = parsed.positionals;
+  if (second !== undefined) throw new UsageError(`one word is enough; the second is '${second}'`);
+  return first === undefined || word === undefined ? parsed.values : { ...parsed.values, [word.name]: first };
 }
 
 /** @throws UsageError when the option's value is no whole number from `low` to `high` */

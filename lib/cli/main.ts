@@ -5,11 +5,17 @@ import { bench } from './bench/bench.js';
 import { serve } from './bench/sides.js';
 import { doctor } from './doctor/doctor.js';
 import { echo } from './echo.js';
+import { top } from './top/top.js';
+import { trace } from './trace.js';
 
 /** Of wrong arguments; 1 is a failure. */
 const USAGE_STATUS = 2;
 
 const json = { help: 'JSON, for programs' };
+const word = {
+  name: 'process',
+  help: 'its number, or the path of its socket; default: the only one that there is',
+};
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   doctor: {
@@ -24,6 +30,25 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       port: { value: 'PORT', default: '7007', help: '0 is any that is free' },
     },
     run: (values, output) => echo(values, output),
+  },
+  top: {
+    summary: 'what a process with an ObserveServer is doing, every second',
+    word,
+    options: {
+      interval: { value: 'SECONDS', default: '1', help: 'between two looks' },
+      once: { help: 'one look, over one interval' },
+      json: { help: 'JSON, for programs: a line for each look' },
+    },
+    run: (values, output) => top(values, output),
+  },
+  trace: {
+    summary: 'records such a process, for Perfetto',
+    word,
+    options: {
+      seconds: { value: 'N', default: '5', help: 'how long' },
+      output: { value: 'FILE', default: 'tripoll-trace.json', help: 'where to; overwritten' },
+    },
+    run: (values, output) => trace(values, output),
   },
   bench: {
     summary: 'TCP echo by tripoll and by node:net, side by side',
@@ -56,8 +81,10 @@ function usage(): string {
   return `usage: tripoll COMMAND [OPTION...]\n\n${lines.join('\n')}\n\ntripoll COMMAND --help tells its options.`;
 }
 
-function usageOf(name: string, { summary, options }: Command): string {
-  return `usage: tripoll ${name} [OPTION...]\n\n${summary}\n\n${describeOptions(options)}`;
+function usageOf(name: string, { summary, options, word: more }: Command): string {
+  const words = more === undefined ? '' : ` [${more.name.toUpperCase()}]`;
+  const about = more === undefined ? '' : `\n${more.name.toUpperCase()}: ${more.help}\n`;
+  return `usage: tripoll ${name} [OPTION...]${words}\n\n${summary}\n${about}\n${describeOptions(options)}`;
 }
 
 async function runCommand(name: string, args: readonly string[], output: Output): Promise<number> {
@@ -71,7 +98,7 @@ async function runCommand(name: string, args: readonly string[], output: Output)
     return 0;
   }
   try {
-    return await command.run(parse(args, command.options), output);
+    return await command.run(parse(args, command), output);
   } catch (error) {
     if (isUsageError(error)) {
       output.complain(`tripoll ${name}: ${error.message}\n\n${usageOf(name, command)}`);

@@ -108,6 +108,27 @@ export class Histogram {
     return this.#max;
   }
 
+  /** @internal As it is now, for `since`. */
+  copy(): Histogram {
+    return this.since(new Histogram());
+  }
+
+  /** @internal What came since `earlier`, a copy of this one; its least and greatest as buckets tell. */
+  since(earlier: Histogram): Histogram {
+    const rest = new Histogram();
+    rest.#count = this.#count - earlier.#count;
+    rest.#sum = this.#sum - earlier.#sum;
+    for (let bucket = 0; bucket <= LAST_BUCKET; bucket++) {
+      const count = this.#buckets[bucket]! - earlier.#buckets[bucket]!;
+      if (count === 0) continue;
+      rest.#buckets[bucket] = count;
+      const most = Math.min(upperEnd(bucket), this.#max);
+      rest.#min = Math.min(rest.#min, bucket === 0 ? 0 : Math.max(upperEnd(bucket - 1), this.#min));
+      rest.#max = Math.max(rest.#max, most);
+    }
+    return rest;
+  }
+
   /** Plain numbers. */
   summary(): HistogramSummary {
     return {

@@ -1,6 +1,7 @@
 export { Histogram } from './histogram.js';
 export { inspectRegistrations, type RegistrationInspection } from './inspect-registrations.js';
 export type { MetricAttributes } from './metric-table.js';
+export { ObserveServer, type ObserveServerOptions } from './server/observe-server.js';
 export { Observer } from './observer.js';
 export {
   exportOpenTelemetry,

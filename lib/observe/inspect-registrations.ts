@@ -126,8 +126,8 @@ function modeName(mode: number): string {
   return exclusive ? `${name} | EXCLUSIVE` : name;
 }
 
-/** A handler of a user's may have anything under this name. */
-function numberOf(handler: EventHandler, key: string): number | null {
+/** @internal A handler of a user's may have anything under this name. */
+export function numberOf(handler: EventHandler, key: string): number | null {
   try {
     const value = (handler as unknown as Record<string, unknown>)[key];
     return typeof value === 'number' ? value : null;

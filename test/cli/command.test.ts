@@ -26,16 +26,19 @@ async function run(...args: string[]): Promise<Result> {
 test.each([[[]], [['--help']], [['-h']], [['help']]])('usage: %j', async (args) => {
   const { status, printed, complained } = await run(...args);
   expect({ status, complained }).toEqual({ status: 0, complained: '' });
-  for (const name of ['doctor', 'echo', 'bench', 'build'])
+  for (const name of ['doctor', 'echo', 'top', 'trace', 'bench', 'build'])
     expect(printed).toMatch(new RegExp(`^  ${name} `, 'm'));
   expect(printed).not.toContain('bench-server');
 });
 
-test.each(['doctor', 'echo', 'bench'])('%s --help tells its options, and does nothing', async (name) => {
-  const { status, printed } = await run(name, '--help');
-  expect(status).toBe(0);
-  expect(printed).toMatch(new RegExp(`^usage: tripoll ${name}`));
-});
+test.each(['doctor', 'echo', 'top', 'trace', 'bench'])(
+  '%s --help tells its options, and does nothing',
+  async (name) => {
+    const { status, printed } = await run(name, '--help');
+    expect(status).toBe(0);
+    expect(printed).toMatch(new RegExp(`^usage: tripoll ${name}`));
+  },
+);
 
 test('--version', async () => {
   expect(await run('--version')).toEqual({ status: 0, printed: '1.2.3', complained: '' });
