@@ -168,7 +168,7 @@ describeServer('ObserveServer', () => {
     turn(rig, one as never);
     const [memory, ...more] = await within(traced, 'the trace');
     expect(more).toEqual([]);
-    const { names, records } = readRing(memory!);
+    const { names, records } = readRing(memory!)!;
     expect(records.map(({ values }) => names[values[0]!])).toContain('traced');
     // And again, when that is over.
     expect(await within(other.trace(0), 'another trace')).toHaveLength(1);
@@ -191,7 +191,7 @@ describeServer('ObserveServer', () => {
     recorder.mark('before');
     const client = await serve(rig, { recorder }).attach();
     const [memory] = await within(client.trace(0), 'the trace');
-    expect(readRing(memory!).names).toContain('before');
+    expect(readRing(memory!)!.names).toContain('before');
     expect(recorder.closed).toBe(false);
   });
 

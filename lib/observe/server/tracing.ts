@@ -28,7 +28,7 @@ export class Tracing {
     this.#own = given === null ? open.map((reactor) => new Recorder(reactor)) : [];
     this.#timer = clock.setTimer(seconds * MS_PER_SECOND, () => {
       this.cancel();
-      done((this.#given === null ? this.#own : [this.#given]).map(({ memory }) => memory));
+      done((this.#given === null ? this.#own : [this.#given]).flatMap(({ memories }) => memories));
     });
     this.#timer.unref();
   }
