@@ -364,7 +364,8 @@ describe('the end', () => {
 
     test('is over after 8 ms', async () => {
       await withRuntime({ workers: 1 }, async (each) => {
-        expect(await turnsOf(each, [9, 9, 9, 9])).toBeGreaterThanOrEqual(4);
+        // The first may still be of the turn of the one before.
+        expect(await turnsOf(each, [9, 9, 9, 9])).toBeGreaterThanOrEqual(3);
       });
     });
 
