@@ -369,13 +369,16 @@ describe('the end', () => {
       });
     });
 
-    test('tells what has ended before the next begins', async () => {
+    test('tells what has ended before the next begins, and has counted it', async () => {
       await withRuntime({ workers: 1 }, async (each) => {
         let isEarly = false;
+        let spawned = 0;
         for (let i = 0; i < ATTEMPTS && !isEarly; i++) {
           await within(each.spawn('block', [1]), 'one before');
           const [first, second] = each.spawnMany('block', [[1], [100]]);
           await within(first!, 'the first');
+          spawned += 3;
+          expect(each.metrics().workers[0]!.tasks).toBeGreaterThanOrEqual(spawned - 1);
           await new Promise((resolve) => {
             setImmediate(resolve);
           });
