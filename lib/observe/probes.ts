@@ -12,6 +12,8 @@ import type { RegistrationStats } from './registration-stats.js';
  * needs. Nothing here may throw, or call the reactor.
  */
 export abstract class Listener {
+  /** What it has taken is told to nobody else: `reactor.metrics()` does not change by it. */
+  readonly isHidden: boolean = false;
   turnStart(_nowMs: number, _events: number): void {}
   turnEnd(_nowMs: number, _ran: number): void {}
   /**
@@ -159,7 +161,7 @@ export class ProbeSet implements ReactorProbe {
 
   #first<T>(ask: (listener: Listener) => T | null): T | null {
     for (const listener of this.#listeners) {
-      const answer = ask(listener);
+      const answer = listener.isHidden ? null : ask(listener);
       if (answer !== null) return answer;
     }
     return null;

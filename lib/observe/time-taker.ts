@@ -21,7 +21,10 @@ export class TimeTaker extends Listener {
   /** When the last turn ended, whose promises may run; -1 when they have. */
   #turnEndMs = NONE;
 
-  constructor(clock: () => number) {
+  constructor(
+    clock: () => number,
+    override readonly isHidden = false,
+  ) {
     super();
     this.#nowMs = clock;
     this.#startMs = clock();

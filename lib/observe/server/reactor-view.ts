@@ -1,47 +1,12 @@
 import { nowMs } from '../../binding/host-clock.js';
 import type { HistogramSummary } from '../../reactor/probe.js';
 import type { Reactor } from '../../reactor/reactor.js';
-import type { Registration } from '../../reactor/registration.js';
-import type { Timer } from '../../reactor/timer.js';
 import { Histogram, type Histograms } from '../histogram.js';
-import { addListener, Listener, probesOf, type ProbeSet } from '../probes.js';
+import { addListener, probesOf, type ProbeSet } from '../probes.js';
 import { TimeTaker } from '../time-taker.js';
 import { HotRegistrations } from './hot-registrations.js';
 import type { HotRegistration, ReactorSnapshot, SlowCall } from './protocol.js';
 import { SlowCalls } from './slow-calls.js';
-
-/** Takes times for clients alone: `reactor.metrics()` does not change by being looked at. */
-class Hidden extends Listener {
-  readonly taker = new TimeTaker(nowMs);
-
-  override turnStart(now: number, events: number): void {
-    this.taker.turnStart(now, events);
-  }
-
-  override turnEnd(now: number): void {
-    this.taker.turnEnd(now);
-  }
-
-  override turnSettled(now: number): void {
-    this.taker.turnSettled(now);
-  }
-
-  override handlerEnd(now: number, registration: Registration, readiness: number, startMs: number): void {
-    this.taker.handlerEnd(now, registration, readiness, startMs);
-  }
-
-  override timerStart(now: number, timer: Timer, lateMs: number): void {
-    this.taker.timerStart(now, timer, lateMs);
-  }
-
-  override registered(now: number, registration: Registration): void {
-    this.taker.registered(now, registration);
-  }
-
-  override deregistered(now: number, registration: Registration): void {
-    this.taker.deregistered(now, registration);
-  }
-}
 
 /** What one client was told last. */
 export interface Window {
@@ -66,7 +31,7 @@ export class ReactorView {
   readonly #hot: HotRegistrations;
   readonly #stopListening: () => void;
   /** Null while the program has an `Observer` itself, which costs as much. */
-  #hidden: Hidden | null = null;
+  #taker: TimeTaker | null = null;
   #stopTaking: () => void = () => undefined;
 
   constructor(reactor: Reactor, name: string) {
@@ -84,14 +49,14 @@ export class ReactorView {
   #takeTimes(): void {
     if (this.reactor.closed) return;
     const isTaken = (probesOf(this.reactor)?.histograms() ?? null) !== null;
-    if (isTaken === (this.#hidden === null)) return;
+    if (isTaken === (this.#taker === null)) return;
     this.#stopTaking();
-    this.#hidden = isTaken ? null : new Hidden();
-    if (this.#hidden !== null) this.#stopTaking = addListener(this.reactor, this.#hidden);
+    this.#taker = isTaken ? null : new TimeTaker(nowMs, true);
+    if (this.#taker !== null) this.#stopTaking = addListener(this.reactor, this.#taker);
   }
 
   #source(): Source | null {
-    return this.#hidden?.taker ?? probesOf(this.reactor);
+    return this.#taker ?? probesOf(this.reactor);
   }
 
   /** What it is now, with the times since `earlier`; and the window for the next. */
