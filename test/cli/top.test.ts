@@ -14,19 +14,10 @@ import { describeIf } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { rejectionOf } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
+import { later } from '../support/later.js';
 import { isWindows } from '../support/platform.js';
 
 const describeServer = describeIf(!isWindows, 'Windows has no ObserveServer');
-
-let closing: { close(): void }[] = [];
-afterEach(() => {
-  for (const each of closing) each.close();
-  closing = [];
-});
-function later<T extends { close(): void }>(each: T): T {
-  closing.push(each);
-  return each;
-}
 
 interface Running {
   readonly printed: string[];

@@ -1,5 +1,5 @@
 // ObserveServer, as its clients meet it: the command's, and one that says what it likes.
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { capabilities, Interest, type Reactor } from 'tripoll';
@@ -9,27 +9,19 @@ import { mayLook } from '#lib/observe/server/observe-server';
 import { ownFolder } from '#lib/observe/server/places';
 import { MAX_REQUEST_BYTES } from '#lib/observe/server/protocol';
 import { readRing } from '#lib/observe/recorder/ring';
+import type { RuntimeObserver } from '#lib/runtime/probe';
 import { fakeRig, type FakeRig } from '../reactor/fake-reactor.js';
 import { describeIf, testIf } from '../support/applies.js';
 import { expectCleanExit, runScript } from '../support/child.js';
 import { until, within } from '../support/deadline.js';
 import { closed, invalidType, rejectionOf, thrownBy, unsupported } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
+import { closing, later } from '../support/later.js';
 import { isWindows } from '../support/platform.js';
 
 const { READABLE } = Interest;
 const describeServer = describeIf(!isWindows, 'Windows does not tell who a client is');
 const isRoot = process.getuid?.() === 0 && capabilities.runtime === 'node';
-
-let closing: { close(): void }[] = [];
-afterEach(() => {
-  for (const each of closing) each.close();
-  closing = [];
-});
-function later<T extends { close(): void }>(each: T): T {
-  closing.push(each);
-  return each;
-}
 
 let sockets = 0;
 const folder = temporaryFolder();
@@ -188,11 +180,20 @@ describeServer('ObserveServer', () => {
 
   test("a recorder of the program's is what a trace is of", async () => {
     const rig = fakeRig();
-    const recorder = later(new Recorder(rig.reactor, { events: 16 }));
+    // With a worker, which has written nothing yet.
+    const runtime = {
+      metrics: () => ({ workers: [{}] }) as never,
+      observe: (observer: RuntimeObserver) => {
+        observer.dataOf(0, 0);
+        return () => undefined;
+      },
+    };
+    const recorder = later(new Recorder(rig.reactor, { events: 16, runtime }));
     recorder.mark('before');
     const client = await serve(rig, { recorder }).attach();
-    const [memory] = await within(client.trace(0), 'the trace');
+    const [memory, workers, ...more] = await within(client.trace(0), 'the trace');
     expect(readRing(memory!)!.names).toContain('before');
+    expect([workers?.byteLength, more]).toEqual([memory!.byteLength, []]);
     expect(recorder.closed).toBe(false);
   });
 
@@ -284,6 +285,9 @@ describeServer('ObserveServer', () => {
       const link = path.join(process.env['XDG_RUNTIME_DIR'], 'tripoll');
       symlinkSync(path.join(elsewhere, 'private'), link);
       expect(thrownBy(ownFolder)).toMatchObject({ code: 'EACCES' });
+      process.env['XDG_RUNTIME_DIR'] = temporaryFolder();
+      writeFileSync(path.join(process.env['XDG_RUNTIME_DIR'], 'tripoll'), '', { mode: 0o600 });
+      expect(thrownBy(ownFolder)).toMatchObject({ code: 'EACCES' });
     } finally {
       if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
       else process.env['XDG_RUNTIME_DIR'] = before;
@@ -329,6 +333,10 @@ describeServer('ObserveServer', () => {
       new ObserveServer({ path: process.argv[1], sources: [{ reactor: Reactor.default }] });`;
     expectCleanExit(await runScript(code, { args: [file] }));
     expect(existsSync(file)).toBe(false);
+    const looked = `${code}
+      const socket = require('node:net').connect({ path: process.argv[1] });
+      socket.on('data', () => socket.unref());`;
+    expectCleanExit(await runScript(looked, { args: [file] }));
   });
 
   test('refuses wrong options', () => {

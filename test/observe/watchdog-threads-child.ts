@@ -1,10 +1,10 @@
 // Prints when the watchdog's thread has begun, and when it has ended with the reactor.
-import { readdirSync } from 'node:fs';
 import { Reactor } from 'tripoll';
 import { Watchdog } from 'tripoll/observe';
 import { until } from '../support/deadline.js';
+import { threadIds } from '../support/threads.js';
 
-const threads = (): number => readdirSync('/proc/self/task').length;
+const threads = (): number => threadIds().length;
 
 async function main(): Promise<void> {
   const reactor = new Reactor({ driver: 'manual' });

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import {
   MAX_ANSWER_BYTES,
+  MAX_CLIENTS,
   PROTOCOL,
   type Answer,
   type Greeting,
@@ -14,8 +15,9 @@ export const GREETING_MS = 2000;
 /** Without a byte for so long a trace is given up. */
 const SILENCE_MS = 10_000;
 const MS_PER_SECOND = 1000;
-/** Of one recorder's ring, which has 48 MiB at most; and of all. */
+/** Of one recorder's ring, which has 48 MiB at most. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+/** Of all rings: 64 reactors have 3 MiB each, and what is more than this makes no JSON that a string holds. */
 const MAX_TRACE_BYTES = 512 * 1024 * 1024;
 
 /** What is told without a stack. */
@@ -180,7 +182,7 @@ export class Client {
         'ECONNRESET',
         `process ${this.#greeting.pid} has ended, or its ObserveServer was closed`,
       );
-    const message = `${this.#path} lets nobody in but its own user and root, and 8 clients at most`;
+    const message = `${this.#path} lets nobody in but its own user and root, and ${MAX_CLIENTS} clients at most`;
     return failure('ECONNRESET', message);
   }
 

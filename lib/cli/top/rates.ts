@@ -1,26 +1,16 @@
 // What `top` shows: two answers of a process, and what happened a second between them.
-import type {
-  Greeting,
-  HotRegistration,
-  ReactorSnapshot,
-  RuntimeSnapshot,
-  SlowCall,
-  Snapshot,
-} from '../../observe/server/protocol.js';
+import type { Greeting, ReactorSnapshot, RuntimeSnapshot, Snapshot } from '../../observe/server/protocol.js';
 
 const MS_PER_SECOND = 1000;
 const US_PER_MS = 1000;
 
+type Kept = 'name' | 'backend' | 'driver' | 'closed' | 'busyShare';
+
 /** Of one reactor, over the interval. */
-export interface ReactorRates {
-  readonly name: string;
-  readonly backend: string;
-  readonly driver: string;
-  readonly closed: boolean;
+export interface ReactorRates extends Pick<ReactorSnapshot, Kept> {
   readonly turnsPerSecond: number;
   readonly eventsPerWait: number;
   readonly callsPerSecond: number;
-  readonly busyShare: number;
   readonly handlerP99Ms: number;
   readonly handlerMaxMs: number;
   readonly timerLateP99Ms: number;
@@ -44,22 +34,17 @@ export interface WorkerRates {
 
 /** All that `top` shows, and what `--json` prints. */
 export interface Rates {
-  readonly process: {
-    readonly pid: number;
-    readonly thread: number;
-    readonly runtime: string;
-    readonly program: string;
-    readonly uptimeMs: number;
-    /** Of one core: more than 1 with several threads. */
-    readonly cpuShare: number;
-    readonly rssBytes: number;
-  };
+  readonly process: Omit<Greeting, 'tripoll'> &
+    Pick<Snapshot, 'uptimeMs' | 'rssBytes'> & {
+      /** Of one core: more than 1 with several threads. */
+      readonly cpuShare: number;
+    };
   /** What lies between the two answers. */
   readonly intervalMs: number;
   readonly reactors: readonly ReactorRates[];
   readonly workers: readonly WorkerRates[];
-  readonly hottest: readonly HotRegistration[];
-  readonly slowest: readonly SlowCall[];
+  readonly hottest: Snapshot['hottest'];
+  readonly slowest: Snapshot['slowest'];
 }
 
 /** Counters begin anew with a new thread: what they have then is what is new. */

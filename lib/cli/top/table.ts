@@ -4,6 +4,7 @@ import type { Rates, ReactorRates, WorkerRates } from './rates.js';
 import type { HotRegistration, SlowCall } from '../../observe/server/protocol.js';
 
 const COLUMNS = 80;
+/** With a reactor and the leaders they fill 40 lines; more are counted. */
 const MAX_WORKERS = 16;
 /** Of hottest registrations and slowest handlers: with a reactor and four workers they fill 24 lines. */
 const LEADERS = 5;

@@ -24,9 +24,9 @@ const TOTALS = [Field.CALLS, Field.BUSY_MS, Field.READ, Field.WRITTEN];
 const TOTAL_TO_RATE = Field.CALLS_PER_S - Field.CALLS;
 const NOBODY = -1;
 /** So many are looked at each time, in a millisecond; of more, each every second time or less often. */
-const LOOKS = 4096;
+const MAX_LOOKS = 4096;
 /** Two clients that ask at nearly the same time get the same. */
-const SHORTEST_MS = 50;
+const MIN_INTERVAL_MS = 50;
 const MS_PER_SECOND = 1000;
 
 /** How much each registration of a reactor does, by looking at them from time to time. */
@@ -44,11 +44,11 @@ export class HotRegistrations {
 
   /** Looks at those whose turn it is. */
   look(nowMs: number): void {
-    if (nowMs - this.#lookedMs < SHORTEST_MS) return;
+    if (nowMs - this.#lookedMs < MIN_INTERVAL_MS) return;
     this.#lookedMs = nowMs;
     const { slots } = this.#reactor.registry.slab;
     this.#makeRoom(slots.length);
-    for (let i = 0; i < Math.min(LOOKS, slots.length); i++) {
+    for (let i = 0; i < Math.min(MAX_LOOKS, slots.length); i++) {
       this.#next = this.#next + 1 < slots.length ? this.#next + 1 : 0;
       const registration = slots[this.#next];
       if (registration?.active === true) this.#lookAt(registration, nowMs);

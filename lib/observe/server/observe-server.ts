@@ -11,7 +11,7 @@ import { Reactor } from '../../reactor/reactor.js';
 import type { Recorder } from '../recorder/recorder.js';
 import { checkSources, type CheckedSource, type MetricSource } from '../sources.js';
 import { fileNameOf, ownFolder, ownUid } from './places.js';
-import { PROTOCOL, type Greeting, type Snapshot } from './protocol.js';
+import { MAX_CLIENTS, PROTOCOL, type Greeting, type Snapshot } from './protocol.js';
 import { ReactorView, type Window } from './reactor-view.js';
 import { Session } from './session.js';
 import { Tracing } from './tracing.js';
@@ -37,12 +37,12 @@ const NAMES: Readonly<Record<keyof ObserveServerOptions, true>> = {
 };
 /** One process has hardly more; and what they say fits into an answer. */
 const MAX_SOURCES = 64;
-/** A few people, who each look by `top` and `trace`. */
-const MAX_CLIENTS = 8;
 const MODE = 0o600;
 /** Of hottest registrations, and of slowest handlers: as a screen has lines. */
-const MOST = 20;
-const MAX_PROGRAM_LENGTH = 200;
+const MAX_LEADERS = 20;
+/** Of a name, or a program with its arguments: some lines of a terminal. */
+const MAX_TEXT_LENGTH = 200;
+const MS_PER_SECOND = 1000;
 const ROOT = 0;
 
 /** Whether a client may look: this process's user, and root, who may do so anyway. */
@@ -176,10 +176,10 @@ export class ObserveServer {
       windows.set(view, window);
       return told;
     });
-    const leaders = this.#views.map((view) => view.leaders(now, MOST));
+    const leaders = this.#views.map((view) => view.leaders(now, MAX_LEADERS));
     const { user, system } = process.cpuUsage();
     return {
-      ...{ nowMs: now, uptimeMs: process.uptime() * 1000, cpuUs: user + system },
+      ...{ nowMs: now, uptimeMs: process.uptime() * MS_PER_SECOND, cpuUs: user + system },
       ...{ rssBytes: process.memoryUsage.rss(), reactors },
       runtimes: this.#sources.flatMap(({ runtime, attributes }) =>
         runtime === null ? [] : [{ name: nameOf(attributes, 'runtime'), ...runtime.metrics() }],
@@ -242,15 +242,15 @@ export class ObserveServer {
 /** What it is told as: its attribute of that name, else all of them. */
 function nameOf(attributes: CheckedSource['attributes'], kind: 'reactor' | 'runtime'): string {
   const all = Object.values(attributes).join(' ');
-  return String(attributes[kind] ?? (all === '' ? kind : all)).slice(0, MAX_PROGRAM_LENGTH);
+  return String(attributes[kind] ?? (all === '' ? kind : all)).slice(0, MAX_TEXT_LENGTH);
 }
 
 function most<T>(all: readonly T[], measure: (each: T) => number): T[] {
-  return [...all].sort((one, other) => measure(other) - measure(one)).slice(0, MOST);
+  return [...all].sort((one, other) => measure(other) - measure(one)).slice(0, MAX_LEADERS);
 }
 
 function greet(): Greeting {
   const { runtime } = describeHost();
-  const program = process.argv.slice(1).join(' ').slice(0, MAX_PROGRAM_LENGTH);
+  const program = process.argv.slice(1).join(' ').slice(0, MAX_TEXT_LENGTH);
   return { tripoll: PROTOCOL, pid: process.pid, thread: threadId, runtime, program };
 }

@@ -16,10 +16,16 @@ export const ownUid = (): number => process.geteuid?.() ?? 0;
  * XDG_RUNTIME_DIR where the same user's terminal has one: that is why there are several.
  */
 export function foldersOf(uid: number): string[] {
-  const runtimeFolder = process.env['XDG_RUNTIME_DIR'] ?? '';
-  const own = uid === ownUid() && runtimeFolder !== '' ? [join(runtimeFolder, 'tripoll')] : [];
+  const own = uid === ownUid() ? [folderOfThisProcess()] : [];
   const temporary = [temporaryFolder(), '/tmp'].map((folder) => join(folder, `tripoll-${uid}`));
   return [...new Set([...own, `/run/user/${uid}/tripoll`, ...temporary])];
+}
+
+function folderOfThisProcess(): string {
+  const runtimeFolder = process.env['XDG_RUNTIME_DIR'] ?? '';
+  return runtimeFolder === ''
+    ? join(temporaryFolder(), `tripoll-${ownUid()}`)
+    : join(runtimeFolder, 'tripoll');
 }
 
 /** Of a process, or of one of its other threads. */
@@ -33,17 +39,14 @@ export const fileNameOf = (pid: number, thread: number): string =>
  * @throws Error with `code` EACCES when it is another's, or open to others; what mkdir(2) says
  */
 export function ownFolder(): string {
-  const uid = ownUid();
-  const runtimeFolder = process.env['XDG_RUNTIME_DIR'] ?? '';
-  const folder =
-    runtimeFolder === '' ? join(temporaryFolder(), `tripoll-${uid}`) : join(runtimeFolder, 'tripoll');
+  const folder = folderOfThisProcess();
   try {
     mkdirSync(folder, { mode: PRIVATE });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const status = lstatSync(folder);
-  if (status.isDirectory() && status.uid === uid && (status.mode & OTHERS) === 0) return folder;
+  if (status.isDirectory() && status.uid === ownUid() && (status.mode & OTHERS) === 0) return folder;
   const message = `EACCES: ${folder} is not a folder of this user's alone (mode 0700): give another path`;
   throw Object.assign(new Error(message), { code: 'EACCES' });
 }

@@ -10,7 +10,9 @@ export const PROTOCOL = 1;
 export const MAX_REQUEST_BYTES = 4096;
 /** A client need not take a longer answer: of 64 reactors and 256 workers it has some 100 KB. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
-/** How long a trace may be. */
+/** A few people, who each look by `top` and `trace`. */
+export const MAX_CLIENTS = 8;
+/** An hour: whoever waits for longer has forgotten it, and a ring keeps the last alone anyway. */
 export const MAX_TRACE_SECONDS = 3600;
 
 /** The first line of a server. */

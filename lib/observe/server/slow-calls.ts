@@ -4,7 +4,8 @@ import { Listener } from '../probes.js';
 import { nameOf } from '../watchdog/origins.js';
 import type { SlowCall } from './protocol.js';
 
-const KEPT = 16;
+/** More than a table shows of one reactor: some are forgotten before they are asked for. */
+const MAX_KEPT = 16;
 /** What is told is of so long. */
 const SPAN_MS = 60_000;
 const TIMER = -1;
@@ -54,7 +55,7 @@ export class SlowCalls extends Listener {
     if (known === undefined) this.#kept.push(call);
     else if (call.tookMs > known.tookMs) Object.assign(known, call);
     this.#kept.sort((one, other) => other.tookMs - one.tookMs);
-    this.#kept.length = Math.min(this.#kept.length, KEPT);
+    this.#kept.length = Math.min(this.#kept.length, MAX_KEPT);
     this.#setFloor();
   }
 
@@ -64,7 +65,7 @@ export class SlowCalls extends Listener {
   }
 
   #setFloor(): void {
-    this.#floorMs = this.#kept.length < KEPT ? 0 : this.#kept.at(-1)!.tookMs;
+    this.#floorMs = this.#kept.length < MAX_KEPT ? 0 : this.#kept.at(-1)!.tookMs;
   }
 
   /** The slowest first. */
