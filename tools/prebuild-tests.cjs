@@ -1,8 +1,8 @@
 'use strict';
 // `npm run test:prebuilds`: packs the package with all its addons, and lets each that something on
-// this Linux x64 can load be loaded there, without any other: an echo over TCP and UDP on each
-// backend, and in a worker (tools/prebuilds/use.cjs). Arguments select by name. What this machine
-// lacks for one is listed. Its last line is "N passed, N failed".
+// this Linux x64 can load be loaded there, without any other: the speed of a serial line, an echo
+// over TCP and UDP on each backend, and in a worker (tools/prebuilds/use.cjs). Arguments select by
+// name. What this machine lacks for one is listed. Its last line is "N passed, N failed".
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
