@@ -13,6 +13,7 @@ import { serveHttp, Socket } from '#lib/node/index';
 import { describeIf } from '../support/applies.js';
 import { within } from '../support/deadline.js';
 import { temporaryFolder } from '../support/folders.js';
+import { slowness } from '../support/platform.js';
 import { secrets } from '../support/secrets.js';
 
 type Place = { host: string; port: number } | { path: string };
@@ -45,8 +46,12 @@ const WAYS: Readonly<Record<string, Listen>> = {
   'serveHttp, Unix promises': async (server) => serveHttp(await UnixListener.bind(freePath()), server),
 };
 
-// Of a test's own: how soon a server looks for what is late.
-const LATE = { headersTimeout: 40, requestTimeout: 80, connectionsCheckingInterval: 10 };
+// Of a test's own: how soon a server looks for what is late, which has been sent by then.
+const LATE = {
+  headersTimeout: 40 * slowness,
+  requestTimeout: 80 * slowness,
+  connectionsCheckingInterval: 10,
+};
 
 const textOf = async (stream: AsyncIterable<unknown>): Promise<string> => {
   let text = '';

@@ -17,7 +17,7 @@ import { until, within } from '../support/deadline.js';
 import { closed, invalidType, rejectionOf, thrownBy, unsupported } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
 import { closing, later } from '../support/later.js';
-import { isWindows } from '../support/platform.js';
+import { isWindows, slowness } from '../support/platform.js';
 
 const { READABLE } = Interest;
 const describeServer = describeIf(!isWindows, 'Windows does not tell who a client is');
@@ -84,7 +84,8 @@ describeServer('ObserveServer', () => {
     expect(hottest).toMatchObject([{ fd: 7, name: 'busy', reactor: 'main', peer: null, queuedBytes: 0 }]);
     expect(hottest[0]!.callsPerSecond).toBeGreaterThan(0);
     expect(slowest).toMatchObject([{ fd: 7, name: 'busy' }]);
-    expect(rssBytes).toBeGreaterThan(0);
+    // qemu tells a process that it has none.
+    expect(rssBytes > 0).toBe(process.memoryUsage().rss > 0);
     expect(idle.seen).toEqual([]);
   });
 
@@ -155,7 +156,7 @@ describeServer('ObserveServer', () => {
     const one = rig.watch(7, undefined, { name: 'traced' });
     const { attach } = serve(rig);
     const [client, other] = [await attach(), await attach()];
-    const traced = client.trace(0.1);
+    const traced = client.trace(0.1 * slowness);
     await other.metrics();
     expect(await rejectionOf(other.trace(0))).toMatchObject({ code: 'ERR_TRIPOLL_BUSY' });
     turn(rig, one as never);
