@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { capabilities } from 'tripoll';
 import { fromDuplex, toDuplex, toWebStreams, type ByteEnds } from 'tripoll/node';
 import { BatchWriter, copyBidirectional, FdStream, LineReader, type TcpStream } from 'tripoll/net';
-import { testIf } from '../support/applies.js';
+import { testIf, testReset } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { isWindows } from '../support/platform.js';
 import { secrets } from '../support/secrets.js';
@@ -25,6 +25,7 @@ import { kinds, pairOf, readAll, secureClient } from './tools.js';
 
 const LEGS = ['nested epoll', 'watcher epoll', 'watcher kqueue', 'watcher poll', 'watcher iocp'] as const;
 const onNode = testIf(capabilities.runtime === 'node', 'it compares with Node’s own streams');
+const onNodeReset = capabilities.runtime === 'node' ? testReset : onNode;
 const onUnix = testIf(!isWindows, 'Windows has no such fds');
 const big = pattern(3_000_000);
 
@@ -394,7 +395,7 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     expect(server.closed).toBe(true);
   });
 
-  onNode('abort resets, and the readable errors with its reason', async () => {
+  onNodeReset('abort resets, and the readable errors with its reason', async () => {
     const { client, server } = await context.streamPair();
     const { readable, writable } = toWebStreams(server);
     const reader = readable.getReader();
@@ -408,7 +409,7 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     expect(server.closed).toBe(true);
   });
 
-  onNode('a reset of the peer’s errors both', async () => {
+  onNodeReset('a reset of the peer’s errors both', async () => {
     const { client, server } = await context.streamPair();
     const { readable, writable } = toWebStreams(server);
     const waiting = readable.getReader().read();
@@ -441,7 +442,7 @@ describeOn(LEGS, 'toWebStreams', (context) => {
     expect(Buffer.compare(await all, pattern(100_000))).toBe(0);
   });
 
-  onNode('abort resets also while a write is under way', async () => {
+  onNodeReset('abort resets also while a write is under way', async () => {
     const { client, server } = await context.streamPair();
     const { writable } = toWebStreams(server);
     const writer = writable.getWriter();

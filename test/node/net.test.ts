@@ -8,7 +8,7 @@ import path from 'node:path';
 import { capabilities } from 'tripoll';
 import { sys } from 'tripoll/raw';
 import * as tripollNet from '#lib/node/net';
-import { describeIf, testIf } from '../support/applies.js';
+import { describeIf, testIf, testReset } from '../support/applies.js';
 import { until, within } from '../support/deadline.js';
 import { thrownBy } from '../support/errors.js';
 import { temporaryFolder } from '../support/folders.js';
@@ -276,7 +276,7 @@ function behaves(name: string, net: Net): void {
       expect(call).toThrow(coded(code));
     });
 
-    test('resetAndDestroy resets', async () => {
+    testReset('resetAndDestroy resets', async () => {
       let accepted: nodeNet.Socket | undefined;
       const { port } = await serve((socket) => (accepted = socket.resume()));
       const socket = toPort(port);
