@@ -7,9 +7,10 @@ import type { Timer } from './timer.js';
  * One executor for all promises, instead of a closure for each: they are as many as the operations
  * that wait.
  */
-const taken = {
-  resolve: (_value: never): void => undefined,
-  reject: (_error: unknown): void => undefined,
+const nothing = (): void => undefined;
+const taken: { resolve: (value: never) => void; reject: (error: unknown) => void } = {
+  resolve: nothing,
+  reject: nothing,
 };
 function takeSettlers(resolve: (value: never) => void, reject: (error: unknown) => void): void {
   taken.resolve = resolve;
@@ -36,6 +37,8 @@ export class Waiter<T> {
     this.promise = new Promise<T>(takeSettlers);
     this.#resolve = taken.resolve as (value: T) => void;
     this.#reject = taken.reject;
+    // They would hold this promise, and the socket that it may give, until the next one is made.
+    taken.resolve = taken.reject = nothing;
   }
 
   get settled(): boolean {
