@@ -18,7 +18,7 @@ import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Reactor } from '../../reactor/reactor.js';
 import { Waiter } from '../../reactor/waiter.js';
 import { BlockingFlag } from './blocking-flag.js';
-import { Resource } from '../socket/resource.js';
+import { followedBy, LEFTOVERS, Resource } from '../socket/resource.js';
 import { detachFd, type HandleDetails, type HandleKind, type SocketHandle } from '../socket/detached.js';
 import { endRegistration, giveFd, releaseFd } from '../socket/release-fd.js';
 
@@ -89,8 +89,8 @@ export class AsyncFd extends Resource implements EventHandler {
   #waiting: Waiting[] = [];
   /** For handlers: told of every event, in its turn. */
   #watcher: { readonly interest: number; onReady(readiness: number): void } | null = null;
-  /** @internal For the object around it: it has ended, by whomever. */
-  onClosed: ((reason: Error) => void) | null = null;
+  /** @internal The object around it: told of the end, and asked for leftovers besides the fd. */
+  holder: (Resource & { onFdClosed(reason: Error): void }) | null = null;
   /** Null while open; makes the error of what waits, and of later calls. */
   #end: (() => Error) | null = null;
 
@@ -412,11 +412,20 @@ export class AsyncFd extends Resource implements EventHandler {
    */
   #finish(toReason: () => Error): void {
     if (this.#end !== null) return;
-    const isOurs = endRegistration(this.#registration);
-    if (isOurs) this.#blocking?.restore();
-    else this.#blocking?.forget();
-    if (this.#own) releaseFd(this.fd, null, !isOurs);
+    release(this.fd, this.#registration, this.#blocking, this.#own);
     this.#endWith(toReason);
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): (() => void) | null {
+    if (this.#end !== null || this.#waiting.length > 0 || this.#watcher !== null) return null;
+    const { fd } = this;
+    const registration = this.#registration;
+    const blocking = this.#blocking;
+    const own = this.#own;
+    const close = (): void => release(fd, registration, blocking, own);
+    const closeMore = this.holder?.[LEFTOVERS]() ?? null;
+    return closeMore === null ? close : followedBy(close, closeMore);
   }
 
   #endWith(toReason: () => Error): void {
@@ -425,7 +434,7 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#waiting = [];
     for (const { waiter } of waiting) waiter.reject(toReason());
     this.#watcher = null;
-    this.onClosed?.(toReason());
+    this.holder?.onFdClosed(toReason());
   }
 
   /** Keeps the process alive (the default). */
@@ -439,4 +448,12 @@ export class AsyncFd extends Resource implements EventHandler {
     this.#registration.unref();
     return this;
   }
+}
+
+/** What an `AsyncFd` does at its end, which needs not the object. */
+function release(fd: number, registration: Registration, blocking: BlockingFlag | null, own: boolean): void {
+  const isOurs = endRegistration(registration);
+  if (isOurs) blocking?.restore();
+  else blocking?.forget();
+  if (own) releaseFd(fd, null, !isOurs);
 }

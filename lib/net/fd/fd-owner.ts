@@ -21,7 +21,12 @@ export abstract class FdOwner extends Resource {
   protected constructor(io: AsyncFd) {
     super();
     this.io = io;
-    io.onClosed = (reason) => this.onClosed(reason);
+    io.holder = this;
+  }
+
+  /** @internal For `io`. */
+  onFdClosed(reason: Error): void {
+    this.onClosed(reason);
   }
 
   /** It has ended, by `close`, with its reactor, or because its fd was lost. */

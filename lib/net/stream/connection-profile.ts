@@ -84,19 +84,20 @@ export interface ConnectionProfile extends StreamProfile {
   /** The options of its connections. */
   readonly settings: ConnectionSettings;
   /** The listener that accepted them; null for one that was connected. */
-  readonly listener: StreamProfile['owner'];
+  readonly listener: object | null;
 }
 
 export function toConnectionProfile(
   reactor: Reactor,
   handlers: StreamHandlers<never>,
   options: SocketConnectionOptions,
-  listener: StreamProfile['owner'],
+  owner: StreamProfile['owner'],
   traits: StreamTraits,
+  listener: object | null = null,
 ): ConnectionProfile {
   const settings = toSettings(options);
   return {
-    ...toStreamProfile(reactor, toIdleTracker(reactor, options), listener, traits),
+    ...toStreamProfile(reactor, toIdleTracker(reactor, options), owner, traits),
     handlers,
     settings,
     listener,

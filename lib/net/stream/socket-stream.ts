@@ -6,6 +6,8 @@ import { checkCall, watchCancel, type CancelOptions } from '../../reactor/cancel
 import { iterate } from '../../reactor/iterate.js';
 import type { SocketAddress } from '../../sys/address.js';
 import type { SocketHandle } from '../socket/detached.js';
+import { releaseFd } from '../socket/release-fd.js';
+import { LEFTOVERS } from '../socket/resource.js';
 import { detachStream, type DetachOptions } from './detaching.js';
 import { LOOK, lookForEnd, readDone, REFUSED, tryOperation } from './reading.js';
 import * as State from './state.js';
@@ -426,6 +428,19 @@ export abstract class SocketStream<Address = SocketAddress> extends StreamCore<A
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
   close(): void {
     this.destroy(null);
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): (() => void) | null {
+    const { fd, registration, profile, cold } = this;
+    // Cold state is what is unusual, as a signal that somebody may listen to.
+    const isIdle = this.isOpen && !this.isWaiting && !this.hasQueued && cold === null;
+    if (!isIdle || profile.idle !== null) return null;
+    const { owner } = profile;
+    return () => {
+      releaseFd(fd, registration);
+      owner?.connectionClosed();
+    };
   }
 
   /** @internal */

@@ -31,10 +31,11 @@ import {
   type ShutdownOptions,
   type ShutdownResult,
 } from './listener-shutdown.js';
-import { Resource } from '../socket/resource.js';
+import { LEFTOVERS, Resource } from '../socket/resource.js';
 import { giveFd, releaseFd } from '../socket/release-fd.js';
 import { checkCall, type CancelOptions } from '../../reactor/cancellation.js';
 import { ACCEPTS_PER_EVENT, BACK_OFF_MS, NO_ROOM, SpareFd, TRY_NEXT } from './accepting.js';
+import { ConnectionCount } from './connection-count.js';
 import { toStreamProfile, type StreamProfile, type StreamTraits } from './stream-profile.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import { encodeOptions, getOption, setOption } from '../socket/socket-options.js';
@@ -105,8 +106,7 @@ export abstract class StreamListener<
   /** The system has said that connections wait, and no accept has come back empty since. */
   #hasMore = false;
   #waiting: Waiter<AcceptedStream<Stream, Address>>[] = [];
-  #connections = 0;
-  #onceEmpty: (() => void)[] = [];
+  readonly #count = new ConnectionCount();
 
   protected constructor({ options, handlers, names, traits, open, isGiven = false }: ListenerSetup) {
     super();
@@ -119,8 +119,8 @@ export abstract class StreamListener<
     if (this.#dropHandlers.drop !== undefined) checkFunction('drop', this.#dropHandlers.drop);
     this.#profile =
       handlers === null
-        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this, traits)
-        : toConnectionProfile(this.reactor, handlers, options, this, traits);
+        ? toStreamProfile(this.reactor, toIdleTracker(this.reactor, options), this.#count, traits)
+        : toConnectionProfile(this.reactor, handlers, options, this.#count, traits, this);
     this.#maxConnections = options.maxConnections ?? Infinity;
     if (options.maxConnections !== undefined) {
       checkInteger('maxConnections', options.maxConnections, 0, Number.MAX_SAFE_INTEGER);
@@ -195,7 +195,7 @@ export abstract class StreamListener<
 
   /** Its connections that are open. */
   get connections(): number {
-    return this.#connections;
+    return this.#count.open;
   }
 
   /**
@@ -207,13 +207,6 @@ export abstract class StreamListener<
     return this.#registration
       .findWithProfile(this.#profile.registration)
       .map(({ handler }) => handler as unknown as Stream | Connection);
-  }
-
-  /** @internal For its connections. */
-  connectionClosed(): void {
-    this.#connections--;
-    if (this.#connections > 0) return;
-    for (const tell of this.#onceEmpty.splice(0)) tell();
   }
 
   // ---- accepting ----
@@ -301,7 +294,7 @@ export abstract class StreamListener<
     if (this.#isUnwanted(fd)) return;
     this.configure(fd);
     if (this.#acceptedOptions.length > 0 && !this.#setAcceptedOptions(fd)) return;
-    this.#connections++;
+    this.#count.add();
     if (this.#handlers !== null) {
       this.toConnection(fd, this.#profile as ConnectionProfile);
       return;
@@ -325,7 +318,7 @@ export abstract class StreamListener<
   }
 
   #isUnwanted(fd: number): boolean {
-    if (this.#connections >= this.#maxConnections) {
+    if (this.connections >= this.#maxConnections) {
       this.#drop(fd, { reason: 'max-connections', address: this.nameOf('remote', fd) });
       return true;
     }
@@ -425,7 +418,19 @@ export abstract class StreamListener<
 
   /** @internal For `shutdown`. */
   onceEmpty(fn: () => void): void {
-    this.#onceEmpty.push(fn);
+    this.#count.onceEmpty(fn);
+  }
+
+  /** @internal Of a listener with handlers nothing is left: it needs nobody who holds it. */
+  override [LEFTOVERS](): (() => void) | null {
+    if (this.#fd < 0 || this.#handlers !== null || this.#waiting.length > 0) return null;
+    const fd = this.#fd;
+    const registration = this.#registration;
+    const spare = this.#spare;
+    return () => {
+      releaseFd(fd, registration);
+      spare.close();
+    };
   }
 
   /** Stops listening; connections live on. Who waits is rejected. May be called twice. */

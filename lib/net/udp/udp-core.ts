@@ -12,7 +12,7 @@ import { parseAddress, type SocketAddress, type SocketAddressInput } from '../..
 import { DatagramRecords, type DatagramError } from './datagram-records.js';
 import { toIdleTracker, type IdleTracker } from '../socket/idle-tracker.js';
 import { detachFd, type SocketHandle } from '../socket/detached.js';
-import { Resource } from '../socket/resource.js';
+import { LEFTOVERS, Resource } from '../socket/resource.js';
 import { giveFd, releaseFd } from '../socket/release-fd.js';
 import { SendRetry } from '../socket/send-retry.js';
 import { socketName } from '../socket/socket-name.js';
@@ -450,6 +450,15 @@ export abstract class UdpCore extends Resource implements EventHandler {
   /** Closes at once; what waits is rejected with ERR_TRIPOLL_CLOSED. May be called twice. */
   close(): void {
     this.destroy(null);
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): (() => void) | null {
+    const fd = this.#fd;
+    const registration = this.#registration;
+    const isAwaited = this.wantsRead || this.wantsWrite || this.wantsErrors;
+    if (fd < 0 || registration === null || isAwaited || this.idle !== null) return null;
+    return () => releaseFd(fd, registration);
   }
 
   /** The socket's own number; -1 once closed. It stays this object's to close. */

@@ -11,6 +11,7 @@ import { UdpCore } from './udp-core.js';
 import type { SocketHandle } from '../socket/detached.js';
 import { callLast, HandlerCalls, type SyncResult } from '../socket/handler-call.js';
 import { withOptions } from '../socket/place.js';
+import { LEFTOVERS } from '../socket/resource.js';
 import { UDP_OPTION_NAMES, type UdpOptions } from './udp-options.js';
 
 /**
@@ -288,6 +289,11 @@ export class UdpEndpoint extends UdpCore {
   // Async: also that it is closed is a rejection.
   async detach(): Promise<SocketHandle<'udp'>> {
     return Promise.resolve(this.detachAs(null));
+  }
+
+  /** @internal Handlers need nobody who holds it, paused or not. */
+  override [LEFTOVERS](): null {
+    return null;
   }
 
   protected onDestroyed(error: Error | null): void {

@@ -19,6 +19,7 @@ import { AsyncFd } from '../fd/async-fd.js';
 import { checkOpen, ownFd } from '../fd/open-fd.js';
 import type { SocketHandle } from '../socket/detached.js';
 import { withOptions } from '../socket/place.js';
+import { LEFTOVERS } from '../socket/resource.js';
 import { MAX_FDS, OutgoingFds } from '../message/outgoing-fds.js';
 import { UntakenFds, type PassedFds } from '../message/passed-fds.js';
 import { prepareUnixDatagram } from './given-fd.js';
@@ -269,6 +270,16 @@ export class UnixDatagram extends MessageSocket<string, UnixAddress, ReceivedUni
       file?.unlink();
       throw error;
     }
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): () => void {
+    const untaken = this.#untaken;
+    const file = this.#file;
+    return () => {
+      untaken.close();
+      file?.unlink();
+    };
   }
 
   protected override onClosed(reason: Error): void {

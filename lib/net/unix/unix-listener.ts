@@ -3,6 +3,7 @@ import { native } from '../../binding/native.js';
 import { checkFd, checkInteger, checkObject } from '../../binding/validate.js';
 import { unixAddressText, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { withOptions } from '../socket/place.js';
+import { followedBy, LEFTOVERS } from '../socket/resource.js';
 import { applyOptions, type EncodedOption } from '../socket/encoded-option.js';
 import type { SocketHandle } from '../socket/detached.js';
 import { setGivenFlags } from '../socket/given-fd.js';
@@ -181,6 +182,12 @@ export class UnixListener extends StreamListener<UnixStream, string, UnixConnect
 
   protected nameOf(side: 'local' | 'remote', fd: number): string | undefined {
     return unixName(fd, side);
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): (() => void) | null {
+    const file = this.#file;
+    return followedBy(super[LEFTOVERS](), () => file?.unlink());
   }
 
   protected override onClosed(): void {

@@ -9,6 +9,7 @@ import type { Reactor } from '../../reactor/reactor.js';
 import { copiedAddress, unixName, unixNameAsBytes, type UnixAddress } from '../../sys/sockaddr.js';
 import { toIdleTracker } from '../socket/idle-tracker.js';
 import type { SocketHandle } from '../socket/detached.js';
+import { followedBy, LEFTOVERS } from '../socket/resource.js';
 import type { DetachOptions } from '../stream/detaching.js';
 import { adopt, attachTo } from '../stream/opening.js';
 import { RetriedConnect } from '../stream/retried-connect.js';
@@ -272,6 +273,12 @@ export class UnixStream extends SocketStream<string> {
 
   protected addressOf(side: 'local' | 'remote'): string | undefined {
     return unixName(this.fd, side);
+  }
+
+  /** @internal */
+  override [LEFTOVERS](): (() => void) | null {
+    const untaken = this.#untaken;
+    return followedBy(super[LEFTOVERS](), () => untaken.close());
   }
 
   protected override onDestroyed(error: Error | null): void {

@@ -3,46 +3,43 @@ import { runInNewContext } from 'node:vm';
 import { capabilities } from '../../binding/capabilities.js';
 import { unsupportedError } from '../../binding/errors.js';
 import { setImmediate } from '../../binding/host-clock.js';
-import type { StreamProfile } from '../../net/stream/stream-profile.js';
-import { releaseFd } from '../../net/socket/release-fd.js';
+import { LEFTOVERS, type Resource } from '../../net/socket/resource.js';
 import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Registry } from '../../reactor/registry.js';
+import { nameOf } from './origins.js';
 
-/** What is asked of a promise stream of lib/net; a connection with handlers needs nobody who holds it. */
-interface PromiseStream extends EventHandler {
-  readonly tryRead?: unknown;
-  readonly isOpen: boolean;
-  readonly isWaiting: boolean;
-  readonly hasQueued: boolean;
-  readonly cold: object | null;
-  readonly profile: StreamProfile;
-}
+/** Of so many it is made text where they were registered, which takes 20 us each, before others run. */
+const LET_GO_AT_A_TIME = 256;
 
 interface Candidate {
   readonly registration: Registration;
-  readonly profile: StreamProfile;
+  readonly name: string;
   readonly handler: WeakRef<EventHandler>;
 }
+
+/** A candidate that its reactor does not hold any more. */
+interface Released extends Candidate {
+  /** Closes what the object would have closed, and does not hold it. */
+  readonly close: () => void;
+}
+
+/** What nobody knew any more. */
+export type Leaked = Pick<Released, 'registration' | 'name'>;
 
 /** In the place of a handler during the collection: nothing is delivered meanwhile. */
 const nobody: EventHandler = { onReady: () => {} };
 
-/** Nothing waits for it, and nothing of it is on its way: if no code knows it, none ever will. */
-function isIdleStream(handler: EventHandler): handler is PromiseStream {
-  const stream = handler as PromiseStream;
-  // Of these names a user's handler has hardly both.
-  if (typeof stream.tryRead !== 'function' || typeof stream.profile !== 'object' || !stream.isOpen)
-    return false;
-  // Cold state is what is unusual, as a signal that somebody may listen to. An idle stream ends by itself.
-  return !stream.isWaiting && !stream.hasQueued && stream.cold === null && stream.profile.idle === null;
+/** Null where no code need know the object: what waits for it, or its handlers, do. */
+function leftoversOf(handler: EventHandler): (() => void) | null {
+  return (handler as Partial<Resource>)[LEFTOVERS]?.() ?? null;
 }
 
 function candidatesOf({ slab }: Registry, known: WeakMap<EventHandler, Candidate>): Candidate[] {
   const found: Candidate[] = [];
   for (const registration of slab.slots) {
-    if (registration?.active !== true || !isIdleStream(registration.handler)) continue;
+    if (registration?.active !== true || leftoversOf(registration.handler) === null) continue;
     const { handler } = registration;
-    const candidate = { registration, profile: handler.profile, handler: new WeakRef(handler) };
+    const candidate = { registration, name: nameOf(registration), handler: new WeakRef(handler) };
     known.set(handler, candidate);
     found.push(candidate);
   }
@@ -50,15 +47,16 @@ function candidatesOf({ slab }: Registry, known: WeakMap<EventHandler, Candidate
 }
 
 /** Of those that are idle still the reactor releases the handler; in a function of its own, whose variables end with it. */
-function release(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Candidate[] {
-  const released: Candidate[] = [];
+function release(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Released[] {
+  const released: Released[] = [];
   for (const candidate of candidates) {
     const { registration } = candidate;
     // Not by `deref`, which would hold it until this job ends.
     if (!registration.active || known.get(registration.handler) !== candidate) continue;
-    if (!isIdleStream(registration.handler)) continue;
+    const close = leftoversOf(registration.handler);
+    if (close === null) continue;
     registration.handler = nobody;
-    released.push(candidate);
+    released.push({ ...candidate, close });
   }
   return released;
 }
@@ -69,45 +67,56 @@ function collectGarbage(): void {
   gc();
 }
 
-/** In one piece, so that no code can take up a stream meanwhile. */
-function collect(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Candidate[] {
+/** In one piece, so that no code can take up an object meanwhile. */
+function collect(candidates: readonly Candidate[], known: WeakMap<EventHandler, Candidate>): Released[] {
   const released = release(candidates, known);
-  const leaked: Candidate[] = [];
+  const leaked: Released[] = [];
   try {
     if (released.length > 0) collectGarbage();
   } finally {
-    for (const candidate of released) {
-      const handler = candidate.handler.deref();
-      if (handler === undefined) leaked.push(candidate);
-      else candidate.registration.handler = handler;
+    for (const each of released) {
+      const handler = each.handler.deref();
+      if (handler === undefined) leaked.push(each);
+      else each.registration.handler = handler;
     }
   }
   return leaked;
 }
 
+const nextLoop = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+/** All of them, since what one was registered by may be the last to hold another. */
+async function letGoOfAll({ slab }: Registry, letGo: (registration: Registration) => void): Promise<void> {
+  for (let slot = 0; slot < slab.slots.length; slot++) {
+    const registration = slab.slots[slot];
+    if (registration !== undefined) letGo(registration);
+    if ((slot + 1) % LET_GO_AT_A_TIME === 0) await nextLoop();
+  }
+}
+
 /**
- * Closes promise streams that nothing but the reactor knew, each after `tell`. What else holds one is
- * asked by `letGo` not to.
+ * Closes what nothing but the reactor knew, each after `tell`. What else holds by a registration
+ * what that was made by is asked by `letGo` not to.
  *
  * @throws (as rejection) ERR_TRIPOLL_UNSUPPORTED outside of Node
  */
 export async function closeLeaked(
   registry: Registry,
   letGo: (registration: Registration) => void,
-  tell: (leaked: Registration) => void,
+  tell: (leaked: Leaked) => void,
 ): Promise<void> {
   if (capabilities.runtime !== 'node') throw unsupportedError('Node alone collects garbage on demand');
   const known = new WeakMap<EventHandler, Candidate>();
   const candidates = candidatesOf(registry, known);
   if (candidates.length === 0) return;
-  for (const { registration } of candidates) letGo(registration);
+  await letGoOfAll(registry, letGo);
   // A WeakRef holds its target until the job ends that made it.
-  await new Promise<void>((resolve) => {
-    setImmediate(resolve);
-  });
-  for (const { registration, profile } of collect(candidates, known)) {
-    tell(registration);
-    releaseFd(registration.fd, registration);
-    profile.owner?.connectionClosed();
+  await nextLoop();
+  for (const leaked of collect(candidates, known)) {
+    tell(leaked);
+    leaked.close();
   }
 }

@@ -21,8 +21,8 @@ export interface WatchdogOptions {
   /** So long bytes, or the peer's end, may wait to be read; default 10_000. */
   unreadMs?: number | undefined;
   /**
-   * So often it looks for leaked streams, as `findLeaks` does; default 0, never: it is a pause of as
-   * long as a full collection of garbage takes. Node only.
+   * So often it looks for what was dropped and not closed, as `findLeaks` does; default 0, never: it
+   * is a pause of as long as a full collection of garbage takes. Node only.
    */
   leakCheckMs?: number | undefined;
   /** Tells by `process.emitWarning` too, the same but once a minute; default true. */

@@ -78,7 +78,7 @@ export interface UnreadReport extends RegistrationReport {
   readonly paused: boolean;
 }
 
-/** A stream was not closed, and nothing but its reactor knew it any more. It has been closed now. */
+/** What nothing but its reactor knew any more, and was not closed. It has been closed now. */
 export interface LeakedReport extends RegistrationReport {
   /** For this kind. */
   readonly kind: 'leaked';

@@ -25,7 +25,7 @@ const LOOKS_PER_LIMIT = 4;
 /**
  * Watches one reactor, and reports what an operator would have to find with a debugger: a handler
  * that holds up its thread, also one that never returns; a reactor that does not come round; an fd
- * that makes it spin; bytes that nobody reads; streams that were never closed. Each report goes to
+ * that makes it spin; bytes that nobody reads; what was never closed. Each report goes to
  * `process.emitWarning` (`TripollWarning`), to the channel `tripoll:watchdog` of
  * `node:diagnostics_channel`, and to `onReport`.
  *
@@ -167,10 +167,11 @@ export class Watchdog {
   // ---- leaks ----
 
   /**
-   * Looks for streams of the promise style (`TcpStream`, `UnixStream`) that nothing knows any more but
-   * the reactor: no code can read, write or close them, ever. They are reported, and closed. For that
-   * it collects garbage: a pause of some ten milliseconds, more with a large heap. Those with an idle
-   * timeout are left to it. Connections with handlers need nobody who holds them, and are no leak.
+   * Looks for what was opened for promises (`TcpStream`, `TcpListener`, `UdpSocket`, `AsyncFd`, and
+   * all that is built on them) and that nothing knows any more but the reactor: no code can read,
+   * write or close it, ever. It is reported, and closed. For that it collects garbage: a pause of some
+   * ten milliseconds, more with a large heap. What has an idle timeout is left to it. What has
+   * handlers needs nobody who holds it, and is no leak.
    *
    * @returns those that it found
    * @throws (as rejection) ERR_TRIPOLL_UNSUPPORTED outside of Node
@@ -181,8 +182,8 @@ export class Watchdog {
     this.#isLookingForLeaks = true;
     try {
       const letGo = (registration: Registration) => this.#origins.letGo(registration);
-      await closeLeaked(this.reactor.registry, letGo, (registration) => {
-        const report = this.#teller.tell({ kind: 'leaked', ...this.#about(registration), name: 'a stream' });
+      await closeLeaked(this.reactor.registry, letGo, ({ registration, name }) => {
+        const report = this.#teller.tell({ kind: 'leaked', ...this.#about(registration), name });
         found.push(report as LeakedReport);
       });
     } finally {

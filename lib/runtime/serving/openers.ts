@@ -111,8 +111,7 @@ class HandlersOpener extends AnyOpener<AnyConnection> implements Opener {
     if (move !== undefined) checkFunction('handlers.move', move);
     const traits = plan.kind === 'tcp' ? TCP_TRAITS : UNIX_TRAITS;
     const owner = { connectionClosed: () => host.connectionClosed() };
-    const profile = toConnectionProfile(reactor, this.#handlers, plan.connection, owner, traits);
-    this.profile = { ...profile, listener: null };
+    this.profile = toConnectionProfile(reactor, this.#handlers, plan.connection, owner, traits);
   }
 
   open(fd: number, state: unknown): void {
