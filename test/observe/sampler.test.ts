@@ -90,6 +90,26 @@ describe('what the watchdog’s thread finds in the heartbeat', () => {
     expect(look(10)).toEqual([{ kind: 'slow', seenMs: 100 }]);
   });
 
+  test('nor of a reactor that has nothing to do', () => {
+    const { look, sleep } = rig(0, 100);
+    expect(look(50)).toEqual([]);
+    sleep(60_000);
+    expect(look(100)).toEqual([]);
+    expect(look(10)).toEqual([{ kind: 'stalled', seenMs: 100 }]);
+  });
+
+  test('looks that are made seldom are not late for that', () => {
+    const words = new Int32Array(BEAT_WORDS);
+    inHandler(words, 1);
+    /** Each second it would look; what it finds at this time, if that is the second look. */
+    const foundAt = (now: number): number | null => {
+      const sampler = new Sampler(words, 5000, 0, 1000);
+      expect(sampler.look(0)).toBeNull();
+      return sampler.look(now)?.seenMs ?? null;
+    };
+    expect([foundAt(7000), foundAt(9000)]).toEqual([7000, null]);
+  });
+
   test('looks that an overloaded machine delays find what there is', () => {
     const { words, sampler } = rig(100, 0);
     inHandler(words, 1);

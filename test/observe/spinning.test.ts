@@ -102,6 +102,26 @@ describe('T49 an fd that makes its reactor spin', () => {
     expect(rig.reports).toEqual([]);
   });
 
+  for (const counter of ['bytesRead', 'bytesWritten'] as const) {
+    testAnyFd(`no stream whose ${counter} grows, though as much waits as before`, () => {
+      const rig = watch();
+      const [read, write] = pipe();
+      const counters = { bytesRead: 0, bytesWritten: 0 };
+      const grow = (): void => {
+        counters[counter]++;
+      };
+      const stream = Object.assign(counters, { onReady: grow });
+      rig.reactor.register(read, READABLE, stream);
+      sys.write(write, new Uint8Array(10));
+      turns(rig, 1000);
+      expect(rig.reports).toEqual([]);
+      // The same as before, but that it takes nothing.
+      stream.onReady = () => undefined;
+      turns(rig, 1000);
+      expect(rig.reports).toMatchObject([{ kind: 'spinning-fd', fd: read }]);
+    });
+  }
+
   testAnyFd('no socket of messages, of which the system does not say how many wait', () => {
     const rig = watch();
     const [left, right] = opened((fds) => sys.socketpair(fds, AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK));

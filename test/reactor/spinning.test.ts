@@ -143,6 +143,29 @@ test("a poller of one's own cannot spin", () => {
 
 const testEpoll = testIf(hasBackend('epoll'), 'this system has no epoll');
 
+testEpoll('what the kernel is told is taken back by stop(), and by nobody who told it nothing', async () => {
+  const reactor = new Reactor({ backend: 'epoll' });
+  const setParams = jest.spyOn(native as Required<typeof native>, 'epollSetParams').mockReturnValue(0);
+  const runs = async (options: RunOptions): Promise<unknown[][]> => {
+    setParams.mockClear();
+    const ended = reactor.run(options);
+    reactor.stop();
+    await within(ended, 'the end of run()');
+    return setParams.mock.calls;
+  };
+  try {
+    const fd = native.pollerFd(indexOf(reactor));
+    expect(await runs({ busyPollUs: 50, preferBusyPoll: true })).toEqual([
+      [fd, 50, 8, 1],
+      [fd, 0, 0, 0],
+    ]);
+    expect(await runs({ spinUs: 1 })).toEqual([]);
+  } finally {
+    setParams.mockRestore();
+    reactor.close();
+  }
+});
+
 testEpoll('the kernel is told how to poll the device, where it can, until stop()', async () => {
   const reactor = new Reactor({ backend: 'epoll' });
   const params = (): number[] => {
