@@ -13,6 +13,8 @@ export interface RegistrationInspection {
   readonly name: string | null;
   /** The class of its owner, as `TcpStream`; `handler` for an object of yours that has none. */
   readonly kind: string;
+  /** The other end of a socket, where it is known: `127.0.0.1:80`, `[::1]:80`, or a path. */
+  readonly peer: string | null;
   /** Names of `Interest`; none when it is paused. */
   readonly interest: readonly string[];
   /** Name of `Mode`. */
@@ -84,6 +86,7 @@ function inspectOne(registration: Registration) {
       fd,
       name,
       kind: kindOf(handler),
+      peer: peerOf(handler),
       interest: namesOf(Interest, interest),
       mode: modeName(mode),
       priority,
@@ -131,6 +134,19 @@ export function numberOf(handler: EventHandler, key: string): number | null {
   try {
     const value = (handler as unknown as Record<string, unknown>)[key];
     return typeof value === 'number' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @internal The other end, as text. A handler of a user's may have anything under this name. */
+export function peerOf(handler: EventHandler): string | null {
+  try {
+    const peer = (handler as { remoteAddress?: unknown }).remoteAddress;
+    if (typeof peer === 'string') return peer === '' ? null : peer;
+    const { address, port } = (peer ?? {}) as { address?: unknown; port?: unknown };
+    if (typeof address !== 'string' || typeof port !== 'number') return null;
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   } catch {
     return null;
   }

@@ -310,7 +310,7 @@ describe('rates', () => {
         ...{ reactor: name, fd: most, name, peer: name, callsPerSecond: most, busyShare: 1 },
         ...{ readBytesPerSecond: most, writtenBytesPerSecond: most, queuedBytes: most },
       })),
-      slowest: [{ reactor: name, fd: -1, name, tookMs: 1e9, agoMs: most }],
+      slowest: [{ reactor: name, fd: -1, name, peer: name, tookMs: 1e9, agoMs: most }],
     };
     const lines = describeRates(rates);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);

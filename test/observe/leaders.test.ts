@@ -122,6 +122,24 @@ describe('SlowCalls', () => {
     reactor.close();
   });
 
+  test('tells the peer, for which the system is asked once', () => {
+    const { reactor } = fakeRig();
+    let asked = 0;
+    const handler = {
+      get remoteAddress() {
+        asked++;
+        return { address: '192.0.2.1', port: 4000 };
+      },
+      onReady() {},
+    };
+    const registration = reactor.register(5, Interest.READABLE, handler);
+    const slow = new SlowCalls();
+    for (const startMs of [999, 998, 997]) slow.handlerEnd(1000, registration, 1, startMs);
+    expect(slow.list('main', 1000)).toMatchObject([{ fd: 5, peer: '192.0.2.1:4000', tookMs: 3 }]);
+    expect(asked).toBe(1);
+    reactor.close();
+  });
+
   test('timers too, by the name of what they call', () => {
     const slow = new SlowCalls();
     function sweep(): void {}
@@ -131,7 +149,7 @@ describe('SlowCalls', () => {
     slow.timerStart(1000);
     slow.timerEnd(1007, timer);
     expect(slow.list('main', 1010)).toEqual([
-      { reactor: 'main', fd: -1, name: 'timer sweep', tookMs: 7, agoMs: 3 },
+      { reactor: 'main', fd: -1, name: 'timer sweep', peer: null, tookMs: 7, agoMs: 3 },
     ]);
   });
 });

@@ -91,6 +91,7 @@ describe('inspectRegistrations', () => {
     watch(5, undefined, { name: 'one', priority: 3, mode: 0, interest: 0 }).registration.unref();
     class Owner {
       readonly bytesRead = 7;
+      readonly remoteAddress = { address: '::1', port: 80 };
       get bytesWritten(): number {
         throw new Error('not to be asked');
       }
@@ -101,12 +102,20 @@ describe('inspectRegistrations', () => {
     const list = inspectRegistrations(reactor);
     expect(list).toEqual([
       {
-        ...{ fd: 5, name: 'one', kind: 'handler', interest: [], mode: 'LEVEL', priority: 3 },
+        ...{ fd: 5, name: 'one', kind: 'handler', peer: null, interest: [], mode: 'LEVEL', priority: 3 },
         ...{ keepsAlive: false, ready: false, bytesRead: null, bytesWritten: null, queuedBytes: null },
         ...{ ...unknown, lastReadiness: null },
       },
       {
-        ...{ fd: 6, name: null, kind: 'Owner', interest: ['READABLE'], mode: 'LEVEL', priority: 0 },
+        ...{
+          fd: 6,
+          name: null,
+          kind: 'Owner',
+          peer: '[::1]:80',
+          interest: ['READABLE'],
+          mode: 'LEVEL',
+          priority: 0,
+        },
         ...{ keepsAlive: true, ready: false, bytesRead: 7, bytesWritten: null, queuedBytes: null },
         ...{ ...unknown, lastReadiness: null },
       },

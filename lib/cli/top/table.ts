@@ -104,9 +104,10 @@ const hotColumns: readonly Column<HotRegistration>[] = [
 const slowColumns: readonly Column<SlowCall>[] = [
   ['SLOWEST IN A MINUTE', -20, ({ name }) => name],
   ['FD', 6, ({ fd }) => (fd < 0 ? '' : String(fd))],
-  ['  REACTOR', -24, ({ reactor }) => `  ${reactor}`],
-  ['MS', 8, ({ tookMs }) => ms(tookMs)],
-  ['AGO', 16, ({ agoMs }) => duration(agoMs)],
+  ['  PEER', -24, ({ peer }) => `  ${peer ?? ''}`],
+  ['REACTOR', -13, ({ reactor }) => reactor],
+  ['MS', 7, ({ tookMs }) => ms(tookMs)],
+  ['AGO', 10, ({ agoMs }) => duration(agoMs)],
 ];
 
 function headOf({ process }: Rates): string[] {

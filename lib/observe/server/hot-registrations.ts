@@ -1,6 +1,6 @@
 import type { Reactor } from '../../reactor/reactor.js';
-import type { EventHandler, Registration } from '../../reactor/registration.js';
-import { numberOf } from '../inspect-registrations.js';
+import type { Registration } from '../../reactor/registration.js';
+import { numberOf, peerOf } from '../inspect-registrations.js';
 import type { RegistrationStats } from '../registration-stats.js';
 import { nameOf } from '../watchdog/origins.js';
 import type { HotRegistration } from './protocol.js';
@@ -125,17 +125,4 @@ export class HotRegistrations {
 function totalsOf({ handler }: Registration, stats: RegistrationStats | null): number[] {
   const { calls = 0, busyMs = 0 } = stats ?? {};
   return [calls, busyMs, numberOf(handler, 'bytesRead') ?? 0, numberOf(handler, 'bytesWritten') ?? 0];
-}
-
-/** A handler of a user's may have anything under this name. */
-function peerOf(handler: EventHandler): string | null {
-  try {
-    const peer = (handler as { remoteAddress?: unknown }).remoteAddress;
-    if (typeof peer === 'string') return peer === '' ? null : peer;
-    const { address, port } = (peer ?? {}) as { address?: unknown; port?: unknown };
-    if (typeof address !== 'string' || typeof port !== 'number') return null;
-    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  } catch {
-    return null;
-  }
 }

@@ -78,6 +78,8 @@ export interface SlowCall {
   readonly reactor: string;
   readonly fd: number;
   readonly name: string;
+  /** As of `HotRegistration`, when it was called. */
+  readonly peer: string | null;
   readonly tookMs: number;
   readonly agoMs: number;
 }

@@ -1,5 +1,6 @@
-import type { Registration } from '../../reactor/registration.js';
+import type { EventHandler, Registration } from '../../reactor/registration.js';
 import type { Timer } from '../../reactor/timer.js';
+import { peerOf } from '../inspect-registrations.js';
 import { Listener } from '../probes.js';
 import { nameOf } from '../watchdog/origins.js';
 import type { SlowCall } from './protocol.js';
@@ -18,6 +19,7 @@ interface Kept {
   readonly generation: number;
   readonly fd: number;
   readonly name: string;
+  readonly peer: string | null;
   tookMs: number;
   endMs: number;
 }
@@ -32,8 +34,8 @@ export class SlowCalls extends Listener {
   override handlerEnd(nowMs: number, registration: Registration, _readiness: number, startMs: number): void {
     const tookMs = nowMs - startMs;
     if (tookMs <= this.#floorMs) return;
-    const { slot, generation, fd } = registration;
-    this.#keep({ slot, generation, fd, name: nameOf(registration), tookMs, endMs: nowMs });
+    const { slot, generation, fd, handler } = registration;
+    this.#keep({ slot, generation, fd, name: nameOf(registration), tookMs, endMs: nowMs }, handler);
   }
 
   override timerStart(nowMs: number): void {
@@ -44,15 +46,16 @@ export class SlowCalls extends Listener {
     const tookMs = nowMs - this.#timerStartMs;
     if (tookMs <= this.#floorMs) return;
     const name = `timer ${callback.name}`.trim();
-    this.#keep({ slot: TIMER, generation: 0, fd: -1, name, tookMs, endMs: nowMs });
+    this.#keep({ slot: TIMER, generation: 0, fd: -1, name, tookMs, endMs: nowMs }, null);
   }
 
-  #keep(call: Kept): void {
+  #keep(call: Omit<Kept, 'peer'>, handler: EventHandler | null): void {
     this.#forget(call.endMs);
     const isSame = (other: Kept): boolean =>
       other.slot === call.slot && other.generation === call.generation && other.name === call.name;
     const known = this.#kept.find(isSame);
-    if (known === undefined) this.#kept.push(call);
+    // The system is asked for its peer once.
+    if (known === undefined) this.#kept.push({ ...call, peer: handler === null ? null : peerOf(handler) });
     else if (call.tookMs > known.tookMs) Object.assign(known, call);
     this.#kept.sort((one, other) => other.tookMs - one.tookMs);
     this.#kept.length = Math.min(this.#kept.length, MAX_KEPT);
@@ -71,8 +74,8 @@ export class SlowCalls extends Listener {
   /** The slowest first. */
   list(reactor: string, nowMs: number): SlowCall[] {
     this.#forget(nowMs);
-    return this.#kept.map(({ fd, name, tookMs, endMs }) => ({
-      ...{ reactor, fd, name, tookMs, agoMs: nowMs - endMs },
+    return this.#kept.map(({ fd, name, peer, tookMs, endMs }) => ({
+      ...{ reactor, fd, name, peer, tookMs, agoMs: nowMs - endMs },
     }));
   }
 }
