@@ -148,6 +148,8 @@ describe('a slow handler', () => {
         isNode ? /it is in\n.*at neverReturns \(.*watchdog-endless-child/s : /no stack: /,
       );
       expect(result.stdout).toMatch(/registered\n.*watchdog-endless-child/s);
+      // What has called it is ours, and left out.
+      expect(result.stdout).not.toMatch(/dist.bundle/);
     },
     TEST_MS,
   );

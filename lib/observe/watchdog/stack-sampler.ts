@@ -1,4 +1,5 @@
 import { Session, type Debugger } from 'node:inspector';
+import { pathToFileURL } from 'node:url';
 
 /** A stack, a line each frame, or why there is none. */
 export interface SampledStack {
@@ -13,6 +14,8 @@ export interface SampledStack {
 const LONGEST_SAMPLE_MS = 5000;
 /** As many as anybody reads. */
 const MAX_FRAMES = 30;
+/** From dist/bundle/. */
+const OWN_FOLDER = pathToFileURL(__dirname).href;
 
 /** Calls `done` with the answer, or with an error's message. */
 type Post = (method: string, done: (error: string | null) => void) => void;
@@ -53,6 +56,13 @@ export function sampleStack(watched: number, goesOn: () => boolean): Promise<Sam
       end(null, `this runtime cannot look into another thread: ${(error as Error).message}`);
     }
   });
+}
+
+/** Without what has called the user's outermost function: this library and the runtime. */
+function fromUser(frames: readonly string[]): string[] {
+  const isUsers = (line: string): boolean => !line.includes(`(${OWN_FOLDER}/`) && !line.includes('(node:');
+  const outermost = frames.findLastIndex(isUsers);
+  return frames.slice(0, Math.min(MAX_FRAMES, outermost < 0 ? frames.length : outermost + 1));
 }
 
 /** One conversation with a thread's debugger. */
@@ -100,7 +110,7 @@ class Sample {
       this.#end(null, 'a debugger has stopped the thread');
       return;
     }
-    const stack = this.#goesOn() ? callFrames.slice(0, MAX_FRAMES).map((frame) => this.#line(frame)) : null;
+    const stack = this.#goesOn() ? fromUser(callFrames.map((frame) => this.#line(frame))) : null;
     post('Debugger.resume', () =>
       this.#end(stack?.join('\n') ?? null, stack === null ? 'it had ended when its stack was taken' : ''),
     );

@@ -112,7 +112,9 @@ export class Watchdog {
 
   #repeat(periodMs: number, fn: () => void): void {
     const repeatMs = Math.max(1, periodMs);
-    this.#timers.push(this.reactor.setTimer(repeatMs, fn, { repeatMs }).unref());
+    // Its name is told, as in `top`.
+    const watchdog = (): void => fn();
+    this.#timers.push(this.reactor.setTimer(repeatMs, watchdog, { repeatMs }).unref());
   }
 
   #beat(): void {
