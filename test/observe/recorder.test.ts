@@ -207,6 +207,18 @@ describe('its memory', () => {
     expect(toChromeTrace([ring.memory], 42).traceEvents).toHaveLength(3);
   });
 
+  test('a span ends exactly where the next begins: viewers compare sums', () => {
+    const ring = new RingWriter(createRing(1024), 0, 1000);
+    // As a clock of nanoseconds tells.
+    const times = Array.from({ length: 1001 }, (_, i) => Math.round(1e6 + i * 123_456.789) / 1e6);
+    for (let i = 0; i < 1000; i++) ring.write(Kind.TURN, times[i]!, times[i + 1]! - times[i]!);
+    const spans = toChromeTrace([ring.memory], 1).traceEvents.filter(({ ph }) => ph === 'X');
+    expect(spans).toHaveLength(1000);
+    const ends = spans.slice(0, -1).map(({ ts, dur = 0 }) => ts + dur);
+    expect(ends).toEqual(spans.slice(1).map(({ ts }) => ts));
+    expect(spans[500]!.ts).toBeCloseTo(61_728.394, 1);
+  });
+
   test('puts threads with other clocks on one scale, from the first event of all', () => {
     const [one, other] = [new RingWriter(createRing(16), 0, 1000), new RingWriter(createRing(16), 1, 5000)];
     one.write(Kind.MARK, 10, 0, one.number('one'));

@@ -2,10 +2,18 @@ import { addFlows, type SpawnedTask } from './flows.js';
 import type { ChromeTrace, TraceEvent } from './trace-event.js';
 import { Kind, readRing, type RingContent, type RingRecord } from './ring.js';
 
-const US_PER_MS = 1000;
 const NS_PER_MS = 1e6;
-/** In whole nanoseconds: what is behind them is of the sums alone. */
-const toUs = (ms: number): number => Math.round(ms * NS_PER_MS) / US_PER_MS + 0; // no -0
+const NS_PER_US = 1000;
+const PARTS_PER_US = 16;
+/**
+ * In sixteenths, of which a double holds sums exactly: where `ts + dur` is by a hair more than the
+ * `ts` of what comes next, viewers find that the one overlaps the other. From whole nanoseconds: what
+ * is behind them is of sums before.
+ */
+function toUs(ms: number): number {
+  const ns = Math.round(ms * NS_PER_MS);
+  return Math.round((ns * PARTS_PER_US) / NS_PER_US) / PARTS_PER_US + 0; // no -0
+}
 const FLAGS = ['READABLE', 'WRITABLE', 'PRIORITY', 'READ_CLOSED', 'WRITE_CLOSED', 'ERROR'];
 
 type Shape = Pick<TraceEvent, 'name' | 'cat' | 'args'>;
@@ -93,24 +101,25 @@ class ThreadEvents {
   #add(record: RingRecord): void {
     const { kind, startMs, durationMs, values } = record;
     const { thread: tid, names, endedMs } = this.#content;
-    const common = { ...shapeOf(record, names), ts: this.#at(startMs), pid: this.#pid, tid };
+    const ts = this.#at(startMs);
+    const common = { ...shapeOf(record, names), ts, pid: this.#pid, tid };
     const [, id = 0, number = 0] = values;
     if (kind === Kind.SPAWN) this.spawns.push({ id, event: common });
     else if (kind === Kind.TASK) this.tasks.push({ id, event: common });
-    if (durationMs !== null) this.#addEnded(common, kind, durationMs, number);
+    if (durationMs !== null) this.#addEnded(common, kind, this.#at(startMs + durationMs) - ts, number);
     else if (endedMs === null) this.events.push({ ...common, ph: 'B' });
     // What it was in when its thread ended.
-    else this.events.push({ ...common, ph: 'X', dur: toUs(endedMs - startMs) });
+    else this.events.push({ ...common, ph: 'X', dur: this.#at(endedMs) - ts });
   }
 
-  #addEnded(common: Omit<TraceEvent, 'ph'>, kind: number, durationMs: number, number: number): void {
+  #addEnded(common: Omit<TraceEvent, 'ph'>, kind: number, dur: number, number: number): void {
     const id = `${common.tid}:${number}`;
     if (MARKS.includes(kind)) this.events.push({ ...common, ph: 'i', s: 't' });
     else if (BEGINS.includes(kind)) {
       const begin: TraceEvent = { ...common, ph: 'b', id };
       this.#open.set(number, begin);
       this.events.push(begin);
-    } else if (!ENDS.includes(kind)) this.events.push({ ...common, ph: 'X', dur: toUs(durationMs) });
+    } else if (!ENDS.includes(kind)) this.events.push({ ...common, ph: 'X', dur });
     else if (this.#open.delete(number)) this.events.push({ ...common, ph: 'e', id });
   }
 
