@@ -79,6 +79,12 @@ export const WORKER_METRICS: readonly Metric<WorkerMetrics>[] = [
     ['tripoll.worker.turns', '{turn}', 'Turns in which it took tasks, or looked for some', (of) => of.turns],
     ['tripoll.worker.steals', '{steal}', "Times that it took tasks of another's queue", (of) => of.steals],
     ['tripoll.worker.stolen_tasks', '{task}', 'Tasks that it took so', (of) => of.stolenTasks],
+    [
+      'tripoll.worker.busy.time',
+      's',
+      'Time of turns, with the one that it is in',
+      (of) => of.busyMs / MS_PER_SECOND,
+    ],
     ['tripoll.worker.parks', '{park}', 'Times that it found nothing and waited', (of) => of.parks],
     ['tripoll.worker.overflows', '{task}', 'Tasks that its full queue gave to all', (of) => of.overflows],
   ]),

@@ -5,7 +5,7 @@ import { setCurrentTask, type TaskContext } from './current.js';
 import { noSuchTask, notCloneable } from './errors.js';
 import type { TaskHandle } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
-import { Field, type MetricsTable } from './metrics.js';
+import { Field, inAllThreads, type MetricsTable } from './metrics.js';
 import { cloned, transferOf } from './moved.js';
 import type { TaskProbe } from './probe.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
@@ -200,6 +200,7 @@ export class Executor {
     this.#unpark();
     if (this.#table.takeAborts(this.#host.place)) this.#tellAborts();
     this.#turnStartMs = nowMs();
+    this.#metrics.set(this.#host.place, Field.TURN_MS, inAllThreads(this.#turnStartMs));
     this.#turns++;
     let taken = 0;
     while (taken < MAX_TASKS_A_TURN) {
@@ -227,7 +228,7 @@ export class Executor {
     if (elapsedMs <= MAX_TURN_MS) return false;
     if (taken >= MAX_LONG_TASKS_A_TURN || elapsedMs > MAX_LONG_TURN_MS) return true;
     // What has ended does not wait for what comes next.
-    this.#writeMetrics(elapsedMs);
+    this.#writeMetrics();
     this.#wakeDirty();
     return false;
   }
@@ -427,15 +428,15 @@ export class Executor {
     this.#busyMs += elapsedMs;
     this.#queue.tune(elapsedMs * US_PER_MS);
     this.#probe?.tasksRan(this.#turnStartMs, this.#turnStartMs + elapsedMs, taken);
-    this.#writeMetrics(0);
+    this.#metrics.set(this.#host.place, Field.BUSY_MS, this.#busyMs);
+    this.#metrics.set(this.#host.place, Field.TURN_MS, 0);
+    this.#writeMetrics();
   }
 
-  /** `turnMs`: of a turn that is not over. */
-  #writeMetrics(turnMs: number): void {
+  #writeMetrics(): void {
     const { place } = this.#host;
     this.#metrics.set(place, Field.TASKS, this.#begun);
     this.#metrics.set(place, Field.TURNS, this.#turns);
-    this.#metrics.set(place, Field.BUSY_MS, this.#busyMs + turnMs);
     // Last: whoever sees that so many run has the other counts, too.
     this.#metrics.set(place, Field.RUNNING, this.#running);
   }

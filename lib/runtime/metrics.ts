@@ -1,3 +1,5 @@
+import { nowMs } from '../binding/host-clock.js';
+
 /** Of one worker's thread; a new thread at its place counts from 0. */
 export interface WorkerMetrics {
   /** Index of the worker: 0 for the first. */
@@ -24,7 +26,9 @@ export interface WorkerMetrics {
   readonly parks: number;
   /** Tasks that its full queue gave to all. */
   readonly overflows: number;
-  /** Of the time since its thread began: how much went into turns, and what followed from them. */
+  /** Milliseconds that went into turns, with the one that it is in. */
+  readonly busyMs: number;
+  /** Of the time since its thread began: how much went into turns. */
   readonly busyShare: number;
 }
 
@@ -40,8 +44,23 @@ export interface RuntimeMetrics {
   readonly workers: readonly WorkerMetrics[];
 }
 
+const originMs = performance.timeOrigin;
+
+/** A time of this thread's clock as a number that means the same in another. */
+export const inAllThreads = (ms: number): number => originMs + ms;
+
 /** Places of a worker's counters. */
-export const Field = { START_MS: 0, RUNNING: 1, TASKS: 2, TURNS: 3, BUSY_MS: 4, CALLS: 5 } as const;
+export const Field = {
+  START_MS: 0,
+  RUNNING: 1,
+  TASKS: 2,
+  TURNS: 3,
+  /** Of turns that are over. */
+  BUSY_MS: 4,
+  CALLS: 5,
+  /** When the turn began that it is in, `inAllThreads`; 0 between two turns. */
+  TURN_MS: 6,
+} as const;
 /** A cache line each, so that workers do not wait for each other's. */
 const FIELDS = 8;
 
@@ -63,6 +82,17 @@ export class MetricsTable {
 
   get(worker: number, field: number): number {
     return this.#values[worker * FIELDS + field]!;
+  }
+
+  busyMs(worker: number): number {
+    let [turnMs, busyMs] = [0, 0];
+    // A turn that ends meanwhile would count twice, or not at all.
+    for (let i = 0; i < 3; i++) {
+      turnMs = this.get(worker, Field.TURN_MS);
+      busyMs = this.get(worker, Field.BUSY_MS);
+      if (this.get(worker, Field.TURN_MS) === turnMs) break;
+    }
+    return turnMs === 0 ? busyMs : busyMs + Math.max(inAllThreads(nowMs()) - turnMs, 0);
   }
 
   /** A new thread begins to count. */

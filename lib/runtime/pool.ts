@@ -431,11 +431,12 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
       const get = (field: number) => this.#metrics.get(place, field);
       const [tasks, turns, startMs] = [get(Field.TASKS), get(Field.TURNS), get(Field.START_MS)];
       const aliveMs = startMs === 0 ? 0 : Math.max(Date.now() - startMs, 1);
+      const busyMs = this.#metrics.busyMs(place);
       return {
         ...{ worker, ready, restarts, queued: lengths.workers[place]!, running: get(Field.RUNNING) },
         ...{ tasks, turns, tasksPerTurn: turns === 0 ? 0 : tasks / turns },
         ...{ steals, stolenTasks, parks, overflows: overflowedTasks },
-        busyShare: aliveMs === 0 ? 0 : Math.min(get(Field.BUSY_MS) / aliveMs, 1),
+        ...{ busyMs, busyShare: aliveMs === 0 ? 0 : Math.min(busyMs / aliveMs, 1) },
       };
     });
     return { injected: lengths.injector, workers };

@@ -266,14 +266,16 @@ describe('rates', () => {
   });
 
   test('are what came, by the time between two answers', () => {
-    const worker = { worker: 0, tasks: 100, steals: 10, parks: 4, queued: 1, running: 2, busyShare: 0.5 };
+    const tasks = { tasks: 100, steals: 10, parks: 4, queued: 1, running: 2 };
+    // Half of its life it was busy, and of the interval a quarter.
+    const worker = { worker: 0, ...tasks, busyMs: 10_000, busyShare: 0.5 };
     const runtime = (more: object) =>
       ({ name: 'pool', workers: [{ ...worker, ...more }] }) as unknown as Snapshot['runtimes'][0];
     const before = snapshot(1000, { reactors: [reactor(10, 100, 100)], runtimes: [runtime({})] });
     const after = snapshot(3000, {
       reactors: [reactor(20, 130, 160)],
       // A new thread has begun to count.
-      runtimes: [runtime({ tasks: 300, steals: 4, parks: 4 })],
+      runtimes: [runtime({ tasks: 300, steals: 4, parks: 4, busyMs: 10_500 })],
     });
     const { intervalMs, reactors, workers, process: looked } = toRates(GREETING, before, after);
     expect(intervalMs).toBe(2000);
@@ -282,7 +284,14 @@ describe('rates', () => {
       { turnsPerSecond: 5, eventsPerWait: 3, callsPerSecond: 30, handlerP99Ms: 3, handlerMaxMs: 7 },
     ]);
     expect(workers).toMatchObject([
-      { runtime: 'pool', worker: 0, tasksPerSecond: 100, stealsPerSecond: 2, parksPerSecond: 0 },
+      {
+        runtime: 'pool',
+        worker: 0,
+        tasksPerSecond: 100,
+        stealsPerSecond: 2,
+        parksPerSecond: 0,
+        busyShare: 0.25,
+      },
     ]);
   });
 

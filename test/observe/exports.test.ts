@@ -24,7 +24,7 @@ function usedRig() {
 
 const WORKER = {
   ...{ worker: 0, ready: true, restarts: 1, queued: 2, running: 3, tasks: 4, turns: 5, tasksPerTurn: 0.8 },
-  ...{ steals: 6, stolenTasks: 7, parks: 8, overflows: 9, busyShare: 0.5 },
+  ...{ steals: 6, stolenTasks: 7, parks: 8, overflows: 9, busyMs: 1500, busyShare: 0.5 },
 };
 const runtime = {
   metrics: () => ({
@@ -83,6 +83,7 @@ describe('exportOpenTelemetry', () => {
       'tripoll.reactor.wait.events.max{"reactor":"one"}': 2,
       'tripoll.worker.tasks{"worker":0}': 4,
       'tripoll.worker.tasks{"worker":1}': 40,
+      'tripoll.worker.busy.time{"worker":0}': 1.5,
       'tripoll.worker.utilization{"worker":0}': 0.5,
     });
     reactor.turn();
@@ -187,6 +188,7 @@ describe('prometheusText', () => {
       'tripoll_reactor_turns_total{reactor="two"}': 0,
       'tripoll_reactor_registrations{reactor="one",kind="handler"}': 2,
       'tripoll_worker_tasks_total{worker="1"}': 40,
+      'tripoll_worker_busy_time_seconds_total{worker="1"}': 1.5,
       'tripoll_worker_utilization_ratio{worker="1"}': 0.5,
     });
     expect([...values.keys()].filter((key) => /duration.*two/.test(key))).toEqual([]);

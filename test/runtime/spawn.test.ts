@@ -176,10 +176,29 @@ describe.each(['default', 'run'] as const)('a runtime under the driver %s', (dri
     ]);
     const total = workers.reduce((sum, { tasks }) => sum + tasks, 0);
     expect(total).toBeGreaterThan(0);
-    for (const { busyShare } of workers) {
+    for (const { busyMs, busyShare } of workers) {
+      expect(busyMs).toBeGreaterThanOrEqual(0);
       expect(busyShare).toBeGreaterThanOrEqual(0);
       expect(busyShare).toBeLessThanOrEqual(1);
     }
+  });
+
+  test('metrics() counts the turn that a worker is in: one that a task holds up is busy', async () => {
+    const arrived = new Int32Array(new SharedArrayBuffer(4));
+    const busyMs = (): number => runtime.metrics().workers.reduce((sum, worker) => sum + worker.busyMs, 0);
+    const handle = runtime.spawn('meet', [arrived, 2]);
+    await until(() => Atomics.load(arrived, 0) === 1, 'the task runs');
+    const before = busyMs();
+    await until(() => busyMs() > before + 1, 'its time is counted');
+    Atomics.add(arrived, 0, 1);
+    await handle;
+    expect(busyMs()).toBeGreaterThan(before);
+    // Within a turn no two looks tell the same.
+    const rests = (): boolean => {
+      const first = busyMs();
+      return busyMs() === first;
+    };
+    await until(rests, 'it rests');
   });
 });
 

@@ -28,7 +28,7 @@ export interface WorkerRates {
   readonly running: number;
   readonly stealsPerSecond: number;
   readonly parksPerSecond: number;
-  /** Since its thread began. */
+  /** Of the interval. */
   readonly busyShare: number;
 }
 
@@ -71,14 +71,14 @@ function workersOf(
 ): WorkerRates[] {
   return workers.map((now) => {
     const earlier = before?.workers.find(({ worker }) => worker === now.worker);
-    const perSecond = (field: 'tasks' | 'steals' | 'parks'): number =>
+    const perSecond = (field: 'tasks' | 'steals' | 'parks' | 'busyMs'): number =>
       grown(now[field], earlier?.[field] ?? 0) / seconds;
     return {
       ...{ runtime: name, worker: now.worker, queued: now.queued, running: now.running },
       tasksPerSecond: perSecond('tasks'),
       stealsPerSecond: perSecond('steals'),
       parksPerSecond: perSecond('parks'),
-      busyShare: now.busyShare,
+      busyShare: Math.min(1, perSecond('busyMs') / MS_PER_SECOND),
     };
   });
 }
