@@ -156,12 +156,14 @@ export class WorkerService implements AcceptorHost {
       return false;
     }
     const handle = detachFd(fd, this.#plan.kind, {});
+    // As what is stolen: before anybody has it.
+    memory.count(place, Counter.HANDED_OVER);
     if (!memory.give(place, target, handle)) {
+      memory.count(place, Counter.HANDED_OVER, -1);
       memory.add(place, Shared.OPEN, 1);
       claimBy(handle, (own) => this.#opener.open(own, undefined));
       return true;
     }
-    memory.count(place, Counter.HANDED_OVER);
     this.#host.wakePlace(target);
     this.#stealLater();
     return true;
@@ -169,24 +171,24 @@ export class WorkerService implements AcceptorHost {
 
   /** What it was given. */
   takeGiven(): void {
-    if (this.#began) this.#memory.eachGiven(this.#host.place, (given) => this.#take(given));
+    if (this.#began) this.#memory.eachGiven(this.#host.place, (given) => this.#take(given, false));
     this.#endIfDone();
   }
 
-  #take(given: GivenSocket): boolean {
+  #take(given: GivenSocket, isStolen: boolean): void {
     const { place } = this.#host;
     try {
       // Claimed and counted before the slot is free: who ends in between takes it along.
       claimBy(given.handle, (fd) => {
         this.#memory.add(place, Shared.OPEN, 1);
         this.#memory.taken(given);
+        // Before its peer hears from it, who may ask at once.
+        if (isStolen) this.#memory.count(place, Counter.STOLEN);
         this.#opener.open(fd, undefined);
       });
-      return true;
     } catch {
       // Another was faster, or the thread that had accepted it has ended.
       this.#memory.taken(given);
-      return false;
     }
   }
 
@@ -203,9 +205,7 @@ export class WorkerService implements AcceptorHost {
 
   #steal(): void {
     const { place } = this.#host;
-    this.#memory.eachWaiting(place, STEAL_AFTER_MS, (given) => {
-      if (this.#take(given)) this.#memory.count(place, Counter.STOLEN);
-    });
+    this.#memory.eachWaiting(place, STEAL_AFTER_MS, (given) => this.#take(given, true));
   }
 
   // ---- live connections that move ----
@@ -244,21 +244,22 @@ export class WorkerService implements AcceptorHost {
     } catch (error) {
       // What the application sends along cannot be cloned: the connection stays, without it.
       native.fatalException(error);
-      this.#open(handle, undefined);
+      this.#open(handle, undefined, false);
     }
   }
 
   /** A connection that another worker had. */
   move(id: number, { handle, state }: MovingConnection): void {
-    const opened = this.#open(handle, state);
-    if (opened) this.#memory.count(this.#host.place, Counter.MOVED_IN);
+    const opened = this.#open(handle, state, true);
     this.#say({ kind: 'moved', server: this.#plan.server, id, opened });
   }
 
-  #open(handle: SocketHandle, state: unknown): boolean {
+  #open(handle: SocketHandle, state: unknown, isMove: boolean): boolean {
+    const { place } = this.#host;
     try {
       claimBy(handle, (fd) => {
-        this.#memory.add(this.#host.place, Shared.OPEN, 1);
+        this.#memory.add(place, Shared.OPEN, 1);
+        if (isMove) this.#memory.count(place, Counter.MOVED_IN);
         this.#opener.open(fd, state);
       });
       return true;
