@@ -5,11 +5,12 @@ import { setCurrentTask, type TaskContext } from './current.js';
 import { noSuchTask, notCloneable } from './errors.js';
 import type { TaskHandle } from './handle.js';
 import type { ResultMessage, TaskMessage } from './messages.js';
-import { Field, inAllThreads, type MetricsTable } from './metrics.js';
+import { Field, type MetricsTable } from './metrics.js';
 import { cloned, transferOf } from './moved.js';
 import type { TaskProbe } from './probe.js';
 import { describeThrown, rebuildThrown } from './remote-error.js';
 import type { WorkerQueue } from './scheduler/scheduler.js';
+import { toSharedMs } from './shared-clock.js';
 import { Outcome, type TaskTable } from './table.js';
 import type { WaitingTask } from './waiting.js';
 
@@ -200,7 +201,7 @@ export class Executor {
     this.#unpark();
     if (this.#table.takeAborts(this.#host.place)) this.#tellAborts();
     this.#turnStartMs = nowMs();
-    this.#metrics.set(this.#host.place, Field.TURN_MS, inAllThreads(this.#turnStartMs));
+    this.#metrics.set(this.#host.place, Field.TURN_MS, toSharedMs(this.#turnStartMs));
     this.#turns++;
     let taken = 0;
     while (taken < MAX_TASKS_A_TURN) {

@@ -1,4 +1,4 @@
-import { nowMs } from '../binding/host-clock.js';
+import { sharedNowMs } from './shared-clock.js';
 
 /** Of one worker's thread; a new thread at its place counts from 0. */
 export interface WorkerMetrics {
@@ -44,11 +44,6 @@ export interface RuntimeMetrics {
   readonly workers: readonly WorkerMetrics[];
 }
 
-const originMs = performance.timeOrigin;
-
-/** A time of this thread's clock as a number that means the same in another. */
-export const inAllThreads = (ms: number): number => originMs + ms;
-
 /** Places of a worker's counters. */
 export const Field = {
   START_MS: 0,
@@ -58,7 +53,7 @@ export const Field = {
   /** Of turns that are over. */
   BUSY_MS: 4,
   CALLS: 5,
-  /** When the turn began that it is in, `inAllThreads`; 0 between two turns. */
+  /** When the turn began that it is in, by the clock of all threads; 0 between two turns. */
   TURN_MS: 6,
 } as const;
 /** A cache line each, so that workers do not wait for each other's. */
@@ -86,13 +81,13 @@ export class MetricsTable {
 
   busyMs(worker: number): number {
     let [turnMs, busyMs] = [0, 0];
-    // A turn that ends meanwhile would count twice, or not at all.
+    // A turn that ends meanwhile would count twice, or not at all. Those that end thrice are short.
     for (let i = 0; i < 3; i++) {
       turnMs = this.get(worker, Field.TURN_MS);
       busyMs = this.get(worker, Field.BUSY_MS);
       if (this.get(worker, Field.TURN_MS) === turnMs) break;
     }
-    return turnMs === 0 ? busyMs : busyMs + Math.max(inAllThreads(nowMs()) - turnMs, 0);
+    return turnMs === 0 ? busyMs : busyMs + Math.max(sharedNowMs() - turnMs, 0);
   }
 
   /** A new thread begins to count. */

@@ -1,6 +1,6 @@
 // Tells the time whenever it is asked to.
 import { workerData } from 'node:worker_threads';
-import { sharedNowMs } from '#lib/runtime/serving/server-memory';
+import { sharedNowMs } from '#lib/runtime/shared-clock';
 import { Turn } from './shared-clock-turn.js';
 
 const memory = workerData as SharedArrayBuffer;

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { sharedNowMs } from '#lib/runtime/serving/server-memory';
+import { sharedNowMs } from '#lib/runtime/shared-clock';
 import { until, untilSync } from '../support/deadline.js';
 import { Turn } from './shared-clock-turn.js';
 

@@ -1,8 +1,7 @@
 // What the threads of one server share: who has how many connections, and those that were accepted
 // by one worker and given to another.
-import { performance } from 'node:perf_hooks';
-import { capabilities } from '../../binding/capabilities.js';
 import { closeDetached, type SocketHandle } from '../../net/socket/detached.js';
+import { sharedNowMs } from '../shared-clock.js';
 
 /** Of a place, in words of 32 bits that several threads change. */
 export const Shared = {
@@ -54,21 +53,6 @@ const placeOf = (word: number): number => (word >>> PLACE_SHIFT) & PLACE_MASK;
 const wordOf = (round: number, kind: number, place: number): number =>
   (round << ROUND_SHIFT) | (place << PLACE_SHIFT) | kind;
 const nextRound = (word: number): number => (word >>> ROUND_SHIFT) + 1;
-
-const NS_PER_MS = 1e6;
-const MS_PER_S = 1000;
-const ofProcess = (): number => {
-  const [seconds, ns] = process.hrtime();
-  return seconds * MS_PER_S + ns / NS_PER_MS;
-};
-/** Each thread's clock goes on from the wall's clock as it was when the thread began. */
-const sinceThreadBegan = (): number => performance.timeOrigin + performance.now();
-/**
- * The time that all threads agree on, with fractions. Node has one clock for all, which does not
- * heed the wall's. Bun and Deno count from when each thread began: there it is off by as much as
- * the wall's clock was set between the beginnings of two threads.
- */
-export const sharedNowMs = capabilities.runtime === 'node' ? ofProcess : sinceThreadBegan;
 
 /** What a worker accepted and another is to have. */
 export interface GivenSocket {
