@@ -11,6 +11,9 @@ const { version = '0' } = globalThis as { version?: string };
 
 const encoder = new TextEncoder();
 
+/** Longer than a client takes to hear a line, and to look at counters. */
+const HOLD_MS = 100;
+
 async function echoUntilEnd(stream: TcpStream): Promise<void> {
   const buffer = new Uint8Array(4096);
   for (;;) {
@@ -86,10 +89,15 @@ export const movableHandlers: TcpService<{ said: number }> = {
   move: (connection) => connection.data,
 };
 
-/** Takes the whole worker for so many milliseconds as the first byte says, and then says so. */
+/**
+ * Takes the whole worker for so many milliseconds as the first byte says, and then says so. So it
+ * does for a moment at first, when its peer has heard of it.
+ */
 export async function blocker(stream: TcpStream, context: ConnectionContext): Promise<void> {
   const buffer = new Uint8Array(16);
-  await stream.writeAll(encoder.encode(`${context.worker}\n`));
+  const told = stream.writeAll(encoder.encode(`${context.worker}\n`));
+  block(HOLD_MS);
+  await told;
   for (;;) {
     const n = await stream.read(buffer);
     if (n === 0) return;

@@ -197,13 +197,17 @@ describeServing('strategies', () => {
       }
       // Its next answer comes when the thread is free again; all that comes before is the other's.
       expect(await first[0]!.ask('3000')).toBe('busy');
+      const idle = () => server.inspect().workers[1 - busy]!;
+      const { stolen, handedOver } = idle();
       const others: Client[] = [];
       for (let i = 0; i < 6; i++) {
         const client = await Client.to(server);
         expect(await client.line()).toBe(String(1 - busy));
+        // Counted before it is used: its worker is held up now.
+        expect(idle().stolen - stolen).toBe(idle().handedOver - handedOver);
         others.push(client);
       }
-      expect(server.inspect().workers[1 - busy]!.stolen).toBeGreaterThanOrEqual(1);
+      expect(idle().stolen - stolen).toBeGreaterThanOrEqual(1);
       endAll(others);
       expect(await first[0]!.line()).toBe('done');
       endAll(first);
