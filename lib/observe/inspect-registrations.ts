@@ -2,6 +2,7 @@ import { chooseReactor } from '../reactor/choose-reactor.js';
 import { Interest, Mode, Readiness } from '../poller/flags.js';
 import type { Reactor } from '../reactor/reactor.js';
 import type { EventHandler, Registration } from '../reactor/registration.js';
+import { joinHostPort } from '../sys/address.js';
 import { probesOf } from './probes.js';
 import type { RegistrationStats } from './registration-stats.js';
 
@@ -146,7 +147,7 @@ export function peerOf(handler: EventHandler): string | null {
     if (typeof peer === 'string') return peer === '' ? null : peer;
     const { address, port } = (peer ?? {}) as { address?: unknown; port?: unknown };
     if (typeof address !== 'string' || typeof port !== 'number') return null;
-    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+    return joinHostPort(address, port);
   } catch {
     return null;
   }

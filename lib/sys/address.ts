@@ -76,6 +76,11 @@ export function splitHostPort(address: unknown): HostPort {
   return { host, port };
 }
 
+/** What `splitHostPort` takes. */
+export function joinHostPort(ip: string, port: number): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
 /**
  * An IP literal with its port, for native code. An IPv6 address may have a zone (RFC 4007): an
  * interface's index or name, as `fe80::1%2` or `fe80::1%eth0`.

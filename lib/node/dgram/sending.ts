@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
+import { joinHostPort } from '../../sys/address.js';
 import { checkString } from '../arguments.js';
 import { ipBlocked, placeError } from '../errors.js';
 import { checkRemotePort, isConnected } from './errors.js';
 import { payloadOf, sliceOf } from './payload.js';
 import { Progress, type DatagramState, type SocketFace } from './state.js';
-import { toPlace } from './transport.js';
 
 /** Called with an error, or null and the bytes that were sent. */
 type SendCallback = (error: Error | null, bytes?: number) => void;
@@ -89,7 +89,7 @@ function sendTo(
       if (errno < 0) process.nextTick(callback, placeError(errno, 'send', { address, port }));
       else process.nextTick(callback, null, payload.length);
     });
-  const place = ip === undefined || port === undefined ? undefined : toPlace(ip, port);
+  const place = ip === undefined || port === undefined ? undefined : joinHostPort(ip, port);
   // One that has to wait is told in another context than this call's.
   const errno = transport.send(payload, place, tell === undefined ? null : AsyncResource.bind(tell));
   if (errno !== null) tell?.(errno);

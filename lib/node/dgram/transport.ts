@@ -64,11 +64,6 @@ interface Outgoing {
 let batch: DatagramBatch | null = null;
 let record: DatagramRecords | null = null;
 
-/** `'ip:port'`, of which a repeated one is not parsed again. */
-export function toPlace(ip: string, port: number): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
 /** As node:dgram has a name: the zone is part of the address. */
 function toName({ address, family, port, scopeId = 0 }: SocketAddress): SocketName {
   return {
