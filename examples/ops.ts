@@ -21,8 +21,15 @@ import {
   type TcpConnection,
   type TcpListener,
 } from 'tripoll/net';
-import { inspectRegistrations, Observer, ObserveServer, prometheusText } from 'tripoll/observe';
-import { Recorder, Watchdog, type MetricSource } from 'tripoll/observe';
+import {
+  inspectRegistrations,
+  Observer,
+  ObserveServer,
+  prometheusText,
+  Recorder,
+  Watchdog,
+  type MetricSource,
+} from 'tripoll/observe';
 import { Runtime } from 'tripoll/runtime';
 
 const HOST = '127.0.0.1';
