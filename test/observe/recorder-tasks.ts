@@ -1,5 +1,5 @@
 // What the runtimes of recorder-tasks.test.ts load.
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { Reactor, sleep } from 'tripoll';
@@ -32,10 +32,11 @@ export async function fails(): Promise<never> {
   throw new Error('it fails');
 }
 
-/** Tells that it has begun, by a file, and never returns. */
-export function neverReturns(folder: string): never {
-  writeFileSync(path.join(folder, 'begun'), '');
-  for (;;);
+/** Tells that it has begun, by a file, and does not return while there is one. */
+export function neverReturns(folder: string): void {
+  const file = path.join(folder, 'begun');
+  writeFileSync(file, '');
+  while (existsSync(file));
 }
 
 /** On the worker's own reactor. */

@@ -13,10 +13,10 @@ export function countLater(counter: Int32Array): void {
   void currentRuntime<Tasks>().blocking('count', [counter]);
 }
 
-/** Never ends by itself; tells that it has begun. */
-export function spin(started: Int32Array): never {
-  Atomics.add(started, 0, 1);
-  for (;;);
+/** Tells in the first cell that it has begun, and does not end before the second says so. */
+export function spin(cells: Int32Array): void {
+  Atomics.add(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
 }
 
 /** Ends when the first cell says so, and then sets the second; the third: it has begun. */

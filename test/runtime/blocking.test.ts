@@ -20,7 +20,15 @@ async function withTasks(
   }
 }
 
-const newCounter = (): Int32Array => new Int32Array(new SharedArrayBuffer(4));
+const counters: Int32Array[] = [];
+/** Of what has begun, and whether what spins may end. */
+function newCounter(): Int32Array {
+  const counter = new Int32Array(new SharedArrayBuffer(8));
+  counters.push(counter);
+  return counter;
+}
+// Deno's terminate() leaves a loop running, to the end of all tests.
+afterEach(() => counters.splice(0).forEach((counter) => Atomics.store(counter, 1, 1)));
 const begun = (counter: Int32Array, n = 1) => until(() => Atomics.load(counter, 0) === n, 'its beginning');
 
 describe('a call of blocking() that is given up', () => {
