@@ -101,7 +101,7 @@ export class Runtime<Tasks = AnyTasks> extends TaskSpawner<Tasks> {
    * @returns the server, when all workers listen
    * @throws (as rejection) TypeError, RangeError; ERR_TRIPOLL_UNSUPPORTED on Windows,
    * and for a strategy that this system lacks; EADDRINUSE and what else bind(2) says; ERR_TRIPOLL_NO_SUCH_TASK when the entry
-   * has no such export; ERR_TRIPOLL_NOT_CLONEABLE for a `blockList` that is no `net.BlockList`;
+   * has no such export; ERR_TRIPOLL_NOT_CLONEABLE for a `blockList` that no port takes;
    * ERR_TRIPOLL_ENTRY, ERR_TRIPOLL_WORKER_DIED, ERR_TRIPOLL_CLOSED
    */
   serve(target: ServeTcpOptions, name: ServiceName<Tasks>): Promise<Server<SocketAddress>>;

@@ -276,6 +276,12 @@ testIf(!capabilities.sharedListeners, 'this system serves')(
   },
 );
 
+class OwnList {
+  check(): boolean {
+    return false;
+  }
+}
+
 describeServing('what is wrong', () => {
   test.each([
     ['no options', null, invalidType],
@@ -295,6 +301,7 @@ describeServing('what is wrong', () => {
       { ...LOOPBACK, blockList: { check: () => false } },
       { code: 'ERR_TRIPOLL_NOT_CLONEABLE' },
     ],
+    ['a list that is lost on the way', { ...LOOPBACK, blockList: new OwnList() }, invalidType],
     [
       'an option of sockets that is none',
       { ...LOOPBACK, acceptedSocketOptions: { nope: 1 } },
@@ -355,6 +362,13 @@ describeServing('a connection', () => {
       await within(client.ended, 'its end');
       expect(sum(server, 'dropped')).toBe(1);
       expect(server.inspect().open).toBe(0);
+    });
+    const others = new BlockList();
+    others.addAddress('127.0.0.2');
+    await withServing({}, async (runtime) => {
+      const server = await serve(runtime, 'greet', { blockList: others });
+      expect(await (await Client.to(server)).line()).toMatch(/./);
+      expect(sum(server, 'dropped')).toBe(0);
     });
   });
 

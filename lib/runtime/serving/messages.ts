@@ -1,7 +1,7 @@
-import type { BlockList } from 'node:net';
 import type { SocketHandle } from '../../net/socket/detached.js';
 import type { SettableSocketOptions } from '../../net/socket/socket-options.js';
 import type { Thrown } from '../remote-error.js';
+import type { PostedBlockList } from './block-list.js';
 import type { Strategy } from './options.js';
 
 // What a server and its workers say to each other, by the ports of their threads.
@@ -19,7 +19,7 @@ export interface ServicePlan {
   /** What a worker accepts at most when the server stops: the rest is another's, or nobody's. */
   readonly backlog: number;
   readonly maxConnections: number;
-  readonly blockList: BlockList | undefined;
+  readonly blockList: PostedBlockList | undefined;
   readonly acceptedSocketOptions: Partial<SettableSocketOptions> | undefined;
   /** Of its connections. */
   readonly connection: ConnectionPlan;

@@ -52,7 +52,7 @@ export interface ServeTcpOptions extends ServeOptions {
   noDelay?: boolean | undefined;
   /** An IPv6 listener takes no IPv4 connections; default false. */
   ipv6Only?: boolean | undefined;
-  /** A `net.BlockList`: connections from what it has are dropped. */
+  /** A `net.BlockList`: connections from what it has are dropped. Later rules count but in Deno. */
   blockList?: BlockList | undefined;
 }
 

@@ -5,6 +5,7 @@ import { DEFAULT_BACKLOG } from '../../net/stream/stream-listener.js';
 import { notCloneable } from '../errors.js';
 import type { ToWorker } from '../messages.js';
 import type { Place } from '../place.js';
+import { postBlockList } from './block-list.js';
 import { Listeners } from './listeners.js';
 import type { Order, Report, ServicePlan } from './messages.js';
 import { checkServe, chooseStrategy, isUnixTarget, supportsExclusive, type ServeTarget } from './options.js';
@@ -48,13 +49,14 @@ export class Serving implements ServerHost {
     checkServe(target);
     const { workers, reactor, runs } = this.#host;
     const strategy = chooseStrategy(target, reactor, runs);
+    const plan = this.#planOf(target, name, strategy);
     const listeners = await Listeners.open(target, strategy === 'reuseport' ? workers : 1);
     const { failure } = this.#host;
     if (failure !== null) {
       listeners.close();
       throw failure;
     }
-    const control = new ServerControl(this, this.#planOf(target, name, strategy), listeners);
+    const control = new ServerControl(this, plan, listeners);
     this.#servers.set(control.id, control);
     try {
       await control.start();
@@ -74,7 +76,7 @@ export class Serving implements ServerHost {
       ...{ server: this.#nextId++, name, kind: isUnix ? 'unix' : 'tcp', strategy, backlog },
       ...{ maxConnections, acceptedSocketOptions, places, memory: ServerMemory.create(places) },
       noDelay: !isUnix && (target.noDelay ?? true),
-      blockList: isUnix ? undefined : target.blockList,
+      blockList: isUnix || target.blockList === undefined ? undefined : postBlockList(target.blockList),
       exclusive: strategy !== 'reuseport' && supportsExclusive(this.#host.reactor),
       connection: { allowHalfOpen, highWaterMarkBytes, lowWaterMarkBytes, maxQueuedBytes, idleTimeoutMs },
     };

@@ -1,3 +1,4 @@
+import type { BlockList } from 'node:net';
 import { isTripollError } from '../../binding/is-tripoll-error.js';
 import { closedError } from '../../binding/errors.js';
 import { native } from '../../binding/native.js';
@@ -7,6 +8,7 @@ import { claimBy, detachFd, type SocketHandle } from '../../net/socket/detached.
 import { applyOptions, type EncodedOption } from '../../net/socket/encoded-option.js';
 import { encodeOptions } from '../../net/socket/socket-options.js';
 import { Acceptor, type AcceptorHost } from './acceptor.js';
+import { receiveBlockList } from './block-list.js';
 import { createOpener, type Opener, type Served } from './openers.js';
 import type { ListenerHandle, MovingConnection, Report, ServicePlan } from './messages.js';
 import { Counter, ServerMemory, Shared, type GivenSocket } from './server-memory.js';
@@ -41,6 +43,7 @@ export class WorkerService implements AcceptorHost {
   /** By worker whose socket it is. */
   readonly #acceptors = new Map<number, Acceptor>();
   readonly #acceptedOptions: readonly EncodedOption[];
+  readonly #blockList: BlockList | null;
   /** Null: not known yet whether connections have TCP_NODELAY from their listener. */
   #inheritsNoDelay: boolean | null = null;
   #began = false;
@@ -62,7 +65,8 @@ export class WorkerService implements AcceptorHost {
       connectionClosed: () => this.#connectionClosed(),
       failed: (error) => this.#failed(error),
     });
-    const { acceptedSocketOptions } = plan;
+    const { acceptedSocketOptions, blockList } = plan;
+    this.#blockList = blockList === undefined ? null : receiveBlockList(blockList);
     this.#acceptedOptions = acceptedSocketOptions === undefined ? [] : encodeOptions(acceptedSocketOptions);
     this.#listen(host.worker, listener);
   }
@@ -123,9 +127,9 @@ export class WorkerService implements AcceptorHost {
   }
 
   #isWanted(fd: number): boolean {
-    const { maxConnections, blockList, kind } = this.#plan;
+    const { maxConnections, kind } = this.#plan;
     if (maxConnections !== Infinity && this.#memory.total() > maxConnections) return false;
-    if (blockList !== undefined && this.#opener.isBlocked(fd, blockList)) return false;
+    if (this.#blockList !== null && this.#opener.isBlocked(fd, this.#blockList)) return false;
     if (kind === 'tcp') this.#setNoDelay(fd);
     try {
       applyOptions(fd, this.#acceptedOptions);
