@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const esbuild = require('esbuild');
+const ts = require('typescript');
 
 const root = path.join(__dirname, '..');
 const lib = path.join(root, 'lib');
@@ -248,7 +249,31 @@ async function writeBundle(bundle, modules, bundleOf) {
     outfile: path.join(folder, `${bundle}.js`),
     plugins: [otherBundles(bundle, modules, bundleOf)],
   });
-  makeCheaper(path.join(folder, `${bundle}.js`));
+  const file = path.join(folder, `${bundle}.js`);
+  fs.writeFileSync(file, makeCheaper(withoutDocs(fs.readFileSync(file, 'utf8'))));
+}
+
+/**
+ * Docs are for who reads lib/, or the declarations: V8 would read them at each load. Their lines stay,
+ * empty, so that the source map holds.
+ */
+function withoutDocs(text) {
+  const cuts = new Map();
+  const visit = (node) => {
+    ts.forEachLeadingCommentRange(text, node.pos, (start, end, kind) => {
+      const lineStart = text.lastIndexOf('\n', start) + 1;
+      const isAlone = text.slice(lineStart, start).trim() === '';
+      if (isAlone && kind === ts.SyntaxKind.MultiLineCommentTrivia) cuts.set(lineStart, end);
+    });
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('bundle.js', text, ts.ScriptTarget.Latest));
+  let [result, kept] = ['', 0];
+  for (const [start, end] of [...cuts].sort(([one], [other]) => one - other)) {
+    result += text.slice(kept, start) + text.slice(start, end).replace(/[^\n]/g, '');
+    kept = end;
+  }
+  return result + text.slice(kept);
 }
 
 /**
@@ -256,8 +281,8 @@ async function writeBundle(bundle, modules, bundleOf) {
  * bundle, or a test, asks for it, since most never are; and an earlier bundle is looked for once,
  * and not for each of its modules. Lines stay where they are, for the source map.
  */
-function makeCheaper(file) {
-  let text = fs.readFileSync(file, 'utf8');
+function makeCheaper(bundled) {
+  let text = bundled;
   for (const [, name] of [...text.matchAll(/^var (\w+_exports) = \{\};$/gm)]) {
     // Three places: where it is declared, filled and handed out. One that is filled further stays.
     if (text.split(new RegExp(`\\b${name}\\b`)).length !== 4 || name === 'stdin_exports') continue;
@@ -274,11 +299,10 @@ function makeCheaper(file) {
   });
   const found = [...earlier].map((bundle) => ` var __in_${bundle} = require("./${bundle}.js");`);
   const filled = 'var __filled = (all, target = {}) => (__export(target, all), target);';
-  text = text
+  return text
     .replace('"use strict";', `"use strict"; ${LAZY}${found.join('')}`)
     .replace(/^ {4}"use strict";$/gm, '') // of a lazy module, in a file that is strict
     .replace(/^var __export = /m, `${filled} var __export = `);
-  fs.writeFileSync(file, text);
 }
 
 /** What addon-error.ts says of a bundle, where not even its folder is known. */
