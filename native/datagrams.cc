@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "datagram_control.h"
+#include "syscall_counts.h"
 
 #include "os_errno.h"
 
@@ -79,12 +80,15 @@ void PrepareReceive(Chunk* chunk, const DatagramSlots& slots, unsigned first, un
   }
 }
 
-void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsigned count) {
+// Returns how many bytes of payload there are.
+size_t Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsigned count) {
+  size_t bytes = 0;
   for (unsigned i = 0; i < count; i++) {
     const BatchMessage& message = chunk.messages[i];
     DatagramRecord& record = slots.records[first + i];
     const size_t length = std::min(size_t{message.length}, slots.slot_bytes);
     record.length = static_cast<uint32_t>(length);
+    bytes += length;
     record.wire_length = message.length;
     record.flags = (message.header.msg_flags & MSG_TRUNC) != 0 ? uint32_t{kDatagramTruncated} : 0;
     record.error = 0;
@@ -95,6 +99,7 @@ void Unpack(const Chunk& chunk, const DatagramSlots& slots, unsigned first, unsi
     if ((message.header.msg_flags & MSG_CTRUNC) != 0) record.flags |= kDatagramControlTruncated;
     ReadDatagramControl(message.header, &record);
   }
+  return bytes;
 }
 
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
@@ -231,7 +236,8 @@ int Sender::SendByHand(unsigned index) {
       WriteDatagramControl(record, 0, IsIpv6(), &chunk.messages[0].header);
     }
     slots.header->calls++;
-    const int sent = os::Sendmsg(fd, &chunk.messages[0].header, kSendFlags);
+    const int sent =
+        CountsOfThread().Written(os::Sendmsg(fd, &chunk.messages[0].header, kSendFlags));
     if (sent < 0) return -sent;
     at += bytes;
     record.sent_bytes = at;
@@ -253,7 +259,10 @@ BatchResult Sender::SendSome(unsigned first, unsigned count) {
   // No system says this, and a loop must not live on it.
   if (result.count == 0 && result.error == 0) result.error = EAGAIN;
   unsigned records = 0;
-  for (unsigned k = 0; k < result.count; k++) records += runs[k];
+  for (unsigned k = 0; k < result.count; k++) {
+    records += runs[k];
+    CountsOfThread().bytes_written += chunk.messages[k].length;
+  }
   for (unsigned i = 0; i < records; i++) slots.records[first + i].error = 0;
   return {records, result.error, result.calls};
 }
@@ -343,7 +352,9 @@ int ReceiveDatagrams(int fd, const DatagramSlots& slots, unsigned first, unsigne
     PrepareReceive(&chunk, slots, first + done, size, wants_control);
     const BatchResult result = ReceiveBatch(fd, chunk.messages, size, flags);
     slots.header->calls += result.calls;
-    Unpack(chunk, slots, first + done, result.count);
+    const size_t bytes = Unpack(chunk, slots, first + done, result.count);
+    // What comes back in the error queue was sent, not received.
+    if (!errors) CountsOfThread().bytes_read += bytes;
     done += result.count;
     if (result.error != 0 && !IsFull(result.error)) {
       // The error of a datagram that went to someone: its details are in the error queue.

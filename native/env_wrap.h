@@ -17,6 +17,7 @@
 #include "shared_block.h"
 #include "span.h"
 #include "spin_wait.h"
+#include "syscall_counts.h"
 
 namespace tripoll {
 
@@ -59,6 +60,7 @@ struct PollerEntry {
 };
 
 struct Environment {
+  SyscallCounts counts;  // of what is too frequent to look for the thread's: CountsOfThread
   OwnedFds fds;
   std::vector<std::unique_ptr<PollerEntry>> pollers;
   SharedBlock* arena = nullptr;  // what RecvArena reads into

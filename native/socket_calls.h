@@ -29,6 +29,7 @@ int Bind(int fd, const sockaddr* address, socklen_t length);
 int Listen(int fd, int backlog);
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags);
 int Connect(int fd, const sockaddr* address, socklen_t length);
+// These two are counted by who calls them: see CountsOfThread.
 int Recv(int fd, void* buffer, size_t length, int flags);
 int Send(int fd, const void* buffer, size_t length, int flags);
 int Sendmsg(int fd, const msghdr* message, int flags);

@@ -7,6 +7,7 @@
 #include "call_wrap.h"
 #include "os_errno.h"
 #include "socket_calls.h"
+#include "syscall_counts.h"
 
 namespace tripoll {
 
@@ -40,15 +41,30 @@ napi_value FillName(napi_env env, int fd, napi_value out) {
   return error < 0 ? ToValue(env, error) : FillAddress(env, out, address);
 }
 
-int Recv(int fd, Part to, Flags flags) {
-  return os::Recv(fd, to.data, to.length, static_cast<int>(flags));
+int Received(Environment* environment, int result) {
+  return environment->counts.Read(environment->counts.Called(Syscall::kRecv, result));
 }
-int Send(int fd, Part from, Flags flags) {
+int Sent(Environment* environment, int result) {
+  return environment->counts.Written(environment->counts.Called(Syscall::kSend, result));
+}
+
+int Recv(Environment* environment, int fd, Part to, Flags flags) {
+  const int result = environment->counts.Called(
+      Syscall::kRecv, os::Recv(fd, to.data, to.length, static_cast<int>(flags)));
+  // What was only looked at is read again.
+  return (flags.word & MSG_PEEK) != 0 ? result : environment->counts.Read(result);
+}
+int Send(Environment* environment, int fd, Part from, Flags flags) {
   // A peer that has gone is an EPIPE, never a signal (T43).
-  return os::Send(fd, from.data, from.length, static_cast<int>(flags) | MSG_NOSIGNAL);
+  return Sent(environment,
+              os::Send(fd, from.data, from.length, static_cast<int>(flags) | MSG_NOSIGNAL));
 }
-int Read(int fd, Part to) { return os::Read(fd, to.data, to.length); }
-int Write(int fd, Part from) { return os::Write(fd, from.data, from.length); }
+int Read(Environment* environment, int fd, Part to) {
+  return environment->counts.Read(os::Read(fd, to.data, to.length));
+}
+int Write(Environment* environment, int fd, Part from) {
+  return environment->counts.Written(os::Write(fd, from.data, from.length));
+}
 
 // [Uint8Array, ...], offset into the first, count: the array may be longer than count.
 struct Vectors {
@@ -104,16 +120,16 @@ bool Vectors::ReadElements(napi_env env, napi_value array, uint32_t offset) {
   return true;
 }
 
-int Writev(int fd, const Vectors& from) {
-  return os::Writev(fd, from.list, static_cast<int>(from.count));
+int Writev(Environment* environment, int fd, const Vectors& from) {
+  return environment->counts.Written(os::Writev(fd, from.list, static_cast<int>(from.count)));
 }
 
 // writev for a socket: the same, and without SIGPIPE (T43).
-int Sendv(int fd, Vectors& from) {
+int Sendv(Environment* environment, int fd, Vectors& from) {
   msghdr message{};
   message.msg_iov = from.list;
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(from.count);  // int on the BSDs
-  return os::Sendmsg(fd, &message, kSendFlags);
+  return environment->counts.Written(os::Sendmsg(fd, &message, kSendFlags));
 }
 
 // A new arena for this environment, as an ArrayBuffer that RecvArena fills and SendArena sends
@@ -132,20 +148,24 @@ napi_value ArenaCreate(napi_env env, Environment* environment) {
 }
 
 // The whole of a buffer, which spares a hot call three arguments.
-int RecvInto(int fd, Span to) { return os::Recv(fd, to.data, to.length, MSG_DONTWAIT); }
-int SendFrom(int fd, Span from) { return os::Send(fd, from.data, from.length, kSendFlags); }
+int RecvInto(Environment* environment, int fd, Span to) {
+  return Received(environment, os::Recv(fd, to.data, to.length, MSG_DONTWAIT));
+}
+int SendFrom(Environment* environment, int fd, Span from) {
+  return Sent(environment, os::Send(fd, from.data, from.length, kSendFlags));
+}
 
 int RecvArena(Environment* environment, int fd) {
   SharedBlock* arena = environment->arena;
   if (arena == nullptr) return -ENOBUFS;
-  return os::Recv(fd, arena->data(), arena->bytes(), MSG_DONTWAIT);
+  return Received(environment, os::Recv(fd, arena->data(), arena->bytes(), MSG_DONTWAIT));
 }
 
 napi_value SendArena(napi_env env, Environment* environment, int fd, uint32_t length) {
   SharedBlock* arena = environment->arena;
   if (arena == nullptr) return ToValue(env, -ENOBUFS);
   if (length > arena->bytes()) return ThrowRange(env, "length reaches past the end of the arena");
-  return ToValue(env, os::Send(fd, arena->data(), length, kSendFlags));
+  return ToValue(env, Sent(environment, os::Send(fd, arena->data(), length, kSendFlags)));
 }
 
 int Fcntl(Environment* environment, int fd, int command, Flags argument) {
@@ -260,6 +280,24 @@ int TakeSocketError(int fd) {
   return error < 0 ? error : -value;
 }
 
+// Fills the caller's object with what this thread has done so far: the number of calls of each kind
+// that it has made, and the bytes.
+napi_value FillSyscallCounts(napi_env env, Environment* environment, napi_value out) {
+  const SyscallCounts& own = environment->counts;
+  const SyscallCounts& others = CountsOfThread();
+  const auto set = [env, out](const char* name, uint64_t count) {
+    return SetNumber(env, out, name, static_cast<double>(count));
+  };
+  // Where there is no object to fill, this fails already.
+  bool filled = set("bytesRead", own.bytes_read + others.bytes_read) &&
+                set("bytesWritten", own.bytes_written + others.bytes_written);
+  for (int kind = 0; filled && kind < kSyscallKinds; kind++) {
+    const uint64_t made = own.calls[kind] + others.calls[kind];
+    if (made > 0) filled = set(NameOf(static_cast<Syscall>(kind)), made);
+  }
+  return filled ? ToValue(env, 0) : ThrowType(env, "expected an object to fill");
+}
+
 const Export kExports[] = {
     {"socket", Open<os::Socket, int, Flags, int>},
     {"ipVersion", Call<IpVersion>},
@@ -291,6 +329,7 @@ const Export kExports[] = {
     {"getsockopt", Call<Getsockopt>},
     {"setsockoptInt", Call<SetsockoptInt>},
     {"takeSocketError", Call<TakeSocketError>},
+    {"syscallCounts", Call<FillSyscallCounts>},
 };
 
 }  // namespace

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "env_wrap.h"
 #include "os_errno.h"
 #include "os_thread.h"
 #include "steady_time.h"
+#include "syscall_counts.h"
 
 namespace tripoll {
 
@@ -69,7 +71,8 @@ class WatcherDriver final : public Driver {
   int64_t last_hold_ns_ = 0;
   bool held_ = false;
   bool consumed_ = true;
-  int count_ = 0;  // records that wait for delivery, or the -errno of a wait
+  int count_ = 0;         // records that wait for delivery, or the -errno of a wait
+  SyscallCounts counts_;  // what the thread has done since the last delivery
 };
 
 int WatcherDriver::Start(napi_value callback) {
@@ -116,6 +119,7 @@ void WatcherDriver::Run() {
 bool WatcherDriver::DeliverAndWait(int count) {
   std::unique_lock<std::mutex> lock(mutex_);
   count_ = count;
+  counts_ = std::exchange(CountsOfThread(), {});
   if (quit_) return false;
   consumed_ = false;
   if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) != napi_ok)
@@ -139,6 +143,7 @@ void WatcherDriver::OnBatch(napi_env env, napi_value /*function*/, void* context
 // count, or waits in the poller.
 bool WatcherDriver::DeliverOne(napi_env env) {
   if (row_end_ns_ == 0) row_end_ns_ = NowNs() + kMaxRowNs;
+  CountsOfThread().Add(std::exchange(counts_, {}));
   const int count = count_;
   count_ = 0;
   CallContained(env, nullptr, callback_, count);
@@ -194,6 +199,7 @@ void WatcherDriver::JoinThread(PollerEntry* entry) {
   }
   if (WakeToEnd()) {
     thread_.Join();
+    CountsOfThread().Add(std::exchange(counts_, {}));
     return;
   }
   // SAFETY: the thread stays in its wait, and ends if it ever leaves it, for `quit_` is set: the

@@ -94,6 +94,8 @@ export interface NativeBinding {
   getsockopt(fd: number, level: number, name: number, out: Uint8Array): number;
   setsockoptInt(fd: number, level: number, name: number, value: number): number;
   takeSocketError(fd: number): number;
+  /** Of this thread: fills `out` with the calls by kind, of those that were made, and two sums of bytes. */
+  syscallCounts(out: object): number;
 
   sendfile?(outFd: number, inFd: number, offset: number, length: number): number;
   splice?(inFd: number, outFd: number, length: number): number;

@@ -49,6 +49,10 @@ export const REACTOR_METRICS: readonly Metric<ReactorMetrics>[] = [
     ['tripoll.reactor.handler.calls', '{call}', 'Calls of handlers', (of) => of.handlerCalls],
     ['tripoll.reactor.timer.calls', '{call}', 'Calls of timers', (of) => of.timerCalls],
     ['tripoll.reactor.wakes', '{wake}', 'Times that the reactor woke its own poller', (of) => of.wakes],
+    ['tripoll.reactor.spin.looks', '{look}', 'Looks that found nothing', (of) => of.spinLooks],
+    ['tripoll.reactor.spin.sleeps', '{wait}', 'Waits that slept after a look', (of) => of.spinSleeps],
+    ['tripoll.thread.io.read', 'By', 'Bytes that its reactors have read', (of) => of.bytesRead],
+    ['tripoll.thread.io.written', 'By', 'Bytes that its reactors have written', (of) => of.bytesWritten],
   ]),
   ...table<ReactorMetrics>('gauge', [
     ['tripoll.reactor.timers', '{timer}', 'Timers that will fire', (of) => of.timers],

@@ -8,7 +8,7 @@ import {
 } from './sources.js';
 
 /** What a unit is called in a name; others are left out. */
-const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: '_seconds', '1': '_ratio' };
+const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes', '1': '_ratio' };
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' };
 

@@ -81,12 +81,20 @@ const REGISTRATIONS = {
   description: 'Registrations that are active, by their kind',
 } as const;
 
+const SYSCALLS = {
+  name: 'tripoll.thread.syscalls',
+  kind: 'counter',
+  unit: '{call}',
+  description: 'System calls that the reactors of a thread have made, by their kind',
+} as const;
+
 /** All but histograms, whether or not there is anything to say of it. */
 export const ALL_METRICS: readonly Omit<Family, 'points'>[] = [
   ...REACTOR_METRICS,
   ...TIME_METRICS,
   ...WORKER_METRICS,
   REGISTRATIONS,
+  SYSCALLS,
 ];
 
 /** What there is to say, in the order of the table. */
@@ -106,6 +114,8 @@ function collectReactor(into: Families, reactor: Reactor, attributes: MetricAttr
   for (const metric of REACTOR_METRICS) add(into, metric, metric.read(metrics), attributes);
   for (const [kind, count] of Object.entries(countKinds(reactor)))
     add(into, REGISTRATIONS, count, { ...attributes, kind });
+  for (const [call, count] of Object.entries(metrics.syscalls))
+    add(into, SYSCALLS, count, { ...attributes, call });
   const { times } = metrics;
   if (times === null) return;
   for (const metric of TIME_METRICS) add(into, metric, metric.read(times), attributes);

@@ -70,6 +70,8 @@ export class Poller implements PollerContract {
   #events: Events;
   /** Names the native poller; -1 when closed. */
   #index: number;
+  /** When it is closed: what it had counted. */
+  #spinCounts: readonly [number, number] = [0, 0];
 
   /**
    * @throws RangeError ERR_TRIPOLL_OUT_OF_RANGE for a name that is no backend;
@@ -109,6 +111,12 @@ export class Poller implements PollerContract {
   get index(): number {
     if (this.#index < 0) throw closedError('Poller');
     return this.#index;
+  }
+
+  /** @internal Of its busy polling: looks that found nothing, and waits that slept all the same. */
+  get spinCounts(): readonly [looks: number, sleeps: number] {
+    if (this.#index < 0) return this.#spinCounts;
+    return [native.pollerLooks(this.#index), native.pollerSleeps(this.#index)];
   }
 
   /** @internal What another thread may use to wake this poller: see `Waker`. */
@@ -168,6 +176,7 @@ export class Poller implements PollerContract {
   /** Closes the poller's own fds, never a user's. May be called twice. */
   close(): void {
     if (this.#index < 0) return;
+    this.#spinCounts = this.spinCounts;
     native.pollerClose(this.#index);
     this.#index = -1;
   }

@@ -1,4 +1,6 @@
 import type { DriverName } from '../binding/capabilities.js';
+import { native } from '../binding/native.js';
+import type { Poller } from '../poller/poller.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { RunDriverName } from './driver.js';
 import type { ReactorTimes } from './probe.js';
@@ -32,6 +34,20 @@ export interface ReactorMetrics {
   readonly timerCalls: number;
   /** Times that the reactor woke its own poller, which is a system call. */
   readonly wakes: number;
+  /** Looks of busy polling (`run({ spinUs })`) that found nothing. */
+  readonly spinLooks: number;
+  /** Waits that slept although they had looked before. */
+  readonly spinSleeps: number;
+  /**
+   * System calls that this library has made in this thread, by kind, as `epoll_wait` and `recv`:
+   * those that were made at all. Reactors of one thread share them. A call that another thread makes
+   * is counted there, but for the waits of the driver *watcher*.
+   */
+  readonly syscalls: Readonly<Record<string, number>>;
+  /** Bytes that those have read for sockets and other fds, of all reactors of this thread. */
+  readonly bytesRead: number;
+  /** Bytes that those have written, likewise. */
+  readonly bytesWritten: number;
   /** Null while nothing of `tripoll/observe` takes its times. */
   readonly times: ReactorTimes | null;
 }
@@ -60,10 +76,16 @@ export interface InspectionHost {
   readonly refs: number;
   readonly turns: number;
   readonly wakes: number;
+  /** Null for a test's own poller. */
+  readonly ownPoller: Poller | null;
 }
 
 function counters(host: InspectionHost): Omit<ReactorMetrics, 'times'> {
   const { registry, dispatcher, timers } = host;
+  const counts = { bytesRead: 0, bytesWritten: 0 };
+  native.syscallCounts(counts);
+  const { bytesRead, bytesWritten, ...syscalls } = counts;
+  const [spinLooks, spinSleeps] = host.ownPoller?.spinCounts ?? [0, 0];
   return {
     registrations: registry.slab.size,
     timers: timers.size,
@@ -77,6 +99,7 @@ function counters(host: InspectionHost): Omit<ReactorMetrics, 'times'> {
     handlerCalls: dispatcher.handlerCalls,
     timerCalls: timers.fired,
     wakes: host.wakes,
+    ...{ spinLooks, spinSleeps, syscalls, bytesRead, bytesWritten },
   };
 }
 

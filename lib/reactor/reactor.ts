@@ -66,8 +66,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   closed = false;
 
   private readonly poller: PollerContract;
-  /** The same, where it is the system's and not a test's. */
-  private readonly ownPoller: Poller | null;
+  /** @internal The same, where it is the system's and not a test's. */
+  readonly ownPoller: Poller | null;
   private readonly clock: Clock;
   private driverHandle: Driver | null = null;
   /** While `run()` runs. */

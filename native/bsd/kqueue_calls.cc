@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "os_calls.h"
+#include "syscall_counts.h"
 #include "unique_fd.h"
 #include "unix/timespec.h"
 
@@ -18,6 +19,7 @@ template <typename R, typename Count>
 int Call(R (*function)(int, const struct kevent*, Count, struct kevent*, Count, const timespec*),
          int kqueue_fd, const struct kevent* changes, int change_count, struct kevent* events,
          int event_count, const timespec* timeout) {
+  CountCall(Syscall::kKevent);
   const R count = function(kqueue_fd, changes, static_cast<Count>(change_count), events,
                            static_cast<Count>(event_count), timeout);
   return count < 0 ? -errno : static_cast<int>(count);

@@ -76,11 +76,12 @@ void CloseFdsOnExec(msghdr* message) {
 #ifdef TRIPOLL_FLAGS_AFTER_BIRTH
 
 int Socket(int domain, int type, int protocol) {
-  return FinishSocket(Result(socket(domain, type & ~kBirthFlags, protocol)), type);
+  return FinishSocket(Result(socket(domain, type & ~kBirthFlags, protocol), Syscall::kSocket),
+                      type);
 }
 
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
-  const int accepted = Result(accept(fd, address, length));
+  const int accepted = Result(accept(fd, address, length), Syscall::kAccept);
   if (accepted < 0) return accepted;
   // It inherits O_NONBLOCK from its listener here, and must not where that was not asked for.
   const int status = fcntl(accepted, F_GETFL);
@@ -109,9 +110,11 @@ int Pipe2(int fds[2], int flags) {
 
 #else
 
-int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
+int Socket(int domain, int type, int protocol) {
+  return Result(socket(domain, type, protocol), Syscall::kSocket);
+}
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
-  return Result(accept4(fd, address, length, flags));
+  return Result(accept4(fd, address, length, flags), Syscall::kAccept);
 }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
@@ -147,9 +150,10 @@ int Ptsname(int fd, char* name, size_t length) {
 int Recvmsg(int fd, msghdr* message, int flags) {
 #ifdef MSG_CMSG_CLOEXEC
   return Result(
-      recvmsg(fd, message, flags | (message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0)));
+      recvmsg(fd, message, flags | (message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0)),
+      Syscall::kRecvmsg);
 #else
-  const int received = Result(recvmsg(fd, message, flags));
+  const int received = Result(recvmsg(fd, message, flags), Syscall::kRecvmsg);
   if (received >= 0) CloseFdsOnExec(message);
   return received;
 #endif

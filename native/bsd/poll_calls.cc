@@ -4,7 +4,7 @@
 namespace tripoll::os {
 
 int Poll(pollfd* fds, size_t count, int timeout_ms) {
-  return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms));
+  return Result(poll(fds, static_cast<nfds_t>(count), timeout_ms), Syscall::kPoll);
 }
 
 // A socket with an error is ready to read and to write, and no more: sopoll_generic of FreeBSD,

@@ -13,6 +13,7 @@
 #include <cerrno>
 
 #include "os_calls.h"
+#include "syscall_counts.h"
 
 namespace tripoll::os {
 
@@ -37,6 +38,7 @@ const bool kHasSendfile = true;
 
 int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
   if (length == 0) return 0;  // would mean all of the file
+  CountCall(Syscall::kSendfile);
   auto sent = static_cast<off_t>(length);
   const int result = sendfile(in_fd, out_fd, offset, &sent, nullptr, 0);
   return ToResult(result, sent);
@@ -59,6 +61,7 @@ const bool kHasSendfile = true;
 
 int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
   if (length == 0) return 0;  // would mean all of the file
+  CountCall(Syscall::kSendfile);
   off_t sent = 0;
   const int result = sendfile(in_fd, out_fd, offset, length, nullptr, &sent, 0);
   return ToResult(result, sent);

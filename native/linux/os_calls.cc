@@ -35,23 +35,27 @@
 
 namespace tripoll::os {
 
-int Socket(int domain, int type, int protocol) { return Result(socket(domain, type, protocol)); }
+int Socket(int domain, int type, int protocol) {
+  return Result(socket(domain, type, protocol), Syscall::kSocket);
+}
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
-  return Result(accept4(fd, address, length, flags));
+  return Result(accept4(fd, address, length, flags), Syscall::kAccept);
 }
 int Recvmsg(int fd, msghdr* message, int flags) {
   // Without room for them none come, and packet sockets refuse the flag (packet_recvmsg).
   const int close_on_exec = message->msg_control != nullptr ? MSG_CMSG_CLOEXEC : 0;
-  return Result(recvmsg(fd, message, flags | close_on_exec));
+  return Result(recvmsg(fd, message, flags | close_on_exec), Syscall::kRecvmsg);
 }
 static_assert(sizeof(BatchMessage) == sizeof(mmsghdr) &&
                   offsetof(BatchMessage, length) == offsetof(mmsghdr, msg_len),
               "a BatchMessage is an mmsghdr under another name");
 int Sendmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
-  return Result(sendmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags));
+  return Result(sendmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags),
+                Syscall::kSendmmsg);
 }
 int Recvmmsg(int fd, BatchMessage* messages, unsigned count, int flags) {
-  return Result(recvmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags, nullptr));
+  return Result(recvmmsg(fd, reinterpret_cast<mmsghdr*>(messages), count, flags, nullptr),
+                Syscall::kRecvmmsg);
 }
 int Socketpair(int domain, int type, int protocol, int fds[2]) {
   return Result(socketpair(domain, type, protocol, fds));
@@ -60,16 +64,17 @@ int Pipe2(int fds[2], int flags) { return Result(pipe2(fds, flags)); }
 
 int EpollCreate1(int flags) { return Result(epoll_create1(flags)); }
 int EpollCtl(int epoll_fd, int operation, int fd, epoll_event* event) {
-  return Result(epoll_ctl(epoll_fd, operation, fd, event));
+  return Result(epoll_ctl(epoll_fd, operation, fd, event), Syscall::kEpollCtl);
 }
 int EpollWait(int epoll_fd, epoll_event* events, int capacity, int timeout_ms) {
-  return Result(epoll_wait(epoll_fd, events, capacity, timeout_ms));
+  return Result(epoll_wait(epoll_fd, events, capacity, timeout_ms), Syscall::kEpollWait);
 }
 int EpollPwait2(int epoll_fd, epoll_event* events, int capacity, int64_t timeout_ns) {
   // The kernel wants its own 64-bit timespec, which is this one on every 64-bit system.
   static_assert(sizeof(timespec) == 16, "epoll_pwait2 takes __kernel_timespec");
   timespec time = ToTimespec(timeout_ns);
-  return Result(syscall(SYS_epoll_pwait2, epoll_fd, events, capacity, &time, nullptr, 0));
+  return Result(syscall(SYS_epoll_pwait2, epoll_fd, events, capacity, &time, nullptr, 0),
+                Syscall::kEpollWait);
 }
 size_t IoctlBytes(unsigned long request) { return _IOC_SIZE(request); }
 int Dup3(int fd, int target, int flags) { return Result(dup3(fd, target, flags)); }
@@ -79,7 +84,7 @@ int TimerfdCreate(int flags) { return Result(timerfd_create(CLOCK_MONOTONIC, fla
 int TimerfdSettime(int fd, int64_t timeout_ns) {
   itimerspec spec{};
   spec.it_value = ToTimespec(timeout_ns);
-  return Result(timerfd_settime(fd, 0, &spec, nullptr));
+  return Result(timerfd_settime(fd, 0, &spec, nullptr), Syscall::kTimerfdSettime);
 }
 const bool kHasSendfile = true;
 int PeerCredentials(int fd, int32_t out[3]) {
@@ -94,10 +99,11 @@ int PeerCredentials(int fd, int32_t out[3]) {
 }
 int Sendfile(int out_fd, int in_fd, int64_t offset, size_t length) {
   off_t from = offset;
-  return Result(sendfile(out_fd, in_fd, &from, length));
+  return Result(sendfile(out_fd, in_fd, &from, length), Syscall::kSendfile);
 }
 int Splice(int in_fd, int out_fd, size_t length) {
-  return Result(splice(in_fd, nullptr, out_fd, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+  return Result(splice(in_fd, nullptr, out_fd, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                Syscall::kSplice);
 }
 int MapMemory(size_t length, void** memory) {
   void* mapped = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -111,7 +117,7 @@ int TimerfdSet(int fd, int flags, int64_t value_ns, int64_t period_ns) {
   itimerspec spec{};
   spec.it_value = ToTimespec(value_ns);
   spec.it_interval = ToTimespec(period_ns);
-  return Result(timerfd_settime(fd, flags, &spec, nullptr));
+  return Result(timerfd_settime(fd, flags, &spec, nullptr), Syscall::kTimerfdSettime);
 }
 int PidfdOpen(int pid, int flags) { return Result(syscall(SYS_pidfd_open, pid, flags)); }
 int PidfdSendSignal(int fd, int signal) {

@@ -5,6 +5,7 @@
 #include <climits>
 
 #include "os_calls.h"
+#include "syscall_counts.h"
 
 namespace tripoll {
 
@@ -14,14 +15,15 @@ int RunRelay(const Relay& relay, RelayState* state) {
   int total = 0;
   while (static_cast<size_t>(total) < most) {
     const size_t wanted = most - static_cast<size_t>(total);
-    const int taken = os::Splice(relay.from, relay.pipe_write, wanted);
+    const int taken = CountsOfThread().Read(os::Splice(relay.from, relay.pipe_write, wanted));
     if (taken <= 0) {
       state->drained = taken == -EAGAIN ? 1 : 0;
       return total > 0 ? total : taken;
     }
     total += taken;
     for (int left = taken; left > 0;) {
-      const int moved = os::Splice(relay.pipe_read, relay.to, static_cast<size_t>(left));
+      const int moved = CountsOfThread().Written(
+          os::Splice(relay.pipe_read, relay.to, static_cast<size_t>(left)));
       if (moved <= 0) {
         state->left = left;
         return total;

@@ -24,22 +24,22 @@ int CallIoctl(int (*call)(int, Request, ...), int fd, unsigned long request, voi
 }  // namespace
 
 int Bind(int fd, const sockaddr* address, socklen_t length) {
-  return Result(bind(fd, address, length));
+  return Result(bind(fd, address, length), Syscall::kBind);
 }
-int Listen(int fd, int backlog) { return Result(listen(fd, backlog)); }
+int Listen(int fd, int backlog) { return Result(listen(fd, backlog), Syscall::kListen); }
 int Connect(int fd, const sockaddr* address, socklen_t length) {
-  return Result(connect(fd, address, length));
+  return Result(connect(fd, address, length), Syscall::kConnect);
 }
 int Recv(int fd, void* buffer, size_t length, int flags) {
-  return Result(recv(fd, buffer, length, flags));
+  return Uncounted(recv(fd, buffer, length, flags));
 }
 int Send(int fd, const void* buffer, size_t length, int flags) {
-  return Result(send(fd, buffer, length, flags));
+  return Uncounted(send(fd, buffer, length, flags));
 }
 int Sendmsg(int fd, const msghdr* message, int flags) {
-  return Result(sendmsg(fd, message, flags));
+  return Result(sendmsg(fd, message, flags), Syscall::kSendmsg);
 }
-int Shutdown(int fd, int how) { return Result(shutdown(fd, how)); }
+int Shutdown(int fd, int how) { return Result(shutdown(fd, how), Syscall::kShutdown); }
 int Getsockname(int fd, sockaddr* address, socklen_t* length) {
   return Result(getsockname(fd, address, length));
 }
@@ -47,16 +47,22 @@ int Getpeername(int fd, sockaddr* address, socklen_t* length) {
   return Result(getpeername(fd, address, length));
 }
 int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
-  return Result(setsockopt(fd, level, name, value, length));
+  return Result(setsockopt(fd, level, name, value, length), Syscall::kSetsockopt);
 }
 int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
-  return Result(getsockopt(fd, level, name, value, length));
+  return Result(getsockopt(fd, level, name, value, length), Syscall::kGetsockopt);
 }
-int Read(int fd, void* buffer, size_t length) { return Result(read(fd, buffer, length)); }
-int Write(int fd, const void* buffer, size_t length) { return Result(write(fd, buffer, length)); }
-int Writev(int fd, const iovec* buffers, int count) { return Result(writev(fd, buffers, count)); }
+int Read(int fd, void* buffer, size_t length) {
+  return Result(read(fd, buffer, length), Syscall::kRead);
+}
+int Write(int fd, const void* buffer, size_t length) {
+  return Result(write(fd, buffer, length), Syscall::kWrite);
+}
+int Writev(int fd, const iovec* buffers, int count) {
+  return Result(writev(fd, buffers, count), Syscall::kWritev);
+}
 int Fcntl(int fd, int command, int argument) { return Result(fcntl(fd, command, argument)); }
-int Close(int fd) { return Result(close(fd)); }
+int Close(int fd) { return Result(close(fd), Syscall::kClose); }
 int OpenFile(const char* path, int flags) { return Result(open(path, flags | O_CLOEXEC, 0)); }
 int Fstat(int fd, struct stat* status) { return Result(fstat(fd, status)); }
 int Fchmod(int fd, uint32_t mode) { return Result(fchmod(fd, static_cast<mode_t>(mode))); }

@@ -6,6 +6,7 @@
 
 #include "call_wrap.h"
 #include "os_calls.h"
+#include "syscall_counts.h"
 #include "unix/transfer_limit.h"
 
 namespace tripoll {
@@ -15,7 +16,7 @@ namespace {
 napi_value Sendfile(napi_env env, int out_fd, int in_fd, int64_t offset, int64_t length) {
   if (offset < 0 || length < 0) return ThrowRange(env, "offset and length are not negative");
   const size_t count = std::min(static_cast<size_t>(length), kMostPerCall);
-  return ToValue(env, os::Sendfile(out_fd, in_fd, offset, count));
+  return ToValue(env, CountsOfThread().Written(os::Sendfile(out_fd, in_fd, offset, count)));
 }
 
 // Fills out with pid, uid and gid of who connected, or listened, as words.

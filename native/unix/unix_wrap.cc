@@ -11,6 +11,7 @@
 #include "address_wrap.h"
 #include "call_wrap.h"
 #include "os_calls.h"
+#include "syscall_counts.h"
 #include "unix/messages.h"
 
 namespace tripoll {
@@ -38,7 +39,7 @@ int ReceiveInto(Environment* environment, int fd, Span buffer, Span name, int fl
     std::memcpy(control.data + sizeof head, received.fds,
                 kWord * static_cast<size_t>(received.fd_count));
   }
-  return result;
+  return environment->counts.Read(result);
 }
 
 int RecvMessage(Environment* environment, int fd, Span to, Flags flags, Span control, Span name) {
@@ -57,7 +58,7 @@ int SendMessageWithFds(int fd, Part from, Span words, Span name) {
   const size_t count = words.length / kWord;
   if (count > kMostFds) return -EINVAL;
   if (count > 0) std::memcpy(fds, words.data, count * kWord);
-  return SendMessage(fd, from, name, fds, static_cast<int>(count));
+  return CountsOfThread().Written(SendMessage(fd, from, name, fds, static_cast<int>(count)));
 }
 
 // Opens what is there; an fd.

@@ -1,5 +1,6 @@
 #include "windows/afd.h"
 
+#include "syscall_counts.h"
 #include "windows/win_error.h"
 
 #include "os_errno.h"
@@ -52,6 +53,7 @@ int OpenAfd(HANDLE port, HANDLE* afd) {
 void CloseAfd(HANDLE afd) { CloseHandle(afd); }
 
 int StartAfdPoll(HANDLE afd, SOCKET base, uint32_t events, uintptr_t context, AfdPoll* poll) {
+  CountCall(Syscall::kAfdPoll);
   poll->status = {};
   poll->status.Status = kStatusPending;
   poll->info.timeout.QuadPart = INT64_MAX;
@@ -65,6 +67,7 @@ int StartAfdPoll(HANDLE afd, SOCKET base, uint32_t events, uintptr_t context, Af
 }
 
 int CancelAfdPoll(HANDLE afd, AfdPoll* poll) {
+  CountCall(Syscall::kCancelAfdPoll);
   IO_STATUS_BLOCK cancelled{};
   const NTSTATUS status = NtCancelIoFileEx(afd, &poll->status, &cancelled);
   return status == kStatusSuccess || status == kStatusNotFound ? 0 : FromNtStatus(status);

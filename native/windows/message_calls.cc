@@ -4,6 +4,7 @@
 #include <climits>
 
 #include "datagram_calls.h"
+#include "syscall_counts.h"
 #include "windows/net.h"
 #include "windows/pipe_calls.h"
 #include "windows/win_error.h"
@@ -123,11 +124,13 @@ int ErrorOfSend(int fd, bool has_name) {
 }
 
 int Recvmsg(int fd, msghdr* message, int flags) {
+  CountCall(Syscall::kRecvmsg);
   return message->msg_control == nullptr ? ReceivePlain(fd, message, flags)
                                          : ReceiveWithControl(fd, message, flags);
 }
 
 int Sendmsg(int fd, const msghdr* message, int flags) {
+  CountCall(Syscall::kSendmsg);
   if (MayBePipe()) {
     if (const auto pipe = PipeSend(fd, message->msg_iov, message->msg_iovlen)) return *pipe;
   }

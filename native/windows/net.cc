@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "socket_calls.h"
+#include "syscall_counts.h"
 #include "windows/net.h"
 #include "windows/pipe_calls.h"
 #include "windows/win_error.h"
@@ -135,6 +136,7 @@ int CheckSocket(int fd) {
 }
 
 int Socket(int domain, int type, int protocol) {
+  CountCall(Syscall::kSocket);
   const int started = StartWinsock();
   if (started < 0) return started;
   // Windows keeps a handle's inheritance in the call that makes it: no other thread's child can
@@ -151,12 +153,17 @@ int Socket(int domain, int type, int protocol) {
 }
 
 int Bind(int fd, const sockaddr* address, socklen_t length) {
+  CountCall(Syscall::kBind);
   return Result(fd, bind(ToSocket(fd), address, length));
 }
 
-int Listen(int fd, int backlog) { return Result(fd, listen(ToSocket(fd), backlog)); }
+int Listen(int fd, int backlog) {
+  CountCall(Syscall::kListen);
+  return Result(fd, listen(ToSocket(fd), backlog));
+}
 
 int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  CountCall(Syscall::kAccept);
   if (MayBePipe()) {
     if (const auto pipe = PipeAccept(fd)) return *pipe;
   }
@@ -171,6 +178,7 @@ int Accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
 }
 
 int Connect(int fd, const sockaddr* address, socklen_t length) {
+  CountCall(Syscall::kConnect);
   const int error = Result(fd, connect(ToSocket(fd), address, length));
   // A non-blocking stream's is never done at once. AF_UNSPEC takes a datagram socket's peer away,
   // as on Unix.
@@ -203,6 +211,7 @@ int Send(int fd, const void* buffer, size_t length, int flags) {
 }
 
 int Shutdown(int fd, int how) {
+  CountCall(Syscall::kShutdown);
   if (MayBePipe()) {
     if (const auto result = PipeShutdown(fd, how)) return *result;
   }
@@ -210,6 +219,7 @@ int Shutdown(int fd, int how) {
 }
 
 int Getsockname(int fd, sockaddr* address, socklen_t* length) {
+  CountCall(Syscall::kOther);
   const int error = Result(fd, getsockname(ToSocket(fd), address, length));
   if (error == 0) *length = UnixNameLength(address, *length);
   if (error != -EINVAL) return error;
@@ -224,12 +234,14 @@ int Getsockname(int fd, sockaddr* address, socklen_t* length) {
 }
 
 int Getpeername(int fd, sockaddr* address, socklen_t* length) {
+  CountCall(Syscall::kOther);
   const int error = Result(fd, getpeername(ToSocket(fd), address, length));
   if (error == 0) *length = UnixNameLength(address, *length);
   return error;
 }
 
 int Setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  CountCall(Syscall::kSetsockopt);
   if (level == SOL_SOCKET && name == SO_LINGER && length == kUnixLingerBytes) {
     int parts[2];
     std::memcpy(parts, value, sizeof parts);
@@ -252,6 +264,7 @@ int Setsockopt(int fd, int level, int name, const void* value, socklen_t length)
 }
 
 int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  CountCall(Syscall::kGetsockopt);
   if (MayBePipe() && level == SOL_SOCKET && name == SO_ERROR && *length == kIntBytes) {
     if (const auto error = PipeTakeError(fd)) {
       std::memcpy(value, &*error, kIntBytes);
@@ -276,8 +289,14 @@ int Getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
 }
 
 // A socket is no file here: reading and writing are receiving and sending, and of files nothing.
-int Read(int fd, void* buffer, size_t length) { return Recv(fd, buffer, length, 0); }
-int Write(int fd, const void* buffer, size_t length) { return Send(fd, buffer, length, 0); }
+int Read(int fd, void* buffer, size_t length) {
+  CountCall(Syscall::kRecv);
+  return Recv(fd, buffer, length, 0);
+}
+int Write(int fd, const void* buffer, size_t length) {
+  CountCall(Syscall::kSend);
+  return Send(fd, buffer, length, 0);
+}
 int Writev(int fd, const iovec* buffers, int count) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(buffers);
@@ -287,6 +306,7 @@ int Writev(int fd, const iovec* buffers, int count) {
 
 // Windows can set O_NONBLOCK and not ask for it.
 int Fcntl(int fd, int command, int argument) {
+  CountCall(Syscall::kOther);
   if (!IsOpenHandle(fd)) return -EBADF;
   DWORD flags = 0;
   switch (command) {
@@ -307,6 +327,7 @@ int Pipe2(int /*fds*/[2], int /*flags*/) { return -ENOSYS; }
 
 // What is no socket is left alone.
 int Close(int fd) {
+  CountCall(Syscall::kClose);
   if (MayBePipe()) {
     if (const auto result = PipeClose(fd)) return *result;
   }

@@ -195,6 +195,7 @@ const templates: Record<string, () => unknown[]> = {
   connect: () => [flagged, c['AF_INET'], '127.0.0.1', 1, 0],
   listen: () => [listener, 1],
   accept4: () => [listener, 0],
+  syscallCounts: () => [{}],
   getsockname: () => [listener, {}],
   getpeername: () => [listener, {}],
   recv: () => [socket, bytes(), 0, 4, c['MSG_DONTWAIT']],

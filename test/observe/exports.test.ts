@@ -7,6 +7,7 @@ import {
   type MeterLike,
   type MeterObservations,
 } from 'tripoll/observe';
+import { sys } from 'tripoll/raw';
 import { fakeRig } from '../reactor/fake-reactor.js';
 import { closed, invalidType, thrownBy } from '../support/errors.js';
 
@@ -97,7 +98,9 @@ describe('exportOpenTelemetry', () => {
     exportOpenTelemetry(meter, { runtime }, { runtime });
     const names = meter.created.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names.filter((name) => !/^tripoll\.(reactor|worker)(\.[a-z][a-z0-9_]*)+$/.test(name))).toEqual([]);
+    expect(
+      names.filter((name) => !/^tripoll\.(reactor|thread|worker)(\.[a-z][a-z0-9_]*)+$/.test(name)),
+    ).toEqual([]);
     // A name is no other's first part.
     const metrics = names.filter((name) => !/\.(p[0-9]+|max)$/.test(name));
     expect(metrics.filter((name) => metrics.some((other) => other.startsWith(`${name}.`)))).toEqual([]);
@@ -176,6 +179,7 @@ describe('prometheusText', () => {
   test('has each metric once, with all its series', () => {
     const { reactor } = usedRig();
     const other = fakeRig().reactor;
+    sys.close(sys.socket(sys.constants.AF_INET, sys.constants.SOCK_STREAM));
     const values = parse(
       prometheusText(
         { reactor, attributes: { reactor: 'one' } },
@@ -190,6 +194,15 @@ describe('prometheusText', () => {
       'tripoll_worker_tasks_total{worker="1"}': 40,
       'tripoll_worker_busy_time_seconds_total{worker="1"}': 1.5,
       'tripoll_worker_utilization_ratio{worker="1"}': 0.5,
+    });
+    const { bytesRead, bytesWritten, syscalls } = reactor.metrics();
+    expect(syscalls.close).toBeGreaterThan(0);
+    expect(Object.fromEntries(values)).toMatchObject({
+      'tripoll_thread_syscalls_total{reactor="one",call="close"}': syscalls.close,
+      'tripoll_thread_io_read_bytes_total{reactor="one"}': bytesRead,
+      'tripoll_thread_io_written_bytes_total{reactor="one"}': bytesWritten,
+      'tripoll_reactor_spin_looks_total{reactor="one"}': 0,
+      'tripoll_reactor_spin_sleeps_total{reactor="one"}': 0,
     });
     expect([...values.keys()].filter((key) => /duration.*two/.test(key))).toEqual([]);
   });

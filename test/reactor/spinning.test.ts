@@ -16,10 +16,10 @@ const kinds = namedDriverKinds.filter(([, { run, driver }]) => run !== true && d
 const indexOf = (reactor: Reactor): number =>
   (reactor as unknown as { poller: { index: number } }).poller.index;
 
-const countsOf = (reactor: Reactor): { looks: number; sleeps: number } => ({
-  looks: native.pollerLooks(indexOf(reactor)),
-  sleeps: native.pollerSleeps(indexOf(reactor)),
-});
+function countsOf(reactor: Reactor): { looks: number; sleeps: number } {
+  const { spinLooks: looks, spinSleeps: sleeps } = reactor.metrics();
+  return { looks, sleeps };
+}
 
 /** A timer of the reactor's. */
 function fired(reactor: Reactor, delayMs: number): Promise<void> {
@@ -109,6 +109,8 @@ describe.each(kinds)('spinning under run() of %s', (_name, kind: DriverKind) => 
       reactor.stop();
       await within(again, 'the end of run()');
     }
+    expect(countsOf(reactor).looks).toBe(looks);
+    reactor.close();
     expect(countsOf(reactor).looks).toBe(looks);
   });
 
