@@ -10,7 +10,7 @@ export { Events } from './poller/events.js';
 export { Interest, Mode, Readiness } from './poller/flags.js';
 export { Poller, type PollerContract, type PollerOptions } from './poller/poller.js';
 export type { EventHandler } from './reactor/registration.js';
-export type { ReactorInspection, ReactorMetrics } from './reactor/inspection.js';
+export type { ReactorCounters, ReactorInspection, ReactorMetrics } from './reactor/inspection.js';
 export type { HistogramSummary, ReactorTimes } from './reactor/probe.js';
 export { Reactor } from './reactor/reactor.js';
 export type {

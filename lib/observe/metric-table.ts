@@ -1,4 +1,4 @@
-import type { ReactorMetrics } from '../reactor/inspection.js';
+import type { ReactorCounters, ReactorMetrics } from '../reactor/inspection.js';
 import type { WorkerMetrics } from '../runtime/metrics.js';
 
 /** What a metric is of, as `{ reactor: 'frontend' }`. */
@@ -27,9 +27,9 @@ const MS_PER_SECOND = 1000;
 const table = <Of>(kind: Metric<Of>['kind'], rows: readonly Row<Of>[]): Metric<Of>[] =>
   rows.map(([name, unit, description, read]) => ({ name, kind, unit, description, read }));
 
-/** Of each reactor. How many registrations it has is told by kind, elsewhere. */
-export const REACTOR_METRICS: readonly Metric<ReactorMetrics>[] = [
-  ...table<ReactorMetrics>('counter', [
+/** Of each reactor, and of those of workers. How many registrations it has is told elsewhere. */
+export const REACTOR_METRICS: readonly Metric<ReactorCounters>[] = [
+  ...table<ReactorCounters>('counter', [
     ['tripoll.reactor.turns', '{turn}', 'Turns', (of) => of.turns],
     ['tripoll.reactor.empty_turns', '{turn}', 'Turns that found nothing to do', (of) => of.emptyTurns],
     [
@@ -49,16 +49,20 @@ export const REACTOR_METRICS: readonly Metric<ReactorMetrics>[] = [
     ['tripoll.reactor.handler.calls', '{call}', 'Calls of handlers', (of) => of.handlerCalls],
     ['tripoll.reactor.timer.calls', '{call}', 'Calls of timers', (of) => of.timerCalls],
     ['tripoll.reactor.wakes', '{wake}', 'Times that the reactor woke its own poller', (of) => of.wakes],
-    ['tripoll.reactor.spin.looks', '{look}', 'Looks that found nothing', (of) => of.spinLooks],
-    ['tripoll.reactor.spin.sleeps', '{wait}', 'Waits that slept after a look', (of) => of.spinSleeps],
-    ['tripoll.thread.io.read', 'By', 'Bytes that its reactors have read', (of) => of.bytesRead],
-    ['tripoll.thread.io.written', 'By', 'Bytes that its reactors have written', (of) => of.bytesWritten],
   ]),
-  ...table<ReactorMetrics>('gauge', [
+  ...table<ReactorCounters>('gauge', [
     ['tripoll.reactor.timers', '{timer}', 'Timers that will fire', (of) => of.timers],
     ['tripoll.reactor.ready', '{handler}', 'Handlers that wait in the ready queue', (of) => of.ready],
   ]),
 ];
+
+/** Of each reactor of this thread. */
+export const THREAD_METRICS: readonly Metric<ReactorMetrics>[] = table<ReactorMetrics>('counter', [
+  ['tripoll.reactor.spin.looks', '{look}', 'Looks that found nothing', (of) => of.spinLooks],
+  ['tripoll.reactor.spin.sleeps', '{wait}', 'Waits that slept after a look', (of) => of.spinSleeps],
+  ['tripoll.thread.io.read', 'By', 'Bytes that its reactors have read', (of) => of.bytesRead],
+  ['tripoll.thread.io.written', 'By', 'Bytes that its reactors have written', (of) => of.bytesWritten],
+]);
 
 /** Of each reactor whose times are taken. */
 export const TIME_METRICS: readonly Metric<NonNullable<ReactorMetrics['times']>>[] = [

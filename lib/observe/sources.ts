@@ -8,6 +8,7 @@ import { countKinds } from './inspect-registrations.js';
 import {
   HISTOGRAM_METRICS,
   REACTOR_METRICS,
+  THREAD_METRICS,
   TIME_METRICS,
   WORKER_METRICS,
   type Metric,
@@ -91,6 +92,7 @@ const SYSCALLS = {
 /** All but histograms, whether or not there is anything to say of it. */
 export const ALL_METRICS: readonly Omit<Family, 'points'>[] = [
   ...REACTOR_METRICS,
+  ...THREAD_METRICS,
   ...TIME_METRICS,
   ...WORKER_METRICS,
   REGISTRATIONS,
@@ -112,6 +114,7 @@ type Families = Map<string, Family>;
 function collectReactor(into: Families, reactor: Reactor, attributes: MetricAttributes): void {
   const metrics = reactor.metrics();
   for (const metric of REACTOR_METRICS) add(into, metric, metric.read(metrics), attributes);
+  for (const metric of THREAD_METRICS) add(into, metric, metric.read(metrics), attributes);
   for (const [kind, count] of Object.entries(countKinds(reactor)))
     add(into, REGISTRATIONS, count, { ...attributes, kind });
   for (const [call, count] of Object.entries(metrics.syscalls))
@@ -125,6 +128,8 @@ function collectWorkers(into: Families, { workers }: RuntimeMetrics, attributes:
   for (const each of workers) {
     const ofWorker = { ...attributes, worker: each.worker };
     for (const metric of WORKER_METRICS) add(into, metric, metric.read(each), ofWorker);
+    for (const metric of REACTOR_METRICS) add(into, metric, metric.read(each.reactor), ofWorker);
+    add(into, REGISTRATIONS, each.reactor.registrations, ofWorker);
   }
 }
 

@@ -9,7 +9,7 @@ import type { SpinGuard } from './spin-guard.js';
 import type { TimerQueue } from './timer-queue.js';
 
 /** Sizes now, and counters since the reactor was made, which only grow. */
-export interface ReactorMetrics {
+export interface ReactorCounters {
   /** Registrations that are active. */
   readonly registrations: number;
   /** Timers that will fire. */
@@ -34,6 +34,10 @@ export interface ReactorMetrics {
   readonly timerCalls: number;
   /** Times that the reactor woke its own poller, which is a system call. */
   readonly wakes: number;
+}
+
+/** What `Reactor.metrics` tells: its counters, and those of its thread. */
+export interface ReactorMetrics extends ReactorCounters {
   /** Looks of busy polling (`run({ spinUs })`) that found nothing. */
   readonly spinLooks: number;
   /** Waits that slept although they had looked before. */
@@ -80,27 +84,46 @@ export interface InspectionHost {
   readonly ownPoller: Poller | null;
 }
 
-function counters(host: InspectionHost): Omit<ReactorMetrics, 'times'> {
+/** In the order of `writeCounters`. */
+const COUNTER_NAMES: readonly (keyof ReactorCounters)[] = [
+  ...(['registrations', 'timers', 'ready', 'turns', 'emptyTurns', 'exhaustedTurns'] as const),
+  ...(['events', 'staleEvents', 'spuriousEvents', 'handlerCalls', 'timerCalls', 'wakes'] as const),
+];
+
+export const COUNTERS = COUNTER_NAMES.length;
+
+/** Into `COUNTERS` numbers, which may be another thread's to read. */
+export function writeCounters(host: InspectionHost, into: Float64Array): void {
   const { registry, dispatcher, timers } = host;
+  into[0] = registry.slab.size;
+  into[1] = timers.size;
+  into[2] = registry.ready.length;
+  into[3] = host.turns;
+  into[4] = host.spinGuard.emptyTurns;
+  into[5] = dispatcher.exhaustedTurns;
+  into[6] = dispatcher.events;
+  into[7] = dispatcher.staleEvents;
+  into[8] = dispatcher.spuriousEvents;
+  into[9] = dispatcher.handlerCalls;
+  into[10] = timers.fired;
+  into[11] = host.wakes;
+}
+
+/** What `writeCounters` has written. */
+export function readCounters(from: Float64Array): ReactorCounters {
+  const counters = {} as Record<keyof ReactorCounters, number>;
+  for (const [at, name] of COUNTER_NAMES.entries()) counters[name] = from[at]!;
+  return counters;
+}
+
+function counters(host: InspectionHost): Omit<ReactorMetrics, 'times'> {
+  const own = new Float64Array(COUNTERS);
+  writeCounters(host, own);
   const counts = { bytesRead: 0, bytesWritten: 0 };
   native.syscallCounts(counts);
   const { bytesRead, bytesWritten, ...syscalls } = counts;
   const [spinLooks, spinSleeps] = host.ownPoller?.spinCounts ?? [0, 0];
-  return {
-    registrations: registry.slab.size,
-    timers: timers.size,
-    ready: registry.ready.length,
-    turns: host.turns,
-    emptyTurns: host.spinGuard.emptyTurns,
-    exhaustedTurns: dispatcher.exhaustedTurns,
-    events: dispatcher.events,
-    staleEvents: dispatcher.staleEvents,
-    spuriousEvents: dispatcher.spuriousEvents,
-    handlerCalls: dispatcher.handlerCalls,
-    timerCalls: timers.fired,
-    wakes: host.wakes,
-    ...{ spinLooks, spinSleeps, syscalls, bytesRead, bytesWritten },
-  };
+  return { ...readCounters(own), spinLooks, spinSleeps, syscalls, bytesRead, bytesWritten };
 }
 
 export function readMetrics(host: InspectionHost): ReactorMetrics {

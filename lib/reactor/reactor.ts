@@ -17,7 +17,8 @@ import { chooseDriver, startDriver, type Driver, type RunDriverName } from './dr
 import { ImmediateDriver } from './immediate-driver.js';
 import { startSpinning } from './spinning.js';
 import { refuseIfForgotten } from './consuming-files.js';
-import { inspectReactor, readMetrics, type ReactorInspection, type ReactorMetrics } from './inspection.js';
+import { inspectReactor, readMetrics, writeCounters } from './inspection.js';
+import type { ReactorInspection, ReactorMetrics } from './inspection.js';
 import type { EventHandler, Registration } from './registration.js';
 import {
   checkRegister,
@@ -98,6 +99,8 @@ export class Reactor implements RegistryHost, TimerQueueHost {
   turns = 0;
   /** @internal */
   wakes = 0;
+  /** @internal Where another thread reads its counters. */
+  sharedCounters: Float64Array | null = null;
   /** @internal */
   readonly spinGuard = new SpinGuard();
 
@@ -311,8 +314,14 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     probe?.turnEnd(ran);
     this.inTurn = false;
     this.spinGuard.note(ran, count);
+    this.shareCounters();
     if (!this.closed) this.prepareWait();
     return ran;
+  }
+
+  /** @internal At the end of a turn, and when something was registered or ended outside of one. */
+  shareCounters(): void {
+    if (this.sharedCounters !== null) writeCounters(this, this.sharedCounters);
   }
 
   /**

@@ -36,6 +36,7 @@ export interface RegistryHost {
   readonly closed: boolean;
   addRef(count: number): void;
   wakeOnce(): void;
+  shareCounters(): void;
 }
 
 /**
@@ -100,6 +101,7 @@ export class Registry implements RegistrationHost {
     this.slab.set(token, registration);
     if (profile.priority > 0) this.prioritized++;
     this.#host.addRef(1);
+    if (!this.#host.inTurn) this.#host.shareCounters();
     this.probe?.registered(registration);
     return registration;
   }
@@ -133,6 +135,7 @@ export class Registry implements RegistrationHost {
     if (!this.#host.inTurn) this.slab.recycle();
     if (registration.priority > 0) this.prioritized--;
     if (registration.hasRef()) this.#host.addRef(-1);
+    if (!this.#host.inTurn) this.#host.shareCounters();
     this.probe?.deregistered(registration);
   }
 

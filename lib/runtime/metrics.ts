@@ -1,3 +1,4 @@
+import { COUNTERS, readCounters, type ReactorCounters } from '../reactor/inspection.js';
 import { sharedNowMs } from './shared-clock.js';
 
 /** Of one worker's thread; a new thread at its place counts from 0. */
@@ -30,6 +31,8 @@ export interface WorkerMetrics {
   readonly busyMs: number;
   /** Of the time since its thread began: how much went into turns. */
   readonly busyShare: number;
+  /** Its reactor's counters, as that one's last turn has left them; registrations as they are. */
+  readonly reactor: ReactorCounters;
 }
 
 /** What `Runtime.metrics` tells: sizes now, and counters since the start. */
@@ -56,8 +59,10 @@ export const Field = {
   /** When the turn began that it is in, by the clock of all threads; 0 between two turns. */
   TURN_MS: 6,
 } as const;
-/** A cache line each, so that workers do not wait for each other's. */
-const FIELDS = 8;
+/** After those. */
+const FIRST_OF_REACTOR = 8;
+/** Whole cache lines, so that workers do not wait for each other's. */
+const FIELDS = Math.ceil((FIRST_OF_REACTOR + COUNTERS) / 8) * 8;
 
 /** The workers' counters: each writes its own. */
 export class MetricsTable {
@@ -88,6 +93,16 @@ export class MetricsTable {
       if (this.get(worker, Field.TURN_MS) === turnMs) break;
     }
     return turnMs === 0 ? busyMs : busyMs + Math.max(sharedNowMs() - turnMs, 0);
+  }
+
+  /** For its reactor to write into. */
+  reactorOf(worker: number): Float64Array {
+    const first = worker * FIELDS + FIRST_OF_REACTOR;
+    return this.#values.subarray(first, first + COUNTERS);
+  }
+
+  countersOf(worker: number): ReactorCounters {
+    return readCounters(this.reactorOf(worker));
   }
 
   /** A new thread begins to count. */

@@ -437,6 +437,7 @@ export class WorkerPool implements AwakeHost, SenderHost, ServingHost, ReloadHos
         ...{ tasks, turns, tasksPerTurn: turns === 0 ? 0 : tasks / turns },
         ...{ steals, stolenTasks, parks, overflows: overflowedTasks },
         ...{ busyMs, busyShare: aliveMs === 0 ? 0 : Math.min(busyMs / aliveMs, 1) },
+        reactor: this.#metrics.countersOf(place),
       };
     });
     return { injected: lengths.injector, workers };

@@ -72,6 +72,7 @@ class WorkerThread implements AwakeHost, ExecutorHost, SenderHost, WorkerServing
     this.#sender = new Sender(this, table, plan.maxWaiting);
     const metrics = new MetricsTable(plan.metrics);
     metrics.reset(place);
+    this.reactor.sharedCounters = metrics.reactorOf(place);
     this.#executor = new Executor(this, table, scheduler.worker(place), metrics);
     this.#waker = this.reactor.waker(() => this.#awake.run());
     this.#awake = new Awake(this.#waker, this, plan.spinUs);

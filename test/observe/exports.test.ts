@@ -24,6 +24,10 @@ function usedRig() {
 }
 
 const WORKER = {
+  reactor: {
+    ...{ registrations: 30, timers: 0, ready: 0, turns: 31, emptyTurns: 32, exhaustedTurns: 33, events: 34 },
+    ...{ staleEvents: 35, spuriousEvents: 36, handlerCalls: 37, timerCalls: 38, wakes: 39 },
+  },
   ...{ worker: 0, ready: true, restarts: 1, queued: 2, running: 3, tasks: 4, turns: 5, tasksPerTurn: 0.8 },
   ...{ steals: 6, stolenTasks: 7, parks: 8, overflows: 9, busyMs: 1500, busyShare: 0.5 },
 };
@@ -86,6 +90,8 @@ describe('exportOpenTelemetry', () => {
       'tripoll.worker.tasks{"worker":1}': 40,
       'tripoll.worker.busy.time{"worker":0}': 1.5,
       'tripoll.worker.utilization{"worker":0}': 0.5,
+      'tripoll.reactor.turns{"worker":0}': 31,
+      'tripoll.reactor.registrations{"worker":0}': 30,
     });
     reactor.turn();
     expect(meter.collect().get('tripoll.reactor.turns{"reactor":"one"}')).toBe(3);
@@ -194,6 +200,7 @@ describe('prometheusText', () => {
       'tripoll_worker_tasks_total{worker="1"}': 40,
       'tripoll_worker_busy_time_seconds_total{worker="1"}': 1.5,
       'tripoll_worker_utilization_ratio{worker="1"}': 0.5,
+      'tripoll_reactor_handler_calls_total{worker="1"}': 37,
     });
     const { bytesRead, bytesWritten, syscalls } = reactor.metrics();
     expect(syscalls.close).toBeGreaterThan(0);

@@ -19,6 +19,7 @@ class Host implements RegistryHost {
   closed = false;
   refs = 0;
   wakes = 0;
+  shares = 0;
 
   addRef(count: number): void {
     this.refs += count;
@@ -26,6 +27,10 @@ class Host implements RegistryHost {
 
   wakeOnce(): void {
     this.wakes++;
+  }
+
+  shareCounters(): void {
+    this.shares++;
   }
 }
 
@@ -71,6 +76,17 @@ beforeEach(() => {
 });
 afterEach(() => {
   native.fatalException = fatalException;
+});
+
+test('what comes and goes is told at once, but for what a turn does, which ends by telling', () => {
+  const { host, add } = bench();
+  const registration = add(5);
+  expect(host.shares).toBe(1);
+  registration.deregister();
+  expect(host.shares).toBe(2);
+  host.inTurn = true;
+  add(6).deregister();
+  expect(host.shares).toBe(2);
 });
 
 describe('what a turn may do', () => {
