@@ -153,6 +153,11 @@ describe('T49 an fd that makes its reactor spin', () => {
 
   testEpoll('one that was closed before it was deregistered, with what keeps it open', () => {
     const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    // Whose fd has the same slot and generation, and is found first.
+    const other = new Reactor({ driver: 'manual', backend: 'epoll' });
+    const others: number[] = [];
+    openSocketPair(others, SOCK_NONBLOCK);
+    other.register(others[0]!, READABLE, { onReady: () => {} });
     const reactor = new Reactor({ driver: 'manual', backend: 'epoll' });
     const rig = watched({ spinTurns: TURNS }, reactor);
     open.push(rig);
@@ -166,7 +171,8 @@ describe('T49 an fd that makes its reactor spin', () => {
     // epoll goes by the open file, and the number does not lead to it any more.
     registration.deregister();
     turns(rig, 1000);
-    for (const fd of [write, duplicate]) sys.close(fd);
+    other.close();
+    for (const fd of [write, duplicate, ...others]) sys.close(fd);
     emitWarning.mockRestore();
     expect(rig.reports).toMatchObject([
       {

@@ -92,18 +92,16 @@ export interface LeftInEpoll {
   readonly duplicates: readonly number[];
 }
 
-/** By the token that its events carry, in /proc/self/fdinfo; null when it is not found. */
-export function findInEpoll(slot: number, generation: number): LeftInEpoll | null {
+/** By the token that its events carry, in /proc/self/fdinfo of this epoll; null when it is not found. */
+export function findInEpoll(epollFd: number, slot: number, generation: number): LeftInEpoll | null {
   const data = ((BigInt(generation) << 32n) | BigInt(slot)).toString(16);
   const line = new RegExp(`^tfd: *(\\d+) .*data: *0*${data} .*ino:([0-9a-f]+)`);
-  const fds = ownFds();
-  for (const fd of fds) {
-    for (const text of entriesOf(fd)) {
-      const match = line.exec(text);
-      if (match === null) continue;
-      const ending = `:[${parseInt(match[2]!, 16)}]`;
-      return { fd: Number(match[1]), duplicates: fds.filter((other) => fdKind(other)?.endsWith(ending)) };
-    }
+  for (const text of entriesOf(epollFd)) {
+    const match = line.exec(text);
+    if (match === null) continue;
+    const ending = `:[${parseInt(match[2]!, 16)}]`;
+    const duplicates = ownFds().filter((fd) => fdKind(fd)?.endsWith(ending));
+    return { fd: Number(match[1]), duplicates };
   }
   return null;
 }

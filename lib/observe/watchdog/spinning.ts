@@ -1,6 +1,7 @@
+import { native } from '../../binding/native.js';
 import { WORDS_PER_EVENT } from '../../poller/events.js';
 import { READINESS_MASK } from '../../poller/flags.js';
-import type { PollerContract } from '../../poller/poller.js';
+import type { Poller, PollerContract } from '../../poller/poller.js';
 import type { Registration } from '../../reactor/registration.js';
 import type { Registry } from '../../reactor/registry.js';
 import { fdKind, findInEpoll, readinessNames, type ReadyCheck } from './fd-state.js';
@@ -19,11 +20,19 @@ export interface Spin {
   readonly duplicates: readonly number[];
 }
 
+/** What is watched. */
+export interface SpinHost {
+  readonly registry: Registry;
+  readonly ownPoller: Poller | null;
+}
+
 /** Finds fds whose events come turn after turn while nobody takes what they tell of (T49). */
 export class SpinWatch {
   readonly #turnsInRow: number;
   readonly #registry: Registry;
   readonly #poller: PollerContract;
+  /** Null for a test's. */
+  readonly #ownPoller: Poller | null;
   readonly #check: ReadyCheck;
   readonly #tell: (spin: Spin) => void;
   #turn = 0;
@@ -38,10 +47,11 @@ export class SpinWatch {
   #before: Progress | null = null;
   #readiness = 0;
 
-  constructor(turnsInRow: number, registry: Registry, check: ReadyCheck, tell: (spin: Spin) => void) {
+  constructor(turnsInRow: number, host: SpinHost, check: ReadyCheck, tell: (spin: Spin) => void) {
     this.#turnsInRow = turnsInRow;
-    this.#registry = registry;
-    this.#poller = registry.poller;
+    this.#registry = host.registry;
+    this.#poller = host.registry.poller;
+    this.#ownPoller = host.ownPoller;
     this.#check = check;
     this.#tell = tell;
   }
@@ -132,7 +142,9 @@ export class SpinWatch {
       const { fd } = registration;
       return { ...common, registration, fd, fdKind: fdKind(fd), duplicates: [] };
     }
-    const left = findInEpoll(slot, generation);
+    const own = this.#ownPoller;
+    // Another reactor's poller has the same tokens.
+    const left = own === null ? null : findInEpoll(native.pollerFd(own.index), slot, generation);
     const fd = left?.fd ?? -1;
     return {
       ...common,

@@ -99,7 +99,7 @@ export class Watchdog {
   #listener(): Listener {
     const { spinTurns, unreadMs } = this.#limits;
     const { registry } = this.reactor;
-    const spins = new SpinWatch(spinTurns, registry, this.#check, (spin) => this.#tellSpin(spin));
+    const spins = new SpinWatch(spinTurns, this.reactor, this.#check, (spin) => this.#tellSpin(spin));
     const unread = new UnreadWatch(unreadMs, registry, this.#check, (found) => this.#tellUnread(found));
     this.#every(unreadMs, () => unread.scan(nowMs()));
     return new Watching(this.#origins, this.#slow, spinTurns > 0 ? spins : null, unread);
