@@ -476,7 +476,10 @@ export class Reactor implements RegistryHost, TimerQueueHost {
     return this.running?.driver ?? this.driver;
   }
 
-  /** Sizes, counters and what it is made of, for tests and diagnosis. */
+  /**
+   * Sizes, counters and what it is made of, for tests and diagnosis. What is registered:
+   * `inspectRegistrations` of `tripoll/observe`.
+   */
   inspect(): ReactorInspection {
     return inspectReactor(this);
   }

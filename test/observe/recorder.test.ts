@@ -56,6 +56,9 @@ describe('a recorder', () => {
     expect(ticks).toEqual([
       expect.objectContaining({ ph: 'X', cat: 'timer', args: { lateMs: expect.any(Number) as unknown } }),
     ]);
+    // As times are: in sixteenths of a microsecond.
+    const late = Number(ticks[0]!.args?.['lateMs']) * 16_000;
+    expect(late).toBeCloseTo(Math.round(late), 6);
     const turns = named(trace, 'turn');
     expect(turns.filter((turn) => isWithin(reads[0], turn))).toHaveLength(1);
     expect(turns.filter((turn) => isWithin(ticks[0], turn))).toHaveLength(1);

@@ -4,6 +4,7 @@ import { Kind, readRing, type RingContent, type RingRecord } from './ring.js';
 
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1000;
+const US_PER_MS = 1000;
 const PARTS_PER_US = 16;
 /**
  * In sixteenths, of which a double holds sums exactly: where `ts + dur` is by a hair more than the
@@ -58,7 +59,7 @@ function shapeOf({ kind, values }: RingRecord, names: readonly string[]): Shape 
         args: { fd: b, readiness: FLAGS.filter((_, i) => (c & (1 << i)) !== 0).join('|') },
       };
     case Kind.TIMER:
-      return { name, cat: 'timer', args: { lateMs: b } };
+      return { name, cat: 'timer', args: { lateMs: toUs(b) / US_PER_MS } };
     case Kind.MARK:
       return { name, cat: 'mark' };
     case Kind.OPENED:

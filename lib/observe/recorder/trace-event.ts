@@ -27,7 +27,7 @@ export interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** What Perfetto (https://ui.perfetto.dev) and chrome://tracing open, as JSON. */
+/** The Trace Event Format, which Perfetto (https://ui.perfetto.dev) opens, as JSON. */
 export interface ChromeTrace {
   /** Of all threads. */
   readonly traceEvents: readonly TraceEvent[];
