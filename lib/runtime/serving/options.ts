@@ -110,8 +110,7 @@ export function chooseStrategy(target: ServeTarget, reactor: Reactor, runs: bool
   } else if (strategy === 'exclusive') {
     if (!supportsExclusive(reactor))
       throw unsupportedError(`the ${reactor.backend} of this system has no EXCLUSIVE`);
-    // The nested poller is asked by libuv's, which wakes each of them (T16).
-    if (!runs && reactor.driver === 'nested')
+    if (!runs)
       throw unsupportedError(`'exclusive' needs workers under run(): new Runtime({ driver: 'run' })`);
   } else if (strategy !== 'balanced')
     throw outOfRange('strategy', `'reuseport', 'exclusive' or 'balanced'`, strategy);

@@ -77,7 +77,9 @@ export class Serving implements ServerHost {
       ...{ maxConnections, acceptedSocketOptions, places, memory: ServerMemory.create(places) },
       noDelay: !isUnix && (target.noDelay ?? true),
       blockList: isUnix || target.blockList === undefined ? undefined : postBlockList(target.blockList),
-      exclusive: strategy !== 'reuseport' && supportsExclusive(this.#host.reactor),
+      // Else others than who accepts sleep in the pollers: libuv's own, which wakes each of them (T16),
+      // or a watcher's thread, which takes the only wake though its worker is busy.
+      exclusive: this.#host.runs && strategy !== 'reuseport' && supportsExclusive(this.#host.reactor),
       connection: { allowHalfOpen, highWaterMarkBytes, lowWaterMarkBytes, maxQueuedBytes, idleTimeoutMs },
     };
   }
