@@ -79,10 +79,15 @@ describeServingEach(each, 'a worker that dies under a server, strategy %s', (str
       }
       await until(() => listensOnAll(server), 'all that listen');
       expect(server.inspect()).toMatchObject({ lost: open, open: 20 - open });
-      // Twice what the other can have, which a busy machine may have given all but one.
-      const more = await Client.many(server, 40);
-      expect(new Set((await greeted(more)).map(({ worker }) => worker))).toEqual(new Set([0, 1]));
-      endAll([...clients, ...more]);
+      const served = new Set<number>();
+      // Twice what the other has by then. On a busy machine it may take all from its successor.
+      await until(async () => {
+        const more = await Client.many(server, 40);
+        for (const { worker } of await greeted(more)) served.add(worker);
+        endAll(more);
+        return served.size === 2;
+      }, 'connections of both');
+      endAll(clients);
     });
   });
 
