@@ -219,7 +219,8 @@ function listenerFd(listener: { localAddress: { port: number } | undefined }): n
   const wanted = listener.localAddress?.port;
   const accepting = new Uint8Array(4);
   const { SOL_SOCKET, SO_ACCEPTCONN = 30 } = sys.constants;
-  for (let fd = 3; fd < 1024; fd++) {
+  // Of Windows' numbers each fourth is one, and one process has run all suites there.
+  for (let fd = 3; fd < 16_384; fd++) {
     const name: { port?: number } = {};
     if (sys.getsockname(fd, name) !== 0 || name.port !== wanted) continue;
     if (sys.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepting) > 0 && accepting[0] === 1) return fd;
