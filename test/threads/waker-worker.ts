@@ -34,7 +34,9 @@ function lockstep({ wakes, index, counts, heard }: WakePlan, waker: Waker): stri
   for (let i = 0; i < wakes; i++) {
     Atomics.add(counts, index, 1);
     waker.wake();
-    if (Atomics.wait(heard, index, i, DEADLINE_MS) === 'timed-out') return 'lost';
+    // What is told of may be what was heard before this wake, for another's.
+    while (Atomics.load(heard, index) <= i)
+      if (Atomics.wait(heard, index, i, DEADLINE_MS) === 'timed-out') return 'lost';
   }
   return 'done';
 }
