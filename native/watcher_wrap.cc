@@ -66,13 +66,14 @@ class WatcherDriver final : public Driver {
   bool quit_ = false;
   bool ended_ = false;      // the thread has left Run, and touches nothing any more
   bool abandoned_ = false;  // the thread could not be woken: what it points at is never freed
+  // The thread's until it delivers, JavaScript's until that is consumed:
+  bool consumed_ = true;
+  int count_ = 0;         // records that wait for delivery, or the -errno of a wait
+  SyscallCounts counts_;  // what the thread has done since the last delivery
   // JavaScript's thread only:
   int64_t row_end_ns_ = 0;  // 0 while no row is under way
   int64_t last_hold_ns_ = 0;
   bool held_ = false;
-  bool consumed_ = true;
-  int count_ = 0;         // records that wait for delivery, or the -errno of a wait
-  SyscallCounts counts_;  // what the thread has done since the last delivery
 };
 
 int WatcherDriver::Start(napi_value callback) {

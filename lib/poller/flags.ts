@@ -39,6 +39,8 @@ export const Mode = Object.freeze({
   EDGE_ONESHOT: flag('EDGE_ONESHOT'),
   /**
    * Or'ed with LEVEL or EDGE: of several pollers on one socket, few are woken. Cannot be modified.
+   * For reactors under `run()`: nested, all are woken, and the thread of a *watcher* takes the wake
+   * though its reactor is busy.
    */
   EXCLUSIVE: flag('EXCLUSIVE'),
 });
