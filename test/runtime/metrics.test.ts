@@ -21,6 +21,18 @@ test('the counters of the reactor of each worker are told while it works, and wh
   });
 });
 
+test('a new thread at the place of one that has ended counts from 0', async () => {
+  await withRuntime({ workers: 1 }, async (runtime) => {
+    await Promise.all(Array.from({ length: 20 }, () => runtime.spawn('add', [1, 2])));
+    const told = () => runtime.metrics().workers[0]!;
+    await until(() => told().tasks === 20, 'its tasks');
+    const { turns } = told().reactor;
+    await runtime.terminateWorker(0);
+    expect(told()).toMatchObject({ tasks: 0, turns: 0, reactor: { turns: 0, registrations: 0 } });
+    expect(turns).toBeGreaterThan(0);
+  });
+});
+
 describeServing('of servers', () => {
   test('each connection is a registration of one worker’s reactor, and each message an event', async () => {
     await withServing({ workers: 2 }, async (runtime) => {

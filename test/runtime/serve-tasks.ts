@@ -1,6 +1,7 @@
 // The services of the suites. Compiled, it is what their runtimes load.
 import { sleep } from 'tripoll';
 import type { TcpStream } from 'tripoll/net';
+import { inspectRegistrations } from 'tripoll/observe';
 import { currentRuntime, type ConnectionContext, type TcpService, type UnixService } from 'tripoll/runtime';
 import type * as tasks from './serve-tasks.js';
 
@@ -29,7 +30,13 @@ export async function greet(stream: TcpStream, context: ConnectionContext): Prom
   await echoUntilEnd(stream);
 }
 
-/** The same with handlers. */
+/** Says how its worker's listening sockets are registered. */
+export async function modes(stream: TcpStream): Promise<void> {
+  const acceptors = inspectRegistrations().filter(({ kind }) => kind === 'Acceptor');
+  await stream.writeAll(encoder.encode(`${acceptors.map(({ mode }) => mode).join()}\n`));
+}
+
+/** `greet` with handlers. */
 export const greeter: TcpService<string> & UnixService<string> = {
   open(connection) {
     connection.write(encoder.encode(`greeter\n`));

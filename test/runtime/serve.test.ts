@@ -239,6 +239,16 @@ describeServing('strategies', () => {
     });
   });
 
+  test.each([
+    ['default', 'LEVEL'],
+    ['run', hasExclusive ? 'LEVEL | EXCLUSIVE' : 'LEVEL'],
+  ] as const)('balanced, driver %s: its sockets are registered as %s', async (driver, mode) => {
+    await withServing({ driver }, async (runtime) => {
+      const server = await serve(runtime, 'modes', { strategy: 'balanced' });
+      expect(await (await Client.to(server)).line()).toBe(mode);
+    });
+  });
+
   test('what this system lacks is refused, never imitated', async () => {
     await withServing({ driver: 'default' }, async (runtime) => {
       // Where its poller sleeps in another thread, or in libuv's, as well.
@@ -321,6 +331,17 @@ describeServing('what is wrong', () => {
           code: 'ERR_TRIPOLL_NO_SUCH_TASK',
         });
       expect(await rejectionOf(runtime.serve(LOOPBACK, 1 as never))).toMatchObject(invalidType);
+    });
+  });
+
+  test('a list that is refused leaves the port free', async () => {
+    await withServing({ workers: 1 }, async (runtime) => {
+      const first = await serve(runtime, 'greet');
+      const { port } = first.address as AddressInfo;
+      await first[Symbol.asyncDispose]();
+      const blockList = new OwnList() as never;
+      expect(await rejectionOf(serve(runtime, 'greet', { port, blockList }))).toMatchObject(invalidType);
+      expect((await serve(runtime, 'greet', { port })).address).toMatchObject({ port });
     });
   });
 

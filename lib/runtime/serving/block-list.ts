@@ -5,9 +5,13 @@ import { notCloneable } from '../errors.js';
 /** A list as a worker is told it: itself, or its rules. */
 export type PostedBlockList = BlockList | readonly string[];
 
+/** What lists of Deno have, and Node 20's have not. */
 interface RulesHolder extends BlockList {
-  toJSON?(): string[];
-  fromJSON?(rules: readonly string[]): void;
+  toJSON(): string[];
+  fromJSON(rules: readonly string[]): void;
+}
+interface Lists {
+  isBlockList?: (value: unknown) => value is RulesHolder;
 }
 
 /**
@@ -17,21 +21,20 @@ interface RulesHolder extends BlockList {
  * @throws TypeError; ERR_TRIPOLL_NOT_CLONEABLE
  */
 export function postBlockList(list: BlockList): PostedBlockList {
-  if (canCheck(clone(list))) return list;
-  const rules = (list as RulesHolder).toJSON?.();
-  if (Array.isArray(rules) && canCheck(receiveBlockList(rules))) return rules;
+  if (typeof clone(list).check === 'function') return list;
+  const { isBlockList } = BlockList as Lists;
+  if (isBlockList?.(list) === true) return list.toJSON();
   throw invalidArgType('blockList', 'an instance of net.BlockList', list);
 }
 
 export function receiveBlockList(posted: PostedBlockList): BlockList {
   if (!isRules(posted)) return posted;
-  const list: RulesHolder = new BlockList();
-  list.fromJSON?.(posted);
+  const list = new BlockList() as RulesHolder;
+  list.fromJSON(posted);
   return list;
 }
 
 const isRules = (posted: PostedBlockList): posted is readonly string[] => Array.isArray(posted);
-const canCheck = (list: Partial<BlockList>): boolean => typeof list.check === 'function';
 
 function clone(list: BlockList): Partial<BlockList> {
   try {
